@@ -1,0 +1,1 @@
+"""Machines: cloud YAML, render, submit. Never torch, never another room."""

@@ -1,0 +1,1 @@
+"""Which trials run, stop and are recorded."""

@@ -1,0 +1,147 @@
+"""The command line: parse, then one call each. What a command needs is imported when it runs, so help is instant."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trainers.errors import UserError
+
+
+class _Group(click.Group):
+    """Turns a UserError into one line and exit code 2, and a near miss of a command's name into a hint."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except UserError as error:
+            click.echo(f"gan-sweep: {error}", err=True)
+            context.exit(2)
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        from trainers.errors import unknown_name
+
+        if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            raise unknown_name("command", args[0], self.list_commands(context))
+        return super().resolve_command(context, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="gan-sweep")
+def main() -> None:
+    """Search GAN hyper-parameters by FID, on one machine or a Ray cluster."""
+
+
+def _sweeps_dir(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--sweeps-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("sweeps"),
+        show_default=True,
+        help="Directory that holds the sweeps.",
+    )(command)
+
+
+@main.command()
+@click.option("--space", required=True, metavar="NAME|FILE", help="A bundled space (see `spaces list`) or a YAML file.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder of images, any format and size.")
+@click.option("--name", metavar="SWEEP", help="Name of the sweep. [default: SPACE-DATE-TIME]")
+@click.option("--demo", is_flag=True, help="Small enough for 2 CPU cores; draws pictures when --data is not given.")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many trials. [default: the space's]")
+@click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Trials at once. [default: one per GPU, or 1]")
+@click.option("--workers-per-trial", type=click.IntRange(1), metavar="N", help="DDP ranks per trial. [default: 1]")
+@click.option("--cpus-per-worker", type=click.FloatRange(0, min_open=True), metavar="F", help="CPUs per rank.")
+@click.option(
+    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25 shares one by four."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a dotted key, such as data.image_size=32."
+)
+@click.option("--fid-extractor", metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]")
+@click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
+@click.option("--tracking-uri", metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]")
+@_sweeps_dir
+@click.option("--address", metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto. [default: start one here]")
+@click.option("--time-budget", metavar="2h", help="End the sweep after this long.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
+def launch(dry_run: bool, **values: Any) -> None:
+    """Run a sweep."""
+    from orchestrator.launch import launch as run
+    from orchestrator.plan import LaunchOptions
+
+    sys.exit(run(LaunchOptions(**values), dry_run=dry_run))
+
+
+@main.command()
+@click.argument("sweep")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@_sweeps_dir
+def results(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
+    """Show the trials of SWEEP, running or finished."""
+    from orchestrator.results.store import find_sweep
+
+    store = find_sweep(sweep, sweeps_dir)
+    if as_json:
+        click.echo(json.dumps(store.summary(), indent=1))
+        return
+    from rich.console import Console
+
+    from orchestrator.summary import print_results
+
+    print_results(Console(), store)
+
+
+@main.group(cls=_Group)
+def spaces() -> None:
+    """The bundled search spaces."""
+
+
+@spaces.command("list")
+def spaces_list() -> None:
+    """Name and description of each."""
+    from orchestrator.space import bundled_spaces, load_space
+
+    for name in bundled_spaces():
+        click.echo(f"{name:<22}{load_space(name).description}")
+
+
+@spaces.command("show")
+@click.argument("name")
+def spaces_show(name: str) -> None:
+    """What NAME searches, and what it starts from."""
+    from rich.console import Console
+
+    from orchestrator.space import load_space
+    from orchestrator.summary import print_space
+
+    print_space(Console(), load_space(name))
+
+
+@main.command()
+@click.argument("sweep")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@_sweeps_dir
+def ui(sweep: str, port: int, sweeps_dir: Path) -> None:
+    """Open MLflow on SWEEP."""
+    from orchestrator.results.store import find_sweep
+    from orchestrator.tracking.ui import serve_ui
+
+    serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port)
+
+
+@main.command()
+@click.argument("dir_a", type=click.Path(path_type=Path))
+@click.argument("dir_b", type=click.Path(path_type=Path))
+@click.option("--fid-extractor", default="inception", show_default=True, metavar="NAME")
+@click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
+@click.option("--batch-size", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def fid(dir_a: Path, dir_b: Path, fid_extractor: str, fid_weights: Path | None, batch_size: int, as_json: bool) -> None:
+    """FID between the images of two folders, as pytorch-fid computes it."""
+    from orchestrator.fid import folders_fid
+
+    folders_fid(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)

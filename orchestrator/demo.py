@@ -1,0 +1,51 @@
+"""``--demo``: any space, small enough for two CPU cores and about two minutes."""
+
+from typing import Any
+
+from orchestrator.space import Choice, Domain, IntRange, Space, Value
+from trainers.config import TrainConfig
+
+DEMO_BASE: dict[str, Any] = {
+    "data.image_size": 32,
+    "data.batch_size": 16,
+    "network.base_width": 24,
+    "network.latent_dim": 64,
+    "schedule.epochs": 12,
+    "schedule.window_first": 8,
+    "schedule.checkpoint_every": 4,
+    "schedule.samples_every": 4,
+    "fid.extractor": "efficientnet_lite0",
+    "fid.weights": None,
+    "fid.n_fake": 256,
+    "fid.every": 4,
+}
+DEMO_TRIALS = 6
+DEMO_IMAGES = 512
+
+
+def demo_space(space: Space) -> Space:
+    """The same search at demo size: searched epochs and batch sizes shrink with the base, its points are left out."""
+    base = TrainConfig.build(space.base.model_dump(), DEMO_BASE)
+    search: dict[str, Domain] = {}
+    for name, domain in space.search.items():
+        before, now = space.base.flat()[name], base.flat()[name]
+        if name in ("schedule.epochs", "data.batch_size"):
+            domain = _scaled(domain, now / before)
+        if domain.contains(now):
+            search[name] = domain
+    grace = max(1, round(space.scheduler.grace_epochs * base.schedule.epochs / space.base.schedule.epochs))
+    scheduler = space.scheduler.model_copy(update={"grace_epochs": max(grace, base.fid.every)})
+    changes = {"base": base, "search": search, "scheduler": scheduler, "points": (), "trials": DEMO_TRIALS}
+    return space.model_copy(update=changes)
+
+
+def _scaled(domain: Domain, ratio: float) -> Domain:
+    match domain:
+        case IntRange():
+            low, high = (max(1, round(bound * ratio)) for bound in domain.bounds)
+            return IntRange(bounds=(low, max(low + 1, high)))
+        case Choice():
+            scaled: list[Value] = [max(1, round(float(value) * ratio)) for value in domain.choice]
+            return Choice(choice=tuple(dict.fromkeys(scaled)))
+        case _:
+            return domain

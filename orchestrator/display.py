@@ -1,0 +1,132 @@
+"""What the screen shows while a sweep runs: a live table on a terminal, a line per rung elsewhere."""
+
+import threading
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from orchestrator.recorder import Sink
+from orchestrator.results.records import State, TrialRecord, best_trial
+from trainers.report import EpochReport
+
+_STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yellow", State.FAILED: "red"}
+
+
+def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
+    """Trial, epoch, FID, best, verdict, images/s; the winner is starred.
+
+    Args:
+        trials: all, by number.
+        title: above the table.
+        rows: show at most so many: the running ones, then the best, then the newest.
+    """
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.add_column("trial", no_wrap=True)
+    for name in ("epoch", "FID", "best", "images/s", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    best = best_trial(trials)
+    shown = _most_telling(trials, rows)
+    for trial in shown:
+        star = " *" if trial is best else ""
+        table.add_row(f"{trial.trial_id}{star}", *_cells(trial), _verdict(trial), style=_STYLES[trial.state])
+    if len(shown) < len(trials):
+        table.caption = f"{len(trials) - len(shown)} more"
+    return table
+
+
+def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
+    if rows is None or len(trials) <= rows:
+        return trials
+    best = sorted(trials, key=lambda trial: (trial.objective is None, trial.objective or 0.0))[: rows // 2]
+    running = [trial for trial in trials if trial.state is State.RUNNING]
+    newest = trials[::-1]
+    ranked = dict.fromkeys(trial.trial_id for trial in [*running, *best, *newest])
+    kept = set(list(ranked)[:rows])
+    return [trial for trial in trials if trial.trial_id in kept]
+
+
+def _cells(trial: TrialRecord) -> list[str]:
+    last = trial.last
+    fid = last.fid if last is not None else None
+    rate = last.metrics.get("images_per_second") if last is not None else None
+    lowest = trial.lowest_fid if trial.objective is None else trial.objective
+    early = "~" if trial.objective is None and lowest is not None else ""  # measured before the window only
+    return [
+        f"{trial.epochs}/{trial.total_epochs}",
+        _number(fid, ".1f"),
+        early + _number(lowest, ".1f"),
+        _number(rate, ".0f"),
+        _number(trial.seconds, ".0f"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _verdict(trial: TrialRecord) -> str:
+    if trial.verdict is None:
+        return "training"
+    return f"{trial.verdict}: {trial.detail}" if trial.detail else str(trial.verdict)
+
+
+class Screen(Sink):
+    """Shows trials as they go.
+
+    Args:
+        console: where.
+        trials: how many are planned.
+    """
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console, self._planned = console, trials
+        self._trials: dict[str, TrialRecord] = {}
+        self._fid: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
+
+    def open(self) -> None:
+        """Begin to show."""
+        if self._live is not None:
+            self._live.start()
+
+    def close(self) -> None:
+        """Leave the final table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+        with self._lock:
+            if self._trials:
+                self._console.print(trials_table(list(self._trials.values())))
+
+    def started(self, trial: TrialRecord) -> None:
+        """Add a row."""
+        with self._lock:
+            again = trial.trial_id in self._trials
+            self._trials[trial.trial_id] = trial
+        if again:
+            self._line(trial, "its workers died; going on from the last checkpoint")
+
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Update it."""
+        if report.fid is not None:
+            rate = report.metrics["images_per_second"]
+            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {report.fid:.1f}  {rate:.0f} images/s")
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Show the verdict."""
+        self._line(trial, _verdict(trial))
+
+    def _line(self, trial: TrialRecord, text: str) -> None:
+        if self._live is None:
+            self._console.print(f"trial {trial.trial_id}  {text}", highlight=False, soft_wrap=True)
+
+    def _render(self) -> Table:
+        with self._lock:
+            trials = list(self._trials.values())
+        done = sum(trial.state is not State.RUNNING for trial in trials)
+        title = f"{done} of {self._planned} trials done" if trials else "starting the gangs (about 15 s) ..."
+        return trials_table(trials, title=title, rows=max(5, self._console.height - 6))

@@ -1,0 +1,144 @@
+"""Gangs: Ray Train worker groups that stay up for the whole sweep and train one trial after another.
+
+Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to turn around, a warm gang under 0.1 s
+(tests/benchmarks/bench_turnaround.py prints both).
+"""
+
+import gc
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+from ray.actor import ActorHandle
+
+from orchestrator.broker import Lease, Lull
+from orchestrator.resources import Resources
+from orchestrator.space import Space
+from trainers.errors import UserError
+from trainers.report import Decision, EpochReport, Outcome, Verdict
+
+MAX_RESTARTS = 100  # of one gang: each takes some 12 s, so a gang that never gets up ends within minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class GangSetup:
+    """What every rank of every gang knows.
+
+    Attributes:
+        space: resolves a trial's searched values.
+        data: directory of the real images.
+        cache_dir: where decoded images and statistics are kept.
+        trials_dir: directory with one folder per trial.
+        threads: torch threads per rank.
+        broker: handle of the broker.
+    """
+
+    space: Space
+    data: Path
+    cache_dir: Path
+    trials_dir: Path
+    threads: int
+    broker: ActorHandle
+
+
+def gang_loop(config: dict[str, Any]) -> None:
+    """What every rank runs for the whole sweep: take a lease, train it, take the next."""
+    import torch
+    from ray.train.torch import get_device
+
+    from trainers.assets import Assets
+    from trainers.distributed import broadcast_object, rank
+
+    setup: GangSetup = config["setup"]
+    torch.set_num_threads(setup.threads)
+    device = get_device()
+    assert isinstance(device, torch.device), f"one device per rank, got {device}"
+    assets = Assets(setup.data, setup.cache_dir, device)
+    while True:
+        lease = broadcast_object(ray.get(setup.broker.lease.remote(config["gang"])) if rank() == 0 else None)
+        if lease is Lull.CLOSED:
+            return
+        if isinstance(lease, Lease):
+            run_lease(setup, lease, assets)
+
+
+def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
+    """Train one trial and tell the broker how it ended.
+
+    An error of the trial's own is its verdict, not the gang's end. With several ranks the others may be waiting in a
+    collective for one that raised, so then the gang is restarted, unless the error is one that every rank meets.
+    """
+    import torch
+
+    from trainers.distributed import rank, world_size
+    from trainers.loop import train
+
+    broker = setup.broker
+    run_dir = setup.trials_dir / lease.trial_id
+
+    def report(epoch_report: EpochReport) -> Decision:
+        last = epoch_report.epoch == train_config.schedule.epochs
+        return ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last))
+
+    try:
+        train_config = setup.space.resolve(lease.params)
+        outcome = train(train_config, assets, run_dir, report)
+    except Exception as error:
+        detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / f"error.rank{rank()}.txt").write_text(traceback.format_exc())
+        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=detail)
+        if world_size() > 1 and not isinstance(error, UserError):
+            ray.get(broker.end.remote(lease.trial_id, outcome))
+            raise
+    if rank() == 0:
+        ray.get(broker.end.remote(lease.trial_id, outcome))
+    gc.collect()  # a trial's networks form cycles with their optimisers; free them before the next is built
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class Gang(threading.Thread):
+    """One gang, kept up by a Ray Train run in a thread of the driver.
+
+    Args:
+        number: from 0.
+        setup: what its ranks know.
+        resources: what its ranks take.
+        storage: directory for Ray Train's own files.
+
+    Attributes:
+        error: why it ended, None while it runs or when it was sent home.
+    """
+
+    def __init__(self, number: int, setup: GangSetup, resources: Resources, storage: Path) -> None:
+        super().__init__(name=f"gang-{number}", daemon=True)
+        self.error: BaseException | None = None
+        self._number, self._setup, self._resources, self._storage = number, setup, resources, storage
+
+    def run(self) -> None:
+        """Start the ranks, restart them when they die, end when they are sent home."""
+        from ray.train.torch import TorchTrainer
+
+        use_gpu = self._resources.gpus > 0
+        per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
+        trainer = TorchTrainer(
+            gang_loop,
+            train_loop_config={"setup": self._setup, "gang": self._number},
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=self._resources.workers, use_gpu=use_gpu, resources_per_worker=per_worker
+            ),
+            run_config=ray.train.RunConfig(
+                name=self.name,
+                storage_path=str(self._storage),
+                failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+            ),
+        )
+        try:
+            trainer.fit()
+        except BaseException as error:
+            self.error = error

@@ -1,0 +1,81 @@
+"""``gan-sweep launch``: plan, prepare, run, say what came out."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data
+from orchestrator.results.store import SweepInfo, create_sweep
+from orchestrator.summary import print_plan, print_winner
+from orchestrator.yaml import dump_yaml
+
+
+def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | None = None) -> int:
+    """Run a sweep, or with `dry_run` check everything and print the plan.
+
+    Returns:
+        The exit code: 0 finished or out of time, 130 interrupted.
+
+    Raises:
+        UserError: before anything has started.
+    """
+    console = console or Console()
+    plan = make_plan(options)
+    if plan.synthetic:
+        console.print(
+            "[yellow]The pictures are synthetic:[/] --demo draws motorbikes; give your own with --data DIR.",
+            soft_wrap=True,
+        )
+    caches = _prepare(plan, console)
+    print_plan(console, plan, caches)
+    if dry_run:
+        console.print("dry run: nothing was started")
+        return 0
+    return _run(plan, n_real=len(caches[0]), console=console)
+
+
+def _prepare(plan: Plan, console: Console) -> list[Any]:
+    columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("decode", total=None)
+        return prepare_data(plan, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _run(plan: Plan, *, n_real: int, console: Console) -> int:
+    store = create_sweep(plan.directory)
+    (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan)))
+    info = SweepInfo(
+        sweep=plan.sweep,
+        space=plan.space.name,
+        objective=plan.metric,
+        status="running",
+        trials=plan.trials,
+        data=str(plan.data),
+        n_real=n_real,
+        synthetic=plan.synthetic,
+        tracking_uri=plan.tracking_uri,
+    )
+    store.write_info(info)
+    from orchestrator.display import Screen
+    from orchestrator.sweep import connected, log_to, run_sweep
+
+    with log_to(plan.directory / "sweep.log"), connected(plan):
+        status, lost = run_sweep(plan, store, info, Screen(console, plan.trials))
+    print_winner(console, plan, store, status)
+    if lost:
+        console.print(f"[yellow]MLflow did not take {lost} writes;[/] {store.directory} has everything")
+    return 130 if status == "interrupted" else 0
+
+
+def space_as_yaml(plan: Plan) -> dict[str, Any]:
+    """The plan's space as a YAML space file would say it, ``--demo`` and ``--set`` included."""
+    space = plan.space
+    return {
+        "description": space.description,
+        "base": space.base.model_dump(),
+        "search": {name: domain.model_dump(by_alias=True, mode="json") for name, domain in space.search.items()},
+        "scheduler": space.scheduler.model_dump(),
+        "trials": plan.trials,
+        "points": [dict(point) for point in space.points],
+    }

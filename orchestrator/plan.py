@@ -1,0 +1,249 @@
+"""The plan of a sweep: everything resolved and checked before Ray starts."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.demo import DEMO_IMAGES, demo_space
+from orchestrator.resources import Resources, choose_resources, machine
+from orchestrator.space import SchedulerConfig, Space, check_space, load_space
+from orchestrator.yaml import parse_yaml
+from trainers.config import TrainConfig, field_names
+from trainers.errors import UserError, unknown_name
+
+SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
+_FOLLOW_EPOCHS = ("schedule.window_first", "schedule.checkpoint_every", "schedule.samples_every", "fid.every")
+_BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """What was typed after ``gan-sweep launch``; None means not given."""
+
+    space: str
+    data: Path | None = None
+    name: str | None = None
+    demo: bool = False
+    trials: int | None = None
+    concurrency: int | None = None
+    workers_per_trial: int | None = None
+    cpus_per_worker: float | None = None
+    gpus_per_worker: float | None = None
+    settings: tuple[str, ...] = ()
+    fid_extractor: str | None = None
+    fid_weights: Path | None = None
+    tracking_uri: str | None = None
+    sweeps_dir: Path = Path("sweeps")
+    address: str | None = None
+    time_budget: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A sweep, resolved.
+
+    Attributes:
+        sweep: its name.
+        directory: where everything of it lands.
+        space: with ``--demo`` and ``--set`` applied.
+        trials: how many.
+        data: directory of the real images.
+        synthetic: whether they are to be drawn there first.
+        cache_dir: decoded images and statistics.
+        resources: gangs and ranks.
+        metric: name of the FID, protocol included.
+        tracking_uri: of MLflow, absolute.
+        address: of a running Ray cluster; None starts one here.
+        time_budget_s: seconds, None for none.
+        seed: of the search, and of every trial.
+    """
+
+    sweep: str
+    directory: Path
+    space: Space
+    trials: int
+    data: Path
+    synthetic: bool
+    cache_dir: Path
+    resources: Resources
+    metric: str
+    tracking_uri: str
+    address: str | None
+    time_budget_s: float | None
+    seed: int
+
+
+def make_plan(options: LaunchOptions) -> Plan:
+    """Resolve and check everything that can be checked without reading the images.
+
+    Raises:
+        UserError: one line.
+    """
+    space = _overridden(load_space(options.space), options)
+    metric = _metric(space.base)
+    synthetic = options.data is None
+    cache_dir = default_cache_dir()
+    if synthetic and not options.demo:
+        raise UserError("no images: give a folder with --data DIR, or draw some with --demo")
+    if synthetic and space.synthetic is None:
+        raise UserError(f"space {space.name} has no synthetic pictures: give a folder with --data DIR")
+    data = options.data or cache_dir / "synthetic" / f"{space.synthetic}-{DEMO_IMAGES}"
+    cpus, gpus = machine()
+    resources = choose_resources(
+        concurrency=options.concurrency,
+        workers=options.workers_per_trial,
+        cpus=options.cpus_per_worker,
+        gpus=options.gpus_per_worker,
+        available_cpus=cpus,
+        available_gpus=gpus,
+        local=options.address is None,
+    )
+    _check_shares(space, resources.workers)
+    sweep = options.name or f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", sweep):
+        raise UserError(f"--name {sweep!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
+    directory = options.sweeps_dir.resolve() / sweep
+    return Plan(
+        sweep=sweep,
+        directory=directory,
+        space=space,
+        trials=options.trials or space.trials,
+        data=data.resolve(),
+        synthetic=synthetic,
+        cache_dir=cache_dir,
+        resources=resources,
+        metric=metric,
+        tracking_uri=options.tracking_uri or f"sqlite:///{directory / 'mlflow.db'}",
+        address=options.address,
+        time_budget_s=parse_duration(options.time_budget) if options.time_budget else None,
+        seed=options.seed,
+    )
+
+
+def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[Any]:
+    """Draw the demo's pictures where asked, decode every image size and fit that trials may want.
+
+    Args:
+        plan: the sweep.
+        progress: called with (done, total) while images are decoded.
+
+    Returns:
+        The image caches (`trainers.data.ImageCache`).
+
+    Raises:
+        UserError: the folder is missing or has fewer usable images than one global batch.
+    """
+    from trainers.data import build_cache, draw_motorbikes, require_images
+
+    if plan.synthetic:
+        draw_motorbikes(plan.data, count=DEMO_IMAGES)
+    space = plan.space
+    caches = []
+    for size in _values(space, "data.image_size"):
+        for fit in _values(space, "data.fit"):
+            cache = build_cache(plan.data, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
+            require_images(cache, max(_values(space, "data.batch_size")))
+            caches.append(cache)
+    return caches
+
+
+def apply_settings(space: Space, settings: Iterable[str]) -> Space:
+    """Lay ``--set dotted.key=value`` over a space: the base changes, and a searched key is searched no longer.
+
+    ``schedule.epochs`` alone keeps the schedule's proportions: the window and the intervals that count in epochs
+    shrink or grow with it.
+
+    Raises:
+        UserError: not of that form, no such key, or a value that cannot be.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting!r}: write it as dotted.key=value")
+        if name not in (known := [*field_names(), *SCHEDULER_KEYS]):
+            raise unknown_name("--set key", name, known)
+        values[name] = parse_yaml(text, f"--set {name}")
+    scheduler_values = {name: values.pop(name) for name in SCHEDULER_KEYS if name in values}
+    if "schedule.epochs" in values:
+        values = {**_in_proportion(space.base, values["schedule.epochs"]), **values}
+    base = TrainConfig.build(space.base.model_dump(), values)
+    search = {name: domain for name, domain in space.search.items() if name not in values}
+    points = tuple({key: value for key, value in point.items() if key in search} for point in space.points)
+    scheduler = _scheduler(space, base, scheduler_values)
+    space = space.model_copy(update={"base": base, "search": search, "points": points, "scheduler": scheduler})
+    check_space(space)
+    return space
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``2h``, ``30m``, ``1h30m``, ``90s``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    match = _BUDGET.fullmatch(text.strip())
+    if not text.strip() or match is None or not any(match.groups()):
+        raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def default_cache_dir() -> Path:
+    """``$GAN_SWEEP_CACHE``, else ``gan-sweep`` in the user's cache directory."""
+    given = os.environ.get("GAN_SWEEP_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(given).resolve() if given else base / "gan-sweep"
+
+
+def _overridden(space: Space, options: LaunchOptions) -> Space:
+    if options.demo:
+        space = demo_space(space)
+    settings = [f"seed={options.seed}"]
+    if options.fid_extractor:
+        settings.append(f"fid.extractor={options.fid_extractor}")
+    if options.fid_weights:
+        settings.append(f"fid.weights={options.fid_weights.resolve()}")
+    return apply_settings(space, [*settings, *options.settings])
+
+
+def _in_proportion(base: TrainConfig, epochs: Any) -> dict[str, int]:
+    if not isinstance(epochs, int) or epochs < 1:
+        return {}  # TrainConfig says what is wrong with it
+    ratio = epochs / base.schedule.epochs
+    return {name: max(1, round(base.flat()[name] * ratio)) for name in _FOLLOW_EPOCHS}
+
+
+def _scheduler(space: Space, base: TrainConfig, values: dict[str, Any]) -> SchedulerConfig:
+    ratio = base.schedule.epochs / space.base.schedule.epochs
+    grace = max(1, round(space.scheduler.grace_epochs * ratio))
+    merged = {"scheduler." + key: value for key, value in space.scheduler.model_dump().items()}
+    merged |= {"scheduler.grace_epochs": grace} | values
+    try:
+        return SchedulerConfig.model_validate({key.split(".")[1]: value for key, value in merged.items()})
+    except ValueError as error:
+        raise UserError(f"--set scheduler: {str(error).splitlines()[2].strip()}") from None
+
+
+def _metric(base: TrainConfig) -> str:
+    from trainers.metrics import build_extractor, protocol_name
+
+    extractor = build_extractor(base.fid.extractor, base.fid.weights)
+    return protocol_name(extractor.protocol, base.fid.n_fake)
+
+
+def _check_shares(space: Space, workers: int) -> None:
+    for batch in _values(space, "data.batch_size"):
+        if batch % workers:
+            raise UserError(f"data.batch_size {batch} cannot be shared by {workers} workers: not a multiple")
+
+
+def _values(space: Space, name: str) -> list[Any]:
+    """The values that a key can take: its searched extremes, or the base's."""
+    domain = space.search.get(name)
+    return domain.extremes() if domain is not None else [space.base.flat()[name]]

@@ -1,0 +1,121 @@
+"""The recorder: one thread that carries the broker's events to everything that keeps or shows them."""
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import ray
+from ray.actor import ActorHandle
+
+from orchestrator.broker import Ended, Event, Progressed, Started
+from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.store import ResultsStore
+from orchestrator.space import Space
+from trainers.report import EpochReport, Outcome, Verdict
+
+log = logging.getLogger(__name__)
+
+
+class Sink(ABC):
+    """Something that keeps or shows what happens. Called from the recorder's thread alone."""
+
+    @abstractmethod
+    def started(self, trial: TrialRecord) -> None:
+        """A gang took the trial, for the first time or again."""
+
+    @abstractmethod
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """The trial finished an epoch."""
+
+    @abstractmethod
+    def ended(self, trial: TrialRecord) -> None:
+        """The trial is over."""
+
+
+class StoreSink(Sink):
+    """Keeps everything in the sweep's directory."""
+
+    def __init__(self, store: ResultsStore, space: Space) -> None:
+        self._store, self._space = store, space
+
+    def started(self, trial: TrialRecord) -> None:
+        """Write its config and first record."""
+        self._store.write_config(trial.trial_id, self._space.resolve(trial.params))
+        self._store.write_trial(trial)
+
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Append the epoch."""
+        self._store.append_history(trial, report)
+        self._store.write_trial(trial)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Write its last record; what only a resume would need goes."""
+        self._store.write_trial(trial)
+        (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
+
+
+class Recorder(threading.Thread):
+    """Polls the broker until it is closed.
+
+    Args:
+        broker: whose events to carry.
+        space: resolves a trial's epochs.
+        sinks: called in this order for every event.
+
+    Attributes:
+        trials: all trials that have started, by id.
+        error: what a sink raised; recording ended there.
+    """
+
+    def __init__(self, broker: ActorHandle, space: Space, sinks: Sequence[Sink]) -> None:
+        super().__init__(name="recorder", daemon=True)
+        self.trials: dict[str, TrialRecord] = {}
+        self.error: BaseException | None = None
+        self._broker, self._space, self._sinks = broker, space, sinks
+        self._closing = threading.Event()
+
+    def run(self) -> None:
+        """Carry events until `close`, then what is left of them."""
+        try:
+            while True:
+                closing = self._closing.is_set()
+                events: list[Event] = ray.get(self._broker.events.remote(0.0 if closing else 0.5))
+                for event in events:
+                    self._carry(event)
+                if closing and not events:
+                    return
+        except BaseException as error:
+            log.exception("recording stopped")
+            self.error = error
+
+    def close(self, verdict: Verdict) -> None:
+        """Record what is left and end; trials still open ended for `verdict`."""
+        self._closing.set()
+        self.join()
+        if self.error is None:
+            for trial in self.trials.values():
+                if trial.state is State.RUNNING:
+                    outcome = Outcome(
+                        verdict=verdict, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
+                    )
+                    self._carry(Ended(trial.trial_id, outcome))
+
+    def _carry(self, event: Event) -> None:
+        now = time.time()
+        match event:
+            case Started(trial_id, params, _):
+                if trial_id not in self.trials:
+                    epochs = self._space.resolve(params).schedule.epochs
+                    self.trials[trial_id] = TrialRecord(trial_id, params, epochs, now)
+                for sink in self._sinks:
+                    sink.started(self.trials[trial_id])
+            case Progressed(trial_id, report):
+                self.trials[trial_id].progress(report)
+                for sink in self._sinks:
+                    sink.progressed(self.trials[trial_id], report)
+            case Ended(trial_id, outcome):
+                self.trials[trial_id].end(outcome, now)
+                for sink in self._sinks:
+                    sink.ended(self.trials[trial_id])

@@ -1,0 +1,70 @@
+"""How many gangs, and what each rank gets."""
+
+import os
+from dataclasses import dataclass
+
+from trainers.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What the gangs take.
+
+    Attributes:
+        gangs: trials that train at once.
+        workers: DDP ranks per gang.
+        cpus: logical CPUs per rank.
+        gpus: GPUs per rank; fractions let ranks share one.
+        threads: torch threads per rank.
+    """
+
+    gangs: int
+    workers: int
+    cpus: float
+    gpus: float
+    threads: int
+
+
+def choose_resources(
+    *,
+    concurrency: int | None,
+    workers: int | None,
+    cpus: float | None,
+    gpus: float | None,
+    available_cpus: int,
+    available_gpus: int,
+    local: bool,
+) -> Resources:
+    """Fill in what was not asked for, and refuse what one machine cannot give.
+
+    Without wishes: one rank per trial, one trial per GPU, or one trial at a time without GPUs, with all the threads.
+
+    Raises:
+        UserError: `local` and the ranks together want more CPUs or GPUs than there are.
+    """
+    workers = workers or 1
+    gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
+    by_gpu = int(available_gpus // (workers * gpus)) if gpus else 1
+    gangs = concurrency or max(1, by_gpu)
+    ranks = gangs * workers
+    threads = int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks)
+    if cpus is None:
+        cpus = 1.0 if ranks <= available_cpus else round(available_cpus / ranks - 0.005, 2)
+    if local and ranks * cpus > available_cpus + 1e-9:
+        raise UserError(
+            f"{gangs} trials at once x {workers} workers x {cpus:g} CPUs need {ranks * cpus:g} CPUs, this machine has "
+            f"{available_cpus}: lower --concurrency, --workers-per-trial or --cpus-per-worker"
+        )
+    if local and ranks * gpus > available_gpus + 1e-9:
+        raise UserError(
+            f"{gangs} trials at once x {workers} workers x {gpus:g} GPUs need {ranks * gpus:g} GPUs, this machine has "
+            f"{available_gpus}: lower --concurrency, --workers-per-trial or --gpus-per-worker"
+        )
+    return Resources(gangs=gangs, workers=workers, cpus=cpus, gpus=gpus, threads=threads)
+
+
+def machine() -> tuple[int, int]:
+    """CPUs that this process may use, and GPUs."""
+    import torch
+
+    return len(os.sched_getaffinity(0)), torch.cuda.device_count()

@@ -1,0 +1,1 @@
+"""What a sweep found, kept in plain files: written while it runs, read afterwards."""

@@ -1,0 +1,149 @@
+"""The sweep's directory: what is where, and how it is written so that a dead driver leaves it readable.
+
+::
+
+    sweeps/NAME/
+      sweep.json  space.yaml  study.journal  mlflow.db  mlartifacts/  sweep.log  ray/
+      trials/0003/  trial.json  config.yaml  history.jsonl  samples/epoch_0001.png  best.pt
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.yaml import dump_yaml
+from trainers.config import TrainConfig
+from trainers.errors import UserError, unknown_name
+from trainers.report import EpochReport
+
+SWEEP_FILE = "sweep.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepInfo:
+    """What is known of a sweep besides its trials.
+
+    Attributes:
+        sweep: its name.
+        space: name of its space.
+        objective: name of the metric, protocol included.
+        status: running, finished, interrupted, out_of_time or failed.
+        trials: how many were planned.
+        data: directory of the real images.
+        n_real: usable images in it.
+        synthetic: whether the images were drawn by ``--demo``.
+        tracking_uri: of MLflow.
+    """
+
+    sweep: str
+    space: str
+    objective: str
+    status: str
+    trials: int
+    data: str
+    n_real: int
+    synthetic: bool
+    tracking_uri: str
+
+
+class ResultsStore:
+    """Reads and writes one sweep's directory.
+
+    Args:
+        directory: ``sweeps/NAME``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def trials_dir(self) -> Path:
+        """One folder per trial."""
+        return self.directory / "trials"
+
+    def write_info(self, info: SweepInfo) -> None:
+        """Write or replace ``sweep.json``."""
+        write_json(self.directory / SWEEP_FILE, asdict(info))
+
+    def read_info(self) -> SweepInfo:
+        """Read ``sweep.json``."""
+        return SweepInfo(**json.loads((self.directory / SWEEP_FILE).read_text()))
+
+    def write_config(self, trial_id: str, config: TrainConfig) -> Path:
+        """Write a trial's resolved config; returns its file."""
+        path = self.trials_dir / trial_id / "config.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dump_yaml(config.model_dump()))
+        return path
+
+    def write_trial(self, trial: TrialRecord) -> None:
+        """Write or replace a trial's ``trial.json``."""
+        write_json(self.trials_dir / trial.trial_id / "trial.json", trial.to_json())
+
+    def append_history(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Add an epoch. A resumed trial repeats epochs; the later line holds."""
+        with open(self.trials_dir / trial.trial_id / "history.jsonl", "a") as file:
+            file.write(json.dumps(asdict(report)) + "\n")
+
+    def read_trials(self) -> list[TrialRecord]:
+        """All trials that have started, by number."""
+        files = sorted(self.trials_dir.glob("*/trial.json"))
+        return [TrialRecord.from_json(json.loads(file.read_text())) for file in files]
+
+    def read_history(self, trial_id: str) -> list[EpochReport]:
+        """A trial's epochs in order, the last report of each. A line cut off by a crash is left out."""
+        path = self.trials_dir / trial_id / "history.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        reports = [EpochReport(**json.loads(line)) for line in lines if line.endswith("\n")]
+        return sorted({report.epoch: report for report in reports}.values(), key=lambda report: report.epoch)
+
+    def summary(self) -> dict[str, Any]:
+        """What ``gan-sweep results --json`` prints."""
+        info, trials = self.read_info(), self.read_trials()
+        best = best_trial(trials)
+        return {
+            "sweep": info.sweep,
+            "objective": info.objective,
+            "best": best.to_json() if best else None,
+            "trials": [trial.to_json() for trial in trials],
+            "status": info.status,
+        }
+
+
+def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
+    """A sweep by name, or by its directory.
+
+    Raises:
+        UserError: there is none; names those there are.
+    """
+    for directory in (sweeps_dir / name, Path(name)):
+        if (directory / SWEEP_FILE).is_file():
+            return ResultsStore(directory.resolve())
+    known = [path.parent.name for path in sweeps_dir.glob(f"*/{SWEEP_FILE}")]
+    raise unknown_name(f"sweep in {sweeps_dir}", name, known)
+
+
+def create_sweep(directory: Path) -> ResultsStore:
+    """Make a new sweep's directory.
+
+    Raises:
+        UserError: it exists, or cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        raise UserError(f"{directory} exists already; choose another --name") from None
+    except OSError as error:
+        raise UserError(f"cannot make {directory}: {error.strerror}") from None
+    return ResultsStore(directory)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, indent=1))
+    os.replace(temporary, path)

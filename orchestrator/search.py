@@ -1,0 +1,101 @@
+"""An Optuna searcher for Tune.
+
+Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, tells scheduler-cut trials as COMPLETE with their
+last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+from ray.actor import ActorHandle
+from ray.tune.search import Searcher
+
+from orchestrator.space import Space
+from trainers.report import Verdict
+
+_FAILED = {Verdict.NONFINITE, Verdict.ERROR, Verdict.LOST}
+
+
+def open_study(path: Path, name: str, seed: int) -> optuna.Study:
+    """The sweep's study in a journal file, made when it is not there.
+
+    Args:
+        path: of the journal; ``optuna-dashboard`` opens it.
+        name: of the study.
+        seed: of the sampler.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(path))),
+        study_name=name,
+        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
+        direction="minimize",
+        load_if_exists=True,
+    )
+
+
+class OptunaSearcher(Searcher):
+    """Asks Optuna for trials, tells it every rung and how each trial ended.
+
+    Args:
+        study: of the sweep.
+        space: what varies; its known points are asked first.
+        metric: name of the FID in Tune's results.
+        broker: takes the trials.
+    """
+
+    def __init__(self, study: optuna.Study, space: Space, metric: str, broker: ActorHandle) -> None:
+        super().__init__(metric=metric, mode="min")
+        self._study, self._space, self._broker = study, space, broker
+        self._distributions = {name: domain.distribution() for name, domain in space.search.items()}
+        self._open: dict[str, optuna.Trial] = {}
+        self._measured: set[str] = set()
+        for point in space.known_points():
+            study.enqueue_trial(point, skip_if_exists=True)
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """The next setting, under Optuna's own trial number.
+
+        It goes to the broker at once, so that gangs take trials in this order and never wait for a relay to start.
+        """
+        trial = self._study.ask(self._distributions)
+        self._open[trial_id] = trial
+        name = f"{trial.number:04d}"
+        ray.get(self._broker.submit.remote(name, trial.params))
+        return {"trial_id": name, "broker": self._broker}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A rung: reported at its epoch. The last result repeats a rung or says that there is none."""
+        if "verdict" not in result:
+            self._open[trial_id].report(result[self._metric], step=result["epoch"])
+            self._measured.add(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """COMPLETE with the objective; PRUNED when it was cut; FAIL when it failed or was never measured."""
+        trial = self._open.pop(trial_id, None)
+        if trial is None:
+            return
+        result = result or {}
+        verdict = Verdict(result["verdict"]) if "verdict" in result else None
+        objective = result.get("objective")
+        if verdict is Verdict.COMPLETED and objective is not None:
+            self._study.tell(trial, objective)
+        elif error or verdict in _FAILED or trial_id not in self._measured:
+            self._study.tell(trial, state=TrialState.FAIL)
+        else:
+            self._study.tell(trial, state=TrialState.PRUNED)
+
+    def close(self) -> None:
+        """Leave no trial RUNNING: what is still open has failed."""
+        for trial_id in list(self._open):
+            self.on_trial_complete(trial_id, error=True)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the study's storage holds everything."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: the study's storage holds everything."""

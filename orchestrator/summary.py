@@ -1,0 +1,112 @@
+"""Text for people: plans, spaces, results."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.display import trials_table
+from orchestrator.plan import Plan
+from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.store import ResultsStore
+from orchestrator.space import Space
+
+
+def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
+    """What is about to happen, in a few lines."""
+    from trainers.data import report_path
+
+    space, resources, report = plan.space, plan.resources, caches[0].report
+    schedule, data = space.base.schedule, space.base.data
+    listed = f"; skipped files are listed in {report_path(caches[0].path)}" if report.skipped else ""
+    budget = f", at most {plan.time_budget_s:.0f} s" if plan.time_budget_s else ""
+    window = f"FID counts from epoch {schedule.window_first} on"
+    where = plan.address or "this machine"
+    rows = {
+        "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budget}",
+        "images": f"{report.summary()} in {plan.data}{listed}",
+        "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
+        "objective": f"{plan.metric}, lowest in the window",
+        "searched": ", ".join(space.search) or "nothing",
+        "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
+        f"{resources.gpus:g} GPUs and {resources.threads} threads each",
+        "results": str(plan.directory),
+    }
+    _print_rows(console, rows)
+
+
+def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str) -> None:
+    """The best trial, where its samples and checkpoint are, and how to look at everything."""
+    trials = store.read_trials()
+    counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
+    console.print(f"\n{status.replace('_', ' ')}: {len(trials)} of {plan.trials} trials, {counts}")
+    best = best_trial(trials)
+    if best is None:
+        console.print("no trial reached its window, so none has an objective")
+    else:
+        folder = store.trials_dir / best.trial_id
+        grids = sorted((folder / "samples").glob("*.png"))
+        rows = {
+            "best trial": f"{best.trial_id}: {plan.metric} {best.objective:.2f} at epoch {best.best_epoch}",
+            "its setting": ", ".join(f"{name}={_short(value)}" for name, value in best.params.items()) or "the base",
+            "samples": str(grids[-1]) if grids else "none",
+            "checkpoint": str(folder / "best.pt"),
+        }
+        _print_rows(console, rows)
+    sweep = _argument(store.directory)
+    _print_rows(console, {"all trials": f"gan-sweep results {sweep}", "in MLflow": f"gan-sweep ui {sweep}"})
+
+
+def print_results(console: Console, store: ResultsStore) -> None:
+    """The table of a sweep's trials and its best."""
+    info, trials = store.read_info(), store.read_trials()
+    for trial in trials:
+        history = store.read_history(trial.trial_id)
+        trial.last = history[-1] if history else None
+    console.print(f"{info.sweep}: {info.status}, {len(trials)} of {info.trials} trials, {info.objective}")
+    console.print(trials_table(trials))
+    best = best_trial(trials)
+    if best is not None:
+        _print_rows(console, {f"best: {best.trial_id}": ""} | {k: _short(v) for k, v in best.params.items()})
+
+
+def print_space(console: Console, space: Space) -> None:
+    """What a space searches, and what it starts from."""
+    console.print(f"{space.name}: {space.description}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("searched", "range", "base"):
+        table.add_column(name)
+    base = space.base.flat()
+    for name, domain in space.search.items():
+        table.add_row(name, str(domain), _short(base[name]))
+    console.print(table)
+    fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
+    console.print("\nfixed", style="dim")
+    _print_rows(console, fixed)
+    scheduler = space.scheduler
+    console.print(
+        f"\nscheduler {scheduler.name}: every trial runs {scheduler.grace_epochs} epochs, then one in "
+        f"{scheduler.reduction_factor:g} goes on; {space.trials} trials"
+        if scheduler.name == "asha"
+        else f"\nscheduler none: no trial is cut; {space.trials} trials"
+    )
+
+
+def _print_rows(console: Console, rows: dict[str, str]) -> None:
+    width = max(len(name) for name in rows)
+    for name, text in rows.items():
+        console.print(f"  [dim]{name:<{width}}[/]  {text}", highlight=False, soft_wrap=True)
+
+
+def _count(trials: list[TrialRecord], state: State) -> int:
+    return sum(trial.state is state for trial in trials)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _argument(directory: Path) -> str:
+    """A sweep on the command line: its name in the default directory, else its path."""
+    return directory.name if directory.parent == Path("sweeps").resolve() else str(directory)

@@ -1,0 +1,255 @@
+"""A sweep: Tune's trials, Ray Train's gangs and the recorder, put together, run, and taken down again."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the screen is ours
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the recorder keeps everything
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gangs too
+
+import ray
+from ray import tune
+from ray.actor import ActorHandle
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+
+from orchestrator.broker import RemoteBroker
+from orchestrator.display import Screen
+from orchestrator.gangs import Gang, GangSetup
+from orchestrator.plan import Plan
+from orchestrator.recorder import Recorder, StoreSink
+from orchestrator.relay import Relay
+from orchestrator.results.records import best_trial
+from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.search import OptunaSearcher, open_study
+from orchestrator.space import Space
+from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from trainers.errors import UserError
+from trainers.report import Verdict
+
+log = logging.getLogger(__name__)
+
+RELAY_CPUS = 0.01  # relays sleep; Tune refuses 0
+FAREWELL_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
+
+
+class Watch(tune.Stopper):
+    """Ends the sweep when time is up, someone interrupts, or nobody is left to work.
+
+    Args:
+        gangs: the sweep's gangs.
+        budget_s: seconds from now, None for no limit.
+        recorder: whose failure ends the sweep too.
+
+    Attributes:
+        reason: why it ended the sweep, None while it has not.
+    """
+
+    def __init__(self, gangs: Sequence[Gang], budget_s: float | None, recorder: Recorder) -> None:
+        self.reason: Verdict | None = None
+        self.interrupted = threading.Event()
+        self._gangs, self._recorder = gangs, recorder
+        self._deadline = None if budget_s is None else time.monotonic() + budget_s
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops one trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Tune asks this in every turn of its loop."""
+        if self.interrupted.is_set():
+            self.reason = Verdict.INTERRUPTED
+        elif self._deadline is not None and time.monotonic() > self._deadline:
+            self.reason = Verdict.OUT_OF_TIME
+        elif self._recorder.error is not None or not any(gang.is_alive() for gang in self._gangs):
+            self.reason = Verdict.ERROR
+        return self.reason is not None
+
+    def __reduce__(self) -> Any:
+        # Tune pickles its run config for a restore from elsewhere; the watch belongs to this process.
+        return (tune.stopper.NoopStopper, ())
+
+
+class Release(tune.Callback):
+    """Tells the broker of trials that Tune has ended."""
+
+    def __init__(self, broker: ActorHandle) -> None:
+        self._broker = broker
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The scheduler cut it; for a trial that ended by itself this changes nothing."""
+        self._broker.stop.remote(trial.config["trial_id"], Verdict.OUTRANKED)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Its relay failed for good."""
+        self._broker.stop.remote(trial.config["trial_id"], Verdict.ERROR)
+
+
+def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> tuple[str, int]:
+    """Run the plan in the Ray that is connected.
+
+    Args:
+        plan: what to run.
+        store: the sweep's directory, with its space written.
+        info: what ``sweep.json`` says; its status is kept up to date.
+        screen: shows it.
+
+    Returns:
+        The final status, and how many writes MLflow never took.
+
+    Raises:
+        UserError: MLflow does not answer.
+        RuntimeError: the gangs could not be kept up, or recording failed.
+    """
+    tracker = MlflowTracker(info, plan.space, store)
+    broker = RemoteBroker.remote(plan.metric)
+    setup = GangSetup(
+        space=plan.space,
+        data=plan.data,
+        cache_dir=plan.cache_dir,
+        trials_dir=store.trials_dir,
+        threads=plan.resources.threads,
+        broker=broker,
+    )
+    ray_dir = plan.directory / "ray"
+    gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
+    recorder = Recorder(broker, plan.space, [StoreSink(store, plan.space), tracker, screen])
+    watch = Watch(gangs, plan.time_budget_s, recorder)
+    searcher = OptunaSearcher(
+        open_study(plan.directory / "study.journal", plan.sweep, plan.seed), plan.space, plan.metric, broker
+    )
+    for thread in (*gangs, recorder):
+        thread.start()
+    screen.open()
+    try:
+        with _interrupts(watch):
+            _tuner(plan, searcher, broker, watch, ray_dir).fit()
+            reason = watch.reason or Verdict.OUTRANKED
+            ray.get(broker.close.remote(reason))
+            for gang in gangs:
+                gang.join(None if watch.reason is None else FAREWELL_S)
+        recorder.close(reason)
+    finally:
+        screen.close()
+    searcher.close()
+    status = {None: "finished", Verdict.ERROR: "failed"}.get(watch.reason, str(watch.reason))
+    store.write_info(replace(info, status=status))
+    lost = tracker.close(best_trial(list(recorder.trials.values())), status)
+    for thread in (recorder, *gangs):
+        if thread.error is not None and status in ("finished", "failed"):
+            raise RuntimeError(f"{thread.name} failed: {str(thread.error).splitlines()[0]}") from thread.error
+    return status, lost
+
+
+@contextlib.contextmanager
+def connected(plan: Plan) -> Iterator[None]:
+    """Ray, for one sweep: a new instance on this machine, or the cluster at ``--address``.
+
+    Uses the Ray that the process is already connected to, and leaves it, when there is one.
+
+    Raises:
+        UserError: nothing answers at the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    if plan.address is None:
+        cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
+        ray.init(address="local", num_cpus=cpus, **quiet)
+    else:
+        try:
+            ray.init(address=plan.address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(f"no Ray cluster answers at {plan.address}: {str(error).splitlines()[0]}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Send everything that Ray, Optuna, MLflow and we log to a file instead of the screen."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    chatty = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
+    before = [(logger, logger.handlers[:], logger.propagate) for logger in (root, *chatty)]
+    for logger in (root, *chatty):
+        logger.handlers[:] = [handler] if logger is root else []
+        logger.propagate = True
+    try:
+        yield
+    finally:
+        for logger, handlers, propagate in before:
+            logger.handlers[:], logger.propagate = handlers, propagate
+        handler.close()
+
+
+def _tuner(plan: Plan, searcher: OptunaSearcher, broker: ActorHandle, watch: Watch, ray_dir: Path) -> tune.Tuner:
+    return tune.Tuner(
+        tune.with_resources(Relay, {"cpu": RELAY_CPUS}),
+        tune_config=tune.TuneConfig(
+            metric=plan.metric,
+            mode="min",
+            num_samples=plan.trials,
+            # One more than there are gangs: the next trial already waits when a gang is done with the last.
+            max_concurrent_trials=plan.resources.gangs + 1,
+            reuse_actors=True,
+            search_alg=searcher,
+            scheduler=_scheduler(plan.space),
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(ray_dir),
+            verbose=0,
+            stop=watch,
+            callbacks=[Release(broker)],
+            failure_config=tune.FailureConfig(max_failures=3),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # the gangs keep the checkpoints
+        ),
+    )
+
+
+def _scheduler(space: Space) -> TrialScheduler:
+    if space.scheduler.name == "none":
+        return FIFOScheduler()
+    domain = space.search.get("schedule.epochs")
+    longest = max(int(epochs) for epochs in (domain.extremes() if domain else [space.base.schedule.epochs]))
+    return ASHAScheduler(
+        time_attr="epoch",  # our own clock: Tune's training_iteration restarts after a retry
+        max_t=longest + 1,  # a trial ends by itself at its last epoch
+        grace_period=min(space.scheduler.grace_epochs, longest),
+        reduction_factor=space.scheduler.reduction_factor,
+    )
+
+
+@contextlib.contextmanager
+def _interrupts(watch: Watch) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) ends the sweep in order, the second at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        if watch.interrupted.is_set():
+            raise KeyboardInterrupt
+        watch.interrupted.set()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

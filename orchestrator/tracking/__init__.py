@@ -1,0 +1,1 @@
+"""MLflow: a parent run per sweep, a child run per trial."""

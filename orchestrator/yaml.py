@@ -1,0 +1,42 @@
+"""YAML as people write it: PyYAML takes ``8e-4`` for a string, YAML 1.2 and everybody else for a number."""
+
+import re
+from typing import Any
+
+import yaml
+
+from trainers.errors import UserError
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The value that `text` says.
+
+    Args:
+        text: YAML.
+        source: what to call it in an error, such as the file's name.
+
+    Raises:
+        UserError: it is not YAML; one line with the place.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{source}:{place} {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{source}: {str(error).splitlines()[0]}") from None
+
+
+def dump_yaml(value: Any) -> str:
+    """`value` as YAML, keys in their own order."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)

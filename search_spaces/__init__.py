@@ -1,0 +1,1 @@
+"""Search spaces: data only, one YAML file per experiment."""

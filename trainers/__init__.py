@@ -1,0 +1,1 @@
+"""How one GAN learns. Imports torch; never ray, mlflow, click or orchestrator."""

@@ -1,0 +1,91 @@
+"""What a process keeps warm from trial to trial: decoded images, extractors, statistics of the real images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainers.config import TrainConfig
+from trainers.data import ImageCache, build_cache, require_images
+from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
+
+RESIDENT_SHARE = 0.25  # of the GPU's free memory that the decoded images may take to live there
+
+
+class Images:
+    """The real images on the training device.
+
+    On a GPU with room they are uploaded once as uint8 and indexed there; otherwise each batch is copied.
+    """
+
+    def __init__(self, cache: ImageCache, device: torch.device) -> None:
+        self.cache, self.device = cache, device
+        self._resident: Tensor | None = None
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if len(cache) * 3 * cache.image_size**2 < RESIDENT_SHARE * free:
+                self._resident = torch.cat(list(cache.batches(1024))).to(device)
+
+    def __len__(self) -> int:
+        return len(self.cache)
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """Images ``[B, 3, S, S]`` uint8 on the device, for indices ``[B]`` int64 on the CPU."""
+        if self._resident is not None:
+            return self._resident[indices.to(self.device, non_blocking=True)]
+        return self.cache.gather(indices).to(self.device, non_blocking=True)
+
+    def batches(self, batch_size: int) -> Iterator[Tensor]:
+        """All images in order, uint8."""
+        return self.cache.batches(batch_size)
+
+
+class Assets:
+    """Loads each asset once per process.
+
+    Args:
+        data: directory of the real images.
+        cache_dir: where decoded images and statistics are kept.
+        device: where training and FID run.
+    """
+
+    def __init__(self, data: Path, cache_dir: Path, device: torch.device) -> None:
+        self._data, self._cache_dir, self.device = data, cache_dir, device
+        self._images: dict[tuple[int, str], Images] = {}
+        self._extractors: dict[tuple[str, str | None], Extractor] = {}
+        self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
+
+    def images(self, config: TrainConfig) -> Images:
+        """The images at the run's size and fit.
+
+        Raises:
+            UserError: fewer usable images than one global batch.
+        """
+        key = (config.data.image_size, config.data.fit)
+        if key not in self._images:
+            cache = build_cache(self._data, image_size=key[0], fit=key[1], cache_dir=self._cache_dir)
+            self._images[key] = Images(cache, self.device)
+        require_images(self._images[key].cache, config.data.batch_size)
+        return self._images[key]
+
+    def extractor(self, config: TrainConfig) -> Extractor:
+        """The network whose features FID compares."""
+        key = (config.fid.extractor, config.fid.weights)
+        if key not in self._extractors:
+            self._extractors[key] = build_extractor(*key, device=self.device)
+        return self._extractors[key]
+
+    def statistics(self, config: TrainConfig) -> RealStatistics:
+        """Moments of the real images' features."""
+        cache = self.images(config).cache
+        key = (cache.digest, config.fid.extractor, config.fid.weights)
+        if key not in self._statistics:
+            self._statistics[key] = real_statistics(
+                cache,
+                extractor=self.extractor(config),
+                cache_dir=self._cache_dir,
+                batch_size=config.fid.batch_size,
+                device=self.device,
+            )
+        return self._statistics[key]

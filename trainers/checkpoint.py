@@ -1,0 +1,101 @@
+"""Checkpoints: written under a temporary name, then renamed; loaded with ``weights_only=True``.
+
+One holds the networks, the moving average, the optimisers and the counters. The random state and the position in the
+data are the epoch number: `trainers.randomness` reseeds from it.
+"""
+
+import os
+import pickle
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainers.config import TrainConfig, flatten
+from trainers.errors import UserError
+from trainers.networks import build_networks
+
+LATEST, BEST = "latest.pt", "best.pt"
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: epochs finished.
+        images_seen: real images shown to D, over all ranks.
+        objective: lowest FID inside the window so far.
+        best_epoch: the epoch it was measured at.
+    """
+
+    epoch: int = 0
+    images_seen: int = 0
+    objective: float | None = None
+    best_epoch: int | None = None
+
+
+def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
+    """Write a checkpoint that is either whole or not there."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    torch.save({"config": config.model_dump(), "progress": asdict(progress), "family": family_state}, temporary)
+    os.replace(temporary, path)
+
+
+def keep_as_best(run_dir: Path) -> None:
+    """Let ``best.pt`` be today's ``latest.pt``; a hard link where the file system has them, else a copy."""
+    temporary = run_dir / f"best.{os.getpid()}.tmp"
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(run_dir / LATEST, temporary)
+    except OSError:
+        shutil.copyfile(run_dir / LATEST, temporary)
+    os.replace(temporary, run_dir / BEST)
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The checkpoint's ``config``, ``progress`` and ``family``.
+
+    Raises:
+        UserError: the file is missing or is no checkpoint.
+    """
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"no checkpoint at {path}") from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a whole checkpoint: {str(error).splitlines()[0]}") from None
+
+
+def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
+    """Refuse to go on with another experiment's weights; ``runtime.*`` may change.
+
+    Raises:
+        UserError: naming every key that differs.
+    """
+    before, now = flatten(saved), config.flat()
+    changed = [
+        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and not name.startswith("runtime.")
+    ]
+    if changed:
+        raise UserError(f"the checkpoint belongs to another config: {'; '.join(changed)}")
+
+
+def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
+    """The generator of a checkpoint, its moving average where there is one, ready to sample.
+
+    Returns:
+        A module in eval mode: latents ``[B, latent_dim]`` (drawn with ``noise.latent_sigma``) to images
+        ``[B, 3, S, S]`` in [-1, 1].
+    """
+    checkpoint = load_checkpoint(path, device)
+    config = TrainConfig.build(checkpoint["config"])
+    generator, _ = build_networks(config.network, config.data.image_size)
+    family = checkpoint["family"]
+    generator.load_state_dict(family.get("average", family["generator"]))
+    return generator.to(device).eval().requires_grad_(False)

@@ -1,0 +1,195 @@
+"""TrainConfig: everything that decides how one GAN trains, and nothing else.
+
+Every section is frozen, keyword-only and rejects unknown keys. Every field that a space may search is a plain
+number, string or bool under a dotted name such as ``optimizer.lr_g``.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainers.errors import UserError, unknown_name
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class DataConfig(_Section):
+    """What the networks see."""
+
+    image_size: Literal[32, 64, 128, 256] = Field(128, description="side of the square images, pixels")
+    fit: Literal["pad", "stretch"] = Field(
+        "pad", description="pad: keep the aspect ratio, black bars (document 001); stretch: fill the square"
+    )
+    batch_size: Count = Field(64, description="images per step over ALL ranks; must be a multiple of the ranks")
+    flip_p: Probability = Field(0.5, description="probability of a horizontal flip")
+    rotation_p: Probability = Field(0.3, description="probability of a rotation")
+    rotation_degrees: float = Field(5.0, ge=0, le=180, description="largest rotation, degrees either way")
+
+
+class NetworkConfig(_Section):
+    """Which pair of networks, and how wide."""
+
+    name: str = Field("dcgan", description="registered network pair")
+    latent_dim: Count = Field(128, description="length of the latent vector z")
+    base_width: Count = Field(32, description="channels at the finest resolution of G and of D; doubles per halving")
+
+
+class LossConfig(_Section):
+    """Which objective, and its label values."""
+
+    name: str = Field("ralsgan", description="registered loss")
+    real_label: float = Field(0.8, description="target of D for real images")
+    fake_label: float | None = Field(None, description="target of D for fakes; None: minus real_label (document 001)")
+
+
+class RegimeConfig(_Section):
+    """Which update rule, and the average of G's weights that is evaluated."""
+
+    name: Literal["classic"] = Field("classic", description="classic: one D step, then one G step")
+    ema_halflife_images: Positive | None = Field(
+        10_000.0, description="half-life of the moving average of G, images; None: evaluate G itself"
+    )
+    ema_rampup: Positive = Field(
+        0.05, description="the half-life is at most this share of the images seen so far (StyleGAN2-ADA)"
+    )
+
+
+class OptimizerConfig(_Section):
+    """Adam for both networks."""
+
+    lr_g: Positive = Field(8e-4, description="learning rate of G")
+    lr_d: Positive = Field(8e-4, description="learning rate of D")
+    beta1: float = Field(0.5, ge=0, lt=1, description="decay of the first moment")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment")
+    grad_clip_norm: Positive | None = Field(None, description="largest gradient norm of a step; None: no clipping")
+
+
+class NoiseConfig(_Section):
+    """Random inputs."""
+
+    latent_sigma: Positive = Field(1.0, description="standard deviation of the latent z")
+    instance_sigma: NonNegative = Field(
+        0.0, description="standard deviation of Gaussian noise on D's inputs at the start, in units of [-1, 1] pixels"
+    )
+    instance_decay: float | None = Field(
+        0.5, gt=0, le=1, description="share of the epochs over which it falls linearly to 0; None: it stays"
+    )
+
+
+class ScheduleConfig(_Section):
+    """How long, and when what is written."""
+
+    epochs: Count = Field(750, description="passes over the data")
+    window_first: Count = Field(
+        550, description="first epoch of the window: the objective is the lowest FID from here to the last epoch"
+    )
+    checkpoint_every: Count = Field(25, description="epochs between checkpoints")
+    samples_every: Count = Field(25, description="epochs between sample grids; epoch 1 and the last always have one")
+
+
+class FidConfig(_Section):
+    """How the objective is measured. Part of the metric's name, so never searched."""
+
+    extractor: str = Field("inception", description="registered feature extractor")
+    weights: str | None = Field(None, description="file with the extractor's weights; None: its own cache or package")
+    n_fake: int = Field(10_000, ge=2, description="generated images per measurement")
+    every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
+    batch_size: Count = Field(100, description="images per forward of the extractor, per rank; changes speed only")
+
+
+class RuntimeConfig(_Section):
+    """How it runs; changes speed and rounding, not the experiment."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when the rank has a GPU")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast of the forward passes")
+    channels_last: bool = Field(True, description="NHWC memory order of images and convolutions")
+    sync_batchnorm: bool = Field(True, description="BatchNorm statistics over all ranks instead of each rank's own")
+
+
+class TrainConfig(_Section):
+    """One GAN training run, whole. Defaults are document 001's RaLSGAN on 128 px motorbikes."""
+
+    family: Literal["adversarial"] = Field("adversarial", description="update topology: one G, one D")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order, augmentation and latents")
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    loss: LossConfig = LossConfig()
+    regime: RegimeConfig = RegimeConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    noise: NoiseConfig = NoiseConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    fid: FidConfig = FidConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    @model_validator(mode="after")
+    def _window_inside_epochs(self) -> Self:
+        if self.schedule.window_first > self.schedule.epochs:
+            raise ValueError(
+                f"schedule.window_first {self.schedule.window_first} is after schedule.epochs {self.schedule.epochs}"
+            )
+        return self
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> "TrainConfig":
+        """Validate nested `values` with dotted `overrides` laid over them.
+
+        Raises:
+            UserError: one line naming the key, the value and what would be valid.
+        """
+        merged = unflatten({**flatten(values), **(overrides or {})})
+        try:
+            return cls.model_validate(merged)
+        except ValidationError as error:
+            raise _explain(error) from None
+
+    def flat(self) -> dict[str, Any]:
+        """Every value under its dotted name: ``{"data.image_size": 128, ...}``."""
+        return flatten(self.model_dump())
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"a.b": 1}`` becomes ``{"a": {"b": 1}}``."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        *sections, key = name.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise UserError(f"{name}: {section!r} is a value, not a section")
+        place[key] = value
+    return nested
+
+
+def field_names() -> list[str]:
+    """Every dotted name that a TrainConfig has."""
+    return list(TrainConfig().flat())
+
+
+def _explain(error: ValidationError) -> UserError:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown_name("config key", name, field_names())
+    message = first["msg"].removeprefix("Value error, ")
+    return UserError(f"{name}: {message}, got {first['input']!r}" if name else message)

@@ -1,0 +1,222 @@
+"""build_cache: decode a folder once, whoever asks and however often."""
+
+import hashlib
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from trainers.data.decode import FITS, SkippedError, decode_image, find_files
+from trainers.data.reader import ImageCache
+from trainers.data.report import BuildReport, SkippedFile, count_reasons, report_path
+from trainers.errors import UserError, unknown_name
+
+__all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache", "require_images"]
+
+# Part of the digest: raise it whenever the same file would decode to other pixels.
+FORMAT_VERSION = 1
+# 3 MiB of 128 px images: little to hold while writing, and still only 157 batches to map for 10,000 images.
+ROWS_PER_BATCH = 64
+# Files handed to the threads before the oldest result is taken, so that they need not wait for one slow photograph.
+FILES_AHEAD = 64
+
+Progress = Callable[[int, int], None]
+Decoded = tuple[str, NDArray[np.uint8]]  # relative path, [3, S, S]
+
+
+def build_cache(
+    source: Path,
+    *,
+    image_size: int,
+    fit: str,
+    cache_dir: Path,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ImageCache:
+    """Decode every image below `source` into ``<cache_dir>/<digest>.arrow``, unless that is there already.
+
+    The digest covers relative paths, file contents, `image_size` and `fit`. Several processes may call this at once:
+    one decodes, the others wait and then map its file. A damaged cache is rebuilt.
+
+    Args:
+        source: folder of images, nested as it likes.
+        image_size: side S, pixels.
+        fit: ``"pad"`` or ``"stretch"``, see `decode_image`.
+        cache_dir: where caches lie; made when missing.
+        workers: threads; None means one per core that this process may use.
+        progress: called with (files done, files in all) after each file that is decoded; never on a hit.
+
+    Raises:
+        UserError: `source` is missing, not a folder, not readable or without one usable image; `cache_dir` lies in it
+            or cannot be written.
+    """
+    _check(source, image_size, fit, cache_dir)
+    files = find_files(source)
+    # Threads, since Pillow lets go of the GIL and processes need 0.3 s to start. On 2 cores, one thread / 2 threads /
+    # 2 spawned processes: 798 grey JPEGs of 300x200 in 0.86 / 0.60 / 0.83 s, 48 colour ones of 2400x1600 in
+    # 0.26 / 0.14 / 0.40 s.
+    with ThreadPoolExecutor(workers or _cores()) as pool:
+        digest = _digest(source, files, image_size, fit, pool)
+        path = cache_dir / f"{digest}.arrow"
+        try:
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not _is_intact(path):
+                    results = _decode_all(source, files, image_size, fit, pool, progress)
+                    _write(path, results, source, digest, image_size, fit)
+                return ImageCache.open(path)
+        except OSError as error:
+            raise UserError(f"cannot write the image cache in {cache_dir}: {error}") from error
+
+
+def require_images(cache: ImageCache, at_least: int) -> None:
+    """Check that there are enough images for one global batch.
+
+    Raises:
+        UserError: there are fewer than `at_least`.
+    """
+    if len(cache) < at_least:
+        raise UserError(
+            f"{cache.report.source} has fewer images than one batch of {at_least}: {cache.report.summary()}; lower "
+            f"data.batch_size or add images (every skipped file is listed in {report_path(cache.path)})"
+        )
+
+
+def _check(source: Path, image_size: int, fit: str, cache_dir: Path) -> None:
+    if fit not in FITS:
+        raise unknown_name("fit", fit, FITS)
+    if image_size < 1:
+        raise UserError(f"image_size must be at least 1 pixel, got {image_size}")
+    if not source.exists():
+        raise UserError(f"the image folder {source} does not exist")
+    if not source.is_dir():
+        raise UserError(f"the image folder {source} is not a directory")
+    inside, outside = cache_dir.resolve(), source.resolve()
+    if inside.is_relative_to(outside) and not any(p.startswith(".") for p in inside.relative_to(outside).parts):
+        raise UserError(f"the cache folder {cache_dir} lies inside the image folder {source}, which would change it")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _digest(source: Path, files: list[str], image_size: int, fit: str, pool: ThreadPoolExecutor) -> str:
+    digest = hashlib.sha256(f"{FORMAT_VERSION} {image_size} {fit}\n".encode())
+    for file, content in zip(files, pool.map(_hash, [source / file for file in files]), strict=True):
+        name = os.fsencode(file)
+        digest.update(len(name).to_bytes(4, "little") + name + content)
+    return digest.hexdigest()[:32]
+
+
+def _hash(path: Path) -> bytes:
+    """SHA-256 of a file, 32 bytes; zeros for one that cannot be read, which `decode_image` will report."""
+    try:
+        if path.is_file():  # opening a pipe would wait for ever
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        pass
+    return bytes(32)
+
+
+def _crc32(path: Path) -> int:
+    """Checksum of a whole file (3 GB/s), read in pieces so that no memory is held or mapped."""
+    checksum = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            checksum = crc32(piece, checksum)
+    return checksum
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        return ImageCache.open(path).report.cache_crc32 == _crc32(path)
+    except UserError:
+        return False
+
+
+def _decode_all(
+    source: Path, files: list[str], image_size: int, fit: str, pool: ThreadPoolExecutor, progress: Progress | None
+) -> Iterator[Decoded | SkippedFile]:
+    """Every file in order, decoded or skipped. At most FILES_AHEAD results are held at a time."""
+
+    def decode(file: str) -> Decoded | SkippedFile:
+        name = os.fsencode(file).decode(errors="replace")  # a name need not be UTF-8; the cache's text is
+        try:
+            return name, decode_image(source / file, image_size, fit)
+        except SkippedError as error:
+            return SkippedFile(path=name, reason=error.reason, detail=error.detail)
+
+    ahead = iter(files)
+    waiting: deque[Future[Decoded | SkippedFile]] = deque()
+    for done in range(1, len(files) + 1):
+        waiting.extend(pool.submit(decode, file) for file in islice(ahead, FILES_AHEAD - len(waiting)))
+        yield waiting.popleft().result()
+        if progress is not None:
+            progress(done, len(files))
+
+
+def _write(
+    path: Path, results: Iterator[Decoded | SkippedFile], source: Path, digest: str, image_size: int, fit: str
+) -> None:
+    """Stream the images to disk. The caller holds the lock, so a `.part` file found here is a dead builder's."""
+    part, report_part = path.with_suffix(".arrow.part"), path.with_suffix(".report.part")
+    skipped: list[SkippedFile] = []
+    try:
+        usable = _write_images(part, results, skipped, image_size)
+        if not usable:
+            counts = count_reasons(skipped) or "the folder is empty"
+            raise UserError(f"no usable image among the {len(skipped)} files in {source}: {counts}")
+        BuildReport(
+            source=str(source),
+            digest=digest,
+            image_size=image_size,
+            fit=fit,
+            usable=usable,
+            skipped=tuple(skipped),
+            cache_crc32=_crc32(part),
+        ).save(report_part)
+        os.replace(report_part, report_path(path))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+        report_part.unlink(missing_ok=True)
+
+
+def _write_images(
+    path: Path, results: Iterator[Decoded | SkippedFile], skipped: list[SkippedFile], image_size: int
+) -> int:
+    """Write record batches of ROWS_PER_BATCH images; returns how many images, and adds the others to `skipped`."""
+    image_bytes = 3 * image_size**2
+    schema = pa.schema([("image", pa.binary(image_bytes)), ("path", pa.string())])
+
+    def images() -> Iterator[Decoded]:
+        for result in results:
+            if isinstance(result, SkippedFile):
+                skipped.append(result)
+            else:
+                yield result
+
+    remaining = images()
+    usable = 0
+    # Pillow warns of odd EXIF and palettes. Filters belong to the process, so they are set here, not in the threads.
+    with warnings.catch_warnings(), path.open("wb") as file:
+        warnings.simplefilter("ignore")
+        with pa.ipc.new_file(file, schema) as writer:
+            while rows := list(islice(remaining, ROWS_PER_BATCH)):
+                pixels = pa.py_buffer(np.stack([image for _, image in rows]))
+                column = pa.FixedSizeBinaryArray.from_buffers(schema.field("image").type, len(rows), [None, pixels])
+                writer.write_batch(pa.record_batch([column, pa.array([name for name, _ in rows])], schema=schema))
+                usable += len(rows)
+        file.flush()
+        os.fsync(file.fileno())
+    return usable

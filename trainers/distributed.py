@@ -1,0 +1,88 @@
+"""The few collectives that GAN training needs; every one is the identity when there is one rank.
+
+Randomness is drawn for the GLOBAL batch on every rank from equally seeded generators and each rank keeps its slice,
+so a run does not depend on how many ranks share it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Ranks that train together; 1 without a process group."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """This process among them, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def my_slice(total: int) -> slice:
+    """This rank's part of `total` items of a global batch.
+
+    Raises:
+        AssertionError: when `total` is not a multiple of the world size (the plan checks it for people).
+    """
+    assert total % world_size() == 0, f"{total} items over {world_size()} ranks"
+    per_rank = total // world_size()
+    return slice(rank() * per_rank, (rank() + 1) * per_rank)
+
+
+class _AllReduceSum(torch.autograd.Function):
+    """Sum over ranks whose gradient is summed over ranks as well: every rank's loss depends on every input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _AllReduceSum.apply(grads[0])
+
+
+def all_reduce_sum(x: Tensor) -> Tensor:
+    """Differentiable sum of `x` (any shape) over the ranks."""
+    return _AllReduceSum.apply(x) if world_size() > 1 else x
+
+
+def batch_mean(x: Tensor) -> Tensor:
+    """Differentiable mean of `x` over the global batch (equal shares per rank). Returns a scalar."""
+    return all_reduce_sum(x.mean()) / world_size()
+
+
+def average_gradients(parameters: Iterable[Tensor]) -> None:
+    """Replace each gradient by its mean over the ranks, in one flat all-reduce.
+
+    DistributedDataParallel is not used: it neither follows a second derivative (gradient penalties) nor a D that runs
+    twice per backward and is frozen in G's step. One flat reduction after the backward does (as in StyleGAN3).
+    """
+    if world_size() == 1:
+        return
+    grads = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in grads])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+        grad.copy_(part.view_as(grad))
+
+
+def broadcast_object(value: Any) -> Any:
+    """Rank 0's `value` on every rank (pickled; small things only)."""
+    if world_size() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def barrier() -> None:
+    """Wait for all ranks."""
+    if world_size() > 1:
+        dist.barrier()

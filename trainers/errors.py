@@ -1,0 +1,22 @@
+"""Errors that people caused and people can mend."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A wrong input. Its text is one line: the rule, the value given, the valid names, the nearest match."""
+
+
+def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
+    """Build the error for a name that is not among the valid ones.
+
+    Args:
+        kind: what the name stands for, such as ``"loss"`` or ``"optimizer key"``.
+        name: what was given.
+        valid: the names that would have been right.
+    """
+    valid = sorted(valid)
+    close = get_close_matches(name, valid, n=1)
+    hint = f" did you mean {close[0]}?" if close else ""
+    return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")

@@ -1,0 +1,57 @@
+"""Relativistic average least squares (Jolicoeur-Martineau 2018, arXiv:1807.00734; label value of document 001)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from trainers.config import LossConfig
+from trainers.distributed import batch_mean
+from trainers.losses.base import GanLoss
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaLSGAN(GanLoss):
+    """How much more real than the average of the other kind, regressed to a label.
+
+    With y = `real_label` and `fake_label` = -y this is document 001::
+
+        D: (mean((C(xr) - mean C(xf) - y)^2) + mean((C(xf) - mean C(xr) + y)^2)) / 2
+        G: the same with the signs of y swapped
+
+    Attributes:
+        real_label: D's target for C(xr) - mean C(xf).
+        fake_label: D's target for C(xf) - mean C(xr).
+    """
+
+    real_label: float = 0.8
+    fake_label: float = -0.8
+
+    @classmethod
+    def from_config(cls, config: LossConfig) -> "RaLSGAN":
+        """Labels of `config`; a fake label of None mirrors the real one."""
+        fake_label = -config.real_label if config.fake_label is None else config.fake_label
+        return cls(real_label=config.real_label, fake_label=fake_label)
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Halved sum of both squared errors."""
+        return self._squared_errors(real_logits, fake_logits, self.real_label, self.fake_label)
+
+    def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """As `d_loss`, each kind regressed to the other's label."""
+        return self._squared_errors(real_logits, fake_logits, self.fake_label, self.real_label)
+
+    def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative logits, shifted so that zero is midway between the labels."""
+        real, fake = _relative(real_logits, fake_logits)
+        middle = (self.real_label + self.fake_label) / 2
+        return real - middle, fake - middle
+
+    def _squared_errors(
+        self, real_logits: Tensor, fake_logits: Tensor, real_target: float, fake_target: float
+    ) -> Tensor:
+        real, fake = _relative(real_logits, fake_logits)
+        return ((real - real_target).square().mean() + (fake - fake_target).square().mean()) / 2
+
+
+def _relative(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+    return real_logits - batch_mean(fake_logits), fake_logits - batch_mean(real_logits)

@@ -1,0 +1,92 @@
+"""FID of a generator: sample, quantise, extract, compare."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainers.data.augment import to_uint8
+from trainers.distributed import all_reduce_sum, broadcast_object, rank, world_size
+from trainers.metrics.extractor import Extractor
+from trainers.metrics.frechet import RealStatistics, frechet_distance
+from trainers.metrics.moments import Moments
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidResult:
+    """One measurement.
+
+    Attributes:
+        value: the Frechet distance; NaN when a sample was not finite.
+        name: its protocol, such as ``fid_inception2048_n10000``.
+        n_real: real images.
+        n_fake: generated images, over all ranks.
+        seconds: wall time on this rank.
+    """
+
+    value: float
+    name: str
+    n_real: int
+    n_fake: int
+    seconds: float
+
+
+def protocol_name(protocol: str, n_fake: int) -> str:
+    """Name of the metric: ``fid_inception2048_n10000``. Values under different names must not be compared.
+
+    Args:
+        protocol: of the extractor.
+        n_fake: generated images; few of them inflate FID.
+    """
+    return f"fid_{protocol}_n{n_fake}"
+
+
+def measure_fid(
+    real: RealStatistics,
+    sample: Callable[[int, int], Tensor],
+    *,
+    n_fake: int,
+    extractor: Extractor,
+    batch_size: int,
+    device: torch.device | str,
+) -> FidResult:
+    """FID of `n_fake` samples, shared over the ranks; every rank must call this and gets the same value.
+
+    Args:
+        real: statistics of the real images, from the same extractor.
+        sample: ``sample(start, stop)`` returns samples start..stop-1 of the `n_fake`, float [stop - start, 3, S, S] in
+            [-1, 1]. A sample must depend on its index only, not on the rank or the batch that it is in.
+        n_fake: samples over all ranks, at least 2; need not be a multiple of the ranks.
+        extractor: on `device`.
+        batch_size: samples per call; changes speed only.
+        device: where the extractor and the sums run.
+
+    Returns:
+        The result. Its value is NaN when any sample or feature is not finite: the caller gives the verdict.
+    """
+    assert n_fake > 1, n_fake
+    started = time.perf_counter()
+    first, last = (n_fake * r // world_size() for r in (rank(), rank() + 1))
+    moments = Moments(extractor.dim, device)
+    # Added up on the device and read once: asking after each batch would make the CPU wait for the GPU.
+    nonfinite = torch.zeros((), dtype=torch.int64, device=device)
+    for start in range(first, last, batch_size):
+        with torch.no_grad():
+            fakes = sample(start, min(start + batch_size, last)).to(device)
+        features = extractor(to_uint8(fakes))
+        nonfinite += (~fakes.isfinite()).sum() + (~features.isfinite()).sum()
+        moments.update(features)
+    fake = moments.all_reduce()
+    value = math.nan
+    if all_reduce_sum(nonfinite).item() == 0 and rank() == 0:
+        value = frechet_distance(real, fake)
+    return FidResult(
+        value=broadcast_object(value),
+        name=protocol_name(extractor.protocol, n_fake),
+        n_real=real.n,
+        n_fake=n_fake,
+        seconds=time.perf_counter() - started,
+    )

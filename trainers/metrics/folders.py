@@ -1,0 +1,103 @@
+"""FID between two folders of images, as ``python -m pytorch_fid DIR_A DIR_B`` has it."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from trainers.errors import UserError
+from trainers.metrics.extractor import Extractor
+from trainers.metrics.fid import FidResult, protocol_name
+from trainers.metrics.frechet import RealStatistics, frechet_distance
+from trainers.metrics.moments import Moments
+
+# pytorch-fid's: lower case, and not the folders below.
+EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+# What Pillow raises for files that it cannot decode.
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def fid_between_folders(
+    dir_a: str | Path,
+    dir_b: str | Path,
+    *,
+    extractor: Extractor,
+    batch_size: int = 50,
+    device: torch.device | str = "cpu",
+) -> FidResult:
+    """FID of the images in `dir_b` against those in `dir_a`; the same number the other way round.
+
+    With the ``inception`` extractor this is ``pytorch_fid.fid_score.calculate_fid_given_paths``. Unlike there, images
+    may differ in size: each reaches the extractor at its own.
+
+    Args:
+        dir_a: the real images; subfolders are not read.
+        dir_b: the fakes.
+        extractor: on `device`.
+        batch_size: images per forward; changes speed only.
+        device: where the extractor and the sums run.
+
+    Raises:
+        UserError: a folder is missing or has fewer than two images, or a file cannot be read.
+    """
+    started = time.perf_counter()
+    files_a, files_b = _find_images(Path(dir_a)), _find_images(Path(dir_b))
+    real = RealStatistics.from_moments(_moments(files_a, extractor, batch_size, device))
+    fake = _moments(files_b, extractor, batch_size, device)
+    return FidResult(
+        value=frechet_distance(real, fake),
+        name=protocol_name(extractor.protocol, fake.n),
+        n_real=real.n,
+        n_fake=fake.n,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _find_images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder")
+    files = sorted(path for extension in EXTENSIONS for path in folder.glob(f"*.{extension}"))
+    if len(files) < 2:
+        raise UserError(f"FID needs at least 2 images, {folder} has {len(files)} ({', '.join(EXTENSIONS)})")
+    return files
+
+
+def _moments(files: list[Path], extractor: Extractor, batch_size: int, device: torch.device | str) -> Moments:
+    moments = Moments(extractor.dim, device)
+    for batch in _batches(files, batch_size):
+        moments.update(extractor(batch.to(device)))
+    return moments
+
+
+def _batches(files: list[Path], batch_size: int) -> Iterator[Tensor]:
+    """Yield uint8 [B, 3, H, W], images of one size together."""
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the GIL
+        by_size: dict[tuple[int, int], list[Path]] = defaultdict(list)
+        for path, size in zip(files, pool.map(_size, files), strict=True):
+            by_size[size].append(path)
+        for paths in by_size.values():
+            for start in range(0, len(paths), batch_size):
+                images = np.stack(list(pool.map(_read, paths[start : start + batch_size])))  # [B, H, W, 3]
+                yield torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as an image: {error}") from error
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as an image: {error}") from error

@@ -1,0 +1,52 @@
+"""BatchNorm over the global batch.
+
+torch's SyncBatchNorm refuses CPU tensors, so the CPU has a small one of its own, with the same state dict.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from trainers.distributed import all_reduce_sum, world_size
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm2d whose training statistics are those of all ranks' shares together (equal shares)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` -> ``[B, C, H, W]``."""
+        if not self.training or world_size() == 1:
+            return super().forward(x)
+        values = x.float()
+        local_var, local_mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
+        # Over ranks: mean of means, and var = mean of variances + variance of means.
+        mean, square, var = (
+            all_reduce_sum(torch.stack([local_mean, local_mean.square(), local_var])) / world_size()
+        ).unbind()
+        var = var + (square - mean.square()).clamp(min=0)
+        self._update_running(mean.detach(), var.detach(), count=x.numel() // x.shape[1] * world_size())
+        scale = self.weight * torch.rsqrt(var + self.eps)
+        shift = self.bias - mean * scale
+        return (values * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
+
+    @torch.no_grad()
+    def _update_running(self, mean: Tensor, var: Tensor, *, count: int) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(var * count / (count - 1), self.momentum)
+
+
+def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
+    """Replace every BatchNorm2d in `module` by one whose statistics span the ranks; nothing to do for one rank."""
+    if world_size() == 1:
+        return module
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.BatchNorm2d:
+                twin = GlobalBatchNorm2d(child.num_features, child.eps, child.momentum, child.affine)
+                twin.load_state_dict(child.state_dict())
+                setattr(parent, name, twin)
+    return module

@@ -1,0 +1,24 @@
+"""Moving average of a generator's weights (Karras et al. 2018, arXiv:1710.10196; ramp-up of StyleGAN2-ADA)."""
+
+import torch
+from torch import nn
+
+
+def ema_decay(halflife_images: float, rampup: float, images_seen: int, batch_size: int) -> float:
+    """Decay per step so that a weight's influence halves every ``min(halflife_images, rampup * images_seen)`` images."""
+    halflife = min(halflife_images, rampup * images_seen)
+    return 0.5 ** (batch_size / max(halflife, 1e-8))
+
+
+@torch.no_grad()
+def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """average = decay * average + (1 - decay) * model, for parameters and BatchNorm statistics alike.
+
+    Averaging the statistics too keeps them in step with the averaged weights; copying G's own would not.
+    """
+    means, values = list(average.state_dict().values()), list(model.state_dict().values())
+    floats = [pair for pair in zip(means, values, strict=True) if pair[0].is_floating_point()]
+    torch._foreach_lerp_([mean for mean, _ in floats], [value for _, value in floats], 1 - decay)
+    for mean, value in zip(means, values, strict=True):
+        if not mean.is_floating_point():
+            mean.copy_(value)

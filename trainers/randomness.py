@@ -1,0 +1,59 @@
+"""Random numbers of the global batch, of which each rank keeps its slice.
+
+Every epoch reseeds from (seed, epoch): a run resumed at an epoch, on any number of ranks, sees the same numbers as one
+that was never interrupted, and nothing that happens between epochs (FID, samples) can shift them.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from trainers.config import DataConfig
+from trainers.data import Augmentation, draw_augmentation
+from trainers.distributed import my_slice
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A 63-bit seed that depends on every part."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class GlobalRandom:
+    """Equal on all ranks, sliced per rank.
+
+    Args:
+        seed: of the run.
+        device: where noise is drawn; orders and augmentations are drawn on the CPU.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._seed = seed
+        self._noise = torch.Generator(device)
+        self._choices = torch.Generator()
+
+    def start_epoch(self, epoch: int) -> None:
+        """Reseed everything, torch's own generator (dropout) included."""
+        for purpose, generator in (("noise", self._noise), ("choices", self._choices)):
+            generator.manual_seed(derive_seed(self._seed, epoch, purpose))
+        torch.manual_seed(derive_seed(self._seed, epoch, "torch"))
+
+    def permutation(self, n: int) -> Tensor:
+        """An order of `n` items, int64 [n], the same on every rank."""
+        return torch.randperm(n, generator=self._choices)
+
+    def normal(self, total: int, *shape: int) -> Tensor:
+        """This rank's share of `total` standard normal tensors of `shape`: ``[total / ranks, *shape]``."""
+        whole = torch.randn(total, *shape, generator=self._noise, device=self._noise.device)
+        return whole[my_slice(total)]
+
+    def augmentation(self, total: int, data: DataConfig) -> Augmentation:
+        """This rank's share of the augmentations of a batch of `total`."""
+        return draw_augmentation(total, data, self._choices)[my_slice(total)]
+
+
+def fixed_latents(count: int, latent_dim: int, sigma: float, *, seed: int, purpose: str) -> Tensor:
+    """``[count, latent_dim]`` latents on the CPU that depend on the arguments alone."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, purpose))
+    return torch.randn(count, latent_dim, generator=generator) * sigma

@@ -1,0 +1,76 @@
+"""What a run says of itself. No torch here: orchestrator processes that only relay import this."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """The answer to a report."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class Verdict(StrEnum):
+    """Why a trial ended."""
+
+    COMPLETED = "completed"
+    OUTRANKED = "outranked"  # the scheduler preferred others
+    NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
+    ERROR = "error"  # the trial's code raised
+    LOST = "lost"  # its workers died more often than it may be retried
+    OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
+    INTERRUPTED = "interrupted"  # Ctrl-C
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """One epoch of one run.
+
+    Attributes:
+        epoch: from 1.
+        images_seen: real images shown to D so far, over all ranks.
+        metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
+            d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, images_per_second.
+        fid: FID measured at this epoch, None where none was due.
+        objective: lowest FID inside the window so far, None before the window.
+        best_epoch: the epoch it was measured at.
+        samples: file name of the sample grid written at this epoch, in the run's directory.
+        started: wall clock of the epoch's first step, seconds since 1970.
+        trained: wall clock of the end of its last step.
+        ended: wall clock after FID, samples and checkpoint.
+    """
+
+    epoch: int
+    images_seen: int
+    metrics: dict[str, float]
+    fid: float | None
+    objective: float | None
+    best_epoch: int | None
+    samples: str | None
+    started: float
+    trained: float
+    ended: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        verdict: why.
+        epochs: the last epoch that was trained.
+        objective: lowest FID inside the window, None when it was never measured there.
+        best_epoch: the epoch it was measured at.
+        detail: a sentence for people, empty where the verdict says it all.
+    """
+
+    verdict: Verdict
+    epochs: int
+    objective: float | None = None
+    best_epoch: int | None = None
+    detail: str = field(default="")
+
+
+Report = Callable[[EpochReport], Decision]
