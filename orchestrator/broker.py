@@ -4,6 +4,7 @@ One async Ray actor per sweep. It imports no torch and waits almost all of the t
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -70,6 +71,7 @@ class _Trial:
     stopped: Verdict | None = None
     gang: int | None = None
     attempts: int = 0
+    complaint: str = ""
     last: EpochReport | None = None
     outcome: Outcome | None = None
 
@@ -160,6 +162,11 @@ class Broker:
                 return Decision.CONTINUE
         return Decision.STOP if trial.stopped else Decision.CONTINUE
 
+    async def complain(self, trial_id: str, detail: str) -> None:
+        """A rank's error, before its gang restarts; the first of an attempt is closest to the cause."""
+        trial = self._trials[trial_id]
+        trial.complaint = trial.complaint or detail
+
     async def end(self, trial_id: str, outcome: Outcome) -> None:
         """Record how a trial ended. One that was told to stop ended for that reason."""
         trial = self._trials[trial_id]
@@ -174,10 +181,10 @@ class Broker:
 
     async def events(self, wait_s: float) -> list[Event]:
         """All that has happened since the last call; waits up to `wait_s` for the first."""
-        try:
-            happened = [await asyncio.wait_for(self._events.get(), wait_s)]
-        except TimeoutError:
-            return []
+        happened: list[Event] = []
+        if self._events.empty():
+            with contextlib.suppress(TimeoutError):
+                happened.append(await asyncio.wait_for(self._events.get(), wait_s))
         while not self._events.empty():
             happened.append(self._events.get_nowait())
         return happened
@@ -199,10 +206,11 @@ class Broker:
         if trial.stopped is not None:
             await self.end(trial_id, self._lost(trial, trial.stopped, ""))
         elif trial.attempts > MAX_RETRIES:
-            detail = f"its workers died {trial.attempts} times"
+            last_words = f", last: {trial.complaint}" if trial.complaint else ""
+            detail = f"its workers died {trial.attempts} times{last_words}"
             await self.end(trial_id, self._lost(trial, Verdict.LOST, detail))
         else:
-            trial.gang = None
+            trial.gang, trial.complaint = None, ""
             self._waiting.appendleft(trial_id)
             await self._notify()
 
@@ -217,4 +225,10 @@ class Broker:
             self._changed.notify_all()
 
 
-RemoteBroker = ray.remote(num_cpus=0)(Broker)
+# Ray turns every method into a message; its stubs do not follow that.
+BrokerHandle = Any
+
+
+def start_broker(metric: str) -> BrokerHandle:
+    """Start a sweep's broker in the connected Ray."""
+    return ray.remote(num_cpus=0)(Broker).remote(metric)

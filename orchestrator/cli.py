@@ -145,3 +145,7 @@ def fid(dir_a: Path, dir_b: Path, fid_extractor: str, fid_weights: Path | None, 
     from orchestrator.fid import folders_fid
 
     folders_fid(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)
+
+
+if __name__ == "__main__":
+    main()

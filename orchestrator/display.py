@@ -4,6 +4,7 @@ import threading
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.recorder import Sink
@@ -30,7 +31,7 @@ def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None
     shown = _most_telling(trials, rows)
     for trial in shown:
         star = " *" if trial is best else ""
-        table.add_row(f"{trial.trial_id}{star}", *_cells(trial), _verdict(trial), style=_STYLES[trial.state])
+        table.add_row(f"{trial.trial_id}{star}", *_cells(trial), escape(_verdict(trial)), style=_STYLES[trial.state])
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
@@ -87,7 +88,15 @@ class Screen(Sink):
         self._lock = threading.Lock()
         self._live: Live | None = None
         if console.is_terminal:
-            self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
+            # Ray and others print into the sweep's log meanwhile, not through the table.
+            self._live = Live(
+                get_renderable=self._render,
+                console=console,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
 
     def open(self) -> None:
         """Begin to show."""
@@ -122,7 +131,7 @@ class Screen(Sink):
 
     def _line(self, trial: TrialRecord, text: str) -> None:
         if self._live is None:
-            self._console.print(f"trial {trial.trial_id}  {text}", highlight=False, soft_wrap=True)
+            self._console.print(f"trial {trial.trial_id}  {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _render(self) -> Table:
         with self._lock:

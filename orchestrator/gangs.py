@@ -13,9 +13,8 @@ from typing import Any
 
 import ray
 import ray.train
-from ray.actor import ActorHandle
 
-from orchestrator.broker import Lease, Lull
+from orchestrator.broker import BrokerHandle, Lease, Lull
 from orchestrator.resources import Resources
 from orchestrator.space import Space
 from trainers.errors import UserError
@@ -42,7 +41,7 @@ class GangSetup:
     cache_dir: Path
     trials_dir: Path
     threads: int
-    broker: ActorHandle
+    broker: BrokerHandle
 
 
 def gang_loop(config: dict[str, Any]) -> None:
@@ -69,8 +68,9 @@ def gang_loop(config: dict[str, Any]) -> None:
 def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     """Train one trial and tell the broker how it ended.
 
-    An error of the trial's own is its verdict, not the gang's end. With several ranks the others may be waiting in a
-    collective for one that raised, so then the gang is restarted, unless the error is one that every rank meets.
+    With one rank an error is the trial's verdict, and the gang goes on. With several, the others may be waiting for the
+    one that raised, or raise only because another died: the gang is restarted and the trial tried again, unless the
+    error is one that every rank meets.
     """
     import torch
 
@@ -82,7 +82,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
 
     def report(epoch_report: EpochReport) -> Decision:
         last = epoch_report.epoch == train_config.schedule.epochs
-        return ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last))
+        return Decision(ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last)))
 
     try:
         train_config = setup.space.resolve(lease.params)
@@ -91,10 +91,10 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / f"error.rank{rank()}.txt").write_text(traceback.format_exc())
-        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=detail)
         if world_size() > 1 and not isinstance(error, UserError):
-            ray.get(broker.end.remote(lease.trial_id, outcome))
+            ray.get(broker.complain.remote(lease.trial_id, detail))
             raise
+        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=detail)
     if rank() == 0:
         ray.get(broker.end.remote(lease.trial_id, outcome))
     gc.collect()  # a trial's networks form cycles with their optimisers; free them before the next is built

@@ -1,5 +1,7 @@
 """``gan-sweep launch``: plan, prepare, run, say what came out."""
 
+import contextlib
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +22,18 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     Raises:
         UserError: before anything has started.
     """
-    console = console or Console()
-    plan = make_plan(options)
+    console = console or Console(file=sys.stdout)  # this very stream: Ray's prints are sent elsewhere meanwhile
+    with contextlib.ExitStack() as stack:
+        available = None
+        if options.address is not None:
+            from orchestrator.sweep import cluster_size, connected
+
+            stack.enter_context(connected(options.address))
+            available = cluster_size()
+        return _launch(make_plan(options, available), dry_run=dry_run, console=console)
+
+
+def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
     if plan.synthetic:
         console.print(
             "[yellow]The pictures are synthetic:[/] --demo draws motorbikes; give your own with --data DIR.",
@@ -60,7 +72,7 @@ def _run(plan: Plan, *, n_real: int, console: Console) -> int:
     from orchestrator.display import Screen
     from orchestrator.sweep import connected, log_to, run_sweep
 
-    with log_to(plan.directory / "sweep.log"), connected(plan):
+    with log_to(plan.directory / "sweep.log"), connected(plan.address):
         status, lost = run_sweep(plan, store, info, Screen(console, plan.trials))
     print_winner(console, plan, store, status)
     if lost:

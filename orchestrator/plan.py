@@ -78,14 +78,18 @@ class Plan:
     seed: int
 
 
-def make_plan(options: LaunchOptions) -> Plan:
+def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) -> Plan:
     """Resolve and check everything that can be checked without reading the images.
+
+    Args:
+        options: what was typed.
+        available: CPUs and GPUs of the cluster; None: those of this machine.
 
     Raises:
         UserError: one line.
     """
     space = _overridden(load_space(options.space), options)
-    metric = _metric(space.base)
+    _check_buildable(space)
     synthetic = options.data is None
     cache_dir = default_cache_dir()
     if synthetic and not options.demo:
@@ -93,7 +97,7 @@ def make_plan(options: LaunchOptions) -> Plan:
     if synthetic and space.synthetic is None:
         raise UserError(f"space {space.name} has no synthetic pictures: give a folder with --data DIR")
     data = options.data or cache_dir / "synthetic" / f"{space.synthetic}-{DEMO_IMAGES}"
-    cpus, gpus = machine()
+    cpus, gpus = available or machine()
     resources = choose_resources(
         concurrency=options.concurrency,
         workers=options.workers_per_trial,
@@ -117,7 +121,7 @@ def make_plan(options: LaunchOptions) -> Plan:
         synthetic=synthetic,
         cache_dir=cache_dir,
         resources=resources,
-        metric=metric,
+        metric=_metric(space.base),
         tracking_uri=options.tracking_uri or f"sqlite:///{directory / 'mlflow.db'}",
         address=options.address,
         time_budget_s=parse_duration(options.time_budget) if options.time_budget else None,
@@ -235,6 +239,16 @@ def _metric(base: TrainConfig) -> str:
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)
     return protocol_name(extractor.protocol, base.fid.n_fake)
+
+
+def _check_buildable(space: Space) -> None:
+    from trainers.families import check_buildable
+
+    check_buildable(space.base)
+    for name, domain in space.search.items():
+        if name.startswith(("network.", "loss.", "data.image_size")):
+            for value in domain.extremes():
+                check_buildable(space.resolve({name: value}))
 
 
 def _check_shares(space: Space, workers: int) -> None:

@@ -7,9 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import ray
-from ray.actor import ActorHandle
 
-from orchestrator.broker import Ended, Event, Progressed, Started
+from orchestrator.broker import BrokerHandle, Ended, Event, Progressed, Started
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.space import Space
@@ -69,7 +68,7 @@ class Recorder(threading.Thread):
         error: what a sink raised; recording ended there.
     """
 
-    def __init__(self, broker: ActorHandle, space: Space, sinks: Sequence[Sink]) -> None:
+    def __init__(self, broker: BrokerHandle, space: Space, sinks: Sequence[Sink]) -> None:
         super().__init__(name="recorder", daemon=True)
         self.trials: dict[str, TrialRecord] = {}
         self.error: BaseException | None = None

@@ -11,9 +11,9 @@ import optuna
 import ray
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
-from ray.actor import ActorHandle
 from ray.tune.search import Searcher
 
+from orchestrator.broker import BrokerHandle
 from orchestrator.space import Space
 from trainers.report import Verdict
 
@@ -48,8 +48,9 @@ class OptunaSearcher(Searcher):
         broker: takes the trials.
     """
 
-    def __init__(self, study: optuna.Study, space: Space, metric: str, broker: ActorHandle) -> None:
+    def __init__(self, study: optuna.Study, space: Space, metric: str, broker: BrokerHandle) -> None:
         super().__init__(metric=metric, mode="min")
+        self._fid = metric
         self._study, self._space, self._broker = study, space, broker
         self._distributions = {name: domain.distribution() for name, domain in space.search.items()}
         self._open: dict[str, optuna.Trial] = {}
@@ -69,18 +70,19 @@ class OptunaSearcher(Searcher):
         return {"trial_id": name, "broker": self._broker}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A rung: reported at its epoch. The last result repeats a rung or says that there is none."""
-        if "verdict" not in result:
-            self._open[trial_id].report(result[self._metric], step=result["epoch"])
-            self._measured.add(trial_id)
+        """A rung: reported at its epoch."""
+        self._open[trial_id].report(result[self._fid], step=result["epoch"])
+        self._measured.add(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """COMPLETE with the objective; PRUNED when it was cut; FAIL when it failed or was never measured."""
+        result = result or {}
+        verdict = Verdict(result["verdict"]) if "verdict" in result else None
+        if trial_id in self._open and verdict is None and self._fid in result:
+            self.on_trial_result(trial_id, result)  # Tune passes on the rung that the scheduler cut at only here
         trial = self._open.pop(trial_id, None)
         if trial is None:
             return
-        result = result or {}
-        verdict = Verdict(result["verdict"]) if "verdict" in result else None
         objective = result.get("objective")
         if verdict is Verdict.COMPLETED and objective is not None:
             self._study.tell(trial, objective)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.display import trials_table
@@ -73,13 +74,13 @@ def print_results(console: Console, store: ResultsStore) -> None:
 
 def print_space(console: Console, space: Space) -> None:
     """What a space searches, and what it starts from."""
-    console.print(f"{space.name}: {space.description}")
+    console.print(f"{space.name}: {space.description}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("searched", "range", "base"):
         table.add_column(name)
     base = space.base.flat()
     for name, domain in space.search.items():
-        table.add_row(name, str(domain), _short(base[name]))
+        table.add_row(name, escape(str(domain)), escape(_short(base[name])))
     console.print(table)
     fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
@@ -96,7 +97,7 @@ def print_space(console: Console, space: Space) -> None:
 def _print_rows(console: Console, rows: dict[str, str]) -> None:
     width = max(len(name) for name in rows)
     for name, text in rows.items():
-        console.print(f"  [dim]{name:<{width}}[/]  {text}", highlight=False, soft_wrap=True)
+        console.print(f"  [dim]{name:<{width}}[/]  {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _count(trials: list[TrialRecord], state: State) -> int:

@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,10 +22,9 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gang
 
 import ray
 from ray import tune
-from ray.actor import ActorHandle
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from orchestrator.broker import RemoteBroker
+from orchestrator.broker import BrokerHandle, start_broker
 from orchestrator.display import Screen
 from orchestrator.gangs import Gang, GangSetup
 from orchestrator.plan import Plan
@@ -40,6 +41,7 @@ from trainers.report import Verdict
 log = logging.getLogger(__name__)
 
 RELAY_CPUS = 0.01  # relays sleep; Tune refuses 0
+CONNECT_S = 5.0
 FAREWELL_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
 
 
@@ -83,7 +85,7 @@ class Watch(tune.Stopper):
 class Release(tune.Callback):
     """Tells the broker of trials that Tune has ended."""
 
-    def __init__(self, broker: ActorHandle) -> None:
+    def __init__(self, broker: BrokerHandle) -> None:
         self._broker = broker
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -112,7 +114,7 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         RuntimeError: the gangs could not be kept up, or recording failed.
     """
     tracker = MlflowTracker(info, plan.space, store)
-    broker = RemoteBroker.remote(plan.metric)
+    broker = start_broker(plan.metric)
     setup = GangSetup(
         space=plan.space,
         data=plan.data,
@@ -145,15 +147,16 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     status = {None: "finished", Verdict.ERROR: "failed"}.get(watch.reason, str(watch.reason))
     store.write_info(replace(info, status=status))
     lost = tracker.close(best_trial(list(recorder.trials.values())), status)
-    for thread in (recorder, *gangs):
+    workers: list[Recorder | Gang] = [recorder, *gangs]
+    for thread in workers:
         if thread.error is not None and status in ("finished", "failed"):
             raise RuntimeError(f"{thread.name} failed: {str(thread.error).splitlines()[0]}") from thread.error
     return status, lost
 
 
 @contextlib.contextmanager
-def connected(plan: Plan) -> Iterator[None]:
-    """Ray, for one sweep: a new instance on this machine, or the cluster at ``--address``.
+def connected(address: str | None) -> Iterator[None]:
+    """Ray: a new instance on this machine, or the cluster at `address` (``HOST:PORT`` or ``auto``).
 
     Uses the Ray that the process is already connected to, and leaves it, when there is one.
 
@@ -163,41 +166,63 @@ def connected(plan: Plan) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-    if plan.address is None:
+    quiet: dict[str, Any] = {"log_to_driver": True, "logging_level": logging.WARNING}
+    if address is None:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
-        ray.init(address="local", num_cpus=cpus, **quiet)
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
+        _check_answers(address)
         try:
-            ray.init(address=plan.address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"no Ray cluster answers at {plan.address}: {str(error).splitlines()[0]}") from None
+            raise UserError(f"no Ray cluster at --address {address}: {str(error).splitlines()[0]}") from None
     try:
         yield
     finally:
         ray.shutdown()
 
 
+def cluster_size() -> tuple[int, int]:
+    """CPUs and GPUs of the connected cluster."""
+    resources = ray.cluster_resources()
+    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try for a minute."""
+    if address == "auto":
+        return
+    match = re.fullmatch(r"\[?([^\[\]/]+)\]?:(\d+)", address)
+    if match is None:
+        raise UserError(f"--address {address!r}: write HOST:PORT of the cluster's head node, or auto")
+    try:
+        socket.create_connection((match[1], int(match[2])), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"nothing answers at --address {address}: {error}") from None
+
+
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Send everything that Ray, Optuna, MLflow and we log to a file instead of the screen."""
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    """Send what Ray, Optuna, MLflow, the gangs and we log or print to a file instead of the screen."""
     root = logging.getLogger()
     chatty = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
-    before = [(logger, logger.handlers[:], logger.propagate) for logger in (root, *chatty)]
-    for logger in (root, *chatty):
-        logger.handlers[:] = [handler] if logger is root else []
-        logger.propagate = True
-    try:
-        yield
-    finally:
-        for logger, handlers, propagate in before:
-            logger.handlers[:], logger.propagate = handlers, propagate
-        handler.close()
+    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *chatty)]
+    with open(path, "a", buffering=1) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        handler = logging.StreamHandler(file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        for logger in chatty:
+            logger.handlers[:], logger.propagate = [], True
+        root.handlers[:] = [handler]
+        root.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            for logger, handlers, propagate, level in before:
+                logger.handlers[:], logger.propagate = handlers, propagate
+                logger.setLevel(level)
 
 
-def _tuner(plan: Plan, searcher: OptunaSearcher, broker: ActorHandle, watch: Watch, ray_dir: Path) -> tune.Tuner:
+def _tuner(plan: Plan, searcher: OptunaSearcher, broker: BrokerHandle, watch: Watch, ray_dir: Path) -> tune.Tuner:
     return tune.Tuner(
         tune.with_resources(Relay, {"cpu": RELAY_CPUS}),
         tune_config=tune.TuneConfig(
@@ -209,6 +234,8 @@ def _tuner(plan: Plan, searcher: OptunaSearcher, broker: ActorHandle, watch: Wat
             reuse_actors=True,
             search_alg=searcher,
             scheduler=_scheduler(plan.space),
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
         ),
         run_config=tune.RunConfig(
             name="tune",
@@ -220,6 +247,10 @@ def _tuner(plan: Plan, searcher: OptunaSearcher, broker: ActorHandle, watch: Wat
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # the gangs keep the checkpoints
         ),
     )
+
+
+def _trial_name(trial: Any) -> str:
+    return trial.config["trial_id"]
 
 
 def _scheduler(space: Space) -> TrialScheduler:

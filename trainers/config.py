@@ -108,7 +108,6 @@ class FidConfig(_Section):
 class RuntimeConfig(_Section):
     """How it runs; changes speed and rounding, not the experiment."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when the rank has a GPU")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast of the forward passes")
     channels_last: bool = Field(True, description="NHWC memory order of images and convolutions")
     sync_batchnorm: bool = Field(True, description="BatchNorm statistics over all ranks instead of each rank's own")

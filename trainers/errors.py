@@ -17,6 +17,6 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
         valid: the names that would have been right.
     """
     valid = sorted(valid)
-    close = get_close_matches(name, valid, n=1)
+    close = [right for right in valid if name and right.startswith(name)] or get_close_matches(name, valid, n=1)
     hint = f" did you mean {close[0]}?" if close else ""
     return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")

@@ -65,7 +65,7 @@ def fid_due(epoch: int, config: TrainConfig) -> bool:
 
 
 def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:
-    """Standard deviation of the instance noise at `epoch`: falls linearly to 0 over ``instance_decay`` of the epochs."""
+    """Standard deviation of the instance noise at `epoch`; falls linearly to 0 over ``instance_decay`` of the run."""
     if noise.instance_decay is None:
         return noise.instance_sigma
     return noise.instance_sigma * max(0.0, 1 - (epoch - 1) / (noise.instance_decay * schedule.epochs))

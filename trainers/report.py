@@ -18,8 +18,8 @@ class Verdict(StrEnum):
     COMPLETED = "completed"
     OUTRANKED = "outranked"  # the scheduler preferred others
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
-    ERROR = "error"  # the trial's code raised
-    LOST = "lost"  # its workers died more often than it may be retried
+    ERROR = "error"  # the trial could not be run
+    LOST = "lost"  # its workers failed or died more often than it may be retried
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
     INTERRUPTED = "interrupted"  # Ctrl-C
 

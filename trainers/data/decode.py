@@ -134,14 +134,10 @@ def _decode(image: Image.Image, image_size: int, fit: str) -> NDArray[np.uint8]:
         raise SkippedError(SkipReason.ANIMATED, f"animated {image.format}")
 
     # JPEG can be decoded at 1/2, 1/4 or 1/8. Staying at twice the wanted size leaves the last halving to Lanczos.
-    size = image.size
-    width, height = _fitted(size, image_size, fit)
+    width, height = _fitted(image.size, image_size, fit)
     drafted = image.draft(None, (2 * width, 2 * height))
-    image.load()
-    if drafted is None:
-        size = image.size  # TIFF turns itself upright while it loads
-        width, height = _fitted(size, image_size, fit)
-    box = drafted[1] if drafted is not None else (0, 0, *size)
+    box = drafted[1] if drafted is not None else (0, 0, *image.size)
+    image.load()  # TIFF turns its pixels upright here, and then has no orientation left
 
     small = _without_alpha(image).resize((width, height), Image.Resampling.LANCZOS, box=box)
     turn = _UPRIGHT.get(_orientation(image))

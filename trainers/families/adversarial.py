@@ -137,7 +137,7 @@ class Adversarial:
 
     def _place(self, network: nn.Module) -> nn.Module:
         memory_format = torch.channels_last if self.config.runtime.channels_last else torch.contiguous_format
-        network = network.to(self.device, memory_format=memory_format)
+        network = network.to(self.device).to(memory_format=memory_format)
         return synchronise_batchnorm(network, self.device) if self.config.runtime.sync_batchnorm else network
 
     def _adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:

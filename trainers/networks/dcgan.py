@@ -3,6 +3,7 @@
 At 128 px, base width 32 and 128 latents it is the document's, with 13,275,939 and 2,796,800 parameters.
 """
 
+from itertools import pairwise
 from math import log2
 
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ class Generator(nn.Module):
         doublings = int(log2(image_size // 4))
         widths = [base_width * 2**k for k in range(doublings, -1, -1)]  # 128 px: 1024 512 256 128 64 32
         layers = _up(latent_dim, widths[0], stride=1, padding=0)  # [B, z, 1, 1] -> [B, widths[0], 4, 4]
-        for wide, narrow in zip(widths, widths[1:], strict=False):
+        for wide, narrow in pairwise(widths):
             layers += _up(wide, narrow, stride=2, padding=1)  # [B, wide, s, s] -> [B, narrow, 2s, 2s]
         self.model = nn.Sequential(*layers, nn.ConvTranspose2d(base_width, 3, 3, 1, 1), nn.Tanh())
 
@@ -47,7 +48,7 @@ class Discriminator(nn.Module):
         halvings = int(log2(image_size // 4))
         widths = [3, *(base_width * 2**k for k in range(halvings))]  # 128 px: 3 32 64 128 256 512
         layers: list[nn.Module] = []
-        for depth, (narrow, wide) in enumerate(zip(widths, widths[1:], strict=False)):
+        for depth, (narrow, wide) in enumerate(pairwise(widths)):
             layers += _down(narrow, wide, batchnorm=depth >= 2)  # [B, narrow, 2s, 2s] -> [B, wide, s, s]
         self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))  # -> [B, 1, 1, 1]
 

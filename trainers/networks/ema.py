@@ -5,7 +5,7 @@ from torch import nn
 
 
 def ema_decay(halflife_images: float, rampup: float, images_seen: int, batch_size: int) -> float:
-    """Decay per step so that a weight's influence halves every ``min(halflife_images, rampup * images_seen)`` images."""
+    """Decay per step: a weight's influence halves every ``min(halflife_images, rampup * images_seen)`` images."""
     halflife = min(halflife_images, rampup * images_seen)
     return 0.5 ** (batch_size / max(halflife, 1e-8))
 

@@ -91,7 +91,7 @@ def test_gather_gives_memory_of_its_own(many: tuple[Path, ImageCache]) -> None:
     assert before.any() and torch.equal(cache.gather(torch.tensor([5])), before)
 
 
-@pytest.mark.parametrize("bad", [[-1], [600], [0, 10**12], [[0, 1]], [0.5], [True]])
+@pytest.mark.parametrize("bad", [[-1], [-64], [600], [0, 10**12], [[0, 1]], [0.5], [True]])
 def test_gather_rejects_wrong_indices(many: tuple[Path, ImageCache], bad: list[object]) -> None:
     with pytest.raises(IndexError):
         many[1].gather(torch.tensor(bad))
@@ -173,7 +173,7 @@ def changes(photos: Path) -> Iterator[None]:
     content[-1] ^= 1
     (photos / "0000.png").write_bytes(content)
     yield
-    (photos / "0001.png").rename(photos / "renamed.png")
+    (photos / "0001.png").rename(photos / "0001.jpg")  # at the same place in the order
     yield
     (photos / "new.txt").touch()
     yield
@@ -248,10 +248,13 @@ def test_one_wrong_bit_is_found_and_rebuilt(photos: Path, cache_dir: Path) -> No
 
 
 def test_report_of_another_cache_is_refused(photos: Path, cache_dir: Path) -> None:
-    small, large = build(photos, cache_dir, 8), build(photos, cache_dir, 16)
-    shutil.copy(small.path.with_suffix(".report.json"), large.path.with_suffix(".report.json"))
-    with pytest.raises(UserError, match="not a complete image cache"):
-        ImageCache.open(large.path)
+    cache, larger = build(photos, cache_dir, 8), build(photos, cache_dir, 16)
+    (photos / "0000.png").unlink()
+    fewer = build(photos, cache_dir, 8)
+    for other in (larger, fewer):
+        shutil.copy(other.path.with_suffix(".report.json"), cache.path.with_suffix(".report.json"))
+        with pytest.raises(UserError, match="not a complete image cache"):
+            ImageCache.open(cache.path)
 
 
 BUILDER = """

@@ -88,9 +88,9 @@ def test_downscale_does_not_alias(tmp_path: Path) -> None:
     assert np.abs(image.astype(int) - 127).max() <= 10
 
 
-@pytest.mark.parametrize("size", [(1600, 1200), (1607, 1201), (1201, 1607)])
+@pytest.mark.parametrize("size", [(400, 300), (1607, 1201), (1201, 1607)])
 def test_big_jpeg_shortcut_gives_the_picture_of_the_full_decode(tmp_path: Path, size: tuple[int, int]) -> None:
-    picture = noise(6, 8).resize(size, Image.Resampling.BICUBIC)
+    picture = noise(24, 32).resize(size, Image.Resampling.BICUBIC)
     jpeg = decode_image(save(tmp_path / "a.jpg", picture, quality=97, subsampling=0), 64, "pad")
     png = decode_image(save(tmp_path / "a.png", picture), 64, "pad")
     assert np.abs(jpeg.astype(int) - png).max() <= 6
@@ -122,9 +122,11 @@ def test_exif_orientation(tmp_path: Path, fmt: str, orientation: int, fit: str) 
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_damaged_exif_does_not_cost_the_photograph(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.jpg", Image.new("RGB", (30, 30), RED), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    assert np.abs(np.array(middle(path)) - RED).max() <= 2
+@pytest.mark.parametrize("fmt", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("exif", [b"MM\0*\xff\xff\xff\xff", b"MM\0*", b"neither MM nor II"])
+def test_damaged_exif_does_not_cost_the_photograph(tmp_path: Path, fmt: str, exif: bytes) -> None:
+    path = save(tmp_path / f"a.{fmt}", Image.new("RGB", (30, 30), RED), exif=b"Exif\0\0" + exif)
+    assert np.abs(np.array(middle(path)) - RED).max() <= 6
 
 
 # Colour
@@ -277,7 +279,8 @@ def test_what_is_no_regular_file_is_unreadable_and_never_opened(tmp_path: Path) 
 
 def test_postscript_is_not_run(tmp_path: Path) -> None:
     save(tmp_path / "a.eps", Image.new("RGB", (20, 20), RED))
-    assert reason_of(tmp_path / "a.eps") is SkipReason.UNDECODABLE
+    with pytest.raises(SkippedError, match="undecodable: EPS is a program"):
+        decode_image(tmp_path / "a.eps", 16, "pad")
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

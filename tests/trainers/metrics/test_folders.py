@@ -40,8 +40,8 @@ def test_inception_features_equal_pytorch_fid(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(torch_home))
     theirs = fid_score.InceptionV3([3])
-    files = sorted(folders[0].glob("*.png"))[:12]
-    mean, covariance = fid_score.calculate_activation_statistics(files, theirs, batch_size=6, num_workers=0)
+    files = sorted(folders[0].glob("*.png"))[:8]
+    mean, covariance = fid_score.calculate_activation_statistics(files, theirs, batch_size=4, num_workers=0)
     moments = Moments(2048)
     for path in files:
         pixels = np.array(Image.open(path).convert("RGB"))
@@ -50,7 +50,7 @@ def test_inception_features_equal_pytorch_fid(
     spread = np.sqrt(covariance.diagonal()[alive]) / mean[alive]
     assert alive.mean() > 0.5  # the random network answers, and tells images apart
     assert np.median(spread) > 0.01
-    np.testing.assert_allclose(moments.mean, mean, rtol=1e-4)
+    np.testing.assert_allclose(moments.mean, mean, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(moments.covariance, covariance, atol=1e-4 * covariance.max())
 
 

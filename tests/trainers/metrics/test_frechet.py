@@ -73,6 +73,15 @@ def test_constant_features_leave_the_distance_of_the_means(n: int) -> None:
     assert frechet_distance(RealStatistics.from_moments(moments_of(constant)), moments_of(other)) == pytest.approx(1)
 
 
+def test_repeated_features_double_the_distance() -> None:
+    """They make both covariances singular, with eigenvalues that rounding puts on either side of 0."""
+    a, b = features(300, 16, seed=8), features(200, 16, seed=9)
+    once = frechet_distance(RealStatistics.from_moments(moments_of(a)), moments_of(b))
+    twice = RealStatistics.from_moments(moments_of(np.hstack([a, a])))
+    assert twice.root.shape == (32, 16)
+    assert frechet_distance(twice, moments_of(np.hstack([b, b]))) == pytest.approx(2 * once, rel=1e-9)
+
+
 @pytest.mark.parametrize("n", [10, 100])
 def test_statistics_survive_a_file(tmp_path: Path, n: int) -> None:
     before = RealStatistics.from_moments(moments_of(features(n, 24, seed=5)))

@@ -1,0 +1,43 @@
+"""What all tests share: a cache of their own, pictures, one Ray."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trainers.data import draw_motorbikes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or writes the user's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_SWEEP_CACHE", str(cache))
+        yield cache
+
+
+@pytest.fixture(scope="session")
+def motorbikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 48 drawn motorbikes and a few broken files."""
+    folder = tmp_path_factory.mktemp("motorbikes") / "drawn"
+    draw_motorbikes(folder, count=48)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_instance() -> Iterator[None]:
+    """One Ray for all tests that need one: starting it takes seconds."""
+    import ray
+
+    from orchestrator.sweep import connected
+
+    assert not ray.is_initialized()
+    with connected(None):
+        yield
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A stray cluster on the host must not be joined."""
+    os.environ.pop("RAY_ADDRESS", None)

@@ -1,0 +1,145 @@
+"""The broker's protocol: leases, rungs, stops, gangs that die. The actor's own class, driven on one event loop."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from orchestrator.broker import MAX_RETRIES, WORST_FID, Broker, Ended, Lease, Lull, Progressed, Started
+from trainers.report import Decision, EpochReport, Outcome, Verdict
+
+METRIC = "fid_test_n2"
+
+
+def epoch(number: int, fid: float | None = None, objective: float | None = None) -> EpochReport:
+    return EpochReport(
+        epoch=number,
+        images_seen=number,
+        metrics={},
+        fid=fid,
+        objective=objective,
+        best_epoch=None if objective is None else number,
+        samples=None,
+        started=0.0,
+        trained=0.0,
+        ended=0.0,
+    )
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, 30))
+
+
+def test_a_trial_from_submit_to_end() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        waiting = asyncio.create_task(broker.lease(0))
+        await broker.submit("0000", {"lr": 1})
+        assert await waiting == Lease("0000", {"lr": 1})
+        assert await broker.report("0000", epoch(1), last=False) is Decision.CONTINUE
+        result = asyncio.create_task(broker.next_result("0000"))
+        rung = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
+        assert await result == {"epoch": 2, METRIC: 90.0}
+        assert not rung.done()  # the gang waits for Tune
+        final = asyncio.create_task(broker.next_result("0000"))
+        assert await rung is Decision.CONTINUE
+        assert await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=True) is Decision.CONTINUE
+        await broker.end("0000", Outcome(verdict=Verdict.COMPLETED, epochs=3, objective=80.0, best_epoch=3))
+        done = {"epoch": 3, METRIC: 80.0, "done": True, "verdict": "completed", "objective": 80.0}
+        assert await final == done
+        assert await broker.next_result("0000") == done  # a restarted relay asks again
+        kinds = [type(event) for event in await broker.events(0)]
+        assert kinds == [Started, Progressed, Progressed, Progressed, Ended]
+
+    run(story())
+
+
+def test_a_cut_trial_ends_at_its_rung() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        result = asyncio.create_task(broker.next_result("0000"))
+        rung = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
+        await result
+        await broker.stop("0000", Verdict.OUTRANKED)
+        assert await rung is Decision.STOP
+        await broker.end("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=2))
+        await broker.stop("0000", Verdict.ERROR)  # too late to matter
+        assert (await broker.events(0))[-1] == Ended("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=2))
+
+    run(story())
+
+
+def test_the_reason_of_a_stop_is_the_verdict() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        await broker.close(Verdict.INTERRUPTED)
+        assert await broker.report("0000", epoch(1), last=False) is Decision.STOP
+        await broker.end("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=1))
+        assert (await broker.next_result("0000"))["verdict"] == "interrupted"
+        assert await broker.lease(0) is Lull.CLOSED
+
+    run(story())
+
+
+def test_a_waiting_trial_can_be_stopped() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.submit("0001", {})
+        await broker.stop("0000", Verdict.OUTRANKED)
+        result = await broker.next_result("0000")
+        assert (result["done"], result[METRIC], result["epoch"]) == (True, WORST_FID, 0)
+        assert await broker.lease(0) == Lease("0001", {})
+
+    run(story())
+
+
+def test_an_interrupted_trial_comes_first_for_any_gang() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        for trial_id in ("0000", "0001", "0002"):
+            await broker.submit(trial_id, {})
+        assert await broker.lease(0) == Lease("0000", {})
+        assert await broker.lease(1) == Lease("0001", {})
+        # Gang 0 comes back from the dead without having ended its trial.
+        assert await broker.lease(0) == Lease("0000", {})
+        started = [event for event in await broker.events(0) if isinstance(event, Started)]
+        assert [(event.trial_id, event.attempt) for event in started] == [("0000", 1), ("0001", 1), ("0000", 2)]
+
+    run(story())
+
+
+def test_a_trial_that_kills_its_gang_is_given_up() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.submit("0001", {})
+        for _ in range(MAX_RETRIES + 1):
+            assert await broker.lease(0) == Lease("0000", {})
+            await broker.report("0000", epoch(1), last=False)
+        assert await broker.lease(0) == Lease("0001", {})
+        ended = next(event for event in await broker.events(0) if isinstance(event, Ended))
+        assert ended.outcome.verdict is Verdict.LOST
+        assert ended.outcome.epochs == 1
+        assert "died 3 times" in ended.outcome.detail
+
+    run(story())
+
+
+def test_without_tune_a_gang_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.broker.DECISION_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("orchestrator.broker.IDLE_S", 0.01)
+
+    async def story() -> None:
+        broker = Broker(METRIC)
+        assert await broker.lease(0) is Lull.IDLE
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        assert await broker.report("0000", epoch(1, fid=9.0), last=False) is Decision.CONTINUE
+
+    run(story())

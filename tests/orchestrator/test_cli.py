@@ -1,0 +1,144 @@
+"""The command line as people type it, wrong things included."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestrator.cli import main
+from orchestrator.results.store import ResultsStore
+from tests.orchestrator.test_store import INFO, ended
+from trainers.report import Verdict
+
+DEMO = ["launch", "--space", "ralsgan_motorbike", "--demo"]
+
+
+def typed(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["launch", "--space", "ralsgan_motorbik", "--demo"], "did you mean ralsgan_motorbike?"),
+        (["launch", "--space", "ralsgan_motorbike"], "no images: give a folder with --data DIR"),
+        ([*DEMO, "--data", "nowhere"], "nowhere"),
+        ([*DEMO, "--set", "optimizer.lr=1"], "did you mean optimizer.lr_d?"),
+        ([*DEMO, "--set", "data.batch_size=1024"], "fewer images than one batch of 1024"),
+        ([*DEMO, "--address", "127.0.0.1:1"], "nothing answers at --address 127.0.0.1:1"),
+        ([*DEMO, "--address", "somewhere"], "write HOST:PORT of the cluster's head node, or auto"),
+        ([*DEMO, "--tracking-uri", "sqlite:////nowhere/at/all.db"], "MLflow at sqlite:////nowhere/at/all.db"),
+        ([*DEMO, "--fid-extractor", "inception"], "--fid-weights FILE"),
+        (["results", "nothing"], "unknown sweep"),
+        (["spaces", "show", "ralsgan"], "did you mean ralsgan_motorbike?"),
+        (["fid", "nowhere", "nowhere", "--fid-extractor", "efficientnet_lite0"], "nowhere is not a folder"),
+        (["lauch"], "did you mean launch?"),
+    ],
+)
+def test_user_errors_are_one_line_and_exit_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-weights-here"))
+    result = typed(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert result.stderr.startswith("gan-sweep: ") and result.stderr.count("\n") == 1
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
+    result = typed(*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path / "s", "--name", "x", "--dry-run", "--trials", "9")
+    assert result.exit_code == 0, result.output
+    assert "nothing was started" in result.output
+    assert "9 trials" in result.output and "48 usable" in result.output
+    assert "fid_efflite0_96px_n256" in result.output
+    assert "synthetic" not in result.output
+    assert not (tmp_path / "s").exists()
+
+
+def test_results_as_table_and_json(tmp_path: Path) -> None:
+    store = ResultsStore(tmp_path / "s")
+    store.write_info(INFO)
+    store.write_trial(ended("0000", Verdict.COMPLETED, 80.0))
+    store.write_trial(ended("0001", Verdict.NONFINITE, None))
+    table = typed("results", "s", "--sweeps-dir", tmp_path).output
+    assert "0000 *" in table and "80.0" in table and "nonfinite" in table
+    summary = json.loads(typed("results", "s", "--json", "--sweeps-dir", tmp_path).output)
+    assert summary["best"]["trial_id"] == "0000"
+    assert len(summary["trials"]) == 2
+
+
+def test_spaces() -> None:
+    assert "ralsgan_motorbike" in typed("spaces", "list").output
+    shown = typed("spaces", "show", "ralsgan_motorbike").output
+    assert "optimizer.lr_g" in shown and "0.0001 to 0.002, log" in shown and "550 to 750, step 50" in shown
+
+
+def test_fid_of_a_folder_with_itself_is_zero(motorbikes: Path) -> None:
+    result = typed("fid", motorbikes / "flat", motorbikes / "flat", "--fid-extractor", "efficientnet_lite0", "--json")
+    assert result.exit_code == 2  # no such folder
+    folder = next(path for path in (motorbikes, *motorbikes.iterdir()) if path.is_dir() and any(path.glob("*.png")))
+    assert folder
+
+
+def test_help_is_instant() -> None:
+    """Nothing heavy is imported for help: torch alone takes seconds."""
+    code = "import sys; from click.testing import CliRunner; from orchestrator.cli import main; "
+    code += "CliRunner().invoke(main, ['launch', '--help']); print(sorted({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbikes: Path) -> None:
+    """In a terminal of its own, Ctrl-C goes to the whole process group, as a shell sends it."""
+    marker = uuid.uuid4().hex
+    sweeps = tmp_path / "sweeps"
+    arguments = [*DEMO, "--data", str(motorbikes), "--sweeps-dir", str(sweeps), "--name", "stopped"]
+    arguments += ["--set", "schedule.epochs=5000", "--set", "fid.every=4", "--set", "fid.n_fake=8"]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator.cli", *arguments],
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "GAN_SWEEP_TEST_MARKER": marker},
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    shown = []
+    for line in process.stdout:
+        shown.append(line)
+        if "epoch 8/" in line:
+            os.killpg(process.pid, signal.SIGINT)
+    code = process.wait(60)
+    os.close(leader), os.close(follower)
+    text = "".join(shown)
+    assert code == 130, text
+    assert "Traceback" not in text
+    assert "gan-sweep results" in text
+    summary = ResultsStore(sweeps / "stopped").summary()
+    assert summary["status"] == "interrupted"
+    (trial,) = summary["trials"]
+    assert (trial["state"], trial["verdict"]) == ("PRUNED", "interrupted")
+    assert trial["epochs"] >= 8
+    assert not list(processes_with(marker))
+
+
+def processes_with(marker: str) -> list[str]:
+    """Command lines of the processes that inherited this environment."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and marker.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue  # it ended meanwhile
+    return found

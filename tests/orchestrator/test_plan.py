@@ -1,0 +1,135 @@
+"""Plans: what was typed becomes a checked sweep, or one clear line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.demo import DEMO_BASE, demo_space
+from orchestrator.plan import LaunchOptions, apply_settings, make_plan, parse_duration, prepare_data
+from orchestrator.resources import Resources, choose_resources
+from orchestrator.space import IntRange, bundled_spaces, load_space
+from trainers.errors import UserError
+
+SPACE = "ralsgan_motorbike"
+
+
+def plan_with(tmp_path: Path, **options: Any) -> Any:
+    return make_plan(LaunchOptions(**{"space": SPACE, "demo": True, "sweeps_dir": tmp_path, **options}))
+
+
+@pytest.mark.parametrize("name", bundled_spaces())
+def test_demo_shrinks_any_space(name: str) -> None:
+    space = demo_space(load_space(name))
+    flat = space.base.flat()
+    assert {key: flat[key] for key in DEMO_BASE} == DEMO_BASE
+    assert space.known_points()[0].keys() == space.search.keys()
+    assert all(space.search[key].contains(value) for key, value in space.known_points()[0].items())
+    assert isinstance(epochs := space.search["schedule.epochs"], IntRange)
+    assert epochs.bounds[1] == DEMO_BASE["schedule.epochs"]
+    assert space.scheduler.grace_epochs >= flat["fid.every"]
+
+
+def test_options_override_the_demo(tmp_path: Path) -> None:
+    plan = plan_with(
+        tmp_path, trials=3, workers_per_trial=2, settings=("schedule.epochs=20", "fid.n_fake=32", "data.batch_size=8")
+    )
+    assert (plan.trials, plan.resources.workers) == (3, 2)
+    assert plan.space.base.schedule.epochs == 20
+    assert plan.metric == "fid_efflite0_96px_n32"
+    assert "schedule.epochs" not in plan.space.search
+    assert plan.tracking_uri == f"sqlite:///{tmp_path / plan.sweep / 'mlflow.db'}"
+
+
+def test_epochs_alone_keep_the_proportions() -> None:
+    space = apply_settings(load_space(SPACE), ["schedule.epochs=30"])
+    schedule = space.base.schedule
+    assert (schedule.epochs, schedule.window_first, space.base.fid.every) == (30, 22, 1)
+    assert space.scheduler.grace_epochs == 3
+    kept = apply_settings(load_space(SPACE), ["schedule.epochs=30", "schedule.window_first=5", "fid.every=10"])
+    assert (kept.base.schedule.window_first, kept.base.fid.every) == (5, 10)
+
+
+def test_settings_reach_base_and_scheduler() -> None:
+    settings = ["optimizer.lr_g=3e-4", "data.fit=stretch", "scheduler.name=none", "optimizer.grad_clip_norm=null"]
+    space = apply_settings(load_space(SPACE), settings)
+    assert space.base.optimizer.lr_g == 3e-4
+    assert space.base.data.fit == "stretch"
+    assert space.scheduler.name == "none"
+    assert not {"optimizer.lr_g", "data.fit"} & space.search.keys()
+    assert "optimizer.lr_d" in space.search
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("optimizer.lrg=1", "did you mean optimizer.lr_g?"),
+        ("optimizer.lr_g", "write it as dotted.key=value"),
+        ("optimizer.lr_g=fast", "optimizer.lr_g: Input should be a valid number"),
+        ("optimizer.lr_g=-1", "optimizer.lr_g: Input should be greater than 0, got -1"),
+        ("data.image_size=50", "data.image_size: Input should be 32, 64, 128 or 256, got 50"),
+        ("schedule.epochs=0", "schedule.epochs"),
+        ("schedule.epochs=many", "schedule.epochs"),
+        ("schedule.window_first=800", "window_first 800 is after"),
+        ("scheduler.grace=2", "did you mean scheduler.grace_epochs?"),
+        ("scheduler.reduction_factor=1", "greater than 1"),
+        ("network.name=dcgann", "did you mean dcgan?"),
+        ("loss.name=ralsgann", "did you mean ralsgan?"),
+        ("fid.extractor=inceptoin", "did you mean inception?"),
+    ],
+)
+def test_wrong_setting_is_one_clear_line(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_with(tmp_path, settings=(setting,))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"demo": False}, "no images: give a folder with --data DIR"),
+        ({"name": "a/b"}, "letters, digits"),
+        ({"time_budget": "soon"}, "write it as 2h, 30m, 1h30m or 90s"),
+        ({"workers_per_trial": 3, "cpus_per_worker": 0.1}, "cannot be shared by 3 workers"),
+        ({"concurrency": 4096, "cpus_per_worker": 1.0}, "need 4096 CPUs"),
+        ({"gpus_per_worker": 64.0}, "need 64 GPUs"),
+        ({"fid_weights": Path("nowhere.pth"), "fid_extractor": "inception"}, "nowhere.pth"),
+    ],
+)
+def test_wrong_option_is_one_clear_line(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_with(tmp_path, **options)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_is_checked_before_anything_starts(tmp_path: Path, motorbikes: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="empty"):
+        prepare_data(plan_with(tmp_path, data=empty))
+    with pytest.raises(UserError, match=r"fewer images than one batch of 64"):
+        prepare_data(plan_with(tmp_path, data=motorbikes, settings=("data.batch_size=64",)))
+    caches = prepare_data(plan_with(tmp_path, data=motorbikes, settings=("data.batch_size=16",)))
+    assert [len(cache) for cache in caches] == [48, 48]  # pad and stretch
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1h30m", 5400), ("90s", 90), ("1.5h", 5400)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+def test_resources_fill_the_machine() -> None:
+    def chosen(available_cpus: int, available_gpus: int, **wishes: Any) -> Resources:
+        asked = {"concurrency": None, "workers": None, "cpus": None, "gpus": None, **wishes}
+        return choose_resources(**asked, available_cpus=available_cpus, available_gpus=available_gpus, local=True)
+
+    assert chosen(2, 0) == Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=2)
+    assert chosen(2, 0, workers=2) == Resources(gangs=1, workers=2, cpus=1, gpus=0, threads=1)
+    assert chosen(16, 4) == Resources(gangs=4, workers=1, cpus=1, gpus=1, threads=4)
+    assert chosen(16, 4, workers=2) == Resources(gangs=2, workers=2, cpus=1, gpus=1, threads=4)
+    assert chosen(16, 1, gpus=0.25) == Resources(gangs=4, workers=1, cpus=1, gpus=0.25, threads=4)
+    assert chosen(1, 0, workers=4).cpus * 4 <= 1

@@ -1,0 +1,228 @@
+"""Whole sweeps: real Ray, Tune, Optuna, MLflow, DDP ranks, and processes that get killed."""
+
+import io
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+from rich.console import Console
+
+from orchestrator.launch import launch
+from orchestrator.plan import LaunchOptions
+from orchestrator.recorder import StoreSink
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.store import ResultsStore, find_sweep
+from orchestrator.search import open_study
+from trainers.checkpoint import load_generator
+from trainers.report import EpochReport
+
+SMALL = (
+    "network.base_width=8",
+    "network.latent_dim=16",
+    "data.batch_size=16",
+    "schedule.epochs=6",
+    "schedule.window_first=4",
+    "schedule.samples_every=3",
+    "fid.every=2",
+    "fid.n_fake=16",
+    "scheduler.grace_epochs=2",
+    "scheduler.reduction_factor=2",
+)
+METRIC = "fid_efflite0_96px_n16"
+
+
+def sweep(sweeps: Path, data: Path, name: str, **options: Any) -> tuple[ResultsStore, str]:
+    """Run a small sweep; returns its store and what the screen showed."""
+    settings = (*SMALL, *options.pop("settings", ()))
+    screen = io.StringIO()
+    asked = LaunchOptions(
+        **{"space": "ralsgan_motorbike", "demo": True, "data": data, "name": name, "sweeps_dir": sweeps, **options},
+        settings=settings,
+    )
+    assert launch(asked, console=Console(file=screen, width=200)) == 0
+    return find_sweep(name, sweeps), screen.getvalue()
+
+
+def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
+    info = store.read_info()
+    client = MlflowClient(info.tracking_uri)
+    experiment = client.get_experiment_by_name(info.space)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
+    return client, parents[0], sorted(trials, key=lambda run: run.data.tags["gan_sweep.trial"])
+
+
+@pytest.fixture(scope="module")
+def two_ranks(
+    ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ResultsStore, str]:
+    """Five trials on one gang of two ranks."""
+    return sweep(tmp_path_factory.mktemp("sweeps"), motorbikes, "two", trials=5, workers_per_trial=2)
+
+
+def test_every_trial_is_in_the_results(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, screen = two_ranks
+    summary = store.summary()
+    assert summary["status"] == "finished"
+    assert summary["objective"] == METRIC
+    assert [trial["trial_id"] for trial in summary["trials"]] == [f"{n:04d}" for n in range(5)]
+    first = summary["trials"][0]
+    assert first["params"]["optimizer.lr_g"] == 8e-4  # the document's own setting comes first
+    assert (first["state"], first["epochs"]) == ("COMPLETED", 6)
+    assert all(trial["state"] in ("COMPLETED", "PRUNED") for trial in summary["trials"])
+    cut = [trial for trial in summary["trials"] if trial["state"] == "PRUNED"]
+    assert cut and all(trial["verdict"] == "outranked" and trial["epochs"] in (2, 4) for trial in cut)
+    assert summary["best"]["objective"] == min(
+        trial["objective"] for trial in summary["trials"] if trial["objective"] is not None
+    )
+    assert f"{summary['best']['trial_id']}: {METRIC} {summary['best']['objective']:.2f}" in screen
+
+
+def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    for trial in store.read_trials():
+        history = store.read_history(trial.trial_id)
+        assert [report.epoch for report in history] == list(range(1, trial.epochs + 1))
+        assert [report.epoch for report in history if report.fid is not None] == [
+            epoch for epoch in (2, 4, 6) if epoch <= trial.epochs
+        ]
+        window = [report.fid for report in history if report.fid is not None and report.epoch >= 4]
+        assert trial.objective == min(window, default=None)
+        assert history[-1].images_seen == 48 * trial.epochs
+
+
+def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    client, parent, runs = children(store)
+    trials = store.read_trials()
+    assert [run.data.tags["gan_sweep.trial"] for run in runs] == [trial.trial_id for trial in trials]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["n_real"] == "48"
+    for run, trial in zip(runs, trials, strict=True):
+        assert run.data.params["data.image_size"] == "32"
+        assert float(run.data.params["optimizer.lr_g"]) == trial.params["optimizer.lr_g"]
+        assert (run.data.tags["verdict"], run.data.tags["state"]) == (str(trial.verdict), trial.state.value)
+        history = client.get_metric_history(run.info.run_id, "d_loss")
+        assert [metric.step for metric in history] == list(range(1, trial.epochs + 1))
+        fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, METRIC)}
+        reports = store.read_history(trial.trial_id)
+        assert fids == {report.epoch: report.fid for report in reports if report.fid is not None}
+        artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
+        assert {"config.yaml", "images"} <= artifacts
+        pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
+        steps = {int(path.split("+step+")[1].split("+")[0]) for path in pictures if path.endswith(".png")}
+        assert steps == {report.epoch for report in reports if report.samples is not None}
+        assert 1 in steps
+    assert store.directory / "mlflow.db" == Path(store.read_info().tracking_uri.removeprefix("sqlite:///"))
+
+
+def test_optuna_knows_the_truth(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    study = open_study(store.directory / "study.journal", "two", seed=0)
+    states = {"COMPLETED": optuna.trial.TrialState.COMPLETE, "PRUNED": optuna.trial.TrialState.PRUNED}
+    trials = store.read_trials()
+    assert [trial.state for trial in study.trials] == [states[trial.state.value] for trial in trials]
+    for ours, theirs in zip(trials, study.trials, strict=True):
+        assert theirs.params == ours.params
+        fids = {report.epoch: report.fid for report in store.read_history(ours.trial_id) if report.fid is not None}
+        assert theirs.intermediate_values == {epoch: fid for epoch, fid in fids.items() if epoch < 6}
+        if ours.state.value == "COMPLETED":
+            assert theirs.value == ours.objective
+
+
+def test_the_winner_can_be_used(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, screen = two_ranks
+    folder = store.trials_dir / store.summary()["best"]["trial_id"]
+    assert str(folder / "best.pt") in screen
+    images = load_generator(folder / "best.pt")(torch.randn(2, 16))
+    assert images.shape == (2, 3, 32, 32)
+    with Image.open(folder / "samples" / "epoch_0001.png") as grid:
+        assert grid.width == grid.height > 8 * 32
+    assert not list(store.trials_dir.glob("*/latest.pt"))
+
+
+def test_a_killed_rank_costs_nothing(
+    ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two ranks gets SIGKILL in mid-trial; the trial goes on from its checkpoint and the sweep ends well."""
+    killed: list[int] = []
+    carry = StoreSink.progressed
+
+    def kill_once(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
+        carry(self, trial, report)
+        if report.epoch == 3 and not killed:
+            killed.append(train_worker())
+            os.kill(killed[0], signal.SIGKILL)
+
+    monkeypatch.setattr(StoreSink, "progressed", kill_once)
+    settings = ("schedule.checkpoint_every=1", "schedule.epochs=12", "schedule.window_first=12", "fid.every=12")
+    store, screen = sweep(tmp_path, motorbikes, "killed", trials=1, workers_per_trial=2, settings=settings)
+    assert killed
+    (trial,) = store.read_trials()
+    assert (trial.state.value, trial.epochs) == ("COMPLETED", 12)
+    assert "its workers died; going on from the last checkpoint" in screen
+    lines = (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
+    assert 12 <= len(lines) < 24  # it did not start from scratch
+    _, _, runs = children(store)
+    assert len(runs) == 1
+
+
+def test_failures_end_their_trial_alone(
+    ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two gangs; one trial's learning rate explodes, one finds a damaged checkpoint; the others finish."""
+    carry = StoreSink.started
+
+    def damage(self: StoreSink, trial: TrialRecord) -> None:
+        carry(self, trial)
+        victim = self._store.trials_dir / "0003" / "latest.pt"
+        victim.parent.mkdir(exist_ok=True)
+        victim.write_bytes(b"not a checkpoint")
+
+    monkeypatch.setattr(StoreSink, "started", damage)
+    space = tmp_path / "risky.yaml"
+    space.write_text(
+        """
+        base: {data: {image_size: 32, batch_size: 16}, fid: {extractor: efficientnet_lite0}}
+        search:
+          optimizer.lr_g: {choice: [8e-4, 1e30]}
+        points: [{optimizer.lr_g: 1e30}]
+        scheduler: {name: none}
+        """
+    )
+    store, screen = sweep(tmp_path, motorbikes, "risky", space=str(space), trials=5, concurrency=2)
+    trials = {trial.trial_id: trial for trial in store.read_trials()}
+    assert len(trials) == 5
+    damaged = trials.pop("0003")
+    assert (damaged.state.value, str(damaged.verdict)) == ("FAILED", "error")
+    assert "is not a whole checkpoint" in damaged.detail and damaged.detail in screen
+    assert "UserError" in (store.trials_dir / "0003" / "error.rank0.txt").read_text()
+    exploded = [trial for trial in trials.values() if trial.params["optimizer.lr_g"] == 1e30]
+    assert exploded
+    for trial in exploded:
+        assert (trial.state.value, str(trial.verdict)) == ("FAILED", "nonfinite")
+        assert "not finite at epoch" in trial.detail and trial.detail in screen
+    healthy = [trial for trial in trials.values() if trial not in exploded]
+    assert healthy and all(trial.state.value == "COMPLETED" for trial in healthy)
+    study = open_study(store.directory / "study.journal", "risky", seed=0)
+    assert not [trial for trial in study.trials if not trial.state.is_finished()]
+    _, _, runs = children(store)
+    assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
+
+
+def train_worker() -> int:
+    """Process id of one of the gang's ranks."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and b"RayTrainWorker" in (process / "cmdline").read_bytes():
+            return int(process.name)
+    raise AssertionError("no train worker is running")

@@ -1,0 +1,56 @@
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+# pytest's importlib mode puts no test folder on the path, and spawned processes import their functions by name.
+sys.path.insert(0, str(Path(__file__).parent))
+# They come from a server that has imported torch once (3 s a process otherwise) and started no thread.
+multiprocessing.get_context("forkserver").set_forkserver_preload(["rank_cases"])
+
+from rank_cases import run_on_ranks
+from trainer_helpers import IMAGES, register_tiny_extractor
+
+from trainers.assets import Assets
+from trainers.data import draw_motorbikes
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of drawn motorbikes: four batches of 32 and a rest of 6."""
+    folder = tmp_path_factory.mktemp("photos") / "bikes"
+    draw_motorbikes(folder, count=IMAGES, broken=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where decoded images and statistics lie, for this process and for those it starts."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def assets(photos: Path, cache_dir: Path) -> Assets:
+    """Warm images, extractor and statistics on the CPU."""
+    register_tiny_extractor()
+    return Assets(photos, cache_dir, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def two_rank_results(
+    photos: Path, cache_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, dict[str, object]]]:
+    """What each of two gloo processes got, by the name of the case in `rank_cases`."""
+    return run_on_ranks(2, photos, cache_dir, tmp_path_factory.mktemp("two_ranks"))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """One torch thread: at 32 px a second one costs more than it gives, and sums keep their order everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,218 @@
+"""What two ranks do, and one rank for comparison. Each case returns something that torch.save can hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+from trainer_helpers import Recorder, load, register_tiny_extractor, small_config, timeless
+
+from trainers.assets import Assets
+from trainers.config import DataConfig, LossConfig, NetworkConfig
+from trainers.distributed import (
+    all_reduce_sum,
+    average_gradients,
+    barrier,
+    batch_mean,
+    broadcast_object,
+    my_slice,
+    rank,
+    world_size,
+)
+from trainers.families import build_family
+from trainers.loop import train
+from trainers.losses import LOSSES, build_loss
+from trainers.networks import NETWORKS
+from trainers.networks.batchnorm import synchronise_batchnorm
+from trainers.randomness import GlobalRandom
+
+CPU = torch.device("cpu")
+# 2 ranks x 32 against 1 rank x 64, everything on that a rank could get wrong.
+# Adam turns a relative error of a gradient into an absolute one of `lr`, hence the low rates.
+SHARED = {
+    "network.name": "smooth",
+    "optimizer.lr_g": 2e-4,
+    "optimizer.lr_d": 2e-4,
+    "data.batch_size": 64,
+    "data.image_size": 32,
+    "noise.instance_sigma": 0.2,
+    "optimizer.grad_clip_norm": 0.5,
+    "fid.n_fake": 31,
+    "fid.every": 1,
+    "schedule.epochs": 4,
+    "schedule.window_first": 2,
+    "schedule.checkpoint_every": 1,
+}
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def smooth(config: NetworkConfig, image_size: int) -> tuple[nn.Module, nn.Module]:
+    """The DCGAN pair with SiLU in place of its ReLUs.
+
+    Rounding turns a ReLU whose input is next to 0 on or off: one of 65,000 that did so changed the gradient of D's
+    first layer by 3.5e-3, where the same step in float64 agreed to 5e-14 between one rank and two.
+    """
+    generator, discriminator = NETWORKS["dcgan"](config, image_size)
+    for network in (generator, discriminator):
+        for name, child in list(network.model.named_children()):
+            if isinstance(child, nn.ReLU | nn.LeakyReLU):
+                setattr(network.model, name, nn.SiLU())
+    return generator, discriminator
+
+
+def collectives() -> dict[str, Any]:
+    """Each rank weighs the common sum differently, so that a gradient kept to one's own loss shows."""
+    part = my_slice(6)
+    x = numbers(6, 4)[part].clone().requires_grad_()
+    weights = numbers(world_size(), 4, seed=1)[rank()]
+    loss = (all_reduce_sum(x.square().sum(0)) ** 2 * weights).sum()
+    (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.square().sum(), x)
+    y = numbers(6, 4)[part].clone().requires_grad_()
+    mean = batch_mean(y)
+    (mean * (rank() + 1)).backward()
+    wide = nn.Parameter(torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last))
+    wide.grad = numbers(world_size(), 2, 3, 4, 4)[rank()].contiguous(memory_format=torch.channels_last)
+    small = nn.Parameter(torch.zeros(5))
+    small.grad = numbers(world_size(), 5)[rank()]
+    average_gradients([wide, nn.Parameter(torch.zeros(3)), small])
+    try:
+        my_slice(7)
+        refused = ""
+    except AssertionError as error:
+        refused = str(error)
+    return {
+        "slice": (part.start, part.stop),
+        "refused": refused,
+        "gradient": gradient.detach(),
+        "second": second,
+        "mean": mean.detach(),
+        "mean_gradient": y.grad,
+        "averaged": (wide.grad, small.grad),
+        "said": broadcast_object({"from": rank()}),
+    }
+
+
+def batchnorm() -> dict[str, Any]:
+    """Two training passes, gradients of a loss that treats images differently, then an evaluation."""
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(3, eps=1e-3, momentum=0.3)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    module = synchronise_batchnorm(nn.Sequential(nn.Identity(), norm), CPU)
+    results: dict[str, Any] = {"keys": list(module.state_dict())}
+    # The ranks' halves have different means and spreads, and means lie far from zero.
+    images = 100 + numbers(8, 3, 5, 5) * torch.linspace(0.5, 3, 8)[:, None, None, None] + torch.arange(8.0).view(8, 1, 1, 1)
+    for step in range(2):
+        x = (images + step)[my_slice(8)].clone().requires_grad_()
+        out = module(x)
+        (out * numbers(8, 3, 5, 5, seed=step)[my_slice(8)]).sum().backward()
+        results |= {f"out_{step}": out.detach(), f"x_grad_{step}": x.grad}
+    halves = module(images[my_slice(8)].bfloat16())
+    results |= {"dtype": str(halves.dtype), "bf16": halves.float().detach()}
+    results |= {"weight_grad": norm_of(module).weight.grad, "bias_grad": norm_of(module).bias.grad}
+    results["state"] = {name: value.clone() for name, value in module.state_dict().items()}
+    with torch.no_grad():
+        results["evaluated"] = module.eval()(images[my_slice(8)])
+    return results
+
+
+def norm_of(module: nn.Module) -> nn.BatchNorm2d:
+    return next(part for part in module.modules() if isinstance(part, nn.BatchNorm2d))
+
+
+def randomness() -> dict[str, Any]:
+    random = GlobalRandom(5, CPU)
+    results: dict[str, Any] = {}
+    for epoch in (1, 2):
+        random.start_epoch(epoch)
+        drawn = random.augmentation(12, DataConfig(rotation_p=0.5))
+        results[f"{epoch}"] = {
+            "order": random.permutation(20),
+            "noise": random.normal(12, 3, 2),
+            "again": random.normal(12, 3, 2),
+            "flip": drawn.flip,
+            "angle": drawn.angle,
+            "dropout": torch.rand(4),
+        }
+    return results
+
+
+def losses() -> dict[str, Any]:
+    """Every loss on a share of the logits, and its gradients."""
+    results = {}
+    for name in LOSSES:
+        loss = build_loss(LossConfig(name=name))
+        for kind in ("d_loss", "g_loss"):
+            real, fake = (numbers(8, 1, seed=s)[my_slice(8)].clone().requires_grad_() for s in (0, 1))
+            value = getattr(loss, kind)(real, fake)
+            value.backward()
+            results[f"{name}.{kind}"] = {"value": value.detach(), "real": real.grad, "fake": fake.grad}
+    return results
+
+
+def step() -> dict[str, Any]:
+    """The gradients that one step applies, which no optimiser has amplified."""
+    config = small_config(SHARED)
+    random = GlobalRandom(config.seed, CPU)
+    random.start_epoch(1)
+    family = build_family(config, CPU, random)
+    real = numbers(64, 3, 32, 32).clamp(-1, 1)[my_slice(64)]
+    metrics = family.step(real, images_seen=0, instance_sigma=0.2)
+    networks = {"g": family.generator, "d": family.discriminator}
+    gradients = {f"{k}.{n}": p.grad for k, network in networks.items() for n, p in network.named_parameters()}
+    return {"gradients": gradients, "metrics": metrics, "state": family.state_dict()}
+
+
+def training(photos: Path, cache_dir: Path, run_dir: Path, overrides: dict[str, Any], *stop_at: int) -> dict[str, Any]:
+    """Several epochs through `trainers.loop.train`. Only rank 0 has reports."""
+    recorder = Recorder(*stop_at)
+    outcome = train(small_config({**SHARED, **overrides}), Assets(photos, cache_dir, CPU), run_dir, recorder)
+    barrier()
+    return {
+        "verdict": str(outcome.verdict),
+        "epochs": outcome.epochs,
+        "objective": outcome.objective,
+        "reports": [timeless(report) for report in recorder.reports],
+        "checkpoint": load(run_dir / "latest.pt"),
+        "best": load(run_dir / "best.pt")["progress"],
+    }
+
+
+def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:
+    register_tiny_extractor()
+    NETWORKS["smooth"] = smooth
+
+    def train_in(name: str, overrides: dict[str, Any], *stop_at: int) -> Callable[[], dict[str, Any]]:
+        return lambda: training(photos, cache_dir, folder / name, overrides, *stop_at)
+
+    return {
+        "collectives": collectives,
+        "batchnorm": batchnorm,
+        "randomness": randomness,
+        "losses": losses,
+        "step": step,
+        "train": train_in("train", {}),
+        "stopped": train_in("stopped", {}, 2),
+        "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),
+    }
+
+
+def run_rank(rank: int, ranks: int, photos: Path, cache_dir: Path, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=ranks)
+    results = {name: case() for name, case in cases(photos, cache_dir, folder).items()}
+    torch.save(results, folder / f"rank{rank}.pt")
+    dist.destroy_process_group()
+
+
+def run_on_ranks(ranks: int, photos: Path, cache_dir: Path, folder: Path) -> list[dict[str, dict[str, Any]]]:
+    """Run every case in gloo processes. Returns what each rank got, by case."""
+    mp.start_processes(run_rank, (ranks, photos, cache_dir, folder), nprocs=ranks, start_method="forkserver")
+    return [load(folder / f"rank{rank}.pt") for rank in range(ranks)]

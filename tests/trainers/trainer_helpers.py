@@ -1,0 +1,158 @@
+"""Small real things for the trainers' tests. A plain module, so that spawned processes can import it too."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainers.assets import Assets
+from trainers.config import TrainConfig
+from trainers.loop import train
+from trainers.metrics import Extractor, register_extractor
+from trainers.networks.dcgan import Generator
+from trainers.report import Decision, EpochReport
+
+IMAGES = 134
+STEPS = IMAGES // 32  # per epoch
+SMALL = {
+    "seed": 3,
+    "data.image_size": 32,
+    "data.batch_size": 32,
+    "data.rotation_p": 0.5,
+    "network.base_width": 4,
+    "network.latent_dim": 8,
+    "regime.ema_halflife_images": 100.0,
+    "regime.ema_rampup": 1.0,
+    "optimizer.lr_g": 5e-3,
+    "optimizer.lr_d": 5e-3,
+    "noise.instance_sigma": 0.1,
+    "schedule.epochs": 6,
+    "schedule.window_first": 3,
+    "schedule.checkpoint_every": 2,
+    "schedule.samples_every": 4,
+    "fid.extractor": "tiny",
+    "fid.n_fake": 30,
+    "fid.every": 2,
+    "fid.batch_size": 20,
+}
+
+
+def small_config(overrides: dict[str, Any] | None = None) -> TrainConfig:
+    """Four steps an epoch, six epochs, about a second in all."""
+    return TrainConfig.build({}, {**SMALL, **(overrides or {})})
+
+
+class TinyFeatures(nn.Module):
+    """A random convolution: its features differ from image to image, and cost nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(12, 3, 5, 5, generator=torch.Generator().manual_seed(0)) / 9)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.conv2d(images.float() / 255, self.weight, stride=2).square().mean((2, 3))
+
+
+def register_tiny_extractor() -> None:
+    register_extractor("tiny", lambda _: Extractor(TinyFeatures(), protocol="tiny", dim=12))
+
+
+class Recorder:
+    """Keeps every report; answers STOP at the epochs in `stop_at`."""
+
+    def __init__(self, *stop_at: int) -> None:
+        self.stop_at = stop_at
+        self.reports: list[EpochReport] = []
+
+    def __call__(self, report: EpochReport) -> Decision:
+        self.reports.append(report)
+        return Decision.STOP if report.epoch in self.stop_at else Decision.CONTINUE
+
+    @property
+    def fids(self) -> dict[int, float]:
+        return {report.epoch: report.fid for report in self.reports if report.fid is not None}
+
+
+def timeless(report: EpochReport) -> dict[str, Any]:
+    """What a report says, but for the clock's part in it."""
+    fields = asdict(report)
+    for name in ("started", "trained", "ended"):
+        del fields[name]
+    del fields["metrics"]["images_per_second"]
+    return fields
+
+
+def load(path: Path) -> dict[str, Any]:
+    return torch.load(path, weights_only=True)
+
+
+def flat_state(state: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts and lists as one dict of dotted names."""
+    if isinstance(state, dict):
+        pairs = [(str(key), value) for key, value in state.items()]
+    elif isinstance(state, list | tuple):
+        pairs = [(str(i), value) for i, value in enumerate(state)]
+    else:
+        return {prefix.removesuffix("."): state}
+    return {name: leaf for key, value in pairs for name, leaf in flat_state(value, f"{prefix}{key}.").items()}
+
+
+def differing(left: Any, right: Any) -> list[str]:
+    """Names of the entries of two nested states that are not the same to the last bit."""
+    a, b = flat_state(left), flat_state(right)
+    same = {name for name in a.keys() & b.keys() if _same(a[name], b[name])}
+    return sorted((a.keys() | b.keys()) - same)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    return type(a) is type(b) and a == b
+
+
+def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Path], moment: str, count: int) -> None:
+    """Train in this process and end it with SIGKILL: no handler, no finally, no flush.
+
+    Args:
+        overrides: of the small configuration.
+        folders: photos, cache, run.
+        moment: ``generator`` (in the middle of a step), ``os.rename`` (``latest.pt`` is written but not in its place)
+            or ``os.link`` (``latest.pt`` is in place, ``best.pt`` not yet).
+        count: at which of these moments, from 1.
+    """
+    torch.set_num_threads(1)
+    register_tiny_extractor()
+    die = _die_at(count)
+
+    def after_forward(module: nn.Module, *_: Any) -> None:
+        if isinstance(module, Generator) and module.training:
+            die()
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event == moment and Path(args[0]).name.startswith("latest."):
+            die()
+
+    if moment == "generator":
+        nn.modules.module.register_module_forward_hook(after_forward)
+    else:
+        sys.addaudithook(audit)
+    photos, cache_dir, run_dir = folders
+    train(small_config(overrides), Assets(photos, cache_dir, torch.device("cpu")), run_dir, Recorder())
+
+
+def _die_at(count: int) -> Callable[[], None]:
+    seen = 0
+
+    def die() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
