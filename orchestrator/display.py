@@ -50,13 +50,12 @@ def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
 
 def _cells(trial: TrialRecord) -> list[str]:
     last = trial.last
-    fid = last.fid if last is not None else None
     rate = last.metrics.get("images_per_second") if last is not None else None
     lowest = trial.lowest_fid if trial.objective is None else trial.objective
     early = "~" if trial.objective is None and lowest is not None else ""  # measured before the window only
     return [
         f"{trial.epochs}/{trial.total_epochs}",
-        _number(fid, ".1f"),
+        _number(trial.last_fid, ".1f"),
         early + _number(lowest, ".1f"),
         _number(rate, ".0f"),
         _number(trial.seconds, ".0f"),
@@ -84,7 +83,7 @@ class Screen(Sink):
     def __init__(self, console: Console, trials: int) -> None:
         self._console, self._planned = console, trials
         self._trials: dict[str, TrialRecord] = {}
-        self._fid: dict[str, float] = {}
+        self._notice = ""
         self._lock = threading.Lock()
         self._live: Live | None = None
         if console.is_terminal:
@@ -110,6 +109,12 @@ class Screen(Sink):
         with self._lock:
             if self._trials:
                 self._console.print(trials_table(list(self._trials.values())))
+
+    def say(self, text: str) -> None:
+        """Show a line of its own: above the table, or among the lines."""
+        self._notice = text
+        if self._live is None:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def started(self, trial: TrialRecord) -> None:
         """Add a row."""
@@ -137,5 +142,5 @@ class Screen(Sink):
         with self._lock:
             trials = list(self._trials.values())
         done = sum(trial.state is not State.RUNNING for trial in trials)
-        title = f"{done} of {self._planned} trials done" if trials else "starting the gangs (about 15 s) ..."
+        title = self._notice or (f"{done} of {self._planned} trials done" if trials else "the gangs are starting ...")
         return trials_table(trials, title=title, rows=max(5, self._console.height - 6))

@@ -30,6 +30,10 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
 
             stack.enter_context(connected(options.address))
             available = cluster_size()
+        if options.tracking_uri is not None:
+            from orchestrator.tracking.mlflow_tracker import check_tracking
+
+            check_tracking(options.tracking_uri)
         return _launch(make_plan(options, available), dry_run=dry_run, console=console)
 
 
@@ -72,6 +76,7 @@ def _run(plan: Plan, *, n_real: int, console: Console) -> int:
     from orchestrator.display import Screen
     from orchestrator.sweep import connected, log_to, run_sweep
 
+    console.print("\nstarting Ray and the gangs, some 20 s ...")
     with log_to(plan.directory / "sweep.log"), connected(plan.address):
         status, lost = run_sweep(plan, store, info, Screen(console, plan.trials))
     print_winner(console, plan, store, status)

@@ -49,6 +49,7 @@ class Watch(tune.Stopper):
     """Ends the sweep when time is up, someone interrupts, or nobody is left to work.
 
     Args:
+        broker: closed as soon as there is a reason, so that the gangs stop while Tune still winds down.
         gangs: the sweep's gangs.
         budget_s: seconds from now, None for no limit.
         recorder: whose failure ends the sweep too.
@@ -57,10 +58,10 @@ class Watch(tune.Stopper):
         reason: why it ended the sweep, None while it has not.
     """
 
-    def __init__(self, gangs: Sequence[Gang], budget_s: float | None, recorder: Recorder) -> None:
+    def __init__(self, broker: BrokerHandle, gangs: Sequence[Gang], budget_s: float | None, recorder: Recorder) -> None:
         self.reason: Verdict | None = None
         self.interrupted = threading.Event()
-        self._gangs, self._recorder = gangs, recorder
+        self._broker, self._gangs, self._recorder = broker, gangs, recorder
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -69,13 +70,19 @@ class Watch(tune.Stopper):
 
     def stop_all(self) -> bool:
         """Tune asks this in every turn of its loop."""
-        if self.interrupted.is_set():
-            self.reason = Verdict.INTERRUPTED
-        elif self._deadline is not None and time.monotonic() > self._deadline:
-            self.reason = Verdict.OUT_OF_TIME
-        elif self._recorder.error is not None or not any(gang.is_alive() for gang in self._gangs):
-            self.reason = Verdict.ERROR
+        if self.reason is None and (reason := self._find_reason()) is not None:
+            self.reason = reason
+            self._broker.close.remote(reason)
         return self.reason is not None
+
+    def _find_reason(self) -> Verdict | None:
+        if self.interrupted.is_set():
+            return Verdict.INTERRUPTED
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return Verdict.OUT_OF_TIME
+        if self._recorder.error is not None or not any(gang.is_alive() for gang in self._gangs):
+            return Verdict.ERROR
+        return None
 
     def __reduce__(self) -> Any:
         # Tune pickles its run config for a restore from elsewhere; the watch belongs to this process.
@@ -110,7 +117,6 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         The final status, and how many writes MLflow never took.
 
     Raises:
-        UserError: MLflow does not answer.
         RuntimeError: the gangs could not be kept up, or recording failed.
     """
     tracker = MlflowTracker(info, plan.space, store)
@@ -126,7 +132,7 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     ray_dir = plan.directory / "ray"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
     recorder = Recorder(broker, plan.space, [StoreSink(store, plan.space), tracker, screen])
-    watch = Watch(gangs, plan.time_budget_s, recorder)
+    watch = Watch(broker, gangs, plan.time_budget_s, recorder)
     searcher = OptunaSearcher(
         open_study(plan.directory / "study.journal", plan.sweep, plan.seed), plan.space, plan.metric, broker
     )
@@ -134,7 +140,7 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         thread.start()
     screen.open()
     try:
-        with _interrupts(watch):
+        with _interrupts(watch, screen):
             _tuner(plan, searcher, broker, watch, ray_dir).fit()
             reason = watch.reason or Verdict.OUTRANKED
             ray.get(broker.close.remote(reason))
@@ -267,7 +273,7 @@ def _scheduler(space: Space) -> TrialScheduler:
 
 
 @contextlib.contextmanager
-def _interrupts(watch: Watch) -> Iterator[None]:
+def _interrupts(watch: Watch, screen: Screen) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) ends the sweep in order, the second at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -277,6 +283,7 @@ def _interrupts(watch: Watch) -> Iterator[None]:
         if watch.interrupted.is_set():
             raise KeyboardInterrupt
         watch.interrupted.set()
+        screen.say("stopping: trials end after their epoch, at most a few seconds from now (Ctrl-C again: at once)")
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -5,7 +5,6 @@ data are the epoch number: `trainers.randomness` reseeds from it.
 """
 
 import os
-import pickle
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,11 +62,15 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         UserError: the file is missing or is no checkpoint.
     """
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a whole checkpoint: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # zip reader and unpickler raise many types for damaged files: OSError, KeyError, ...
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} is not a whole checkpoint: {reason}") from None
+    if not isinstance(checkpoint, dict) or not {"config", "progress", "family"} <= checkpoint.keys():
+        raise UserError(f"{path} is not a checkpoint of a run")
+    return checkpoint
 
 
 def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:

@@ -152,7 +152,10 @@ def _resume(config: TrainConfig, family: Adversarial, run_dir: Path, device: tor
     checkpoint = load_checkpoint(run_dir / LATEST, device)
     check_same_config(checkpoint["config"], config)
     family.load_state_dict(checkpoint["family"])
-    return Progress(**checkpoint["progress"])
+    progress = Progress(**checkpoint["progress"])
+    if rank() == 0 and progress.epoch == progress.best_epoch:
+        keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
+    return progress
 
 
 def _ask(report: Report, epoch_report: EpochReport) -> Decision:

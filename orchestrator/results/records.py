@@ -40,6 +40,7 @@ class TrialRecord:
         verdict: why it ended.
         objective: lowest FID inside the window so far.
         best_epoch: the epoch it was measured at.
+        last_fid: the last FID that was measured.
         lowest_fid: lowest FID at any epoch, before the window too.
         epochs: epochs trained.
         seconds: from its first lease to its end.
@@ -54,6 +55,7 @@ class TrialRecord:
     verdict: Verdict | None = None
     objective: float | None = None
     best_epoch: int | None = None
+    last_fid: float | None = None
     lowest_fid: float | None = None
     epochs: int = 0
     seconds: float = 0.0
@@ -66,6 +68,7 @@ class TrialRecord:
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds = report.ended - self.started
         if report.fid is not None:
+            self.last_fid = report.fid
             self.lowest_fid = report.fid if self.lowest_fid is None else min(report.fid, self.lowest_fid)
 
     def end(self, outcome: Outcome, now: float) -> None:
@@ -87,6 +90,7 @@ class TrialRecord:
             "seconds": round(self.seconds, 3),
             "params": self.params,
             "total_epochs": self.total_epochs,
+            "last_fid": self.last_fid,
             "lowest_fid": self.lowest_fid,
             "detail": self.detail,
         }

@@ -33,6 +33,18 @@ _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "F
 _PATIENCE_S = 60.0  # a server may be away this long at the end of a sweep before the rest is given up
 
 
+def check_tracking(uri: str) -> None:
+    """Find out whether MLflow answers at `uri`, before anything is started.
+
+    Raises:
+        UserError: it does not.
+    """
+    try:
+        MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise UserError(f"MLflow does not answer at {uri}: {str(error).splitlines()[0]}") from None
+
+
 class MlflowTracker(Sink):
     """Writes a sweep to an MLflow server or store.
 
@@ -40,21 +52,15 @@ class MlflowTracker(Sink):
         info: the sweep.
         space: resolves each trial's config.
         store: where sample grids and configs lie.
-
-    Raises:
-        UserError: nothing answers at the tracking URI.
     """
 
     def __init__(self, info: SweepInfo, space: Space, store: ResultsStore) -> None:
         self._info, self._space, self._store = info, space, store
         self._client = MlflowClient(tracking_uri=info.tracking_uri)
         self._runs: dict[str, str] = {}
-        try:
-            self._experiment_id = self._experiment()
-            self.parent_id = self._run(f"sweep {info.sweep}", {SWEEP_TAG: info.sweep, TRIAL_TAG: "none"})
-            self._describe_parent()
-        except MlflowException as error:
-            raise UserError(f"MLflow at {info.tracking_uri}: {str(error).splitlines()[0]}") from None
+        self._experiment_id = self._experiment()
+        self.parent_id = self._run(f"sweep {info.sweep}", {SWEEP_TAG: info.sweep, TRIAL_TAG: "none"})
+        self._describe_parent()
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._lost = 0
         self._giving_up_at: float | None = None

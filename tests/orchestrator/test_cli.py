@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
@@ -34,7 +35,7 @@ def typed(*arguments: str | Path) -> Result:
         ([*DEMO, "--set", "data.batch_size=1024"], "fewer images than one batch of 1024"),
         ([*DEMO, "--address", "127.0.0.1:1"], "nothing answers at --address 127.0.0.1:1"),
         ([*DEMO, "--address", "somewhere"], "write HOST:PORT of the cluster's head node, or auto"),
-        ([*DEMO, "--tracking-uri", "sqlite:////nowhere/at/all.db"], "MLflow at sqlite:////nowhere/at/all.db"),
+        ([*DEMO, "--tracking-uri", "http://127.0.0.1:1"], "MLflow does not answer at http://127.0.0.1:1"),
         ([*DEMO, "--fid-extractor", "inception"], "--fid-weights FILE"),
         (["results", "nothing"], "unknown sweep"),
         (["spaces", "show", "ralsgan"], "did you mean ralsgan_motorbike?"),
@@ -55,7 +56,7 @@ def test_user_errors_are_one_line_and_exit_2(
 
 
 def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
-    result = typed(*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path / "s", "--name", "x", "--dry-run", "--trials", "9")
+    result = typed(*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path / "s", "--dry-run", "--trials", "9")
     assert result.exit_code == 0, result.output
     assert "nothing was started" in result.output
     assert "9 trials" in result.output and "48 usable" in result.output
@@ -82,17 +83,24 @@ def test_spaces() -> None:
     assert "optimizer.lr_g" in shown and "0.0001 to 0.002, log" in shown and "550 to 750, step 50" in shown
 
 
-def test_fid_of_a_folder_with_itself_is_zero(motorbikes: Path) -> None:
-    result = typed("fid", motorbikes / "flat", motorbikes / "flat", "--fid-extractor", "efficientnet_lite0", "--json")
-    assert result.exit_code == 2  # no such folder
-    folder = next(path for path in (motorbikes, *motorbikes.iterdir()) if path.is_dir() and any(path.glob("*.png")))
-    assert folder
+def test_fid_of_a_folder_with_itself_is_zero(tmp_path: Path, motorbikes: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in sorted(motorbikes.glob("*.png"))[:6]:
+        with Image.open(path) as picture:
+            picture.convert("RGB").save(pictures / path.name)
+    result = typed("fid", pictures, pictures, "--fid-extractor", "efficientnet_lite0", "--json")
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.output)
+    assert measured["name"] == "fid_efflite0_96px_n6"
+    assert measured["value"] == pytest.approx(0, abs=1e-3)
 
 
 def test_help_is_instant() -> None:
     """Nothing heavy is imported for help: torch alone takes seconds."""
     code = "import sys; from click.testing import CliRunner; from orchestrator.cli import main; "
-    code += "CliRunner().invoke(main, ['launch', '--help']); print(sorted({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
+    code += "CliRunner().invoke(main, ['launch', '--help']); "
+    code += "print(sorted({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 

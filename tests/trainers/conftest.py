@@ -8,14 +8,15 @@ import torch
 
 # pytest's importlib mode puts no test folder on the path, and spawned processes import their functions by name.
 sys.path.insert(0, str(Path(__file__).parent))
-# They come from a server that has imported torch once (3 s a process otherwise) and started no thread.
-multiprocessing.get_context("forkserver").set_forkserver_preload(["rank_cases"])
 
 from rank_cases import run_on_ranks
 from trainer_helpers import IMAGES, register_tiny_extractor
 
 from trainers.assets import Assets
 from trainers.data import draw_motorbikes
+
+# Processes come from a server that has imported torch once (3 s each otherwise) and started no thread.
+multiprocessing.get_context("forkserver").set_forkserver_preload(["trainers.loop"])
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,9 @@ def batchnorm() -> dict[str, Any]:
     module = synchronise_batchnorm(nn.Sequential(nn.Identity(), norm), CPU)
     results: dict[str, Any] = {"keys": list(module.state_dict())}
     # The ranks' halves have different means and spreads, and means lie far from zero.
-    images = 100 + numbers(8, 3, 5, 5) * torch.linspace(0.5, 3, 8)[:, None, None, None] + torch.arange(8.0).view(8, 1, 1, 1)
+    images = (
+        100 + numbers(8, 3, 5, 5) * torch.linspace(0.5, 3, 8)[:, None, None, None] + torch.arange(8.0).view(8, 1, 1, 1)
+    )
     for step in range(2):
         x = (images + step)[my_slice(8)].clone().requires_grad_()
         out = module(x)
@@ -158,8 +160,8 @@ def losses() -> dict[str, Any]:
 
 
 def step() -> dict[str, Any]:
-    """The gradients that one step applies, which no optimiser has amplified."""
-    config = small_config(SHARED)
+    """The gradients that one step applies. D moves by next to nothing: Adam's first step amplifies most, and G sees it."""
+    config = small_config({**SHARED, "optimizer.lr_d": 1e-9})
     random = GlobalRandom(config.seed, CPU)
     random.start_epoch(1)
     family = build_family(config, CPU, random)

@@ -12,7 +12,9 @@ from trainers.config import TrainConfig, field_names, flatten, unflatten
 from trainers.errors import UserError
 
 WORDS = st.text("abcdefg_", min_size=1, max_size=5)
-VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("xyz .") | st.lists(st.integers())
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("xyz .") | st.lists(st.integers())
+)
 # A laden machine is slow, which is no fault of the code.
 patiently = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 NESTED = st.dictionaries(WORDS, st.recursive(VALUES, lambda c: st.dictionaries(WORDS, c, min_size=1), max_leaves=12))

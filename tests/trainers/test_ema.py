@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from trainer_helpers import small_config
 
 from trainers.families import Adversarial, build_family
 from trainers.networks.ema import ema_decay, update_ema
@@ -16,8 +17,6 @@ def network() -> nn.Module:
 
 
 def family(**regime: float | None) -> Adversarial:
-    from trainer_helpers import small_config
-
     config = small_config({f"regime.{name}": value for name, value in regime.items()})
     random = GlobalRandom(config.seed, CPU)
     random.start_epoch(1)

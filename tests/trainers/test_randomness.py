@@ -74,7 +74,7 @@ def test_derived_seeds_depend_on_every_part_and_its_type() -> None:
     seeds = [derive_seed(*each) for each in parts]
     assert len(set(seeds)) == len(parts) and all(0 <= seed < 2**63 for seed in seeds)
     assert derive_seed(0, 1, "noise") == seeds[0]
-    assert derive_seed(0, "weights") == 2475229214374122110  # the same on every machine and Python
+    assert derive_seed(0, "weights") == 2934036865011653446  # the same on every machine and Python
 
 
 def test_fixed_latents_depend_on_their_arguments_alone() -> None:

@@ -90,6 +90,8 @@ class Adversarial:
         """Undo `state_dict`."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            _follow_memory_order(optimizer)
 
     def _d_step(self, real: Tensor, fake: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         self.optimizer_d.zero_grad()
@@ -156,3 +158,14 @@ class Adversarial:
             "optimizer_d": self.optimizer_d,
         }
         return parts if self.average is None else {**parts, "average": self.average}
+
+
+def _follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
+    """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
+
+    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)

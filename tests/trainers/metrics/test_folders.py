@@ -54,6 +54,13 @@ def test_inception_features_equal_pytorch_fid(
     np.testing.assert_allclose(moments.covariance, covariance, atol=1e-4 * covariance.max())
 
 
+def test_reads_the_files_that_pytorch_fid_reads(folders: tuple[Path, Path]) -> None:
+    result = fid_between_folders(*folders, extractor=tiny_extractor())
+    theirs = [len([p for e in fid_score.IMAGE_EXTENSIONS for p in folder.glob(f"*.{e}")]) for folder in folders]
+    assert [result.n_real, result.n_fake] == theirs == [26, 25]
+    assert result.name == "fid_tiny_8px_n25"
+
+
 @pytest.mark.slow  # SciPy's square root of a 2048 x 2048 matrix takes a minute
 @pytest.mark.filterwarnings("ignore:Matrix is singular")
 def test_value_equals_pytorch_fid(

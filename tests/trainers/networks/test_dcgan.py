@@ -1,5 +1,7 @@
 """The DCGAN pair against the two tables of document 001, and at other sizes."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -121,12 +123,12 @@ def test_parameters_by_formula(size: int, width: int, latent: int) -> None:
     """With w channels at the finest layer and k halvings from `size` to 4, layer j has w 2^j channels."""
     halvings = {32: 3, 64: 4, 128: 5}[size]
     widths = [width * 2**j for j in range(halvings + 1)]
-    up = 16 * latent * widths[-1] + sum(16 * a * b for a, b in zip(widths, widths[1:], strict=False))
+    up = 16 * latent * widths[-1] + sum(16 * a * b for a, b in pairwise(widths))
     assert parameters(Generator(image_size=size, base_width=width, latent_dim=latent)) == (
         up + 2 * sum(widths) + 27 * width + 3
     )
     levels = widths[:-1]
-    down = 16 * 3 * width + sum(16 * a * b for a, b in zip(levels, levels[1:], strict=False))
+    down = 16 * 3 * width + sum(16 * a * b for a, b in pairwise(levels))
     assert parameters(Discriminator(image_size=size, base_width=width)) == (
         down + 2 * sum(levels[2:]) + 16 * levels[-1]
     )

@@ -1,0 +1,177 @@
+"""The training loop: what is measured when, what is kept, and how a run ends."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from trainer_helpers import STEPS, Recorder, differing, load, small_config
+
+from trainers.assets import Assets
+from trainers.errors import UserError
+from trainers.loop import fid_due, train
+from trainers.report import Decision, EpochReport, Outcome, Verdict
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+# Fast enough to swing: FID is 1.10, 0.54, 0.93, 1.32, 1.07, 2.22.
+SWINGING = {"fid.every": 1, "schedule.window_first": 1, "optimizer.lr_g": 0.05, "optimizer.lr_d": 0.05}
+STEP_NAMES = {"d_loss", "g_loss", "d_real_mean", "d_fake_mean", "d_real_accuracy", "d_fake_accuracy"}
+STEP_NAMES |= {"grad_norm_d", "grad_norm_g", "grad_norm_d_max", "grad_norm_g_max", "images_per_second"}
+
+
+def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) -> tuple[Outcome, Recorder]:
+    recorder = Recorder(*stop_at)
+    return train(small_config(overrides), assets, folder, recorder), recorder
+
+
+# Reports
+
+
+def test_every_epoch_is_reported(assets: Assets, tmp_path: Path) -> None:
+    outcome, recorder = run(assets, tmp_path, {})
+    assert outcome.verdict is Verdict.COMPLETED and outcome.epochs == 6 and outcome.detail == ""
+    reports = recorder.reports
+    assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
+    assert [report.images_seen for report in reports] == [epoch * STEPS * 32 for epoch in range(1, 7)]
+    for report in reports:
+        assert set(report.metrics) == STEP_NAMES and all(map(math.isfinite, report.metrics.values()))
+        assert report.started < report.trained <= report.ended
+        for name in ("d_real_accuracy", "d_fake_accuracy"):
+            assert 0 <= report.metrics[name] <= 1
+        for name in ("grad_norm_d", "grad_norm_g"):
+            assert 0 < report.metrics[name] < report.metrics[f"{name}_max"]
+
+
+def test_metrics_are_means_over_the_epochs_steps(assets: Assets, tmp_path: Path) -> None:
+    """D's accuracies are shares of 128 images, and that of a frozen start is about a half."""
+    _, recorder = run(assets, tmp_path, {"optimizer.lr_g": 1e-9, "optimizer.lr_d": 1e-9, "schedule.epochs": 3})
+    first = recorder.reports[0].metrics
+    for name in ("d_real_accuracy", "d_fake_accuracy"):
+        assert (first[name] * STEPS * 32) % 1 == pytest.approx(0, abs=1e-3)
+    assert first["d_loss"] == pytest.approx(0.64, abs=0.2)  # logits next to 0: both errors 0.8 squared
+
+
+def test_samples_when_due(assets: Assets, tmp_path: Path) -> None:
+    _, recorder = run(assets, tmp_path, {"schedule.samples_every": 4})
+    named = {report.epoch: report.samples for report in recorder.reports if report.samples}
+    assert named == {epoch: f"samples/epoch_{epoch:04d}.png" for epoch in (1, 4, 6)}
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [name[8:] for name in named.values()]
+    with Image.open(tmp_path / named[6]) as picture:
+        assert picture.size == (8 * 66 + 2, 8 * 66 + 2) and picture.mode == "RGB"  # 32 px doubled, 2 px between tiles
+        assert picture.getextrema() != ((0, 0), (0, 0), (0, 0))
+
+
+# FID and the window
+
+
+@pytest.mark.parametrize(
+    ("every", "first", "last", "due"),
+    [(25, 550, 750, {*range(25, 751, 25)}), (4, 5, 10, {4, 5, 8, 10}), (100, 3, 6, {3, 6}), (1, 1, 3, {1, 2, 3})],
+)
+def test_when_fid_is_due(every: int, first: int, last: int, due: set[int]) -> None:
+    config = small_config({"fid.every": every, "schedule.window_first": first, "schedule.epochs": last})
+    assert {epoch for epoch in range(1, last + 1) if fid_due(epoch, config)} == due
+
+
+def test_fid_is_measured_exactly_when_due(assets: Assets, tmp_path: Path) -> None:
+    config = small_config({"fid.every": 4, "schedule.window_first": 3})
+    _, recorder = run(assets, tmp_path, {"fid.every": 4, "schedule.window_first": 3})
+    assert set(recorder.fids) == {epoch for epoch in range(1, 7) if fid_due(epoch, config)} == {3, 4, 6}
+    assert [report.objective is None for report in recorder.reports] == [True, True, False, False, False, False]
+
+
+def test_measuring_does_not_change_training(assets: Assets, tmp_path: Path) -> None:
+    for every in (1, 100):
+        run(assets, tmp_path / str(every), {"fid.every": every, "schedule.samples_every": every})
+    often, rarely = (load(tmp_path / name / "latest.pt")["family"] for name in ("1", "100"))
+    assert differing(often, rarely) == []
+
+
+def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_path: Path) -> None:
+    _, recorder = run(assets, tmp_path / "all", SWINGING)
+    fids = recorder.fids
+    lowest = min(fids, key=fids.__getitem__)
+    first = lowest + 2
+    assert first <= 6  # a window that knows nothing of the lowest
+    outcome, windowed = run(assets, tmp_path / "late", {**SWINGING, "schedule.window_first": first})
+    assert windowed.fids == fids  # the window decides what counts, not what happens
+    inside = {epoch: fid for epoch, fid in fids.items() if epoch >= first}
+    best = min(inside, key=inside.__getitem__)
+    assert (outcome.objective, outcome.best_epoch) == (fids[best], best) and outcome.objective > fids[lowest]
+    running = [min((fids[e] for e in range(first, epoch + 1)), default=None) for epoch in range(1, 7)]
+    assert [report.objective for report in windowed.reports] == running
+    kept = load(tmp_path / "late" / "best.pt")
+    assert kept["progress"] == {
+        "epoch": best,
+        "images_seen": best * STEPS * 32,
+        "objective": fids[best],
+        "best_epoch": best,
+    }
+    # best.pt is the state of that epoch, not a later one.
+    run(assets, tmp_path / "until", {**SWINGING, "schedule.window_first": first, "schedule.checkpoint_every": 1}, best)
+    assert differing(kept["family"], load(tmp_path / "until" / "latest.pt")["family"]) == []
+
+
+# Ends
+
+
+def test_stop_ends_the_run_and_keeps_the_best(assets: Assets, tmp_path: Path) -> None:
+    outcome, recorder = run(assets, tmp_path, {"fid.every": 1, "schedule.window_first": 2}, 4)
+    assert (outcome.verdict, outcome.epochs) == (Verdict.OUTRANKED, 4)
+    assert [report.epoch for report in recorder.reports] == [1, 2, 3, 4]
+    assert outcome.best_epoch in (2, 3, 4) and outcome.objective == recorder.fids[outcome.best_epoch]
+    assert load(tmp_path / "best.pt")["progress"]["epoch"] == outcome.best_epoch
+
+
+def test_stop_at_the_last_epoch_is_completed(assets: Assets, tmp_path: Path) -> None:
+    assert run(assets, tmp_path, {}, 6)[0].verdict is Verdict.COMPLETED
+
+
+def test_nonfinite_ends_the_epoch_it_happens_in(assets: Assets, tmp_path: Path) -> None:
+    outcome, recorder = run(assets, tmp_path, {"optimizer.lr_g": 1e30})
+    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 1)
+    broken = [name for name, value in recorder.reports[0].metrics.items() if not math.isfinite(value)]
+    assert "g_loss" in broken and "images_per_second" not in broken
+    assert outcome.detail == f"{', '.join(broken)} not finite at epoch 1"
+    assert len(recorder.reports) == 1 and not (tmp_path / "latest.pt").exists() and not (tmp_path / "samples").exists()
+
+
+class Bytes(Recorder):
+    """Also keeps what ``latest.pt`` held at each report."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.contents = path, []
+
+    def __call__(self, report: EpochReport) -> Decision:
+        self.contents.append(self.path.read_bytes() if self.path.exists() else None)
+        return super().__call__(report)
+
+
+# One step an epoch: G's first update comes after the epoch's last loss, so epoch 1 is finite and epoch 2 is not.
+EXPLODING = {"data.batch_size": 128, "optimizer.lr_g": 1e30, "schedule.checkpoint_every": 1}
+
+
+def test_the_last_good_checkpoint_survives(assets: Assets, tmp_path: Path) -> None:
+    recorder = Bytes(tmp_path / "latest.pt")
+    outcome = train(small_config(EXPLODING), assets, tmp_path, recorder)
+    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 2)
+    assert recorder.contents[0] is not None and recorder.contents[0] == recorder.contents[1]
+    assert (tmp_path / "latest.pt").read_bytes() == recorder.contents[0]
+    assert recorder.reports[1].fid is None and recorder.reports[1].samples is None
+
+
+def test_nonfinite_samples_are_named(assets: Assets, tmp_path: Path) -> None:
+    outcome, recorder = run(assets, tmp_path, {**EXPLODING, "fid.every": 1, "optimizer.lr_g": 1e38})
+    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 1)
+    assert outcome.detail == "FID (samples) not finite at epoch 1"
+    assert recorder.reports[0].fid is None and not (tmp_path / "latest.pt").exists()
+
+
+def test_a_batch_larger_than_the_data(assets: Assets, tmp_path: Path) -> None:
+    recorder = Recorder()
+    with pytest.raises(UserError, match="fewer images than one batch of 256"):
+        train(small_config({"data.batch_size": 256}), assets, tmp_path, recorder)
+    assert recorder.reports == [] and list(tmp_path.iterdir()) == []
