@@ -97,7 +97,10 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=detail)
     if rank() == 0:
         ray.get(broker.end.remote(lease.trial_id, outcome))
-    gc.collect()  # a trial's networks form cycles with their optimisers; free them before the next is built
+    # Free what the trial left in cycles. Freezing what survives keeps the next collection short: with torch and Ray
+    # imported a full one takes 0.4 s, four times what it takes to build the demo's networks.
+    gc.collect()
+    gc.freeze()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

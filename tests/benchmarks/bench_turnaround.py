@@ -1,0 +1,132 @@
+"""Seconds from the end of one trial to the first step of the next, three ways, in one run.
+
+Usage: python tests/benchmarks/bench_turnaround.py [--trials 12] [--workers 1] [--nested-trials 3]
+
+1. gangs: `gan-sweep launch` itself; from the end of a trial's last evaluation to the next one's first step on the same
+   gang, building its networks included.
+2. reused actors: a plain Tune function with ``reuse_actors=True``, from its last line to the next trial's first.
+3. nested: the documented way, ``TorchTrainer.fit()`` inside a Tune function, from the last line of one trial's training
+   loop to the first of the next's.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import ray
+import ray.train
+from common import print_setting
+from ray import tune
+from ray.train.torch import TorchTrainer
+from rich.console import Console
+
+from orchestrator.launch import launch
+from orchestrator.plan import LaunchOptions
+from orchestrator.results.store import find_sweep
+from orchestrator.sweep import connected
+
+
+def gangs(scratch: Path, trials: int, workers: int) -> tuple[list[float], float]:
+    """Gaps between trials, and the share of the time between first and last step spent in training and FID."""
+    settings = ("schedule.epochs=3", "schedule.window_first=3", "fid.n_fake=64", "scheduler.name=none", "data.fit=pad")
+    options = LaunchOptions(
+        space="ralsgan_motorbike",
+        demo=True,
+        name="gangs",
+        trials=trials,
+        workers_per_trial=workers,
+        sweeps_dir=scratch,
+        settings=settings,
+    )
+    if launch(options, console=Console(file=io.StringIO())) != 0:
+        raise RuntimeError("the sweep did not finish")
+    store = find_sweep("gangs", scratch)
+    histories = [store.read_history(trial.trial_id) for trial in store.read_trials()]
+    gaps = [after[0].started - before[-1].ended for before, after in pairwise(histories)]
+    busy = sum(report.ended - report.started for history in histories for report in history)
+    return gaps, busy / (histories[-1][-1].ended - histories[0][0].started)
+
+
+def reused_actors(scratch: Path, trials: int) -> list[float]:
+    """Gaps between trials of a function that does nothing, in one actor."""
+    log = scratch / "reused.jsonl"
+
+    def trial(config: dict[str, float]) -> None:
+        write_span(log, time.time())
+
+    run_tune(trial, trials, scratch / "reused", cpus=1.0)
+    return read_gaps(log)
+
+
+def nested(scratch: Path, trials: int, workers: int) -> list[float]:
+    """Gaps between trials that each start a TorchTrainer."""
+    log = scratch / "nested.jsonl"
+
+    def loop() -> None:
+        if ray.train.get_context().get_world_rank() == 0:
+            write_span(log, time.time())
+
+    def trial(config: dict[str, float]) -> None:
+        TorchTrainer(
+            loop,
+            scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 0.8}),
+            run_config=ray.train.RunConfig(storage_path=str(scratch), name=f"train-{config['x']}"),
+        ).fit()
+
+    run_tune(trial, trials, scratch / "nested", cpus=0.1)
+    return read_gaps(log)
+
+
+def run_tune(trial: object, trials: int, storage: Path, cpus: float) -> None:
+    """One trial after another."""
+    tune.Tuner(
+        tune.with_resources(trial, {"cpu": cpus}),
+        param_space={"x": tune.uniform(0, 1)},
+        tune_config=tune.TuneConfig(num_samples=trials, max_concurrent_trials=1, reuse_actors=True),
+        run_config=tune.RunConfig(storage_path=str(storage), name="tune", verbose=0),
+    ).fit()
+
+
+def write_span(log: Path, started: float) -> None:
+    """Note when a trial ran."""
+    with open(log, "a") as file:
+        file.write(json.dumps([started, time.time()]) + "\n")
+
+
+def read_gaps(log: Path) -> list[float]:
+    """From the end of each trial to the start of the next."""
+    spans = [json.loads(line) for line in log.read_text().splitlines()]
+    return [after[0] - before[1] for before, after in pairwise(spans)]
+
+
+def main() -> None:
+    """Run all three and print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--nested-trials", type=int, default=3)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, connected(None):
+        scratch = Path(folder)
+        gang_gaps, busy = gangs(scratch, asked.trials, asked.workers)
+        gaps = {
+            "gangs": gang_gaps,
+            "reused actors": reused_actors(scratch, asked.trials),
+            "nested": nested(scratch, asked.nested_trials, asked.workers),
+        }
+    print_setting("ray", "torch", "optuna", "mlflow")
+    print(f"{asked.trials} trials ({asked.nested_trials} nested), {asked.workers} ranks, one at a time")
+    for way, values in gaps.items():
+        ratio = statistics.median(values) / statistics.median(gang_gaps)
+        spread = f"min {min(values):.3f}, max {max(values):.3f}"
+        print(f"{way:<14} {statistics.median(values):7.3f} s median ({spread}), {ratio:6.1f} x gangs")
+    print(f"share of the time from first to last step in training, FID, samples and checkpoints: {busy:.1%}")
+
+
+if __name__ == "__main__":
+    main()
