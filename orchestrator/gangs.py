@@ -56,6 +56,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     torch.set_num_threads(setup.threads)
     device = get_device()
     assert isinstance(device, torch.device), f"one device per rank, got {device}"
+    gc.freeze()  # see run_lease
     assets = Assets(setup.data, setup.cache_dir, device)
     while True:
         lease = broadcast_object(ray.get(setup.broker.lease.remote(config["gang"])) if rank() == 0 else None)

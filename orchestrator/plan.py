@@ -16,7 +16,7 @@ from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError, unknown_name
 
 SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
-_FOLLOW_EPOCHS = ("schedule.window_first", "schedule.checkpoint_every", "schedule.samples_every", "fid.every")
+_INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
 _BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
@@ -159,8 +159,8 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
 def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     """Lay ``--set dotted.key=value`` over a space: the base changes, and a searched key is searched no longer.
 
-    ``schedule.epochs`` alone keeps the schedule's proportions: the window and the intervals that count in epochs
-    shrink or grow with it.
+    ``schedule.epochs`` alone takes the rest of the schedule along: the window and the scheduler's grace stay in
+    proportion, and intervals shrink so far that each comes about eight times.
 
     Raises:
         UserError: not of that form, no such key, or a value that cannot be.
@@ -175,7 +175,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         values[name] = parse_yaml(text, f"--set {name}")
     scheduler_values = {name: values.pop(name) for name in SCHEDULER_KEYS if name in values}
     if "schedule.epochs" in values:
-        values = {**_in_proportion(space.base, values["schedule.epochs"]), **values}
+        values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
     base = TrainConfig.build(space.base.model_dump(), values)
     search = {name: domain for name, domain in space.search.items() if name not in values}
     points = tuple({key: value for key, value in point.items() if key in search} for point in space.points)
@@ -216,11 +216,13 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
     return apply_settings(space, [*settings, *options.settings])
 
 
-def _in_proportion(base: TrainConfig, epochs: Any) -> dict[str, int]:
+def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
     if not isinstance(epochs, int) or epochs < 1:
         return {}  # TrainConfig says what is wrong with it
-    ratio = epochs / base.schedule.epochs
-    return {name: max(1, round(base.flat()[name] * ratio)) for name in _FOLLOW_EPOCHS}
+    schedule = base.schedule
+    window = max(1, round(schedule.window_first * epochs / schedule.epochs))
+    intervals = {name: min(base.flat()[name], max(1, epochs // 8)) for name in _INTERVALS}
+    return {"schedule.window_first": window, **intervals}
 
 
 def _scheduler(space: Space, base: TrainConfig, values: dict[str, Any]) -> SchedulerConfig:

@@ -172,7 +172,8 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet: dict[str, Any] = {"log_to_driver": True, "logging_level": logging.WARNING}
+    # Errors only: Ray Train's cleaner warns every second that it cannot ask a dashboard which is not there.
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)

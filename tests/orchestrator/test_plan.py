@@ -41,10 +41,10 @@ def test_options_override_the_demo(tmp_path: Path) -> None:
     assert plan.tracking_uri == f"sqlite:///{tmp_path / plan.sweep / 'mlflow.db'}"
 
 
-def test_epochs_alone_keep_the_proportions() -> None:
+def test_epochs_alone_take_the_schedule_along() -> None:
     space = apply_settings(load_space(SPACE), ["schedule.epochs=30"])
     schedule = space.base.schedule
-    assert (schedule.epochs, schedule.window_first, space.base.fid.every) == (30, 22, 1)
+    assert (schedule.epochs, schedule.window_first, space.base.fid.every) == (30, 22, 3)
     assert space.scheduler.grace_epochs == 3
     kept = apply_settings(load_space(SPACE), ["schedule.epochs=30", "schedule.window_first=5", "fid.every=10"])
     assert (kept.base.schedule.window_first, kept.base.fid.every) == (5, 10)
