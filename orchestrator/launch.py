@@ -17,7 +17,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     """Run a sweep, or with `dry_run` check everything and print the plan.
 
     Returns:
-        The exit code: 0 finished or out of time, 130 interrupted.
+        The exit code: 0 finished or out of time, 1 failed, 130 interrupted.
 
     Raises:
         UserError: before anything has started.
@@ -26,7 +26,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     with contextlib.ExitStack() as stack:
         available = None
         if options.address is not None:
-            from orchestrator.sweep import cluster_size, connected
+            from orchestrator.connect import cluster_size, connected
 
             stack.enter_context(connected(options.address))
             available = cluster_size()
@@ -73,16 +73,19 @@ def _run(plan: Plan, *, n_real: int, console: Console) -> int:
         tracking_uri=plan.tracking_uri,
     )
     store.write_info(info)
+    from orchestrator.connect import connected, log_to
     from orchestrator.display import Screen
-    from orchestrator.sweep import connected, log_to, run_sweep
+    from orchestrator.sweep import run_sweep
 
     console.print("\nstarting Ray and the gangs, some 20 s ...")
     with log_to(plan.directory / "sweep.log"), connected(plan.address):
-        status, lost = run_sweep(plan, store, info, Screen(console, plan.trials))
-    print_winner(console, plan, store, status)
-    if lost:
-        console.print(f"[yellow]MLflow did not take {lost} writes;[/] {store.directory} has everything")
-    return 130 if status == "interrupted" else 0
+        ending = run_sweep(plan, store, info, Screen(console, plan.trials))
+    print_winner(console, plan, store, ending.status)
+    for trouble in ending.troubles:
+        console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
+    if ending.lost_writes:
+        console.print(f"[yellow]MLflow did not take {ending.lost_writes} writes;[/] {store.directory} has everything")
+    return {"interrupted": 130, "failed": 1}.get(ending.status, 0)
 
 
 def space_as_yaml(plan: Plan) -> dict[str, Any]:

@@ -2,23 +2,13 @@
 
 import contextlib
 import logging
-import os
-import re
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the screen is ours
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the recorder keeps everything
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gangs too
 
 import ray
 from ray import tune
@@ -35,13 +25,11 @@ from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.search import OptunaSearcher, open_study
 from orchestrator.space import Space
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from trainers.errors import UserError
 from trainers.report import Verdict
 
 log = logging.getLogger(__name__)
 
 RELAY_CPUS = 0.01  # relays sleep; Tune refuses 0
-CONNECT_S = 5.0
 FAREWELL_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
 
 
@@ -104,7 +92,22 @@ class Release(tune.Callback):
         self._broker.stop.remote(trial.config["trial_id"], Verdict.ERROR)
 
 
-def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> tuple[str, int]:
+@dataclass(frozen=True)
+class Ending:
+    """How a sweep ended.
+
+    Attributes:
+        status: finished, interrupted, out_of_time or failed.
+        lost_writes: how many writes MLflow never took.
+        troubles: one line for each gang that could not be kept up, and for the recorder.
+    """
+
+    status: str
+    lost_writes: int
+    troubles: list[str]
+
+
+def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> Ending:
     """Run the plan in the Ray that is connected.
 
     Args:
@@ -112,13 +115,18 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         store: the sweep's directory, with its space written.
         info: what ``sweep.json`` says; its status is kept up to date.
         screen: shows it.
-
-    Returns:
-        The final status, and how many writes MLflow never took.
-
-    Raises:
-        RuntimeError: the gangs could not be kept up, or recording failed.
     """
+    try:
+        ending = _run(plan, store, info, screen)
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        store.write_info(replace(info, status=status))
+        raise
+    store.write_info(replace(info, status=ending.status))
+    return ending
+
+
+def _run(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> Ending:
     tracker = MlflowTracker(info, plan.space, store)
     broker = start_broker(plan.metric)
     setup = GangSetup(
@@ -133,9 +141,8 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
     recorder = Recorder(broker, plan.space, [StoreSink(store, plan.space), tracker, screen])
     watch = Watch(broker, gangs, plan.time_budget_s, recorder)
-    searcher = OptunaSearcher(
-        open_study(plan.directory / "study.journal", plan.sweep, plan.seed), plan.space, plan.metric, broker
-    )
+    study = open_study(plan.directory / "study.journal", plan.sweep, plan.seed)
+    searcher = OptunaSearcher(study, plan.space, plan.metric, broker)
     for thread in (*gangs, recorder):
         thread.start()
     screen.open()
@@ -151,82 +158,14 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         screen.close()
     searcher.close()
     status = {None: "finished", Verdict.ERROR: "failed"}.get(watch.reason, str(watch.reason))
-    store.write_info(replace(info, status=status))
-    lost = tracker.close(best_trial(list(recorder.trials.values())), status)
     workers: list[Recorder | Gang] = [recorder, *gangs]
-    for thread in workers:
-        if thread.error is not None and status in ("finished", "failed"):
-            raise RuntimeError(f"{thread.name} failed: {str(thread.error).splitlines()[0]}") from thread.error
-    return status, lost
+    troubles = [f"{thread.name}: {_first_line(thread.error)}" for thread in workers if thread.error is not None]
+    lost = tracker.close(best_trial(list(recorder.trials.values())), status)
+    return Ending(status, lost, troubles if status in ("finished", "failed") else [])
 
 
-@contextlib.contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """Ray: a new instance on this machine, or the cluster at `address` (``HOST:PORT`` or ``auto``).
-
-    Uses the Ray that the process is already connected to, and leaves it, when there is one.
-
-    Raises:
-        UserError: nothing answers at the address.
-    """
-    if ray.is_initialized():
-        yield
-        return
-    # Errors only: Ray Train's cleaner warns every second that it cannot ask a dashboard which is not there.
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
-    if address is None:
-        cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-    else:
-        _check_answers(address)
-        try:
-            ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"no Ray cluster at --address {address}: {str(error).splitlines()[0]}") from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def cluster_size() -> tuple[int, int]:
-    """CPUs and GPUs of the connected cluster."""
-    resources = ray.cluster_resources()
-    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would try for a minute."""
-    if address == "auto":
-        return
-    match = re.fullmatch(r"\[?([^\[\]/]+)\]?:(\d+)", address)
-    if match is None:
-        raise UserError(f"--address {address!r}: write HOST:PORT of the cluster's head node, or auto")
-    try:
-        socket.create_connection((match[1], int(match[2])), timeout=CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(f"nothing answers at --address {address}: {error}") from None
-
-
-@contextlib.contextmanager
-def log_to(path: Path) -> Iterator[None]:
-    """Send what Ray, Optuna, MLflow, the gangs and we log or print to a file instead of the screen."""
-    root = logging.getLogger()
-    chatty = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
-    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *chatty)]
-    with open(path, "a", buffering=1) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-        handler = logging.StreamHandler(file)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        for logger in chatty:
-            logger.handlers[:], logger.propagate = [], True
-        root.handlers[:] = [handler]
-        root.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            for logger, handlers, propagate, level in before:
-                logger.handlers[:], logger.propagate = handlers, propagate
-                logger.setLevel(level)
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _tuner(plan: Plan, searcher: OptunaSearcher, broker: BrokerHandle, watch: Watch, ray_dir: Path) -> tune.Tuner:

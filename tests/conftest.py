@@ -31,7 +31,7 @@ def ray_instance() -> Iterator[None]:
     """One Ray for all tests that need one: starting it takes seconds."""
     import ray
 
-    from orchestrator.sweep import connected
+    from orchestrator.connect import connected
 
     assert not ray.is_initialized()
     with connected(None):

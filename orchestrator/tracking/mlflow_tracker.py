@@ -29,6 +29,7 @@ from trainers.report import EpochReport
 log = logging.getLogger(__name__)
 
 SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 _PATIENCE_S = 60.0  # a server may be away this long at the end of a sweep before the rest is given up
 
@@ -111,7 +112,7 @@ class MlflowTracker(Sink):
             return found.experiment_id
         local = self._info.tracking_uri.startswith("sqlite:")
         root = (self._store.directory / "mlartifacts").as_uri() if local else None
-        return self._client.create_experiment(self._info.space, artifact_location=root)
+        return self._client.create_experiment(self._info.space, artifact_location=root, tags=EXPERIMENT_TAGS)
 
     def _run(self, name: str, tags: dict[str, str]) -> str:
         """The run with these tags; looked up first, so that writing again never makes a second one."""

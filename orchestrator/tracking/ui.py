@@ -1,19 +1,33 @@
 """MLflow's own UI on a sweep's store."""
 
 import os
+import socket
 import sys
 
 import click
 
 from orchestrator.results.store import SweepInfo
+from trainers.errors import UserError
+
+
+def check_free(port: int) -> None:
+    """Refuse a port that something listens on already."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise UserError(f"port {port} is taken: give another with --port")
 
 
 def serve_ui(info: SweepInfo, port: int) -> None:
-    """Replace this process by MLflow's server; for a sweep tracked on a server, say where that is."""
+    """Replace this process by MLflow's server; for a sweep tracked on a server, say where that is.
+
+    Raises:
+        UserError: the port is taken.
+    """
     if info.tracking_uri.startswith("http"):
         click.echo(f"{info.sweep} is tracked at {info.tracking_uri}, experiment {info.space}")
         return
+    check_free(port)
     click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}, experiment {info.space} (Ctrl-C ends it)")
     sys.stdout.flush()
-    arguments = ["--backend-store-uri", info.tracking_uri, "--host", "127.0.0.1", "--port", str(port)]
+    arguments = ["--backend-store-uri", info.tracking_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *arguments])

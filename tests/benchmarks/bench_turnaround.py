@@ -25,10 +25,10 @@ from ray import tune
 from ray.train.torch import TorchTrainer
 from rich.console import Console
 
+from orchestrator.connect import connected
 from orchestrator.launch import launch
 from orchestrator.plan import LaunchOptions
 from orchestrator.results.store import find_sweep
-from orchestrator.sweep import connected
 
 
 def gangs(scratch: Path, trials: int, workers: int) -> tuple[list[float], float]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from orchestrator.demo import DEMO_BASE, demo_space
-from orchestrator.plan import LaunchOptions, apply_settings, make_plan, parse_duration, prepare_data
+from orchestrator.plan import LaunchOptions, make_plan, parse_duration, prepare_data
 from orchestrator.resources import Resources, choose_resources
+from orchestrator.settings import apply_settings
 from orchestrator.space import IntRange, bundled_spaces, load_space
 from trainers.errors import UserError
 

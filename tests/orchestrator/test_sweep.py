@@ -3,6 +3,9 @@
 import io
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +229,30 @@ def train_worker() -> int:
         if process.name.isdigit() and b"RayTrainWorker" in (process / "cmdline").read_bytes():
             return int(process.name)
     raise AssertionError("no train worker is running")
+
+
+def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:
+    """The real MLflow server, asked over HTTP for the runs of the sweep."""
+    store, _ = two_ranks
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.listen()
+        arguments = [sys.executable, "-m", "orchestrator.cli", "ui", str(store.directory), "--port", str(port)]
+        taken = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert (taken.returncode, taken.stderr) == (2, f"gan-sweep: port {port} is taken: give another with --port\n")
+    server = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if "Uvicorn running on" in line or "Application startup complete" in line:
+                break
+        client = MlflowClient(f"http://127.0.0.1:{port}")
+        experiment = client.get_experiment_by_name("ralsgan_motorbike")
+        assert experiment is not None
+        assert len(client.search_runs([experiment.experiment_id])) == 6
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)

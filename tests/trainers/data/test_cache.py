@@ -14,57 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from cache_helpers import build, visible
 from filelock import FileLock
-from PIL import Image
 
 import trainers
-from trainers.data import ImageCache, SkippedFile, build_cache, decode_image, draw_motorbikes, require_images
+from trainers.data import ImageCache, SkippedFile, decode_image, draw_motorbikes
 from trainers.errors import UserError
 
 ROOT = Path(trainers.__file__).parents[1]
-
-
-def build(source: Path, cache_dir: Path, image_size: int = 8, fit: str = "pad", **options: object) -> ImageCache:
-    return build_cache(source, image_size=image_size, fit=fit, cache_dir=cache_dir, **options)  # type: ignore[arg-type]
-
-
-def fill(folder: Path, count: int) -> Path:
-    """`count` different 12x9 PNGs, every third in a subfolder."""
-    random = np.random.default_rng(0)
-    (folder / "sub").mkdir(parents=True)
-    for i in range(count):
-        pixels = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / ("sub" if i % 3 == 2 else "") / f"{i:04d}.png")
-    return folder
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return fill(tmp_path / "photos", 9)
-
-
-@pytest.fixture
-def cache_dir(tmp_path: Path) -> Path:
-    return tmp_path / "caches"
-
-
-def visible(cache_dir: Path) -> list[str]:
-    return sorted(path.name for path in cache_dir.iterdir() if path.suffix != ".lock")
-
-
-@pytest.fixture
-def calls() -> list[tuple[int, int]]:
-    return []
-
-
-# Content
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ImageCache]:
-    """600 images: nine full record batches and a part of the tenth."""
-    folder = tmp_path_factory.mktemp("many")
-    return folder / "photos", build(fill(folder / "photos", 600), folder / "caches")
 
 
 def test_gather_equals_direct_decoding(many: tuple[Path, ImageCache]) -> None:
@@ -334,65 +291,6 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
     )
     assert int(run.stdout) < 80, run.stderr
-
-
-# What people get wrong
-
-
-def test_missing_folder_and_file_for_folder(tmp_path: Path, cache_dir: Path) -> None:
-    with pytest.raises(UserError, match="nowhere does not exist"):
-        build(tmp_path / "nowhere", cache_dir)
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="file is not a directory"):
-        build(tmp_path / "file", cache_dir)
-
-
-def test_folder_without_usable_images(tmp_path: Path, cache_dir: Path) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    with pytest.raises(UserError, match=r"among the 0 files in .*photos: the folder is empty"):
-        build(folder, cache_dir)
-    for name, content in {"a.jpg": "", "b.jpg": "", "c.jpg": "text"}.items():
-        (folder / name).write_text(content)
-    with pytest.raises(UserError, match=r"among the 3 files in .*photos: 2 empty, 1 not_an_image") as caught:
-        build(folder, cache_dir)
-    assert "\n" not in str(caught.value) and visible(cache_dir) == []
-
-
-def test_too_few_images_for_a_batch(photos: Path, cache_dir: Path) -> None:
-    (photos / "empty.jpg").touch()
-    cache = build(photos, cache_dir)
-    require_images(cache, 9)
-    with pytest.raises(UserError, match=r"batch of 10: 9 usable of 10 files \(1 empty\)") as caught:
-        require_images(cache, 10)
-    assert str(cache.path.with_suffix(".report.json")) in str(caught.value)
-
-
-def test_wrong_arguments(photos: Path, cache_dir: Path) -> None:
-    with pytest.raises(UserError, match=r"unknown fit 'padd'.*did you mean pad"):
-        build(photos, cache_dir, fit="padd")
-    with pytest.raises(UserError, match="image_size"):
-        build(photos, cache_dir, image_size=0)
-
-
-def test_cache_may_not_lie_among_the_images_unless_hidden(photos: Path) -> None:
-    with pytest.raises(UserError, match="lies inside"):
-        build(photos, photos / "caches")
-    first = build(photos, photos / ".caches")
-    assert build(photos, photos / ".caches").digest == first.digest
-
-
-def test_cache_that_cannot_be_written(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot write the image cache"):
-        build(photos, tmp_path / "file" / "caches")
-
-
-def test_pillow_warnings_stay_inside(tmp_path: Path, cache_dir: Path, recwarn: pytest.WarningsRecorder) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    Image.new("RGB", (9, 9)).save(folder / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    assert len(build(folder, cache_dir)) == 1 and not recwarn.list
 
 
 @pytest.mark.skipif("GAN_SWEEP_MOTORBIKES" not in os.environ, reason="GAN_SWEEP_MOTORBIKES names no folder of photos")
