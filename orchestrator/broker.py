@@ -102,13 +102,14 @@ class Broker:
     async def next_result(self, trial_id: str) -> dict[str, Any]:
         """The trial's next rung, for Tune. Asking for it means that Tune lets the trial go on.
 
-        After the end it is the last result again: Tune restarts a relay that died.
+        The last result stays: a relay that died may have taken it along, and Tune starts another that asks again.
         """
         trial = self._trials[trial_id]
         trial.decided.set()
-        if trial.outcome is not None and trial.results.empty():
-            return self._result(trial)
-        return await trial.results.get()
+        result = await trial.results.get()
+        if "done" in result:
+            trial.results.put_nowait(result)
+        return result
 
     async def stop(self, trial_id: str, verdict: Verdict) -> None:
         """End a trial: at its gang's next report, or at once when no gang has it."""
@@ -132,9 +133,7 @@ class Broker:
 
     async def lease(self, gang: int) -> Lease | Lull:
         """The next trial for `gang`. A trial that it still holds was interrupted: it comes first, for any gang."""
-        for trial_id, trial in self._trials.items():
-            if trial.gang == gang and trial.outcome is None:
-                await self._give_back(trial_id, trial)
+        await self.abandon(gang)
         async with self._changed:
             try:
                 await asyncio.wait_for(self._changed.wait_for(lambda: self._waiting or self._closed), IDLE_S)
@@ -147,6 +146,12 @@ class Broker:
         trial.gang, trial.attempts = gang, trial.attempts + 1
         self._events.put_nowait(Started(trial_id, trial.params, trial.attempts))
         return Lease(trial_id, trial.params)
+
+    async def abandon(self, gang: int) -> None:
+        """Give back what `gang` holds: it has died."""
+        for trial_id, trial in list(self._trials.items()):
+            if trial.gang == gang and trial.outcome is None:
+                await self._give_back(trial_id, trial)
 
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> Decision:
         """Record an epoch. At a rung, wait for Tune's decision, so that a cut trial ends at its rung."""

@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import ray
 from trainers.errors import UserError
 
 CONNECT_S = 5.0
+HEALTH_S = 20.0
 
 
 @contextlib.contextmanager
@@ -69,6 +72,13 @@ def _check_answers(address: str) -> None:
         socket.create_connection((match[1], int(match[2])), timeout=CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise UserError(f"nothing answers at --address {address}: {error}") from None
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        healthy = False
+    if not healthy:
+        raise UserError(f"what answers at --address {address} is no healthy Ray head node of version {ray.__version__}")
 
 
 @contextlib.contextmanager

@@ -110,19 +110,20 @@ class Gang(threading.Thread):
     """One gang, kept up by a Ray Train run in a thread of the driver.
 
     Args:
-        number: from 0.
+        number: as the broker knows it.
         setup: what its ranks know.
         resources: what its ranks take.
         storage: directory for Ray Train's own files.
 
     Attributes:
+        number: from 0.
         error: why it ended, None while it runs or when it was sent home.
     """
 
     def __init__(self, number: int, setup: GangSetup, resources: Resources, storage: Path) -> None:
         super().__init__(name=f"gang-{number}", daemon=True)
         self.error: BaseException | None = None
-        self._number, self._setup, self._resources, self._storage = number, setup, resources, storage
+        self.number, self._setup, self._resources, self._storage = number, setup, resources, storage
 
     def run(self) -> None:
         """Start the ranks, restart them when they die, end when they are sent home."""
@@ -132,7 +133,7 @@ class Gang(threading.Thread):
         per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
         trainer = TorchTrainer(
             gang_loop,
-            train_loop_config={"setup": self._setup, "gang": self._number},
+            train_loop_config={"setup": self._setup, "gang": self.number},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=self._resources.workers, use_gpu=use_gpu, resources_per_worker=per_worker
             ),

@@ -2,12 +2,13 @@
 
 import contextlib
 import sys
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data
+from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data, tracking_uri
 from orchestrator.results.store import SweepInfo, create_sweep
 from orchestrator.summary import print_plan, print_winner
 from orchestrator.yaml import dump_yaml
@@ -33,7 +34,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
         if options.tracking_uri is not None:
             from orchestrator.tracking.mlflow_tracker import check_tracking
 
-            check_tracking(options.tracking_uri)
+            check_tracking(tracking_uri(options.tracking_uri) or "")
         return _launch(make_plan(options, available), dry_run=dry_run, console=console)
 
 
@@ -75,11 +76,18 @@ def _run(plan: Plan, *, n_real: int, console: Console) -> int:
     store.write_info(info)
     from orchestrator.connect import connected, log_to
     from orchestrator.display import Screen
-    from orchestrator.sweep import run_sweep
+    from orchestrator.sweep import Ending, run_sweep
 
     console.print("\nstarting Ray and the gangs, some 20 s ...")
-    with log_to(plan.directory / "sweep.log"), connected(plan.address):
-        ending = run_sweep(plan, store, info, Screen(console, plan.trials))
+    try:
+        with log_to(plan.directory / "sweep.log"), connected(plan.address):
+            ending = run_sweep(plan, store, info, Screen(console, plan.trials))
+    except KeyboardInterrupt:
+        ending = Ending("interrupted", 0, [])
+    except BaseException:
+        store.write_info(replace(info, status="failed"))
+        raise
+    store.write_info(replace(info, status=ending.status))
     print_winner(console, plan, store, ending.status)
     for trouble in ending.troubles:
         console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)

@@ -110,6 +110,10 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", sweep):
         raise UserError(f"--name {sweep!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
     directory = options.sweeps_dir.resolve() / sweep
+    if directory.exists():
+        raise UserError(f"{directory} exists already; choose another --name")
+    if directory.is_relative_to(data.resolve()):
+        raise UserError(f"--sweeps-dir {options.sweeps_dir} lies inside the images' folder {data}: name one outside it")
     return Plan(
         sweep=sweep,
         directory=directory,
@@ -120,7 +124,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         cache_dir=cache_dir,
         resources=resources,
         metric=_metric(space.base),
-        tracking_uri=options.tracking_uri or f"sqlite:///{directory / 'mlflow.db'}",
+        tracking_uri=tracking_uri(options.tracking_uri) or f"sqlite:///{directory / 'mlflow.db'}",
         address=options.address,
         time_budget_s=parse_duration(options.time_budget) if options.time_budget else None,
         seed=options.seed,
@@ -164,7 +168,24 @@ def parse_duration(text: str) -> float:
     if not text.strip() or match is None or not any(match.groups()):
         raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
+        raise UserError(f"--time-budget {text!r}: must be more than nothing")
+    return total
+
+
+def tracking_uri(given: str | None) -> str | None:
+    """`given`, a relative SQLite path made absolute: other processes have other directories.
+
+    Raises:
+        UserError: MLflow tracks to nothing of this kind.
+    """
+    if given is None:
+        return None
+    if given.startswith("sqlite:///"):
+        return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
+    if not re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://", given):
+        raise UserError(f"--tracking-uri {given!r}: give http(s)://..., sqlite:///FILE.db, or another database's URI")
+    return given
 
 
 def default_cache_dir() -> Path:
@@ -198,7 +219,7 @@ def _check_buildable(space: Space) -> None:
     check_buildable(space.base)
     for name, domain in space.search.items():
         if name.startswith(("network.", "loss.", "data.image_size")):
-            for value in domain.extremes():
+            for value in domain.probes():
                 check_buildable(space.resolve({name: value}))
 
 
@@ -211,4 +232,4 @@ def _check_shares(space: Space, workers: int) -> None:
 def _values(space: Space, name: str) -> list[Any]:
     """The values that a key can take: its searched extremes, or the base's."""
     domain = space.search.get(name)
-    return domain.extremes() if domain is not None else [space.base.flat()[name]]
+    return domain.probes() if domain is not None else [space.base.flat()[name]]

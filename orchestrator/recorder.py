@@ -5,6 +5,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import ray
 
@@ -12,6 +13,7 @@ from orchestrator.broker import BrokerHandle, Ended, Event, Progressed, Started
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.space import Space
+from trainers.errors import UserError
 from trainers.report import EpochReport, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -36,12 +38,13 @@ class Sink(ABC):
 class StoreSink(Sink):
     """Keeps everything in the sweep's directory."""
 
-    def __init__(self, store: ResultsStore, space: Space) -> None:
-        self._store, self._space = store, space
+    def __init__(self, store: ResultsStore) -> None:
+        self._store = store
 
     def started(self, trial: TrialRecord) -> None:
         """Write its config and first record."""
-        self._store.write_config(trial.trial_id, self._space.resolve(trial.params))
+        if trial.config is not None:
+            self._store.write_config(trial.trial_id, trial.config)
         self._store.write_trial(trial)
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
@@ -101,13 +104,20 @@ class Recorder(threading.Thread):
                     )
                     self._carry(Ended(trial.trial_id, outcome))
 
+    def _new_record(self, trial_id: str, params: dict[str, Any], now: float) -> TrialRecord:
+        try:
+            config = self._space.resolve(params)
+        except UserError as error:  # its gang finds the same, and that is the trial's verdict
+            log.warning("trial %s: %s", trial_id, error)
+            return TrialRecord(trial_id, params, 0, now)
+        return TrialRecord(trial_id, params, config.schedule.epochs, now, config=config)
+
     def _carry(self, event: Event) -> None:
         now = time.time()
         match event:
             case Started(trial_id, params, _):
                 if trial_id not in self.trials:
-                    epochs = self._space.resolve(params).schedule.epochs
-                    self.trials[trial_id] = TrialRecord(trial_id, params, epochs, now)
+                    self.trials[trial_id] = self._new_record(trial_id, params, now)
                 for sink in self._sinks:
                     sink.started(self.trials[trial_id])
             case Progressed(trial_id, report):

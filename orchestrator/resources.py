@@ -1,9 +1,12 @@
 """How many gangs, and what each rank gets."""
 
+import math
 import os
 from dataclasses import dataclass
 
 from trainers.errors import UserError
+
+RELAY_CPUS = 0.01  # Tune's side of a trial sleeps; Tune refuses 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +47,13 @@ def choose_resources(
     """
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
-    by_gpu = int(available_gpus // (workers * gpus)) if gpus else 1
+    by_gpu = int(available_gpus / (workers * gpus) + 1e-9) if gpus else 1
     gangs = concurrency or max(1, by_gpu)
     ranks = gangs * workers
     threads = int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks)
     if cpus is None:
-        cpus = 1.0 if ranks <= available_cpus else round(available_cpus / ranks - 0.005, 2)
+        left = available_cpus - RELAY_CPUS * (gangs + 1)
+        cpus = min(1.0, math.floor(100 * left / ranks) / 100)
     if local and ranks * cpus > available_cpus + 1e-9:
         raise UserError(
             f"{gangs} trials at once x {workers} workers x {cpus:g} CPUs need {ranks * cpus:g} CPUs, this machine has "

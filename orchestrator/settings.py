@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from orchestrator.space import SchedulerConfig, Space, check_space
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig, field_names
@@ -57,5 +59,6 @@ def _scheduler(space: Space, base: TrainConfig, values: dict[str, Any]) -> Sched
     merged |= {"scheduler.grace_epochs": grace} | values
     try:
         return SchedulerConfig.model_validate({key.split(".")[1]: value for key, value in merged.items()})
-    except ValueError as error:
-        raise UserError(f"--set scheduler: {str(error).splitlines()[2].strip()}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(f"scheduler.{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None

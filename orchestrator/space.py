@@ -2,6 +2,7 @@
 
 import math
 from importlib.resources import files
+from itertools import combinations, product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,7 @@ from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError, unknown_name
 
 Value = float | int | str | bool
+MOST_PROBES = 1000  # an int range with more values is tried at its ends only
 
 
 class _Model(BaseModel):
@@ -42,8 +44,8 @@ class FloatRange(_Model):
         """Whether `value` can be drawn."""
         return isinstance(value, int | float) and self.bounds[0] <= value <= self.bounds[1]
 
-    def extremes(self) -> list[Value]:
-        """Values that must be valid for all others to be."""
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
         return list(self.bounds)
 
     def __str__(self) -> str:
@@ -75,9 +77,10 @@ class IntRange(_Model):
         low, high = self.bounds
         return isinstance(value, int) and low <= value <= high and (value - low) % self.step == 0
 
-    def extremes(self) -> list[Value]:
-        """Values that must be valid for all others to be."""
-        return list(self.bounds)
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
+        values = range(self.bounds[0], self.bounds[1] + 1, self.step)
+        return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
 
     def __str__(self) -> str:
         step = f", step {self.step}" if self.step > 1 else ""
@@ -97,8 +100,8 @@ class Choice(_Model):
         """Whether `value` can be drawn."""
         return value in self.choice
 
-    def extremes(self) -> list[Value]:
-        """Values that must be valid for all others to be."""
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
         return list(self.choice)
 
     def __str__(self) -> str:
@@ -216,7 +219,7 @@ def build_domain(name: str, values: Any) -> Domain:
     if name not in field_names():
         raise unknown_name("searched key", name, field_names())
     if name.startswith(("fid.", "runtime.")) or name == "family":
-        raise UserError(f"search.{name}: cannot be searched, it changes how trials are compared, not what they learn")
+        raise UserError(f"search.{name}: cannot be searched: it says how a trial is run or measured")
     kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
     if len(kinds) != 1:
         raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {values!r}")
@@ -224,7 +227,17 @@ def build_domain(name: str, values: Any) -> Domain:
         return _KINDS[kinds[0]].model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise UserError(f"search.{name}: {first['msg'].removeprefix('Value error, ')}") from None
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {values!r}") from None
+
+
+def _check_possible(space: Space, params: dict[str, Value]) -> None:
+    try:
+        space.resolve(params)
+    except UserError as error:
+        what = " with ".join(f"{name} = {value!r}" for name, value in params.items())
+        raise UserError(f"search: {what} is not possible: {error}") from None
 
 
 def check_space(space: Space) -> None:
@@ -234,11 +247,11 @@ def check_space(space: Space) -> None:
         UserError: naming the first that does not.
     """
     for name, domain in space.search.items():
-        for value in domain.extremes():
-            try:
-                space.resolve({name: value})
-            except UserError as error:
-                raise UserError(f"search.{name}: {value!r} is not possible: {error}") from None
+        for value in domain.probes():
+            _check_possible(space, {name: value})
+    for (one, first), (other, second) in combinations(space.search.items(), 2):
+        for ends in product(*({domain.probes()[0], domain.probes()[-1]} for domain in (first, second))):
+            _check_possible(space, dict(zip((one, other), ends, strict=True)))
     for number, point in enumerate(space.known_points()):
         where = "base" if number == 0 else f"points[{number - 1}]"
         for name, value in point.items():

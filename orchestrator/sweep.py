@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from orchestrator.gangs import Gang, GangSetup
 from orchestrator.plan import Plan
 from orchestrator.recorder import Recorder, StoreSink
 from orchestrator.relay import Relay
+from orchestrator.resources import RELAY_CPUS
 from orchestrator.results.records import best_trial
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.search import OptunaSearcher, open_study
@@ -29,8 +30,9 @@ from trainers.report import Verdict
 
 log = logging.getLogger(__name__)
 
-RELAY_CPUS = 0.01  # relays sleep; Tune refuses 0
 FAREWELL_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
+GOODBYE_S = 30.0  # at the end, idle gangs get this long to leave; one that never got its CPUs or GPUs never leaves
+PATIENCE_S = 60.0  # an MLflow server may be away this long at the end before the rest is given up
 
 
 class Watch(tune.Stopper):
@@ -50,6 +52,7 @@ class Watch(tune.Stopper):
         self.reason: Verdict | None = None
         self.interrupted = threading.Event()
         self._broker, self._gangs, self._recorder = broker, gangs, recorder
+        self._mourned: set[Gang] = set()
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -58,6 +61,11 @@ class Watch(tune.Stopper):
 
     def stop_all(self) -> bool:
         """Tune asks this in every turn of its loop."""
+        for gang in self._gangs:
+            if gang.error is not None and gang not in self._mourned:
+                self._mourned.add(gang)
+                log.error("%s ended: %s", gang.name, gang.error)
+                self._broker.abandon.remote(gang.number)
         if self.reason is None and (reason := self._find_reason()) is not None:
             self.reason = reason
             self._broker.close.remote(reason)
@@ -113,21 +121,10 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     Args:
         plan: what to run.
         store: the sweep's directory, with its space written.
-        info: what ``sweep.json`` says; its status is kept up to date.
+        info: what MLflow is told of the sweep.
         screen: shows it.
     """
-    try:
-        ending = _run(plan, store, info, screen)
-    except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        store.write_info(replace(info, status=status))
-        raise
-    store.write_info(replace(info, status=ending.status))
-    return ending
-
-
-def _run(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> Ending:
-    tracker = MlflowTracker(info, plan.space, store)
+    tracker = MlflowTracker(info, store)
     broker = start_broker(plan.metric)
     setup = GangSetup(
         space=plan.space,
@@ -139,29 +136,43 @@ def _run(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> En
     )
     ray_dir = plan.directory / "ray"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
-    recorder = Recorder(broker, plan.space, [StoreSink(store, plan.space), tracker, screen])
+    recorder = Recorder(broker, plan.space, [StoreSink(store), tracker, screen])
     watch = Watch(broker, gangs, plan.time_budget_s, recorder)
     study = open_study(plan.directory / "study.journal", plan.sweep, plan.seed)
     searcher = OptunaSearcher(study, plan.space, plan.metric, broker)
     for thread in (*gangs, recorder):
         thread.start()
     screen.open()
+    troubles = []
     try:
         with _interrupts(watch, screen):
             _tuner(plan, searcher, broker, watch, ray_dir).fit()
-            reason = watch.reason or Verdict.OUTRANKED
-            ray.get(broker.close.remote(reason))
-            for gang in gangs:
-                gang.join(None if watch.reason is None else FAREWELL_S)
-        recorder.close(reason)
-    finally:
-        screen.close()
+            ray.get(broker.close.remote(watch.reason or Verdict.OUTRANKED))
+            _dismiss(gangs, watch)
+    except KeyboardInterrupt:
+        watch.reason = Verdict.INTERRUPTED
+    except Exception as error:  # said below, and the sweep's status; what was found so far is still put in order
+        log.exception("the sweep failed")
+        watch.reason = Verdict.ERROR
+        troubles.append(_first_line(error))
+    recorder.close(watch.reason or Verdict.OUTRANKED)
+    screen.close()
     searcher.close()
     status = {None: "finished", Verdict.ERROR: "failed"}.get(watch.reason, str(watch.reason))
-    workers: list[Recorder | Gang] = [recorder, *gangs]
-    troubles = [f"{thread.name}: {_first_line(thread.error)}" for thread in workers if thread.error is not None]
-    lost = tracker.close(best_trial(list(recorder.trials.values())), status)
-    return Ending(status, lost, troubles if status in ("finished", "failed") else [])
+    best = best_trial(list(recorder.trials.values()))
+    lost = tracker.close(best, status, patience_s=FAREWELL_S if status == "interrupted" else PATIENCE_S)
+    if status in ("finished", "failed"):
+        workers: list[Recorder | Gang] = [recorder, *gangs]
+        troubles += [f"{thread.name}: {_first_line(thread.error)}" for thread in workers if thread.error is not None]
+    return Ending(status, lost, troubles)
+
+
+def _dismiss(gangs: Sequence[Gang], watch: Watch) -> None:
+    """Wait for the gangs to go home, all together a few seconds; those that do not are ended with Ray."""
+    deadline = time.monotonic() + (GOODBYE_S if watch.reason is None else FAREWELL_S)
+    for gang in gangs:
+        while gang.is_alive() and time.monotonic() < deadline and (watch.reason or not watch.interrupted.is_set()):
+            gang.join(0.2)
 
 
 def _first_line(error: BaseException) -> str:
@@ -203,7 +214,7 @@ def _scheduler(space: Space) -> TrialScheduler:
     if space.scheduler.name == "none":
         return FIFOScheduler()
     domain = space.search.get("schedule.epochs")
-    longest = max(int(epochs) for epochs in (domain.extremes() if domain else [space.base.schedule.epochs]))
+    longest = max(int(epochs) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
     return ASHAScheduler(
         time_attr="epoch",  # our own clock: Tune's training_iteration restarts after a retry
         max_t=longest + 1,  # a trial ends by itself at its last epoch

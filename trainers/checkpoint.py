@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError
 from trainers.networks import build_networks
+from trainers.randomness import fixed_latents
 
 LATEST, BEST = "latest.pt", "best.pt"
 
@@ -39,14 +40,14 @@ class Progress:
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint that is either whole or not there."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(".tmp")  # one name, so that a killed run leaves one at most
     torch.save({"config": config.model_dump(), "progress": asdict(progress), "family": family_state}, temporary)
     os.replace(temporary, path)
 
 
 def keep_as_best(run_dir: Path) -> None:
     """Let ``best.pt`` be today's ``latest.pt``; a hard link where the file system has them, else a copy."""
-    temporary = run_dir / f"best.{os.getpid()}.tmp"
+    temporary = run_dir / "best.tmp"
     temporary.unlink(missing_ok=True)
     try:
         os.link(run_dir / LATEST, temporary)
@@ -89,6 +90,20 @@ def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
         raise UserError(f"the checkpoint belongs to another config: {'; '.join(changed)}")
 
 
+def generate(path: Path | str, count: int, *, seed: int = 0, device: torch.device | str = "cpu") -> Tensor:
+    """`count` images of a checkpoint's generator, from latents as it was trained on.
+
+    Returns:
+        ``[count, 3, S, S]`` float32 in [-1, 1].
+    """
+    checkpoint = load_checkpoint(Path(path), device)
+    config = TrainConfig.build(checkpoint["config"])
+    sigma, dim = config.noise.latent_sigma, config.network.latent_dim
+    latents = fixed_latents(count, dim, sigma, seed=seed, purpose="generate").to(device)
+    generator = _generator(checkpoint, config, device)
+    return torch.cat([generator(part) for part in latents.split(256)])
+
+
 def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
     """The generator of a checkpoint, its moving average where there is one, ready to sample.
 
@@ -97,7 +112,10 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
         ``[B, 3, S, S]`` in [-1, 1].
     """
     checkpoint = load_checkpoint(path, device)
-    config = TrainConfig.build(checkpoint["config"])
+    return _generator(checkpoint, TrainConfig.build(checkpoint["config"]), device)
+
+
+def _generator(checkpoint: dict[str, Any], config: TrainConfig, device: torch.device | str) -> nn.Module:
     generator, _ = build_networks(config.network, config.data.image_size)
     family = checkpoint["family"]
     generator.load_state_dict(family.get("average", family["generator"]))

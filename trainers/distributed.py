@@ -4,12 +4,15 @@ Randomness is drawn for the GLOBAL batch on every rank from equally seeded gener
 so a run does not depend on how many ranks share it.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+
+from trainers.errors import UserError
 
 
 def world_size() -> int:
@@ -80,6 +83,38 @@ def broadcast_object(value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+@contextlib.contextmanager
+def all_or_none() -> Iterator[None]:
+    """Let a UserError that one rank meets be raised on every rank, so that none waits for one that has given up.
+
+    The body must not run collectives; every rank must enter it.
+    """
+    mine: UserError | None = None
+    try:
+        yield
+    except UserError as error:
+        mine = error
+    texts = [None if mine is None else str(mine)]
+    if world_size() > 1:
+        texts *= world_size()
+        dist.all_gather_object(texts, None if mine is None else str(mine))
+    if mine is not None:
+        raise mine
+    for text in texts:
+        if text is not None:
+            raise UserError(text)
+
+
+def average_buffers(module: nn.Module) -> None:
+    """Let BatchNorm's running statistics be the means over the ranks, where each has its own."""
+    if world_size() == 1:
+        return
+    for buffer in module.buffers():
+        if buffer.is_floating_point():
+            dist.all_reduce(buffer)
+            buffer /= world_size()
 
 
 def barrier() -> None:

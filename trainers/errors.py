@@ -8,7 +8,7 @@ class UserError(ValueError):
     """A wrong input. Its text is one line: the rule, the value given, the valid names, the nearest match."""
 
 
-def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
+def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UserError:
     """Build the error for a name that is not among the valid ones.
 
     Args:
@@ -16,7 +16,7 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
         name: what was given.
         valid: the names that would have been right.
     """
-    valid = sorted(valid)
-    close = [right for right in valid if name and right.startswith(name)] or get_close_matches(name, valid, n=1)
+    valid, given = sorted(valid), str(name)
+    close = [right for right in valid if given and right.startswith(given)] or get_close_matches(given, valid, n=1)
     hint = f" did you mean {close[0]}?" if close else ""
     return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")

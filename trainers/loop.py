@@ -11,7 +11,7 @@ from trainers.assets import Assets, Images
 from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.data import augment, to_unit_range
-from trainers.distributed import barrier, broadcast_object, my_slice, rank, world_size
+from trainers.distributed import all_or_none, barrier, broadcast_object, my_slice, rank, world_size
 from trainers.families import STEP_METRICS, Adversarial, build_family
 from trainers.metrics import measure_fid
 from trainers.randomness import GlobalRandom, fixed_latents
@@ -34,9 +34,11 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
     Raises:
         UserError: too few images, no such loss or network, or a checkpoint of another config.
     """
-    images = assets.images(config)
     random = GlobalRandom(config.seed, assets.device)
-    family = build_family(config, assets.device, random)
+    with all_or_none():
+        images = assets.images(config)
+        assets.statistics(config)
+        family = build_family(config, assets.device, random)
     progress = _resume(config, family, run_dir, assets.device)
     while progress.epoch < config.schedule.epochs:
         epoch = progress.epoch + 1
@@ -90,6 +92,7 @@ def _run_epoch(
         largest = torch.maximum(largest, values)
         progress.images_seen += batch
     progress.epoch += 1
+    family.align_ranks()
     if world_size() > 1:
         dist.all_reduce(totals)
     metrics = dict(zip(STEP_METRICS, (totals / steps / world_size()).tolist(), strict=True))
@@ -149,8 +152,9 @@ def _write_checkpoint(
 def _resume(config: TrainConfig, family: Adversarial, run_dir: Path, device: torch.device) -> Progress:
     if not broadcast_object((run_dir / LATEST).exists()):
         return Progress()
-    checkpoint = load_checkpoint(run_dir / LATEST, device)
-    check_same_config(checkpoint["config"], config)
+    with all_or_none():
+        checkpoint = load_checkpoint(run_dir / LATEST, device)
+        check_same_config(checkpoint["config"], config)
     family.load_state_dict(checkpoint["family"])
     progress = Progress(**checkpoint["progress"])
     if rank() == 0 and progress.epoch == progress.best_epoch:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from trainers.config import TrainConfig
 from trainers.report import EpochReport, Outcome, Verdict
 
 
@@ -45,6 +46,8 @@ class TrialRecord:
         epochs: epochs trained.
         seconds: from its first lease to its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
+        last: its newest epoch, in memory only.
+        config: as it was resolved, in memory only; None when its values make none.
     """
 
     trial_id: str
@@ -61,6 +64,7 @@ class TrialRecord:
     seconds: float = 0.0
     detail: str = ""
     last: EpochReport | None = field(default=None, repr=False)
+    config: TrainConfig | None = field(default=None, repr=False)
 
     def progress(self, report: EpochReport) -> None:
         """Take an epoch in."""

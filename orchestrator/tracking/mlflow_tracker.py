@@ -1,6 +1,7 @@
 """Everything lands in MLflow, written in batches by a thread of its own, so that a slow server slows nothing down.
 
-What a server refuses is tried again; what it never took is counted and said. The sweep's directory has it in any case.
+A write that fails because the server is away is tried again until it is back; one that it refuses is lost, and so is
+what it has not taken some time after the end. Losses are logged, counted and said; the sweep's directory has it all.
 """
 
 import logging
@@ -9,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -22,7 +24,6 @@ from PIL import Image
 from orchestrator.recorder import Sink
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo
-from orchestrator.space import Space
 from trainers.errors import UserError
 from trainers.report import EpochReport
 
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
-_PATIENCE_S = 60.0  # a server may be away this long at the end of a sweep before the rest is given up
+_RETRY_S = 1.0
+_REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED"}
 
 
 def check_tracking(uri: str) -> None:
@@ -42,7 +44,7 @@ def check_tracking(uri: str) -> None:
     """
     try:
         MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # also a database driver that is not installed
         raise UserError(f"MLflow does not answer at {uri}: {str(error).splitlines()[0]}") from None
 
 
@@ -51,12 +53,11 @@ class MlflowTracker(Sink):
 
     Args:
         info: the sweep.
-        space: resolves each trial's config.
         store: where sample grids and configs lie.
     """
 
-    def __init__(self, info: SweepInfo, space: Space, store: ResultsStore) -> None:
-        self._info, self._space, self._store = info, space, store
+    def __init__(self, info: SweepInfo, store: ResultsStore) -> None:
+        self._info, self._store = info, store
         self._client = MlflowClient(tracking_uri=info.tracking_uri)
         self._runs: dict[str, str] = {}
         self._experiment_id = self._experiment()
@@ -70,48 +71,61 @@ class MlflowTracker(Sink):
 
     def started(self, trial: TrialRecord) -> None:
         """Open the trial's run and log its config."""
-        self._work.put(lambda: self._start_trial(trial.trial_id, trial.params))
+        self._work.put(lambda: self._start_trial(trial))
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """Log the epoch's metrics, and its sample grid where it has one."""
-        self._work.put(lambda: self._log_epoch(trial.trial_id, report))
+        self._work.put(lambda: self._log_epoch(trial, report))
 
     def ended(self, trial: TrialRecord) -> None:
         """Log how it ended and close its run."""
         state, verdict, detail = trial.state, str(trial.verdict), trial.detail
-        self._work.put(lambda: self._end_trial(trial.trial_id, state, verdict, detail))
+        self._work.put(lambda: self._end_trial(trial, state, verdict, detail))
 
-    def close(self, best: TrialRecord | None, status: str) -> int:
-        """Log the winner, close the parent run, wait for what is queued.
+    def close(self, best: TrialRecord | None, status: str, patience_s: float) -> int:
+        """Log the winner, close the parent run, wait for what is queued, at most `patience_s` longer than it flows.
 
         Returns:
             How many writes the server never took.
         """
         self._work.put(lambda: self._end_parent(best, status))
         self._work.put(None)
-        self._giving_up_at = time.monotonic() + _PATIENCE_S
+        self._giving_up_at = time.monotonic() + patience_s
         self._thread.join()
         return self._lost
 
     def _drain(self) -> None:
+        away = False
         while (write := self._work.get()) is not None:
-            while True:
-                try:
-                    write()
-                    break
-                except (MlflowException, OSError) as error:
-                    log.warning("MLflow did not take a write: %s", error)
-                    if self._giving_up_at is not None and time.monotonic() > self._giving_up_at:
-                        self._lost += 1
-                        break
-                    time.sleep(1.0)
+            if away and self._gave_up():
+                self._lost += 1
+                continue
+            away = not self._write(write)
+            self._lost += away
+
+    def _write(self, write: Callable[[], None]) -> bool:
+        """Whether it was taken, after as many tries as there is time for."""
+        while True:
+            try:
+                write()
+                return True
+            except Exception as error:
+                log.warning("MLflow did not take a write: %s", error)
+                if not _may_pass(error) or self._gave_up():
+                    return False
+                time.sleep(_RETRY_S)
+
+    def _gave_up(self) -> bool:
+        return self._giving_up_at is not None and time.monotonic() > self._giving_up_at
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(self._info.space)
         if found is not None:
             return found.experiment_id
-        local = self._info.tracking_uri.startswith("sqlite:")
-        root = (self._store.directory / "mlartifacts").as_uri() if local else None
+        # A local store keeps its artifacts beside its database; a server knows where itself.
+        database = self._info.tracking_uri.removeprefix("sqlite:///")
+        local = database != self._info.tracking_uri
+        root = (Path(database).parent / "mlartifacts").as_uri() if local else None
         return self._client.create_experiment(self._info.space, artifact_location=root, tags=EXPERIMENT_TAGS)
 
     def _run(self, name: str, tags: dict[str, str]) -> str:
@@ -130,15 +144,19 @@ class MlflowTracker(Sink):
         self._client.log_batch(self.parent_id, params=_params(values))
         self._client.log_artifact(self.parent_id, str(self._store.directory / "space.yaml"))
 
-    def _start_trial(self, trial_id: str, params: dict[str, Any]) -> None:
-        tags = {SWEEP_TAG: self._info.sweep, TRIAL_TAG: trial_id}
-        run_id = self._run(f"trial {trial_id}", tags | {"mlflow.parentRunId": self.parent_id})
-        self._runs[trial_id] = run_id
-        values = self._space.resolve(params).flat() | {"n_real": self._info.n_real}
-        self._client.log_batch(run_id, params=_params(values))
-        self._client.log_artifact(run_id, str(self._store.trials_dir / trial_id / "config.yaml"))
+    def _run_id(self, trial: TrialRecord) -> str:
+        if trial.trial_id not in self._runs:
+            tags = {SWEEP_TAG: self._info.sweep, TRIAL_TAG: trial.trial_id, "mlflow.parentRunId": self.parent_id}
+            self._runs[trial.trial_id] = self._run(f"trial {trial.trial_id}", tags)
+        return self._runs[trial.trial_id]
 
-    def _log_epoch(self, trial_id: str, report: EpochReport) -> None:
+    def _start_trial(self, trial: TrialRecord) -> None:
+        values = trial.params if trial.config is None else trial.config.flat()
+        self._client.log_batch(self._run_id(trial), params=_params(values | {"n_real": self._info.n_real}))
+        if trial.config is not None:
+            self._client.log_artifact(self._run_id(trial), str(self._store.trials_dir / trial.trial_id / "config.yaml"))
+
+    def _log_epoch(self, trial: TrialRecord, report: EpochReport) -> None:
         values = {**report.metrics, "images_seen": report.images_seen}
         if report.fid is not None:
             values[self._info.objective] = report.fid
@@ -146,15 +164,15 @@ class MlflowTracker(Sink):
             values["objective"] = report.objective
         stamp = int(report.ended * 1000)
         metrics = [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
-        self._client.log_batch(self._runs[trial_id], metrics=metrics)
+        self._client.log_batch(self._run_id(trial), metrics=metrics)
         if report.samples is not None:
-            with Image.open(self._store.trials_dir / trial_id / report.samples) as grid:
-                self._client.log_image(self._runs[trial_id], grid, key="samples", step=report.epoch)
+            with Image.open(self._store.trials_dir / trial.trial_id / report.samples) as grid:
+                self._client.log_image(self._run_id(trial), grid, key="samples", step=report.epoch)
 
-    def _end_trial(self, trial_id: str, state: State, verdict: str, detail: str) -> None:
+    def _end_trial(self, trial: TrialRecord, state: State, verdict: str, detail: str) -> None:
         tags = [RunTag("verdict", verdict), RunTag("state", state.value), RunTag("detail", detail)]
-        self._client.log_batch(self._runs[trial_id], tags=tags)
-        self._client.set_terminated(self._runs[trial_id], status=_STATUS[state])
+        self._client.log_batch(self._run_id(trial), tags=tags)
+        self._client.set_terminated(self._run_id(trial), status=_STATUS[state])
 
     def _end_parent(self, best: TrialRecord | None, status: str) -> None:
         if best is not None and best.objective is not None:
@@ -165,3 +183,10 @@ class MlflowTracker(Sink):
 
 def _params(values: dict[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items()]
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether trying again can help: not when the server refuses, nor when our own file is missing."""
+    if isinstance(error, MlflowException):
+        return error.error_code not in _REFUSALS
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)

@@ -5,6 +5,7 @@ import socket
 import sys
 
 import click
+from mlflow import MlflowClient
 
 from orchestrator.results.store import SweepInfo
 from trainers.errors import UserError
@@ -27,7 +28,9 @@ def serve_ui(info: SweepInfo, port: int) -> None:
         click.echo(f"{info.sweep} is tracked at {info.tracking_uri}, experiment {info.space}")
         return
     check_free(port)
-    click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}, experiment {info.space} (Ctrl-C ends it)")
+    experiment = MlflowClient(info.tracking_uri).get_experiment_by_name(info.space)
+    page = f"#/experiments/{experiment.experiment_id}/runs" if experiment else ""
+    click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}/{page} (Ctrl-C ends it)")
     sys.stdout.flush()
     arguments = ["--backend-store-uri", info.tracking_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *arguments])

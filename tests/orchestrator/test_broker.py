@@ -131,6 +131,31 @@ def test_a_trial_that_kills_its_gang_is_given_up() -> None:
     run(story())
 
 
+def test_a_relay_that_dies_takes_nothing_along() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        dead, alive = (asyncio.create_task(broker.next_result("0000")) for _ in range(2))
+        await broker.end("0000", Outcome(verdict=Verdict.COMPLETED, epochs=3))
+        assert await dead == await alive
+        assert (await alive)["verdict"] == "completed"
+
+    run(story())
+
+
+def test_a_gang_that_is_gone_for_good_gives_its_trial_to_another() -> None:
+    async def story() -> None:
+        broker = Broker(METRIC)
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        waiting = asyncio.create_task(broker.lease(1))
+        await broker.abandon(0)
+        assert await waiting == Lease("0000", {})
+
+    run(story())
+
+
 def test_without_tune_a_gang_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.broker.DECISION_TIMEOUT_S", 0.01)
     monkeypatch.setattr("orchestrator.broker.IDLE_S", 0.01)

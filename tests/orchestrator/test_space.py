@@ -73,7 +73,7 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {optimizer.lr_g: {float: [0, 1], log: true}}", "low end above 0"),
         ("base: {}\nsearch: {schedule.epochs: {int: [550, 760], step: 50}}", "multiple of step 50"),
         ("base: {}\nsearch: {optimizer.lr_g: {float: [1e-2, 1]}}", "lies outside its range 0.01 to 1"),
-        ("base: {}\nsearch: {data.fit: {choice: [pad, x]}}", "'x' is not possible"),
+        ("base: {}\nsearch: {data.fit: {choice: [pad, x]}}", "data.fit = 'x' is not possible"),
         ("base: {}\nsearch: {schedule.epochs: {int: [500, 750], step: 50}}", "window_first 550 is after"),
         ("base: {}\nsearch: {fid.n_fake: {int: [2, 9]}}", "cannot be searched"),
         ("base: {}\nsearch: {data.fit: {pick: 1}}", "exactly one of float:, int:, choice:"),

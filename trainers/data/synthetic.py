@@ -25,7 +25,7 @@ def draw_motorbikes(directory: Path, count: int = 512, seed: int = 0, broken: bo
     left alone.
 
     Raises:
-        UserError: `directory` holds anything else, or `count` is below 1.
+        UserError: `directory` holds anything else or cannot be written, or `count` is below 1.
     """
     if count < 1:
         raise UserError(f"count must be at least 1, got {count}")
@@ -34,8 +34,11 @@ def draw_motorbikes(directory: Path, count: int = 512, seed: int = 0, broken: bo
         return
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(f"{directory} is not empty and does not hold these {count} motorbikes; name an empty folder")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    except OSError as error:
+        raise UserError(f"cannot draw pictures in {directory.parent}: {error.strerror}") from error
     try:
         (temporary / "more").mkdir()
         with ThreadPoolExecutor() as pool:

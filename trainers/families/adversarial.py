@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.config import TrainConfig
-from trainers.distributed import average_gradients
+from trainers.distributed import average_buffers, average_gradients
 from trainers.losses import build_loss
 from trainers.networks import build_networks
 from trainers.networks.batchnorm import synchronise_batchnorm
@@ -81,6 +81,13 @@ class Adversarial:
             images = network(latents.to(self.device)).float()
         network.train(was_training)
         return images
+
+    def align_ranks(self) -> None:
+        """Let every rank have the same BatchNorm statistics; without ``sync_batchnorm`` each has gathered its own."""
+        if not self.config.runtime.sync_batchnorm:
+            for network in (self.generator, self.discriminator, self.average):
+                if network is not None:
+                    average_buffers(network)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a resumed run needs of this family."""
