@@ -18,12 +18,16 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the screen is ours
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the recorder keeps everything
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gangs too
 
+import psutil
 import ray
 
 from trainers.errors import UserError
 
 CONNECT_S = 5.0
 HEALTH_S = 20.0
+EXIT_S = 3.0  # a process that Ray has told to end gets this long
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -35,6 +39,8 @@ def connected(address: str | None) -> Iterator[None]:
     Raises:
         UserError: nothing answers at the address.
     """
+    if address is not None:
+        _check_answers(address)
     if ray.is_initialized():
         yield
         return
@@ -44,7 +50,6 @@ def connected(address: str | None) -> Iterator[None]:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
-        _check_answers(address)
         try:
             ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -52,7 +57,25 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         yield
     finally:
+        workers = _workers() if address is None else []
         ray.shutdown()
+        _see_off(workers)
+
+
+def _workers() -> list[psutil.Process]:
+    """What the Ray that this process started has started."""
+    raylets = [child for child in psutil.Process().children() if child.name() == "raylet"]
+    return [worker for raylet in raylets for worker in raylet.children(recursive=True)]
+
+
+def _see_off(processes: list[psutil.Process]) -> None:
+    """Now and then a worker that is still busy outlives its Ray."""
+    _, alive = psutil.wait_procs(processes, timeout=EXIT_S)
+    for process in alive:
+        log.warning("ending %s", process)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=EXIT_S)
 
 
 def cluster_size() -> tuple[int, int]:

@@ -40,6 +40,9 @@ def typed(*arguments: str | Path) -> Result:
         (["results", "nothing"], "unknown sweep"),
         (["spaces", "show", "ralsgan"], "did you mean ralsgan_motorbike?"),
         (["fid", "nowhere", "nowhere", "--fid-extractor", "efficientnet_lite0"], "nowhere is not a folder"),
+        ([*DEMO, "--tracking-uri", "file:///tmp/mlruns"], "give http(s)://..., sqlite:///FILE.db"),
+        ([*DEMO, "--time-budget", "0s"], "must be more than nothing"),
+        ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: Input should be greater than"),
         (["lauch"], "did you mean launch?"),
     ],
 )
@@ -127,7 +130,9 @@ def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbike
         if "epoch 8/" in line:
             os.killpg(process.pid, signal.SIGINT)
     code = process.wait(60)
-    os.close(leader), os.close(follower)
+    process.stdout.close()
+    for end in (leader, follower):
+        os.close(end)
     text = "".join(shown)
     assert code == 130, text
     assert "Traceback" not in text

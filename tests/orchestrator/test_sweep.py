@@ -256,3 +256,5 @@ def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+        if server.stdout is not None:
+            server.stdout.close()

@@ -69,6 +69,7 @@ def test_the_best_stays_when_the_latest_moves_on(tmp_path: Path) -> None:
         save_checkpoint(tmp_path / "latest.pt", config, Progress(epoch=epoch), {})
         if epoch < 3:
             keep_as_best(tmp_path)
+            assert load_checkpoint(tmp_path / "latest.pt")["progress"]["epoch"] == epoch  # still there to go on from
     epochs = {name: load_checkpoint(tmp_path / name)["progress"]["epoch"] for name in ("latest.pt", "best.pt")}
     assert epochs == {"latest.pt": 3, "best.pt": 2}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["best.pt", "latest.pt"]

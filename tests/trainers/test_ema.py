@@ -104,5 +104,6 @@ def test_without_an_average_g_itself_generates() -> None:
     trained.step(images(), images_seen=0, instance_sigma=0.0)
     latents = torch.randn(4, 8)
     generated = trained.generate(latents)
+    assert trained.generator.training  # back from eval mode
     with torch.no_grad():
         assert torch.equal(generated, trained.generator.eval()(latents))
