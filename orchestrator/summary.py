@@ -1,5 +1,8 @@
 """Text for people: plans, spaces, results."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +59,8 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str)
         }
         _print_rows(console, rows)
     sweep = _argument(store.directory)
-    _print_rows(console, {"all trials": f"gan-sweep results {sweep}", "in MLflow": f"gan-sweep ui {sweep}"})
+    command = _command()
+    _print_rows(console, {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"})
 
 
 def print_results(console: Console, store: ResultsStore) -> None:
@@ -98,6 +102,14 @@ def _print_rows(console: Console, rows: dict[str, str]) -> None:
     width = max(len(name) for name in rows)
     for name, text in rows.items():
         console.print(f"  [dim]{name:<{width}}[/]  {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """How to call us again from here: by name when that works, else as we were called."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) or called.name != "gan-sweep":
+        return "gan-sweep"
+    return os.path.relpath(called)
 
 
 def _count(trials: list[TrialRecord], state: State) -> int:
