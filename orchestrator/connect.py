@@ -97,11 +97,16 @@ def _check_answers(address: str) -> None:
         raise UserError(f"nothing answers at --address {address}: {error}") from None
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_S, check=False).returncode == 0
+        asked = subprocess.run(check, capture_output=True, timeout=HEALTH_S, check=False)
     except subprocess.TimeoutExpired:
-        healthy = False
-    if not healthy:
-        raise UserError(f"what answers at --address {address} is no healthy Ray head node of version {ray.__version__}")
+        raise UserError(f"what answers at --address {address} is no Ray head node") from None
+    if b"AuthenticationError" in asked.stderr:
+        raise UserError(
+            f"the Ray cluster at --address {address} wants its token: export RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token"
+        )
+    if asked.returncode != 0:
+        raise UserError(f"what answers at --address {address} is no healthy Ray {ray.__version__} head node")
 
 
 @contextlib.contextmanager
