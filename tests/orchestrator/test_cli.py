@@ -68,6 +68,12 @@ def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
+def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path) -> None:
+    plan = [*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path, "--dry-run", "--gpus-per-worker", "0"]
+    assert "10000 fakes per FID take long" in typed(*plan, "--set", "fid.n_fake=10000").output
+    assert "take long" not in typed(*plan).output
+
+
 def test_results_as_table_and_json(tmp_path: Path) -> None:
     store = ResultsStore(tmp_path / "s")
     store.write_info(INFO)
