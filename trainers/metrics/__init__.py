@@ -1,7 +1,7 @@
 """Measuring generators: feature extractors, moments, Frechet distance, FID."""
 
 from trainers.metrics.extractor import Extractor
-from trainers.metrics.extractors import build_extractor, check_extractor, extractor_names, register_extractor
+from trainers.metrics.extractors import build_extractor, extractor_names, register_extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
 from trainers.metrics.folders import fid_between_folders
 from trainers.metrics.frechet import RealStatistics, frechet_distance
@@ -14,7 +14,6 @@ __all__ = [
     "Moments",
     "RealStatistics",
     "build_extractor",
-    "check_extractor",
     "extractor_names",
     "fid_between_folders",
     "frechet_distance",

@@ -10,7 +10,6 @@ from trainers.errors import UserError
 from trainers.metrics import (
     Moments,
     build_extractor,
-    check_extractor,
     extractor_names,
     frechet_distance,
     inception,
@@ -29,10 +28,9 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    for call in (build_extractor, check_extractor):
-        with pytest.raises(UserError, match=r"unknown FID extractor 'incepton'.*did you mean inception\?") as caught:
-            call("incepton")
-        assert "efficientnet_lite0" in str(caught.value)
+    with pytest.raises(UserError, match=r"unknown FID extractor 'incepton'.*did you mean inception\?") as caught:
+        build_extractor("incepton")
+    assert "efficientnet_lite0" in str(caught.value)
 
 
 def test_any_module_can_be_registered() -> None:
@@ -43,7 +41,6 @@ def test_any_module_can_be_registered() -> None:
         return tiny_extractor()
 
     register_extractor("mine", build)
-    check_extractor("mine")
     assert "mine" in extractor_names()
     assert build_extractor("mine", "weights.pt").protocol == "tiny_8px"
     assert given == [Path("weights.pt")]
@@ -70,13 +67,12 @@ def test_no_inception_weights_says_where_it_looked_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for call in (check_extractor, build_extractor):
-        with pytest.raises(UserError) as caught:
-            call("inception")
-        text = str(caught.value)
-        assert "\n" not in text
-        for part in (str(tmp_path / CHECKPOINT), inception.URL, "--fid-weights FILE", "efficientnet_lite0"):
-            assert part in text
+    with pytest.raises(UserError) as caught:
+        build_extractor("inception")
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in (str(tmp_path / CHECKPOINT), inception.URL, "--fid-weights FILE", "efficientnet_lite0"):
+        assert part in text
     assert [path.suffix for path in (tmp_path / "hub" / "checkpoints").iterdir()] in ([], [".lock"])
 
 
@@ -88,9 +84,8 @@ def test_download_goes_where_pytorch_fid_looks() -> None:
 
 def test_missing_file_is_named() -> None:
     for name in ("inception", "efficientnet_lite0"):
-        for call in (check_extractor, build_extractor):
-            with pytest.raises(UserError, match=r"--fid-weights no/such\.pth: no such readable file"):
-                call(name, "no/such.pth")
+        with pytest.raises(UserError, match=r"--fid-weights no/such\.pth: no such readable file"):
+            build_extractor(name, "no/such.pth")
 
 
 @pytest.mark.parametrize("name", ["inception", "efficientnet_lite0"])
@@ -125,7 +120,6 @@ def test_weights_file_and_cache_build_the_same_and_move_nothing(
     assert torch.equal(torch.get_rng_state(), rng)
 
     monkeypatch.setenv("TORCH_HOME", str(torch_home))
-    check_extractor("inception")
     from_cache = build_extractor("inception")
     assert from_cache.fingerprint() == from_file.fingerprint()
     assert (from_file.protocol, from_file.dim, from_file.training) == ("inception2048", 2048, False)
@@ -133,7 +127,6 @@ def test_weights_file_and_cache_build_the_same_and_move_nothing(
 
 def test_efficientnet_features_know_photos_from_noise() -> None:
     """With 200 of each it is 54 against 730; fewer inflate the small distance."""
-    check_extractor("efficientnet_lite0")
     rng = torch.get_rng_state()
     extractor = build_extractor("efficientnet_lite0")
     assert torch.equal(torch.get_rng_state(), rng)
