@@ -56,6 +56,8 @@ def gang_loop(config: dict[str, Any]) -> None:
     torch.set_num_threads(setup.threads)
     device = get_device()
     assert isinstance(device, torch.device), f"one device per rank, got {device}"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
     gc.freeze()  # see run_lease
     assets = Assets(setup.data, setup.cache_dir, device)
     while True:
