@@ -33,7 +33,7 @@ def demo_space(space: Space) -> Space:
             domain = _scaled(domain, now / before)
         if domain.contains(now):
             search[name] = domain
-    grace = max(1, round(space.scheduler.grace_epochs * base.schedule.epochs / space.base.schedule.epochs))
+    grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     scheduler = space.scheduler.model_copy(update={"grace_epochs": max(grace, base.fid.every)})
     changes = {"base": base, "search": search, "scheduler": scheduler, "points": (), "trials": DEMO_TRIALS}
     return space.model_copy(update=changes)

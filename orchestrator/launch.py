@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data, tracking_uri
+from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data
 from orchestrator.results.store import SweepInfo, create_sweep
 from orchestrator.summary import print_plan, print_winner
 from orchestrator.yaml import dump_yaml
@@ -31,11 +31,12 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
 
             stack.enter_context(connected(options.address))
             available = cluster_size()
+        plan = make_plan(options, available)
         if options.tracking_uri is not None:
             from orchestrator.tracking.mlflow_tracker import check_tracking
 
-            check_tracking(tracking_uri(options.tracking_uri) or "")
-        return _launch(make_plan(options, available), dry_run=dry_run, console=console)
+            check_tracking(plan.tracking_uri)
+        return _launch(plan, dry_run=dry_run, console=console)
 
 
 def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:

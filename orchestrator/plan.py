@@ -124,7 +124,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         cache_dir=cache_dir,
         resources=resources,
         metric=_metric(space.base),
-        tracking_uri=tracking_uri(options.tracking_uri) or f"sqlite:///{directory / 'mlflow.db'}",
+        tracking_uri=_tracking_uri(options.tracking_uri, directory),
         address=options.address,
         time_budget_s=parse_duration(options.time_budget) if options.time_budget else None,
         seed=options.seed,
@@ -173,14 +173,10 @@ def parse_duration(text: str) -> float:
     return total
 
 
-def tracking_uri(given: str | None) -> str | None:
-    """`given`, a relative SQLite path made absolute: other processes have other directories.
-
-    Raises:
-        UserError: MLflow tracks to nothing of this kind.
-    """
+def _tracking_uri(given: str | None, directory: Path) -> str:
+    """`given`, a relative SQLite path made absolute: other processes have other directories."""
     if given is None:
-        return None
+        return f"sqlite:///{directory / 'mlflow.db'}"
     if given.startswith("sqlite:///"):
         return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
     if not re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://", given):
@@ -207,6 +203,7 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
 
 
 def _metric(base: TrainConfig) -> str:
+    """The extractor is built for its protocol's name, and to learn before Ray starts that its weights can be had."""
     from trainers.metrics import build_extractor, protocol_name
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)

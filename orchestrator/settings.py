@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from orchestrator.space import SchedulerConfig, Space, check_space
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig, field_names
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_problem, unknown_name
 
 SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
 _INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
@@ -31,7 +31,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         if name not in (known := [*field_names(), *SCHEDULER_KEYS]):
             raise unknown_name("--set key", name, known)
         values[name] = parse_yaml(text, f"--set {name}")
-    scheduler_values = {name: values.pop(name) for name in SCHEDULER_KEYS if name in values}
+    scheduler_values = {key.removeprefix("scheduler."): values.pop(key) for key in SCHEDULER_KEYS if key in values}
     if "schedule.epochs" in values:
         values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
     base = TrainConfig.build(space.base.model_dump(), values)
@@ -53,12 +53,9 @@ def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
 
 
 def _scheduler(space: Space, base: TrainConfig, values: dict[str, Any]) -> SchedulerConfig:
-    ratio = base.schedule.epochs / space.base.schedule.epochs
-    grace = max(1, round(space.scheduler.grace_epochs * ratio))
-    merged = {"scheduler." + key: value for key, value in space.scheduler.model_dump().items()}
-    merged |= {"scheduler.grace_epochs": grace} | values
+    grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     try:
-        return SchedulerConfig.model_validate({key.split(".")[1]: value for key, value in merged.items()})
+        return SchedulerConfig.model_validate({**space.scheduler.model_dump(), "grace_epochs": grace, **values})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UserError(f"scheduler.{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
+        name, message, given = first_problem(error)
+        raise UserError(f"scheduler.{name}: {message}, got {given!r}") from None

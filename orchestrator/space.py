@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig, field_names
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_problem, unknown_name
 
 Value = float | int | str | bool
 MOST_PROBES = 1000  # an int range with more values is tried at its ends only
@@ -119,6 +119,10 @@ class SchedulerConfig(_Model):
     grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1)] = Field(3, description="one trial in this many goes on at a rung")
 
+    def scaled_grace(self, before: int, now: int) -> int:
+        """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
+        return max(1, round(self.grace_epochs * now / before))
+
 
 class Space(_Model):
     """One search: where it starts, what varies, who is cut.
@@ -203,9 +207,8 @@ def _build(name: str, values: Any) -> Space:
     try:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{place}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}") from None
+        place, message, given = first_problem(error)
+        raise UserError(f"{place}: {message}, got {given!r}") from None
     check_space(space)
     return space
 
@@ -226,9 +229,7 @@ def build_domain(name: str, values: Any) -> Domain:
     try:
         return _KINDS[kinds[0]].model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        key, message, _ = first_problem(error)
         raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {values!r}") from None
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_problem, unknown_name
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -186,9 +186,7 @@ def field_names() -> list[str]:
 
 
 def _explain(error: ValidationError) -> UserError:
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
+    name, message, given = first_problem(error)
+    if error.errors()[0]["type"] == "extra_forbidden":
         return unknown_name("config key", name, field_names())
-    message = first["msg"].removeprefix("Value error, ")
-    return UserError(f"{name}: {message}, got {first['input']!r}" if name else message)
+    return UserError(f"{name}: {message}, got {given!r}" if name else message)

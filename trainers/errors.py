@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
 
 
 class UserError(ValueError):
@@ -20,3 +23,10 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UserError:
     close = [right for right in valid if given and right.startswith(given)] or get_close_matches(given, valid, n=1)
     hint = f" did you mean {close[0]}?" if close else ""
     return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")
+
+
+def first_problem(error: ValidationError) -> tuple[str, str, Any]:
+    """The first thing that pydantic found wrong: dotted name (empty for the whole), message, and the value given."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return name, first["msg"].removeprefix("Value error, "), first["input"]
