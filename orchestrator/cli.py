@@ -147,5 +147,50 @@ def fid(dir_a: Path, dir_b: Path, fid_extractor: str, fid_weights: Path | None, 
     folders_fid(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)
 
 
+@main.group(cls=_Group)
+def data() -> None:
+    """Prepare a folder of images, or look at one."""
+
+
+@data.command("prepare")
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.option(
+    "--size", type=click.IntRange(1), default=128, show_default=True, metavar="PX", help="Side of the images."
+)
+@click.option("--fit", default="pad", show_default=True, metavar="pad|stretch", help="Black bars, or fill the square.")
+@click.option("--detector", metavar="NAME|FILE", help="Crop to single objects: torchvision's name or COCO JSON file.")
+@click.option("--detector-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the detector.")
+@click.option("--label", metavar="CLASS", help="What to crop to. [default: motorcycle]")
+@click.option("--min-score", type=float, metavar="S", help="Of a detection that counts. [default: 0.5]")
+@click.option("--min-side", type=int, default=1, metavar="PX", help="Drop pictures or crops with a shorter side.")
+@click.option("--max-aspect", type=float, metavar="R", help="Drop those whose longer side is more than R times that.")
+@click.option("--max-colourfulness", type=float, metavar="X", help="Drop busy backgrounds: 15 slight, 45 average.")
+@click.option("--dedupe", is_flag=True, help="Of equal and near equal pictures keep the largest.")
+@click.option(
+    "--animated", default="drop", show_default=True, metavar="first|drop", help="Keep the first frame, or none."
+)
+@click.option("--tags", type=click.Path(path_type=Path), metavar="CSV", help='Rows such as 0,"blonde hair blue eyes".')
+@click.option("--drop-tag", "drop_tags", multiple=True, metavar="T", help="Drop images with this tag; may be repeated.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Threads. [default: one per core]")
+def data_prepare(source: Path, destination: Path, workers: int | None, **values: Any) -> None:
+    """Turn the folder SRC into a clean dataset in the new folder DEST, with a report of what was dropped and why."""
+    from orchestrator.data_commands import run_prepare
+    from trainers.data.prepare import PrepareOptions
+
+    sys.exit(run_prepare(source, destination, PrepareOptions(**values), workers))
+
+
+@data.command("inspect")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
+def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
+    """Say what is in DIR, a folder of images or a prepared dataset, and draw a contact sheet."""
+    from orchestrator.data_commands import run_inspect
+
+    run_inspect(folder, sheet=sheet, as_json=as_json)
+
+
 if __name__ == "__main__":
     main()

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from orchestrator.space import Choice, Domain, IntRange, Space, Value
+from orchestrator.domains import Choice, Domain, IntRange, Value
+from orchestrator.space import Space, possible_search
 from trainers.config import TrainConfig
 
 DEMO_BASE: dict[str, Any] = {
@@ -24,8 +25,11 @@ DEMO_IMAGES = 512
 
 
 def demo_space(space: Space) -> Space:
-    """The same search at demo size: searched epochs and batch sizes shrink with the base, its points are left out."""
-    base = TrainConfig.build(space.base.model_dump(), DEMO_BASE)
+    """The same search at demo size: searched epochs and batch sizes shrink with the base, its points are left out.
+
+    What a space says under ``demo:`` goes before the usual settings.
+    """
+    base = TrainConfig.build(space.base.model_dump(), {**DEMO_BASE, **space.demo})
     search: dict[str, Domain] = {}
     for name, domain in space.search.items():
         before, now = space.base.flat()[name], base.flat()[name]
@@ -35,17 +39,17 @@ def demo_space(space: Space) -> Space:
             search[name] = domain
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     scheduler = space.scheduler.model_copy(update={"grace_epochs": max(grace, base.fid.every)})
-    changes = {"base": base, "search": search, "scheduler": scheduler, "points": (), "trials": DEMO_TRIALS}
-    return space.model_copy(update=changes)
+    changes = {"base": base, "scheduler": scheduler, "points": (), "trials": DEMO_TRIALS, "demo": {}}
+    return possible_search(space.model_copy(update={**changes, "search": search}))
 
 
 def _scaled(domain: Domain, ratio: float) -> Domain:
     match domain:
         case IntRange():
             low, high = (max(1, round(bound * ratio)) for bound in domain.bounds)
-            return IntRange(bounds=(low, max(low + 1, high)))
+            return IntRange(bounds=(low, max(low + 1, high)), when=domain.when)
         case Choice():
             scaled: list[Value] = [max(1, round(float(value) * ratio)) for value in domain.choice]
-            return Choice(choice=tuple(dict.fromkeys(scaled)))
+            return Choice(choice=tuple(dict.fromkeys(scaled)), when=domain.when)
         case _:
             return domain

@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data
+from orchestrator.domains import Domain
+from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
 from orchestrator.results.store import SweepInfo, create_sweep
 from orchestrator.summary import print_plan, print_winner
 from orchestrator.yaml import dump_yaml
@@ -42,10 +43,12 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
 def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
     if plan.synthetic:
         console.print(
-            "[yellow]The pictures are synthetic:[/] --demo draws motorbikes; give your own with --data DIR.",
+            f"[yellow]The pictures are synthetic:[/] --demo draws {plan.space.synthetic}; "
+            "give your own with --data DIR.",
             soft_wrap=True,
         )
     caches = _prepare(plan, console)
+    plan = with_labels(plan, caches[0])
     print_plan(console, plan, caches)
     if dry_run:
         console.print("dry run: nothing was started")
@@ -103,8 +106,12 @@ def space_as_yaml(plan: Plan) -> dict[str, Any]:
     return {
         "description": space.description,
         "base": space.base.model_dump(),
-        "search": {name: domain.model_dump(by_alias=True, mode="json") for name, domain in space.search.items()},
+        "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
         "scheduler": space.scheduler.model_dump(),
         "trials": plan.trials,
         "points": [dict(point) for point in space.points],
     }
+
+
+def _domain_as_yaml(domain: Domain) -> dict[str, Any]:
+    return domain.model_dump(by_alias=True, mode="json", exclude_defaults=True)

@@ -4,17 +4,19 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from orchestrator.demo import DEMO_IMAGES, demo_space
 from orchestrator.resources import Resources, choose_resources, machine
 from orchestrator.settings import apply_settings
-from orchestrator.space import Space, load_space
+from orchestrator.space import Space, load_space, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
+_BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # what decides on networks and losses
 _BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
@@ -139,23 +141,59 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         progress: called with (done, total) while images are decoded.
 
     Returns:
-        The image caches (`trainers.data.ImageCache`).
+        The image caches (`trainers.data.ImageCache`), those of the base's size and fit first: one, or one per domain.
 
     Raises:
         UserError: the folder is missing or has fewer usable images than one global batch.
     """
-    from trainers.data import build_cache, draw_motorbikes, require_images
+    from trainers.data import build_cache, draw_synthetic, find_domains, require_images
 
-    if plan.synthetic:
-        draw_motorbikes(plan.data, count=DEMO_IMAGES)
     space = plan.space
+    if plan.synthetic:
+        assert space.synthetic is not None
+        draw_synthetic(space.synthetic, plan.data, count=DEMO_IMAGES)
+    sources = find_domains(plan.data) if space.base.family == "cyclegan" else (plan.data,)
+    base = (space.base.data.image_size, space.base.data.fit)
+    shapes = dict.fromkeys([base, *product(_values(space, "data.image_size"), _values(space, "data.fit"))])
     caches = []
-    for size in _values(space, "data.image_size"):
-        for fit in _values(space, "data.fit"):
-            cache = build_cache(plan.data, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
+    for size, fit in shapes:
+        for source in sources:
+            cache = build_cache(source, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
             require_images(cache, max(_values(space, "data.batch_size")))
             caches.append(cache)
     return caches
+
+
+def with_labels(plan: Plan, cache: Any) -> Plan:
+    """The plan with the classes that its data has, where its labels are ``auto``; checks that images have classes.
+
+    Args:
+        plan: the sweep.
+        cache: images of `plan.data`.
+
+    Raises:
+        UserError: no image has a class.
+    """
+    from trainers.data import find_classes, read_labels
+
+    space, paths = plan.space, cache.paths()
+    if space.base.family != "acgan":
+        return plan
+    if space.base.labels == "auto":
+        labels = find_classes(plan.data, paths)
+        if not labels:
+            raise UserError(f"labels: auto finds no classes in {plan.data}: it needs a tags CSV or a folder per class")
+        weights = {name: value for name, value in space.base.loss.class_weights.items() if name in labels}
+        base = TrainConfig.build(space.base.model_dump(exclude={"labels"}), {"labels": labels})
+        base = base.model_copy(update={"loss": base.loss.model_copy(update={"class_weights": weights})})
+        prefix = "loss.class_weights."
+        gone = [name for name in space.search if name.startswith(prefix) and name.removeprefix(prefix) not in labels]
+        search = {name: domain for name, domain in space.search.items() if name not in gone}
+        space = possible_search(space.model_copy(update={"base": base, "search": search}))
+        _check_buildable(space)
+    assert isinstance(space.base.labels, dict)
+    read_labels(plan.data, paths, space.base.labels)
+    return replace(plan, space=space)
 
 
 def parse_duration(text: str) -> float:
@@ -213,11 +251,13 @@ def _metric(base: TrainConfig) -> str:
 def _check_buildable(space: Space) -> None:
     from trainers.families import check_buildable
 
+    if space.base.labels == "auto":
+        return  # `with_labels` comes back here
     check_buildable(space.base)
     for name, domain in space.search.items():
-        if name.startswith(("network.", "loss.", "data.image_size")):
+        if name.startswith(_BUILT):
             for value in domain.probes():
-                check_buildable(space.resolve({name: value}))
+                check_buildable(space.resolve(space.completed({name: value}) or {}))
 
 
 def _check_shares(space: Space, workers: int) -> None:

@@ -20,19 +20,21 @@ from trainers.report import Verdict
 _FAILED = {Verdict.NONFINITE, Verdict.ERROR, Verdict.LOST}
 
 
-def open_study(path: Path, name: str, seed: int) -> optuna.Study:
+def open_study(path: Path, name: str, seed: int, *, conditional: bool = False) -> optuna.Study:
     """The sweep's study in a journal file, made when it is not there.
 
     Args:
         path: of the journal; ``optuna-dashboard`` opens it.
         name: of the study.
         seed: of the sampler.
+        conditional: whether keys of the space exist only beside certain values of others: each group of keys that
+            exist together is then modelled on its own.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(path))),
         study_name=name,
-        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
+        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, group=conditional, constant_liar=True),
         direction="minimize",
         load_if_exists=True,
     )
@@ -52,7 +54,6 @@ class OptunaSearcher(Searcher):
         super().__init__(metric=metric, mode="min")
         self._fid = metric
         self._study, self._space, self._broker = study, space, broker
-        self._distributions = {name: domain.distribution() for name, domain in space.search.items()}
         self._open: dict[str, optuna.Trial] = {}
         self._measured: set[str] = set()
         for point in space.known_points():
@@ -63,10 +64,10 @@ class OptunaSearcher(Searcher):
 
         It goes to the broker at once, so that gangs take trials in this order and never wait for a relay to start.
         """
-        trial = self._study.ask(self._distributions)
+        trial = self._study.ask()
         self._open[trial_id] = trial
         name = f"{trial.number:04d}"
-        ray.get(self._broker.submit.remote(name, trial.params))
+        ray.get(self._broker.submit.remote(name, self._space.sample(trial)))
         return {"trial_id": name, "broker": self._broker}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.space import SchedulerConfig, Space, check_space
+from orchestrator.space import SchedulerConfig, Space, check_space, config_names, possible_search
 from orchestrator.yaml import parse_yaml
-from trainers.config import TrainConfig, field_names
+from trainers.config import TrainConfig
 from trainers.errors import UserError, first_problem, unknown_name
 
 SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
@@ -28,7 +28,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting!r}: write it as dotted.key=value")
-        if name not in (known := [*field_names(), *SCHEDULER_KEYS]):
+        if name not in (known := [*config_names(space.base), *SCHEDULER_KEYS]):
             raise unknown_name("--set key", name, known)
         values[name] = parse_yaml(text, f"--set {name}")
     scheduler_values = {key.removeprefix("scheduler."): values.pop(key) for key in SCHEDULER_KEYS if key in values}
@@ -36,9 +36,8 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
     base = TrainConfig.build(space.base.model_dump(), values)
     search = {name: domain for name, domain in space.search.items() if name not in values}
-    points = tuple({key: value for key, value in point.items() if key in search} for point in space.points)
     scheduler = _scheduler(space, base, scheduler_values)
-    space = space.model_copy(update={"base": base, "search": search, "points": points, "scheduler": scheduler})
+    space = possible_search(space.model_copy(update={"base": base, "search": search, "scheduler": scheduler}))
     check_space(space)
     return space
 

@@ -1,115 +1,21 @@
 """Spaces: what YAML may say, and what it means."""
 
-import math
 from importlib.resources import files
 from itertools import combinations, product
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import optuna
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestrator.domains import Domain, Value, build_domain
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError, first_problem, unknown_name
 
-Value = float | int | str | bool
-MOST_PROBES = 1000  # an int range with more values is tried at its ends only
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class FloatRange(_Model):
-    """``{float: [low, high], log: true}``; both ends belong to it."""
-
-    bounds: tuple[float, float] = Field(alias="float")
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        low, high = self.bounds
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"float: [{low}, {high}] needs two finite numbers, low before high")
-        if self.log and low <= 0:
-            raise ValueError(f"float: [{low}, {high}] with log: true needs a low end above 0")
-        return self
-
-    def distribution(self) -> BaseDistribution:
-        """As Optuna samples it."""
-        return FloatDistribution(*self.bounds, log=self.log)
-
-    def contains(self, value: Any) -> bool:
-        """Whether `value` can be drawn."""
-        return isinstance(value, int | float) and self.bounds[0] <= value <= self.bounds[1]
-
-    def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
-        return list(self.bounds)
-
-    def __str__(self) -> str:
-        return f"{self.bounds[0]:g} to {self.bounds[1]:g}{', log' if self.log else ''}"
-
-
-class IntRange(_Model):
-    """``{int: [low, high], step: 50}``; low, low + step, ... up to high."""
-
-    bounds: tuple[int, int] = Field(alias="int")
-    step: int = Field(1, ge=1)
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        low, high = self.bounds
-        if low >= high or (high - low) % self.step:
-            raise ValueError(f"int: [{low}, {high}] needs low before high, a multiple of step {self.step} apart")
-        if self.log and (low < 1 or self.step != 1):
-            raise ValueError(f"int: [{low}, {high}] with log: true needs a low end from 1 on and step 1")
-        return self
-
-    def distribution(self) -> BaseDistribution:
-        """As Optuna samples it."""
-        return IntDistribution(*self.bounds, log=self.log, step=self.step)
-
-    def contains(self, value: Any) -> bool:
-        """Whether `value` can be drawn."""
-        low, high = self.bounds
-        return isinstance(value, int) and low <= value <= high and (value - low) % self.step == 0
-
-    def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
-        values = range(self.bounds[0], self.bounds[1] + 1, self.step)
-        return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
-
-    def __str__(self) -> str:
-        step = f", step {self.step}" if self.step > 1 else ""
-        return f"{self.bounds[0]} to {self.bounds[1]}{step}{', log' if self.log else ''}"
-
-
-class Choice(_Model):
-    """``{choice: [pad, stretch]}``."""
-
-    choice: tuple[Value, ...] = Field(min_length=1)
-
-    def distribution(self) -> BaseDistribution:
-        """As Optuna samples it."""
-        return CategoricalDistribution(self.choice)
-
-    def contains(self, value: Any) -> bool:
-        """Whether `value` can be drawn."""
-        return value in self.choice
-
-    def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
-        return list(self.choice)
-
-    def __str__(self) -> str:
-        return " | ".join(str(value) for value in self.choice)
-
-
-Domain = FloatRange | IntRange | Choice
-_KINDS: dict[str, type[Domain]] = {"float": FloatRange, "int": IntRange, "choice": Choice}
 
 
 class SchedulerConfig(_Model):
@@ -136,6 +42,7 @@ class Space(_Model):
         trials: how many, unless ``--trials`` says otherwise.
         points: further known-good settings to evaluate before sampling; dotted names to values.
         synthetic: the kind of pictures that ``--demo`` draws.
+        demo: what ``--demo`` changes in this space besides its usual settings; dotted names to values.
     """
 
     name: str
@@ -145,16 +52,76 @@ class Space(_Model):
     scheduler: SchedulerConfig = SchedulerConfig()
     trials: Annotated[int, Field(ge=1)] = 20
     points: tuple[dict[str, Value], ...] = ()
-    synthetic: Literal["motorbikes"] | None = None
+    synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
+    demo: dict[str, Value] = {}
 
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
         """The config of a trial with these searched values."""
         return TrainConfig.build(self.base.model_dump(), params)
 
+    def sample(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Ask Optuna for one setting, every key after those that its ``when:`` names."""
+        params: dict[str, Value] = {}
+        for name in self.in_order():
+            if self.is_active(name, params):
+                params[name] = self.search[name].suggest(trial, name)
+        return params
+
+    def is_active(self, name: str, params: dict[str, Any]) -> bool:
+        """Whether `name` exists beside the other searched values `params`."""
+        values = self.base.flat()
+        for parent, allowed in self.search[name].when.items():
+            value = params.get(parent) if parent in self.search else values[parent]
+            if value not in allowed:
+                return False
+        return True
+
+    def in_order(self) -> list[str]:
+        """The searched keys, each after those that its ``when:`` names.
+
+        Raises:
+            UserError: conditions go round in a circle.
+        """
+        order: list[str] = []
+        waiting = list(self.search)
+        while waiting:
+            ready = [n for n in waiting if not any(parent in waiting for parent in self.search[n].when)]
+            if not ready:
+                raise UserError(f"search: the conditions of {', '.join(waiting)} go round in a circle")
+            order += ready
+            waiting = [name for name in waiting if name not in ready]
+        return order
+
+    def completed(self, params: dict[str, Value]) -> dict[str, Value] | None:
+        """`params`, and values for the keys that must have certain ones for all of `params` to exist; None: impossible.
+
+        What is left open stays out: it keeps the base's value.
+        """
+        options: dict[str, tuple[Value, ...]] = {name: (value,) for name, value in params.items()}
+        waiting = list(params)
+        values = self.base.flat()
+        while waiting:
+            for parent, allowed in self.search[waiting.pop()].when.items():
+                before = options.get(parent, allowed if parent in self.search else (values[parent],))
+                options[parent] = tuple(value for value in before if value in allowed)
+                if not options[parent]:
+                    return None
+                if parent in self.search:
+                    waiting.append(parent)
+        return {name: left[0] for name, left in options.items() if name in self.search}
+
     def known_points(self) -> list[dict[str, Value]]:
-        """Settings to evaluate first: the base, then `points`, each complete."""
-        base = {name: self.base.flat()[name] for name in self.search}
-        return [base, *({**base, **point} for point in self.points)]
+        """Settings to evaluate first: the base, then `points`; each with all the keys that exist beside it."""
+        flat = self.base.flat()
+        base = {name: flat[name] for name in self.search}
+        return [self._existing({**base, **point}) for point in ({}, *self.points)]
+
+    def _existing(self, params: dict[str, Value]) -> dict[str, Value]:
+        kept: dict[str, Value] = {}
+        for name in self.in_order():
+            if self.is_active(name, kept):
+                kept[name] = params[name]
+        return kept
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -196,14 +163,15 @@ def build_space(name: str, values: Any) -> Space:
 def _build(name: str, values: Any) -> Space:
     if not isinstance(values, dict) or "base" not in values or "search" not in values:
         raise UserError("needs a mapping with at least base: and search:")
-    known = set(Space.model_fields) - {"name"}
+    keys = set(Space.model_fields) - {"name"}
     for key in values:
-        if key not in known:
-            raise unknown_name("key", str(key), known)
+        if key not in keys:
+            raise unknown_name("key", str(key), keys)
     if not isinstance(values["base"], dict) or not isinstance(values["search"], dict):
         raise UserError("base: and search: must be mappings")
     base = TrainConfig.build(values["base"])
-    search = {key: build_domain(key, domain) for key, domain in values["search"].items()}
+    known = config_names(base)
+    search = {key: build_domain(key, domain, known) for key, domain in values["search"].items()}
     try:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
@@ -213,32 +181,25 @@ def _build(name: str, values: Any) -> Space:
     return space
 
 
-def build_domain(name: str, values: Any) -> Domain:
-    """Validate one searched key: ``{float: [..]}``, ``{int: [..]}`` or ``{choice: [..]}``.
+def possible_search(space: Space) -> Space:
+    """The space without the keys that can no longer exist, since what their ``when:`` names is fixed at another value.
 
-    Raises:
-        UserError: naming the key and what is wrong.
+    Points lose the keys that are not searched.
     """
-    if name not in field_names():
-        raise unknown_name("searched key", name, field_names())
-    if name.startswith(("fid.", "runtime.")) or name == "family":
-        raise UserError(f"search.{name}: cannot be searched: it says how a trial is run or measured")
-    kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
-    if len(kinds) != 1:
-        raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {values!r}")
-    try:
-        return _KINDS[kinds[0]].model_validate(values)
-    except ValidationError as error:
-        key, message, _ = first_problem(error)
-        raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {values!r}") from None
+    search, values = space.search, space.base.flat()
+    while gone := [
+        name
+        for name, domain in search.items()
+        if any(parent not in search and values[parent] not in allowed for parent, allowed in domain.when.items())
+    ]:
+        search = {name: domain for name, domain in search.items() if name not in gone}
+    points = tuple({name: value for name, value in point.items() if name in search} for point in space.points)
+    return space.model_copy(update={"search": search, "points": points})
 
 
-def _check_possible(space: Space, params: dict[str, Value]) -> None:
-    try:
-        space.resolve(params)
-    except UserError as error:
-        what = " with ".join(f"{name} = {value!r}" for name, value in params.items())
-        raise UserError(f"search: {what} is not possible: {error}") from None
+def config_names(base: TrainConfig) -> list[str]:
+    """Every dotted name that a setting of `base` may have, its own attributes' included."""
+    return list(dict.fromkeys([*field_names(), *base.flat()]))
 
 
 def check_space(space: Space) -> None:
@@ -247,6 +208,7 @@ def check_space(space: Space) -> None:
     Raises:
         UserError: naming the first that does not.
     """
+    _check_conditions(space)
     for name, domain in space.search.items():
         for value in domain.probes():
             _check_possible(space, {name: value})
@@ -255,8 +217,43 @@ def check_space(space: Space) -> None:
             _check_possible(space, dict(zip((one, other), ends, strict=True)))
     for number, point in enumerate(space.known_points()):
         where = "base" if number == 0 else f"points[{number - 1}]"
+        if number:
+            for name in space.points[number - 1]:
+                if name not in space.search:
+                    raise unknown_name(f"searched key in {where}", name, space.search)
+                if name not in point:
+                    raise UserError(f"{where}: {name} exists {said(space.search[name].when)}")
         for name, value in point.items():
-            if name not in space.search:
-                raise unknown_name(f"searched key in {where}", name, space.search)
             if not space.search[name].contains(value):
                 raise UserError(f"{where}: {name} = {value!r} lies outside its range {space.search[name]}")
+
+
+def _check_conditions(space: Space) -> None:
+    values = space.base.flat()
+    space.in_order()
+    for name, domain in space.search.items():
+        for parent, allowed in domain.when.items():
+            if parent not in values:
+                raise unknown_name(f"key in search.{name}: when", parent, values)
+            searched = space.search.get(parent)
+            for value in allowed:
+                if searched is not None and not searched.contains(value):
+                    raise UserError(f"search.{name}: when {parent} is {value!r}, which is not in its range {searched}")
+            if searched is None and values[parent] not in allowed:
+                raise UserError(f"search.{name}: never exists: {parent} is always {values[parent]!r}")
+
+
+def _check_possible(space: Space, params: dict[str, Value]) -> None:
+    completed = space.completed(params)
+    if completed is None:
+        return
+    try:
+        space.resolve(completed)
+    except UserError as error:
+        what = " with ".join(f"{name} = {value!r}" for name, value in params.items())
+        raise UserError(f"search: {what} is not possible: {error}") from None
+
+
+def said(when: dict[str, tuple[Value, ...]]) -> str:
+    """A condition for people: ``only when regime.name = monitored``."""
+    return "only when " + " and ".join(f"{key} = {' or '.join(map(str, values))}" for key, values in when.items())

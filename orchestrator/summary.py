@@ -14,7 +14,7 @@ from orchestrator.display import trials_table
 from orchestrator.plan import Plan
 from orchestrator.results.records import State, TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
-from orchestrator.space import Space
+from orchestrator.space import Space, said
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
 
@@ -23,15 +23,16 @@ def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
     """What is about to happen, in a few lines."""
     from trainers.data import report_path
 
-    space, resources, report = plan.space, plan.resources, caches[0].report
+    space, resources = plan.space, plan.resources
     schedule, data = space.base.schedule, space.base.data
-    listed = f"; skipped files are listed in {report_path(caches[0].path)}" if report.skipped else ""
+    folders = {cache.report.source: cache for cache in reversed(caches)}
+    images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
     budget = f", at most {plan.time_budget_s:.0f} s" if plan.time_budget_s else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"
     rows = {
         "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budget}",
-        "images": f"{report.summary()} in {plan.data}{listed}",
+        "images": "\n".join(images),
         "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
         "objective": f"{plan.metric}, lowest in the window",
         "searched": ", ".join(space.search) or "nothing",
@@ -45,6 +46,11 @@ def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
             f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] for a look --set fid.n_fake=256"
         )
         console.print(hint, soft_wrap=True)
+
+
+def _images(report: Any, path: Path) -> str:
+    listed = f"; skipped files are listed in {path}" if report.skipped else ""
+    return f"{report.summary()} in {report.source}{listed}"
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str) -> None:
@@ -90,8 +96,10 @@ def print_space(console: Console, space: Space) -> None:
     for name in ("searched", "range", "base"):
         table.add_column(name)
     base = space.base.flat()
-    for name, domain in space.search.items():
-        table.add_row(name, escape(str(domain)), escape(_short(base[name])))
+    for name, depth in _as_tree(space):
+        domain = space.search[name]
+        condition = f"   {said(domain.when)}" if domain.when else ""
+        table.add_row("  " * depth + name, escape(f"{domain}{condition}"), escape(_short(base[name])))
     console.print(table)
     fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
@@ -105,10 +113,23 @@ def print_space(console: Console, space: Space) -> None:
     )
 
 
+def _as_tree(space: Space) -> list[tuple[str, int]]:
+    """The searched keys and how deep they stand: a conditional one below the last searched key that it waits for."""
+    parents = {name: [key for key in domain.when if key in space.search] for name, domain in space.search.items()}
+
+    def below(parent: str | None, depth: int) -> list[tuple[str, int]]:
+        children = [name for name in space.search if (parents[name][-1] if parents[name] else None) == parent]
+        return [row for name in children for row in ((name, depth), *below(name, depth + 1))]
+
+    return below(None, 0)
+
+
 def _print_rows(console: Console, rows: dict[str, str]) -> None:
     width = max(len(name) for name in rows)
     for name, text in rows.items():
-        console.print(f"  [dim]{name:<{width}}[/]  {escape(text)}", highlight=False, soft_wrap=True)
+        for number, line in enumerate(text.split("\n")):
+            label = "" if number else name
+            console.print(f"  [dim]{label:<{width}}[/]  {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def _command() -> str:

@@ -138,7 +138,8 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
     recorder = Recorder(broker, plan.space, [StoreSink(store), tracker, screen])
     watch = Watch(broker, gangs, plan.time_budget_s, recorder)
-    study = open_study(plan.directory / "study.journal", plan.sweep, plan.seed)
+    conditional = any(domain.when for domain in plan.space.search.values())
+    study = open_study(plan.directory / "study.journal", plan.sweep, plan.seed, conditional=conditional)
     searcher = OptunaSearcher(study, plan.space, plan.metric, broker)
     for thread in (*gangs, recorder):
         thread.start()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.config import TrainConfig
-from trainers.data import ImageCache, build_cache, require_images
+from trainers.data import ImageCache, build_cache, find_domains, read_labels, require_images
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory that the decoded images may take to live there
@@ -52,22 +52,41 @@ class Assets:
 
     def __init__(self, data: Path, cache_dir: Path, device: torch.device) -> None:
         self._data, self._cache_dir, self.device = data, cache_dir, device
-        self._images: dict[tuple[int, str], Images] = {}
+        self._images: dict[tuple[str | None, int, str], Images] = {}
+        self._labels: dict[str, Tensor] = {}
         self._extractors: dict[tuple[str, str | None], Extractor] = {}
         self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
 
-    def images(self, config: TrainConfig) -> Images:
+    def images(self, config: TrainConfig, domain: str | None = None) -> Images:
         """The images at the run's size and fit.
 
+        Args:
+            config: the run.
+            domain: ``a`` or ``b`` where the data is two folders (family cyclegan).
+
         Raises:
-            UserError: fewer usable images than one global batch.
+            UserError: fewer usable images than one global batch, or no two folders.
         """
-        key = (config.data.image_size, config.data.fit)
+        key = (domain, config.data.image_size, config.data.fit)
         if key not in self._images:
-            cache = build_cache(self._data, image_size=key[0], fit=key[1], cache_dir=self._cache_dir)
+            source = self._data if domain is None else find_domains(self._data)["ab".index(domain)]
+            size, fit = config.data.image_size, config.data.fit
+            cache = build_cache(source, image_size=size, fit=fit, cache_dir=self._cache_dir)
             self._images[key] = Images(cache, self.device)
         require_images(self._images[key].cache, config.data.batch_size)
         return self._images[key]
+
+    def labels(self, config: TrainConfig) -> Tensor:
+        """Classes ``[images, attributes]`` int64 on the CPU, -1 where a tag is missing (family acgan).
+
+        Raises:
+            UserError: an attribute that no image has.
+        """
+        assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
+        key = repr((config.data.image_size, config.data.fit, config.labels))
+        if key not in self._labels:
+            self._labels[key] = read_labels(self._data, self.images(config).cache.paths(), config.labels)
+        return self._labels[key]
 
     def extractor(self, config: TrainConfig) -> Extractor:
         """The network whose features FID compares."""
@@ -76,9 +95,9 @@ class Assets:
             self._extractors[key] = build_extractor(*key, device=self.device)
         return self._extractors[key]
 
-    def statistics(self, config: TrainConfig) -> RealStatistics:
-        """Moments of the real images' features."""
-        cache = self.images(config).cache
+    def statistics(self, config: TrainConfig, domain: str | None = None) -> RealStatistics:
+        """Moments of the real images' features; `domain` as in `images`."""
+        cache = self.images(config, domain).cache
         key = (cache.digest, config.fid.extractor, config.fid.weights)
         if key not in self._statistics:
             self._statistics[key] = real_statistics(

@@ -24,7 +24,7 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """What the networks see."""
 
-    image_size: Literal[32, 64, 128, 256] = Field(128, description="side of the square images, pixels")
+    image_size: Literal[32, 64, 96, 128, 256] = Field(128, description="side of the square images, pixels")
     fit: Literal["pad", "stretch"] = Field(
         "pad", description="pad: keep the aspect ratio, black bars (document 001); stretch: fill the square"
     )
@@ -39,21 +39,55 @@ class NetworkConfig(_Section):
 
     name: str = Field("dcgan", description="registered network pair")
     latent_dim: Count = Field(128, description="length of the latent vector z")
-    base_width: Count = Field(32, description="channels at the finest resolution of G and of D; doubles per halving")
+    base_width: Count = Field(32, description="channels that every layer's width is a multiple of; see the pair's file")
+    dropout: float | None = Field(None, ge=0, lt=1, description="dropout in D, where the pair has any; None: its own")
 
 
 class LossConfig(_Section):
     """Which objective, and its label values."""
 
     name: str = Field("ralsgan", description="registered loss")
-    real_label: float = Field(0.8, description="target of D for real images")
-    fake_label: float | None = Field(None, description="target of D for fakes; None: minus real_label (document 001)")
+    real_label: float | None = Field(
+        None, description="target of D for real images, of G for fakes; None: the loss's own; no meaning without labels"
+    )
+    fake_label: float | None = Field(None, description="target of D for fakes; None: the loss's own")
+    class_weights: dict[str, NonNegative] = Field(
+        {}, description="acgan: weight of each attribute's class loss against 1 for real or fake; 1 where not given"
+    )
+
+
+class CycleConfig(_Section):
+    """Family cyclegan: what its translators are held to."""
+
+    weight: NonNegative = Field(10.0, description="weight of the L1 error after a translation there and back")
+    identity_weight: NonNegative = Field(
+        0.0, description="weight of the L1 error when an image of the target domain is translated"
+    )
+    buffer_size: int = Field(50, ge=0, description="fakes of each domain kept to show D older ones (arXiv:1612.07828)")
+
+
+class RegularizerConfig(_Section):
+    """What keeps D in bounds. Every part is off by default and combines with any loss."""
+
+    spectral_norm: bool = Field(False, description="divide D's weights by their largest singular value")
+    weight_clip: Positive | None = Field(None, description="D's weights stay inside +- this (WGAN); None: no clipping")
+    gradient_penalty: NonNegative = Field(0.0, description="weight of (gradient norm of D - 1)^2 between real and fake")
+    r1_gamma: NonNegative = Field(0.0, description="gamma/2 times the squared gradient of D at real images")
+    r2_gamma: NonNegative = Field(0.0, description="gamma/2 times the squared gradient of D at fakes")
+    penalty_every: Count = Field(1, description="D steps per penalty step; the weights are multiplied by it (lazy)")
+    diffaugment: str = Field("", description="augments what D sees: some of color,translation,cutout; empty: nothing")
 
 
 class RegimeConfig(_Section):
     """Which update rule, and the average of G's weights that is evaluated."""
 
-    name: Literal["classic"] = Field("classic", description="classic: one D step, then one G step")
+    name: str = Field("classic", description="registered regime: classic, n_critic, monitored, boosted")
+    g_steps: Count = Field(1, description="G updates, each on fresh latents, where the regime updates G")
+    n_critic: Count = Field(3, description="n_critic: D updates, each on its own batch, per update of G")
+    monitored_ratio: NonNegative = Field(0.8, description="monitored: D is updated where d_loss > this times g_loss")
+    d_updates: Literal["joint", "separate"] = Field(
+        "joint", description="joint: one D update on real and fake; separate: one on real, one on fake (Keras habit)"
+    )
     ema_halflife_images: Positive | None = Field(
         10_000.0, description="half-life of the moving average of G, images; None: evaluate G itself"
     )
@@ -63,12 +97,16 @@ class RegimeConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    """Adam for both networks."""
+    """One optimiser for each network."""
 
+    name: Literal["adam", "rmsprop"] = Field("adam", description="rmsprop: without momentum, smoothing 0.99")
     lr_g: Positive = Field(8e-4, description="learning rate of G")
     lr_d: Positive = Field(8e-4, description="learning rate of D")
-    beta1: float = Field(0.5, ge=0, lt=1, description="decay of the first moment")
-    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment")
+    beta1: float = Field(0.5, ge=0, lt=1, description="adam: decay of the first moment")
+    beta2: float = Field(0.999, ge=0, lt=1, description="adam: decay of the second moment")
+    decay_start: float | None = Field(
+        None, ge=0, lt=1, description="share of the epochs after which both rates fall linearly to 0; None: they stay"
+    )
     grad_clip_norm: Positive | None = Field(None, description="largest gradient norm of a step; None: no clipping")
 
 
@@ -116,11 +154,18 @@ class RuntimeConfig(_Section):
 class TrainConfig(_Section):
     """One GAN training run, whole. Defaults are document 001's RaLSGAN on 128 px motorbikes."""
 
-    family: Literal["adversarial"] = Field("adversarial", description="update topology: one G, one D")
+    family: Literal["adversarial", "acgan", "cyclegan"] = Field(
+        "adversarial", description="update topology: one G, one D; acgan: with class heads; cyclegan: two of each"
+    )
+    labels: dict[str, tuple[str, ...]] | Literal["auto"] = Field(
+        {}, description="acgan: the classes of each attribute; auto: what the data has (resolved at launch)"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order, augmentation and latents")
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
+    cycle: CycleConfig = CycleConfig()
+    regularizer: RegularizerConfig = RegularizerConfig()
     regime: RegimeConfig = RegimeConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     noise: NoiseConfig = NoiseConfig()
@@ -159,7 +204,7 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             flat.update(flatten(value, f"{name}."))
         else:
             flat[name] = value
@@ -176,7 +221,7 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise UserError(f"{name}: {section!r} is a value, not a section")
-        place[key] = value
+        place[key] = dict(value) if isinstance(value, Mapping) else value
     return nested
 
 

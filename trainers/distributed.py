@@ -60,6 +60,17 @@ def batch_mean(x: Tensor) -> Tensor:
     return all_reduce_sum(x.mean()) / world_size()
 
 
+def gather_batch(x: Tensor) -> Tensor:
+    """Differentiable: each rank's share ``[b, ...]`` to the global batch ``[B, ...]`` in rank order (equal shares).
+
+    Gradients are summed over the ranks, because every rank's loss may depend on every image.
+    """
+    if world_size() == 1:
+        return x
+    shares = [x if other == rank() else torch.zeros_like(x) for other in range(world_size())]
+    return all_reduce_sum(torch.cat(shares))
+
+
 def average_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace each gradient by its mean over the ranks, in one flat all-reduce.
 

@@ -5,18 +5,17 @@ import time
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
-from trainers.assets import Assets, Images
+from trainers.assets import Assets
+from trainers.averages import StepAverages
 from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
-from trainers.data import augment, to_unit_range
-from trainers.distributed import all_or_none, barrier, broadcast_object, my_slice, rank, world_size
-from trainers.families import STEP_METRICS, Adversarial, build_family
+from trainers.distributed import all_or_none, barrier, broadcast_object, rank
+from trainers.families import Family, FidTarget, build_family
 from trainers.metrics import measure_fid
-from trainers.randomness import GlobalRandom, fixed_latents
+from trainers.randomness import GlobalRandom
 from trainers.report import Decision, EpochReport, Outcome, Report, Verdict
-from trainers.samples import GRID, save_grid
+from trainers.samples import save_grid
 
 
 def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> Outcome:
@@ -36,20 +35,20 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
     """
     random = GlobalRandom(config.seed, assets.device)
     with all_or_none():
-        images = assets.images(config)
-        assets.statistics(config)
         family = build_family(config, assets.device, random)
+        per_epoch = family.images_per_epoch(assets)
+        targets = family.fid_targets(assets)
     progress = _resume(config, family, run_dir, assets.device)
     while progress.epoch < config.schedule.epochs:
         epoch = progress.epoch + 1
         started = time.time()
-        metrics = _run_epoch(config, family, images, random, progress)
+        metrics = _run_epoch(config, family, assets, random, progress)
         trained = time.time()
-        metrics["images_per_second"] = _images_per_epoch(config, images) / (trained - started)
+        metrics["images_per_second"] = per_epoch / (trained - started)
         finite = all(math.isfinite(value) for value in metrics.values())
-        fid = _measure(config, family, assets) if finite and fid_due(epoch, config) else None
+        fid = _measure(config, targets, assets, metrics) if finite and fid_due(epoch, config) else None
         finite = finite and (fid is None or math.isfinite(fid))
-        samples = _write_samples(config, family, run_dir, epoch) if finite else None
+        samples = _write_samples(config, family, assets, run_dir, epoch) if finite else None
         if finite:
             _write_checkpoint(config, family, run_dir, progress, fid)
         answer = _ask(report, _epoch_report(progress, metrics, fid if finite else None, samples, started, trained))
@@ -74,66 +73,54 @@ def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> 
 
 
 def _run_epoch(
-    config: TrainConfig, family: Adversarial, images: Images, random: GlobalRandom, progress: Progress
+    config: TrainConfig, family: Family, assets: Assets, random: GlobalRandom, progress: Progress
 ) -> dict[str, float]:
     """One pass over the data; the last incomplete batch is left out. Moves `progress` on."""
-    random.start_epoch(progress.epoch + 1)
-    batch = config.data.batch_size
-    sigma = instance_sigma(config.noise, config.schedule, progress.epoch + 1)
-    order = random.permutation(len(images))
-    totals = torch.zeros(len(STEP_METRICS), device=family.device)
-    largest = torch.zeros(len(STEP_METRICS), device=family.device)
-    steps = len(images) // batch
-    for step in range(steps):
-        mine = order[step * batch : (step + 1) * batch][my_slice(batch)]
-        real = augment(to_unit_range(images.batch(mine)), random.augmentation(batch, config.data))
-        values = family.step(real, images_seen=progress.images_seen, instance_sigma=sigma)
-        totals += values
-        largest = torch.maximum(largest, values)
-        progress.images_seen += batch
-    progress.epoch += 1
+    epoch = progress.epoch + 1
+    random.start_epoch(epoch)
+    family.start_epoch(epoch)
+    sigma = instance_sigma(config.noise, config.schedule, epoch)
+    averages = StepAverages()
+    for batch in family.batches(assets):
+        averages.add(family.step(*batch, images_seen=progress.images_seen, instance_sigma=sigma))
+        progress.images_seen += config.data.batch_size
+    progress.epoch = epoch
     family.align_ranks()
-    if world_size() > 1:
-        dist.all_reduce(totals)
-    metrics = dict(zip(STEP_METRICS, (totals / steps / world_size()).tolist(), strict=True))
-    peaks = dict(zip(STEP_METRICS, largest.tolist(), strict=True))
-    return {**metrics, "grad_norm_d_max": peaks["grad_norm_d"], "grad_norm_g_max": peaks["grad_norm_g"]}
+    return averages.means()
 
 
-def _images_per_epoch(config: TrainConfig, images: Images) -> int:
-    return len(images) // config.data.batch_size * config.data.batch_size
+def _measure(config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, metrics: dict[str, float]) -> float:
+    """The mean FID over all targets; each one's own goes to `metrics` where there are several."""
+    values = {}
+    for name, target in targets.items():
+        result = measure_fid(
+            target.statistics,
+            sample=target.sample,
+            n_fake=config.fid.n_fake,
+            extractor=assets.extractor(config),
+            batch_size=config.fid.batch_size,
+            device=assets.device,
+        )
+        values[f"fid_{name}"] = result.value
+    if len(values) > 1:
+        metrics |= values
+    return sum(values.values()) / len(values)
 
 
-def _measure(config: TrainConfig, family: Adversarial, assets: Assets) -> float:
-    n = config.fid.n_fake
-    sigma, dim = config.noise.latent_sigma, config.network.latent_dim
-    latents = fixed_latents(n, dim, sigma, seed=config.seed, purpose="fid")
-    result = measure_fid(
-        assets.statistics(config),
-        sample=lambda start, stop: family.generate(latents[start:stop]),
-        n_fake=n,
-        extractor=assets.extractor(config),
-        batch_size=config.fid.batch_size,
-        device=assets.device,
-    )
-    return result.value
-
-
-def _write_samples(config: TrainConfig, family: Adversarial, run_dir: Path, epoch: int) -> str | None:
+def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir: Path, epoch: int) -> str | None:
     schedule = config.schedule
     due = epoch in (1, schedule.epochs) or epoch % schedule.samples_every == 0
     if not due:
         return None
     name = f"samples/epoch_{epoch:04d}.png"
     if rank() == 0:
-        sigma, dim = config.noise.latent_sigma, config.network.latent_dim
-        latents = fixed_latents(GRID * GRID, dim, sigma, seed=config.seed, purpose="samples")
-        save_grid(family.generate(latents), run_dir / name)
+        images, columns = family.sample_grid(assets)
+        save_grid(images, run_dir / name, columns)
     return name
 
 
 def _write_checkpoint(
-    config: TrainConfig, family: Adversarial, run_dir: Path, progress: Progress, fid: float | None
+    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, fid: float | None
 ) -> None:
     """Keep the best epoch of the window, and every so many epochs a state to go on from."""
     in_window = fid is not None and progress.epoch >= config.schedule.window_first
@@ -149,7 +136,7 @@ def _write_checkpoint(
         barrier()
 
 
-def _resume(config: TrainConfig, family: Adversarial, run_dir: Path, device: torch.device) -> Progress:
+def _resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.device) -> Progress:
     if not broadcast_object((run_dir / LATEST).exists()):
         return Progress()
     with all_or_none():

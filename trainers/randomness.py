@@ -48,6 +48,23 @@ class GlobalRandom:
         whole = torch.randn(total, *shape, generator=self._noise, device=self._noise.device)
         return whole[my_slice(total)]
 
+    def uniform(self, total: int, *shape: int) -> Tensor:
+        """This rank's share of `total` tensors of `shape`, uniform in [0, 1): ``[total / ranks, *shape]``."""
+        whole = torch.rand(total, *shape, generator=self._noise, device=self._noise.device)
+        return whole[my_slice(total)]
+
+    def choice(self, n: int, total: int) -> Tensor:
+        """This rank's share of `total` numbers from 0 to n - 1, int64 ``[total / ranks]`` on the CPU."""
+        return torch.randint(n, (total,), generator=self._choices)[my_slice(total)]
+
+    def index(self, n: int) -> int:
+        """One number from 0 to n - 1, the same on every rank."""
+        return int(torch.randint(n, (), generator=self._choices))
+
+    def chance(self) -> float:
+        """One number uniform in [0, 1), the same on every rank."""
+        return torch.rand((), generator=self._choices, dtype=torch.float64).item()
+
     def augmentation(self, total: int, data: DataConfig) -> Augmentation:
         """This rank's share of the augmentations of a batch of `total`."""
         return draw_augmentation(total, data, self._choices)[my_slice(total)]
@@ -57,3 +74,8 @@ def fixed_latents(count: int, latent_dim: int, sigma: float, *, seed: int, purpo
     """``[count, latent_dim]`` latents on the CPU that depend on the arguments alone."""
     generator = torch.Generator().manual_seed(derive_seed(seed, purpose))
     return torch.randn(count, latent_dim, generator=generator) * sigma
+
+
+def fixed_choices(n: int, count: int, *, seed: int, purpose: str) -> Tensor:
+    """``[count]`` int64 numbers from 0 to n - 1 on the CPU that depend on the arguments alone."""
+    return torch.randint(n, (count,), generator=torch.Generator().manual_seed(derive_seed(seed, purpose)))

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from orchestrator.demo import DEMO_BASE, demo_space
+from orchestrator.domains import IntRange
 from orchestrator.plan import LaunchOptions, make_plan, parse_duration, prepare_data
 from orchestrator.resources import Resources, choose_resources
 from orchestrator.settings import apply_settings
-from orchestrator.space import IntRange, bundled_spaces, load_space
+from orchestrator.space import bundled_spaces, load_space
 from trainers.errors import UserError
 
 SPACE = "ralsgan_motorbike"
@@ -21,14 +22,19 @@ def plan_with(tmp_path: Path, **options: Any) -> Any:
 
 @pytest.mark.parametrize("name", bundled_spaces())
 def test_demo_shrinks_any_space(name: str) -> None:
-    space = demo_space(load_space(name))
-    flat = space.base.flat()
-    assert {key: flat[key] for key in DEMO_BASE} == DEMO_BASE
-    assert space.known_points()[0].keys() == space.search.keys()
-    assert all(space.search[key].contains(value) for key, value in space.known_points()[0].items())
-    assert isinstance(epochs := space.search["schedule.epochs"], IntRange)
-    assert epochs.bounds[1] == DEMO_BASE["schedule.epochs"]
+    full = load_space(name)
+    space = demo_space(full)
+    flat, expected = space.base.flat(), {**DEMO_BASE, **full.demo}
+    assert {key: flat[key] for key in expected} == expected
+    first = space.known_points()[0]
+    assert first.keys() == {key for key in space.search if space.is_active(key, first)}
+    assert all(space.search[key].contains(value) for key, value in first.items())
     assert space.scheduler.grace_epochs >= flat["fid.every"]
+
+
+def test_demo_shrinks_searched_epochs() -> None:
+    assert isinstance(epochs := demo_space(load_space(SPACE)).search["schedule.epochs"], IntRange)
+    assert epochs.bounds[1] == DEMO_BASE["schedule.epochs"]
 
 
 def test_options_override_the_demo(tmp_path: Path) -> None:
@@ -68,7 +74,7 @@ def test_settings_reach_base_and_scheduler() -> None:
         ("optimizer.lr_g", "write it as dotted.key=value"),
         ("optimizer.lr_g=fast", "optimizer.lr_g: Input should be a valid number"),
         ("optimizer.lr_g=-1", "optimizer.lr_g: Input should be greater than 0, got -1"),
-        ("data.image_size=50", "data.image_size: Input should be 32, 64, 128 or 256, got 50"),
+        ("data.image_size=50", "data.image_size: Input should be 32, 64, 96, 128 or 256, got 50"),
         ("schedule.epochs=0", "schedule.epochs"),
         ("schedule.epochs=many", "schedule.epochs"),
         ("schedule.window_first=800", "window_first 800 is after"),

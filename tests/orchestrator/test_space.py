@@ -3,23 +3,26 @@
 import optuna
 import pytest
 
-from orchestrator.space import Choice, FloatRange, IntRange, build_space, bundled_spaces, load_space
+from orchestrator.domains import Choice, FloatRange, IntRange
+from orchestrator.space import Space, build_space, bundled_spaces, load_space, possible_search
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.families import check_buildable
 
 
 @pytest.mark.parametrize("name", bundled_spaces())
 def test_bundled_space_samples_and_resolves(name: str) -> None:
     space = load_space(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    distributions = {key: domain.distribution() for key, domain in space.search.items()}
     seen = set()
     for _ in range(50):
-        params = study.ask(distributions).params
+        params = space.sample(study.ask())
         config = space.resolve(params)
+        check_buildable(config)
         assert {key: config.flat()[key] for key in params} == params
         assert all(space.search[key].contains(value) for key, value in params.items())
+        assert params.keys() == {key for key in space.search if space.is_active(key, params)}
         seen.add(tuple(params.values()))
     assert len(seen) > 40
 
@@ -122,12 +125,103 @@ def test_domains_agree_with_optuna() -> None:
         (Choice(choice=("pad", 3)), ["pad", 3], ["x", 4]),
     ]
     for domain, inside, outside in domains:
-        distribution = domain.distribution()
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         for value in inside:
             assert domain.contains(value)
-            assert distribution._contains(distribution.to_internal_repr(value))
+            study.enqueue_trial({"x": value})
+            assert domain.suggest(study.ask(), "x") == value
         assert not any(domain.contains(value) for value in outside)
+        assert all(domain.contains(domain.suggest(study.ask(), "x")) for _ in range(20))
 
 
 def test_default_config_is_valid() -> None:
     assert build_space("x", {"base": {}, "search": {}}).base == TrainConfig()
+
+
+# Conditions
+
+
+NESTED = """
+base: {loss: {name: bce, real_label: 0.9}}
+search:
+  loss.real_label: {float: [0.7, 1.0], when: {loss.name: [bce, lsgan]}}
+  regime.monitored_ratio: {float: [0.4, 1.2], when: {regime.name: monitored, loss.name: bce}}
+  loss.name: {choice: [bce, lsgan, hinge]}
+  regime.name: {choice: [classic, monitored]}
+  optimizer.beta1: {float: [0.0, 0.9]}
+"""
+
+
+def nested(*changes: tuple[str, str]) -> Space:
+    text = NESTED
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return build_space("x", parse_yaml(text, "x"))
+
+
+def test_a_conditional_key_exists_only_beside_its_values() -> None:
+    space, study = nested(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    samples = [space.sample(study.ask()) for _ in range(200)]
+    for params in samples:
+        assert ("loss.real_label" in params) == (params["loss.name"] in ("bce", "lsgan"))
+        monitored = params["regime.name"] == "monitored" and params["loss.name"] == "bce"
+        assert ("regime.monitored_ratio" in params) == monitored
+        assert space.resolve(params).loss.name == params["loss.name"]
+    assert {len(params) for params in samples} == {3, 4, 5}
+
+
+def test_conditions_may_stand_on_conditional_keys() -> None:
+    """Only the chain as a whole decides: the innermost key needs the middle one to exist."""
+    space = nested(
+        ("loss.name: {choice: [bce, lsgan, hinge]}", "loss.name: {choice: [bce, lsgan, hinge], when: {data.fit: pad}}"),
+        ("regime.name: {choice", "data.fit: {choice: [pad, stretch]}\n  regime.name: {choice"),
+    )
+    assert not space.is_active("loss.real_label", {"data.fit": "stretch", "regime.name": "classic"})
+    order = space.in_order()
+    assert order.index("data.fit") < order.index("loss.name") < order.index("loss.real_label")
+
+
+def test_known_points_hold_only_what_exists() -> None:
+    space = nested(
+        ("base:", "points: [{loss.name: hinge}, {regime.name: monitored, regime.monitored_ratio: 0.5}]\nbase:")
+    )
+    base, hinge, monitored = space.known_points()
+    assert base.keys() == {"loss.name", "loss.real_label", "regime.name", "optimizer.beta1"}
+    assert hinge.keys() == {"loss.name", "regime.name", "optimizer.beta1"}
+    assert monitored["regime.monitored_ratio"] == 0.5
+
+
+def test_what_is_fixed_decides_its_conditions() -> None:
+    """As ``--set`` does: children of another value go, children of this one stay and no longer depend on anything."""
+    space = nested()
+    for name, gone in (("monitored", {"regime.name"}), ("classic", {"regime.name", "regime.monitored_ratio"})):
+        base = TrainConfig.build(space.base.model_dump(), {"regime.name": name})
+        search = {key: domain for key, domain in space.search.items() if key != "regime.name"}
+        left = possible_search(space.model_copy(update={"base": base, "search": search}))
+        assert space.search.keys() - left.search.keys() == gone
+    study = optuna.create_study()
+    study.enqueue_trial({"loss.name": "bce"})
+    base = TrainConfig.build(space.base.model_dump(), {"regime.name": "monitored"})
+    assert "regime.monitored_ratio" in space.model_copy(update={"base": base, "search": search}).sample(study.ask())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.nam: bce}", "did you mean loss.name?"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.name: wgan}", "when loss.name is 'wgan', which is not in its"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.name: []}", "search.loss.real_label: when.loss.name"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {data.fit: stretch}", "never exists: data.fit is always 'pad'"),
+        ("choice: [classic, monitored]", "choice: [classic, monitored], when: {regime.monitored_ratio: 1}", "circle"),
+        (
+            "base:",
+            "points: [{loss.name: hinge, loss.real_label: 1}]\nbase:",
+            "loss.real_label exists only when loss.name",
+        ),
+    ],
+)
+def test_a_wrong_condition_is_one_clear_line(before: str, after: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        nested((before, after))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

@@ -52,13 +52,13 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def smooth(config: NetworkConfig, image_size: int) -> tuple[nn.Module, nn.Module]:
+def smooth(config: NetworkConfig, image_size: int, inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
     """The DCGAN pair with SiLU in place of its ReLUs.
 
     Rounding turns a ReLU whose input is next to 0 on or off: one of 65,000 that did so changed the gradient of D's
     first layer by 3.5e-3, where the same step in float64 agreed to 5e-14 between one rank and two.
     """
-    generator, discriminator = NETWORKS["dcgan"](config, image_size)
+    generator, discriminator = NETWORKS["dcgan"](config, image_size, inputs, outputs)
     for network in (generator, discriminator):
         for name, child in list(network.model.named_children()):
             if isinstance(child, nn.ReLU | nn.LeakyReLU):
@@ -147,15 +147,16 @@ def randomness() -> dict[str, Any]:
 
 
 def losses() -> dict[str, Any]:
-    """Every loss on a share of the logits, and its gradients."""
+    """Every loss on a share of the logits, its gradients (zeros where it does not look), and how real they are."""
     results = {}
     for name in LOSSES:
         loss = build_loss(LossConfig(name=name))
         for kind in ("d_loss", "g_loss"):
             real, fake = (numbers(8, 1, seed=s)[my_slice(8)].clone().requires_grad_() for s in (0, 1))
             value = getattr(loss, kind)(real, fake)
-            value.backward()
-            results[f"{name}.{kind}"] = {"value": value.detach(), "real": real.grad, "fake": fake.grad}
+            of_real, of_fake = torch.autograd.grad(value, (real, fake), materialize_grads=True)
+            scores = torch.cat(loss.realness(real.detach(), fake.detach()), dim=1)
+            results[f"{name}.{kind}"] = {"value": value.detach(), "real": of_real, "fake": of_fake, "scores": scores}
     return results
 
 

@@ -150,7 +150,7 @@ def test_another_config_is_refused_with_a_diff(
 
 def test_the_diff_names_every_key(assets: Assets, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"loss\.real_label was 0\.8, is 1\.0; noise\.instance_sigma was 0\.1, is 0\.2$"
+        UserError, match=r"loss\.real_label was None, is 1\.0; noise\.instance_sigma was 0\.1, is 0\.2$"
     ):
         resume(assets, trained, tmp_path, {"loss.real_label": 1.0, "noise.instance_sigma": 0.2})
 

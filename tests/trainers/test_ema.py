@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from trainer_helpers import small_config
 
-from trainers.families import Adversarial, build_family
+from trainers.families import build_family
+from trainers.families.adversarial import Adversarial
 from trainers.networks.ema import ema_decay, update_ema
 from trainers.randomness import GlobalRandom
 

@@ -132,7 +132,14 @@ def test_a_clipped_step_has_the_global_norm(two_rank_results: Results, one_rank:
 def test_training(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]) -> None:
     """Parameters of G, D and the average, BatchNorm statistics, Adam's moments, metrics and FID."""
     two, one = two_rank_results[0]["train"], one_rank["train"]
-    assert set(one["checkpoint"]["family"]) == {"generator", "discriminator", "average", "optimizer_g", "optimizer_d"}
+    assert set(one["checkpoint"]["family"]) == {
+        "generator",
+        "discriminator",
+        "average",
+        "optimizer_g",
+        "optimizer_d",
+        "regime",
+    }
     assert one["checkpoint"]["progress"]["images_seen"] == 4 * 2 * 64
     networks = {name: one["checkpoint"]["family"][name] for name in ("generator", "discriminator", "average")}
     for name, state in networks.items():

@@ -1,18 +1,25 @@
 """Images for training: any folder of files becomes a memory-mapped cache of uint8 squares, read in whole batches.
 
 `build_cache` decodes a folder once per content, image size and fit, and reports every file that it could not use;
-`ImageCache` gives batches; `draw_augmentation` and `augment` flip and rotate them on their own device;
-`draw_motorbikes` makes a folder of images for machines that have none.
+datasets of `trainers.data.prepare` are taken as folders are. `ImageCache` gives batches; `draw_augmentation` and
+`augment` flip and rotate them on their own device; `draw_synthetic` makes a folder of images for machines that have
+none, `draw_motorbikes` one of motorbikes.
 """
 
 from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range
 from trainers.data.cache import build_cache, require_images
-from trainers.data.decode import SkippedError, SkipReason, decode_image, find_files
+from trainers.data.decode import SkippedError, SkipReason, decode_image
+from trainers.data.domains import find_domains
+from trainers.data.files import find_files
+from trainers.data.labels import find_classes, read_labels
+from trainers.data.prepare.shards import prepared_tags
 from trainers.data.reader import ImageCache
 from trainers.data.report import BuildReport, SkippedFile, report_path
-from trainers.data.synthetic import draw_motorbikes
+from trainers.data.synthetic import SYNTHETIC, draw_motorbikes, draw_synthetic
+from trainers.data.tags import read_tags
 
 __all__ = [
+    "SYNTHETIC",
     "Augmentation",
     "BuildReport",
     "ImageCache",
@@ -24,7 +31,13 @@ __all__ = [
     "decode_image",
     "draw_augmentation",
     "draw_motorbikes",
+    "draw_synthetic",
+    "find_classes",
+    "find_domains",
     "find_files",
+    "prepared_tags",
+    "read_labels",
+    "read_tags",
     "report_path",
     "require_images",
     "to_uint8",

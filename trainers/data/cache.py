@@ -3,9 +3,8 @@
 import hashlib
 import os
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from zlib import crc32
@@ -15,9 +14,11 @@ import pyarrow as pa
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from trainers.data.decode import FITS, SkippedError, decode_image, find_files
+from trainers.data.decode import FITS, SkippedError, decode_image
+from trainers.data.pool import cores, in_order
 from trainers.data.reader import ImageCache
 from trainers.data.report import BuildReport, SkippedFile, count_reasons, report_path
+from trainers.data.source import ImageSource, open_source
 from trainers.errors import UserError, unknown_name
 
 __all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache", "require_images"]
@@ -26,8 +27,6 @@ __all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache", "require_i
 FORMAT_VERSION = 1
 # 3 MiB of 128 px images: little to hold while writing, and still only 157 batches to map for 10,000 images.
 ROWS_PER_BATCH = 64
-# Files handed to the threads before the oldest result is taken, so that they need not wait for one slow photograph.
-FILES_AHEAD = 64
 
 Progress = Callable[[int, int], None]
 Decoded = tuple[str, NDArray[np.uint8]]  # relative path, [3, S, S]
@@ -42,13 +41,13 @@ def build_cache(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> ImageCache:
-    """Decode every image below `source` into ``<cache_dir>/<digest>.arrow``, unless that is there already.
+    """Decode every image of `source` into ``<cache_dir>/<digest>.arrow``, unless that is there already.
 
-    The digest covers relative paths, file contents, `image_size` and `fit`. Several processes may call this at once:
+    The digest covers relative paths, contents, `image_size` and `fit`. Several processes may call this at once:
     one decodes, the others wait and then map its file. A damaged cache is rebuilt.
 
     Args:
-        source: folder of images, nested as it likes.
+        source: folder of images, nested as it likes, or a dataset of `trainers.data.prepare`.
         image_size: side S, pixels.
         fit: ``"pad"`` or ``"stretch"``, see `decode_image`.
         cache_dir: where caches lie; made when missing.
@@ -56,22 +55,22 @@ def build_cache(
         progress: called with (files done, files in all) after each file that is decoded; never on a hit.
 
     Raises:
-        UserError: `source` is missing, not a folder, not readable or without one usable image; `cache_dir` lies in it
-            or cannot be written.
+        UserError: `source` is missing, not a folder, not readable, an unfinished dataset or without one usable image;
+            `cache_dir` lies in it or cannot be written.
     """
     _check(source, image_size, fit, cache_dir)
-    files = find_files(source)
+    images = open_source(source)
     # Threads, since Pillow lets go of the GIL and processes need 0.3 s to start. On 2 cores, one thread / 2 threads /
     # 2 spawned processes: 798 grey JPEGs of 300x200 in 0.86 / 0.60 / 0.83 s, 48 colour ones of 2400x1600 in
     # 0.26 / 0.14 / 0.40 s.
-    with ThreadPoolExecutor(workers or _cores()) as pool:
-        digest = _digest(source, files, image_size, fit, pool)
+    with ThreadPoolExecutor(workers or cores()) as pool:
+        digest = _digest(images, image_size, fit, pool)
         path = cache_dir / f"{digest}.arrow"
         try:
             cache_dir.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not _is_intact(path):
-                    results = _decode_all(source, files, image_size, fit, pool, progress)
+                    results = _decode_all(images, image_size, fit, pool, progress)
                     _write(path, results, source, digest, image_size, fit)
                 return ImageCache.open(path)
         except OSError as error:
@@ -96,36 +95,14 @@ def _check(source: Path, image_size: int, fit: str, cache_dir: Path) -> None:
         raise unknown_name("fit", fit, FITS)
     if image_size < 1:
         raise UserError(f"image_size must be at least 1 pixel, got {image_size}")
-    if not source.exists():
-        raise UserError(f"the image folder {source} does not exist")
-    if not source.is_dir():
-        raise UserError(f"the image folder {source} is not a directory")
     inside, outside = cache_dir.resolve(), source.resolve()
     if inside.is_relative_to(outside) and not any(p.startswith(".") for p in inside.relative_to(outside).parts):
         raise UserError(f"the cache folder {cache_dir} lies inside the image folder {source}, which would change it")
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _digest(source: Path, files: list[str], image_size: int, fit: str, pool: ThreadPoolExecutor) -> str:
-    digest = hashlib.sha256(f"{FORMAT_VERSION} {image_size} {fit}\n".encode())
-    for file, content in zip(files, pool.map(_hash, [source / file for file in files]), strict=True):
-        name = os.fsencode(file)
-        digest.update(len(name).to_bytes(4, "little") + name + content)
-    return digest.hexdigest()[:32]
-
-
-def _hash(path: Path) -> bytes:
-    """SHA-256 of a file, 32 bytes; zeros for one that cannot be read, which `decode_image` will report."""
-    try:
-        if path.is_file():  # opening a pipe would wait for ever
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").digest()
-    except OSError:
-        pass
-    return bytes(32)
+def _digest(images: ImageSource, image_size: int, fit: str, pool: ThreadPoolExecutor) -> str:
+    settings = f"{FORMAT_VERSION} {image_size} {fit}\n".encode()
+    return hashlib.sha256(settings + images.key(pool)).hexdigest()[:32]
 
 
 def _crc32(path: Path) -> int:
@@ -145,24 +122,21 @@ def _is_intact(path: Path) -> bool:
 
 
 def _decode_all(
-    source: Path, files: list[str], image_size: int, fit: str, pool: ThreadPoolExecutor, progress: Progress | None
+    images: ImageSource, image_size: int, fit: str, pool: ThreadPoolExecutor, progress: Progress | None
 ) -> Iterator[Decoded | SkippedFile]:
-    """Every file in order, decoded or skipped. At most FILES_AHEAD results are held at a time."""
+    """Every image in order, decoded or skipped."""
 
-    def decode(file: str) -> Decoded | SkippedFile:
-        name = os.fsencode(file).decode(errors="replace")  # a name need not be UTF-8; the cache's text is
+    def decode(item: tuple[str, Path | bytes]) -> Decoded | SkippedFile:
+        name, content = item
         try:
-            return name, decode_image(source / file, image_size, fit)
+            return name, decode_image(content, image_size, fit)
         except SkippedError as error:
             return SkippedFile(path=name, reason=error.reason, detail=error.detail)
 
-    ahead = iter(files)
-    waiting: deque[Future[Decoded | SkippedFile]] = deque()
-    for done in range(1, len(files) + 1):
-        waiting.extend(pool.submit(decode, file) for file in islice(ahead, FILES_AHEAD - len(waiting)))
-        yield waiting.popleft().result()
+    for done, result in enumerate(in_order(pool, decode, images.items()), 1):
+        yield result
         if progress is not None:
-            progress(done, len(files))
+            progress(done, images.total)
 
 
 def _write(

@@ -1,7 +1,10 @@
 """One image file in, one uint8 square out; or the reason why not."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from io import BytesIO
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from trainers.errors import UserError
 
 FITS = ("pad", "stretch")
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the upright picture
 
 # In these formats a second frame is the next moment; in the others (TIFF, MPO, PSD) it is a page, preview or layer.
 _ANIMATED_FORMATS = frozenset({"AVIF", "FLI", "GIF", "PNG", "WEBP"})
@@ -41,46 +46,20 @@ class SkipReason(StrEnum):
 class SkippedError(Exception):
     """The file cannot be used; `reason` for counting, `detail` for people."""
 
-    def __init__(self, reason: SkipReason, detail: str) -> None:
+    def __init__(self, reason: StrEnum, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
 
 
-def find_files(root: Path) -> list[str]:
-    """Every file below `root` as a sorted relative posix path, whatever its name ends with.
-
-    Hidden files and folders are left out. Links to folders are followed; each folder is read once, so loops end.
-
-    Raises:
-        UserError: when a folder cannot be read.
-    """
-    found: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    try:
-        for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_raise):
-            status = os.stat(folder)
-            identity = (status.st_dev, status.st_ino)
-            if identity in seen:
-                subfolders.clear()
-                continue
-            seen.add(identity)
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            relative = Path(folder).relative_to(root)
-            found += [(relative / name).as_posix() for name in names if not name.startswith(".")]
-    except OSError as error:
-        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from error
-    return sorted(found)
-
-
-def decode_image(path: Path, image_size: int, fit: str) -> NDArray[np.uint8]:
+def decode_image(source: Path | bytes, image_size: int, fit: str) -> NDArray[np.uint8]:
     """Decode one file of any format that Pillow reads.
 
     Transparency is composited over white, the ground that photographs of products are cut out from; only the bars
     of ``pad`` are black. 16-bit grey is divided by 257. The EXIF orientation is applied.
 
     Args:
-        path: the file.
+        source: the file, or its content.
         image_size: side S of the result, pixels.
         fit: ``"pad"`` scales the longer side to S, centres, and leaves black bars (`padding_image` of document 001,
             with sizes rounded where that truncates); ``"stretch"`` fills the square.
@@ -92,16 +71,34 @@ def decode_image(path: Path, image_size: int, fit: str) -> NDArray[np.uint8]:
         SkippedError: the file gives no image.
     """
     assert fit in FITS, fit
+    with open_image(source) as image:
+        return np.ascontiguousarray(
+            np.asarray(as_square(fitted(image, image_size, fit), image_size)).transpose(2, 0, 1)
+        )
+
+
+@contextmanager
+def open_image(source: Path | bytes, *, first_frame: bool = False) -> Iterator[Image.Image]:
+    """Open an image of which only the header has been read, and name what goes wrong with it inside the block.
+
+    Args:
+        source: the file, or its content.
+        first_frame: let animations pass; their first frame is the image.
+
+    Raises:
+        SkippedError: the file gives no image.
+    """
     # Pillow registers rare formats lazily, and of two threads that both need that, one may be told "not an image".
     Image.init()
     try:
-        if not path.is_file():
+        if isinstance(source, Path) and not source.is_file():
             raise SkippedError(SkipReason.UNREADABLE, "not a regular file")
-        if path.stat().st_size == 0:
+        if not (source.stat().st_size if isinstance(source, Path) else source):
             raise SkippedError(SkipReason.EMPTY, "zero bytes")
-        with Image.open(path) as image:
-            return _decode(image, image_size, fit)
-    except SkippedError:
+        with Image.open(source if isinstance(source, Path) else BytesIO(source)) as image:
+            _check(image, first_frame)
+            yield image
+    except (SkippedError, UserError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise SkippedError(SkipReason.TOO_LARGE, str(error)) from error
@@ -111,8 +108,40 @@ def decode_image(path: Path, image_size: int, fit: str) -> NDArray[np.uint8]:
         raise SkippedError(_reason(error), f"{type(error).__name__}: {error}") from error
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height, pixels, the way up that people see it."""
+    return (image.height, image.width) if _turn(image) >= 5 else image.size
+
+
+def fitted(image: Image.Image, image_size: int, fit: str, box: Box | None = None) -> Image.Image:
+    """The picture upright, over white, as 8-bit L or RGB, scaled to fit a square; call it once per `open_image`.
+
+    Args:
+        image: as `open_image` gives it.
+        image_size: side S of the square, pixels.
+        fit: ``"pad"`` keeps the proportions, ``"stretch"`` gives S x S.
+        box: the part to scale; None: the whole.
+    """
+    full, turn = image.size, _turn(image)
+    part = (0.0, 0.0, *map(float, full)) if box is None else _stored_box(box, upright_size(image), turn)
+    part_width, part_height = part[2] - part[0], part[3] - part[1]
+    width, height = _fitted((part_width, part_height), image_size, fit)
+    # JPEG can be decoded at 1/2, 1/4 or 1/8. Staying at twice the wanted size leaves the last halving to Lanczos.
+    wanted = (ceil(2 * width * full[0] / part_width), ceil(2 * height * full[1] / part_height))
+    drafted = image.draft(None, wanted)
+    shrunk = full[0] / drafted[1][2] if drafted is not None else 1.0  # a power of two: the division below is exact
+    image.load()
+
+    left, top, right, bottom = (edge / shrunk for edge in part)
+    small = _without_alpha(image).resize((width, height), Image.Resampling.LANCZOS, box=(left, top, right, bottom))
+    return small.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else small
+
+
+def as_square(picture: Image.Image, image_size: int) -> Image.Image:
+    """`picture` in the middle of a black RGB square of side S."""
+    square = Image.new("RGB", (image_size, image_size))
+    square.paste(picture, ((image_size - picture.width) // 2, (image_size - picture.height) // 2))
+    return square
 
 
 def _reason(error: Exception) -> SkipReason:
@@ -124,35 +153,31 @@ def _reason(error: Exception) -> SkipReason:
     return SkipReason.UNDECODABLE
 
 
-def _decode(image: Image.Image, image_size: int, fit: str) -> NDArray[np.uint8]:
+def _check(image: Image.Image, first_frame: bool) -> None:
     pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
     if limit is not None and pixels > limit:  # Pillow itself raises only above twice the limit, and warns below.
         raise SkippedError(SkipReason.TOO_LARGE, f"{image.width}x{image.height} pixels, the limit is {limit} in all")
     if image.format == "EPS":
         raise SkippedError(SkipReason.UNDECODABLE, "EPS is a program for Ghostscript, not pixels")
-    if image.format in _ANIMATED_FORMATS and getattr(image, "is_animated", False):
+    if not first_frame and image.format in _ANIMATED_FORMATS and getattr(image, "is_animated", False):
         raise SkippedError(SkipReason.ANIMATED, f"animated {image.format}")
 
-    # JPEG can be decoded at 1/2, 1/4 or 1/8. Staying at twice the wanted size leaves the last halving to Lanczos.
-    width, height = _fitted(image.size, image_size, fit)
-    drafted = image.draft(None, (2 * width, 2 * height))
-    box = drafted[1] if drafted is not None else (0, 0, *image.size)
-    image.load()  # TIFF turns its pixels upright here, and then has no orientation left
 
-    small = _without_alpha(image).resize((width, height), Image.Resampling.LANCZOS, box=box)
-    turn = _UPRIGHT.get(_orientation(image))
-    if turn is not None:
-        small = small.transpose(turn)
-    square = Image.new("RGB", (image_size, image_size))
-    square.paste(small, ((image_size - small.width) // 2, (image_size - small.height) // 2))
-    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
-
-
-def _fitted(size: tuple[int, int], image_size: int, fit: str) -> tuple[int, int]:
+def _fitted(size: tuple[float, float], image_size: int, fit: str) -> tuple[int, int]:
     if fit == "stretch":
         return image_size, image_size
     scale = image_size / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _stored_box(box: Box, upright: tuple[int, int], turn: int) -> Box:
+    """Where `box` of the upright picture lies among the pixels as they are stored."""
+    left, top, right, bottom = box
+    if turn in (2, 3, 6, 7):
+        left, right = upright[0] - right, upright[0] - left
+    if turn in (3, 4, 7, 8):
+        top, bottom = upright[1] - bottom, upright[1] - top
+    return (top, left, bottom, right) if turn >= 5 else (left, top, right, bottom)
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
@@ -179,8 +204,14 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _orientation(image: Image.Image) -> int:
+def _turn(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8. TIFF's size is upright from the start, and loading turns its pixels."""
+    if image.format == "TIFF":
+        return 1
+    if image.format == "PNG":
+        image.load()  # its EXIF may come last: getexif would load it too, and any damage would go unnoticed below
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # A photograph with damaged EXIF is still a photograph, the way round that it is stored.
         return 1
+    return orientation if orientation in _UPRIGHT else 1

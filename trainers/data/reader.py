@@ -55,6 +55,13 @@ class ImageCache:
         """Key of the content: relative paths, bytes, image size and fit."""
         return self.report.digest
 
+    def paths(self) -> list[str]:
+        """Where each image came from: posix path relative to the source folder, in the images' order."""
+        reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        return [
+            name for i in range(reader.num_record_batches) for name in reader.get_batch(i).column("path").to_pylist()
+        ]
+
     def gather(self, indices: Tensor | NDArray[np.int64]) -> Tensor:
         """Copy images out, in the order asked for.
 

@@ -1,30 +1,43 @@
-"""Update topologies by name: which networks there are and which of them a step updates."""
+"""Update topologies by name: which networks there are and which of them a step updates.
+
+A new one is one file with a subclass of `Family` and one row here; tests/contracts runs on every row.
+"""
 
 import torch
 
 from trainers.config import TrainConfig
-from trainers.families.adversarial import STEP_METRICS, Adversarial
+from trainers.families.acgan import AcGan
+from trainers.families.adversarial import Adversarial
+from trainers.families.base import Family, FidTarget
+from trainers.families.cyclegan import CycleGan
 from trainers.losses import build_loss
-from trainers.networks import build_networks
 from trainers.randomness import GlobalRandom
+from trainers.regimes import build_regime
+from trainers.regularizers import check_policy
 
-FAMILIES = {"adversarial": Adversarial}
+FAMILIES: dict[str, type[Family]] = {
+    "acgan": AcGan,
+    "adversarial": Adversarial,
+    "cyclegan": CycleGan,
+}
 
 
 def check_buildable(config: TrainConfig) -> None:
-    """Find out whether the networks and the loss that `config` names can be built, without memory or work.
+    """Find out whether everything that `config` names can be built, without memory or work.
 
     Raises:
-        UserError: no such loss or network.
+        UserError: no such loss, regime, network or augmentation, or they do not fit together.
     """
     build_loss(config.loss)
+    build_regime(config.regime)
+    check_policy(config.regularizer.diffaugment)
     with torch.device("meta"):
-        build_networks(config.network, config.data.image_size)
+        FAMILIES[config.family].build_pair(config)
 
 
-def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom) -> Adversarial:
+def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom) -> Family:
     """The family that `config` names, with fresh weights that depend on its seed alone."""
     return FAMILIES[config.family](config, device, random)
 
 
-__all__ = ["FAMILIES", "STEP_METRICS", "Adversarial", "build_family", "check_buildable"]
+__all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable"]

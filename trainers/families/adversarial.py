@@ -1,178 +1,176 @@
-"""One generator against one discriminator: D step, then G step."""
+"""One generator against one discriminator."""
 
-from copy import deepcopy
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
+from trainers.assets import Assets
+from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
-from trainers.distributed import average_buffers, average_gradients
+from trainers.errors import UserError
+from trainers.families.base import Family, FidTarget, Metrics
 from trainers.losses import build_loss
 from trainers.networks import build_networks
-from trainers.networks.batchnorm import synchronise_batchnorm
-from trainers.networks.ema import ema_decay, update_ema
-from trainers.randomness import GlobalRandom, derive_seed
+from trainers.precision import full
+from trainers.randomness import fixed_latents
+from trainers.regularizers import penalised, penalty
 
-STEP_METRICS = (
-    "d_loss",
-    "g_loss",
-    "d_real_mean",
-    "d_fake_mean",
-    "d_real_accuracy",
-    "d_fake_accuracy",
-    "grad_norm_d",
-    "grad_norm_g",
-)
+GRID = 8  # images per row and rows of a sample grid
 
 
-class Adversarial:
-    """Networks, optimisers and the step of one run.
+class Adversarial(Family):
+    """Latents to images."""
 
-    Args:
-        config: the run.
-        device: where it trains.
-        random: source of latents and instance noise.
-    """
+    @staticmethod
+    def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
+        """Generator and discriminator of `config`."""
+        Adversarial.check(config)
+        return build_networks(config.network, config.data.image_size)
 
-    def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
-        self.config, self.device, self.random = config, device, random
-        self.loss = build_loss(config.loss)
-        torch.manual_seed(derive_seed(config.seed, "weights"))
-        generator, discriminator = build_networks(config.network, config.data.image_size)
-        self.generator, self.discriminator = self._place(generator), self._place(discriminator)
-        self.average = None
-        if config.regime.ema_halflife_images is not None:
-            self.average = deepcopy(self.generator).eval().requires_grad_(False)
-        self.optimizer_g = self._adam(self.generator, config.optimizer.lr_g)
-        self.optimizer_d = self._adam(self.discriminator, config.optimizer.lr_d)
+    @staticmethod
+    def check(config: TrainConfig) -> None:
+        """Find out whether D can be updated as `config` says.
 
-    def step(self, real: Tensor, *, images_seen: int, instance_sigma: float) -> Tensor:
-        """One D step and one G step.
-
-        Args:
-            real: this rank's images ``[B, 3, S, S]`` in [-1, 1].
-            images_seen: real images before this step, over all ranks.
-            instance_sigma: standard deviation of the noise on D's inputs.
-
-        Returns:
-            The values of `STEP_METRICS`, ``[8]`` float32 on the device, this rank's share.
+        Raises:
+            UserError: it cannot.
         """
-        batch = self.config.data.batch_size
-        latents = self.random.normal(batch, self.config.network.latent_dim) * self.config.noise.latent_sigma
-        with self._autocast():
-            fake = self.generator(latents)
-        d_loss, real_logits, fake_logits, grad_norm_d = self._d_step(real, fake.detach(), instance_sigma)
-        g_loss, grad_norm_g = self._g_step(real_logits, fake, instance_sigma)
-        self._follow(images_seen, batch)
-        with torch.no_grad():
-            real_score, fake_score = self.loss.realness(real_logits, fake_logits)
-            real_accuracy, fake_accuracy = (real_score > 0).float().mean(), (fake_score <= 0).float().mean()
-            means = (real_logits.mean(), fake_logits.mean(), real_accuracy, fake_accuracy)
-            return torch.stack([d_loss, g_loss, *means, grad_norm_d, grad_norm_g])
+        separate = config.regime.d_updates == "separate"
+        if separate and (build_loss(config.loss).relativistic or penalised(config.regularizer)):
+            raise UserError(
+                "regime.d_updates 'separate' needs a loss that judges real images and fakes apart, and no gradient "
+                f"penalty; got loss.name {config.loss.name!r}"
+            )
 
-    @torch.no_grad()
+    def images_per_epoch(self, assets: Assets) -> int:
+        """Whole batches of the data."""
+        batch = self.config.data.batch_size
+        return len(assets.images(self.config)) // batch * batch
+
+    def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
+        """Images ``[B, 3, S, S]`` in [-1, 1]."""
+        for images, _ in augmented_batches(assets.images(self.config), self.config.data, self.random):
+            yield (images,)
+
+    def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
+        """D on the batch, then G, as the regime says."""
+        real, *labels = batch
+        total = self.config.data.batch_size
+        updates = self.regime.next(images_seen // total, self.random)
+        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(updates.g_steps)}
+        inputs, wanted = self._draw_inputs()
+        with self._autocast(), torch.set_grad_enabled(updates.g_steps > 0):
+            fake = self.generator(inputs)
+        real_logits = None
+        if updates.d:
+            penalise = self._penalty_due(images_seen)
+            values, real_logits = self._d_step(real, fake.detach(), labels, instance_sigma, updates.swapped, penalise)
+            metrics |= values
+        elif self.loss.relativistic:
+            with torch.no_grad(), self._autocast():
+                real_logits = self._judge(self._shown(real, instance_sigma))
+        for number in range(updates.g_steps):
+            if number:
+                inputs, wanted = self._draw_inputs()
+                with self._autocast():
+                    fake = self.generator(inputs)
+            metrics |= self._g_step(real_logits, fake, wanted, instance_sigma)
+        if updates.g_steps:
+            self._follow(images_seen)
+        return metrics
+
     def generate(self, latents: Tensor) -> Tensor:
         """Images ``[B, 3, S, S]`` float32 in [-1, 1] of the averaged generator (of G itself without an average)."""
-        network = self.generator if self.average is None else self.average
-        was_training = network.training
-        network.eval()
-        with self._autocast():
-            images = network(latents.to(self.device)).float()
-        network.train(was_training)
-        return images
+        return self._evaluate(latents)
 
-    def align_ranks(self) -> None:
-        """Let every rank have the same BatchNorm statistics; without ``sync_batchnorm`` each has gathered its own."""
-        if not self.config.runtime.sync_batchnorm:
-            for network in (self.generator, self.discriminator, self.average):
-                if network is not None:
-                    average_buffers(network)
+    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
+        """The real images, against samples from latents that are the same at every measurement."""
+        inputs = self._fixed_inputs(self.config.fid.n_fake, "fid", assets)
+        sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
+        return {"images": FidTarget(statistics=assets.statistics(self.config), sample=sample)}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a resumed run needs of this family."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
+    def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
+        """64 samples, 8 to a row."""
+        return self.generate(self._fixed_inputs(GRID * GRID, "samples", assets)), GRID
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            _follow_memory_order(optimizer)
+    def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
+        """G's inputs for this rank's share of a batch, and the classes that it is asked for, if any."""
+        config = self.config
+        return self.random.normal(config.data.batch_size, config.network.latent_dim) * config.noise.latent_sigma, None
 
-    def _d_step(self, real: Tensor, fake: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        self.optimizer_d.zero_grad()
-        with self._autocast():
+    def _fixed_inputs(self, count: int, purpose: str, assets: Assets) -> Tensor:
+        config = self.config
+        return fixed_latents(
+            count, config.network.latent_dim, config.noise.latent_sigma, seed=config.seed, purpose=purpose
+        )
+
+    def _class_loss(self, outputs: Tensor, classes: Tensor | None) -> tuple[Tensor | float, Metrics]:
+        """What D's class heads add to a loss; nothing without heads."""
+        return 0.0, {}
+
+    def _d_step(
+        self, real: Tensor, fake: Tensor, labels: list[Tensor], sigma: float, swapped: bool, penalise: bool
+    ) -> tuple[Metrics, Tensor]:
+        real, fake = self._shown(real, sigma), self._shown(fake, sigma)
+        if penalise:
+            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+        with self._autocast(enabled=not penalise):  # second derivatives in bfloat16 would be noise
             # Two passes, so that BatchNorm never mixes real images and fakes.
-            real_logits = self.discriminator(self._noisy(real, sigma)).float()
-            fake_logits = self.discriminator(self._noisy(fake, sigma)).float()
-        loss = self.loss.d_loss(real_logits, fake_logits)
-        loss.backward()
-        norm = self._update(self.discriminator, self.optimizer_d)
-        return loss.detach(), real_logits.detach(), fake_logits.detach(), norm
+            real_outputs = full(self.discriminator(real))
+            fake_outputs = full(self.discriminator(fake))
+        real_logits, fake_logits = real_outputs[:, :1], fake_outputs[:, :1]
+        loss = self._d_loss(real_logits, fake_logits, swapped)
+        class_loss, class_metrics = self._class_loss(real_outputs, labels[0] if labels else None)
+        metrics: Metrics = {"d_loss": loss.detach(), **self._judged(real_logits, fake_logits)}
+        metrics |= {f"d_{name}": value for name, value in class_metrics.items()}
+        if self.regime.allows_d(loss):
+            if penalise:
+                logits = (real_logits, fake_logits)
+                extra = penalty(self.config.regularizer, self._judge, real, fake, *logits, self.random)
+                metrics["d_penalty"] = extra.detach()
+                loss = loss + extra
+            metrics["d_updates"] = 1.0
+            if self.config.regime.d_updates == "separate":
+                metrics["grad_norm_d"] = self._separate_updates(real_logits, fake, class_loss, swapped)
+            else:
+                metrics["grad_norm_d"] = self._descend_d(loss + class_loss)
+        return metrics, real_logits.detach()
 
-    def _g_step(self, real_logits: Tensor, fake: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    def _judge(self, images: Tensor) -> Tensor:
+        """Logits ``[B, 1]`` of D's real-or-fake head."""
+        return full(self.discriminator(images)[:, :1])
+
+    def _d_loss(self, real_logits: Tensor, fake_logits: Tensor, swapped: bool) -> Tensor:
+        pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
+        return self.loss.d_loss(*pair)
+
+    def _separate_updates(self, real_logits: Tensor, fake: Tensor, class_loss: Tensor | float, swapped: bool) -> Tensor:
+        """One update on the real images, then one on the fakes, as two calls of Keras' train_on_batch make them.
+
+        `build_pair` has seen to it that the loss is a sum over images, so that a constant in the other place changes
+        nothing. Returns the larger gradient norm.
+        """
+        other = torch.zeros_like(real_logits)
+        first = self._descend_d(self._d_loss(real_logits, other, swapped) + class_loss)
+        with self._autocast():
+            fake_logits = self._judge(fake)
+        second = self._descend_d(self._d_loss(other, fake_logits, swapped))
+        return torch.maximum(first, second)
+
+    def _g_step(self, real_logits: Tensor | None, fake: Tensor, wanted: Tensor | None, sigma: float) -> Metrics:
         # The real logits are those of D's step, detached: document 001 backpropagates through them, which torch
         # refuses once D has moved, and they carry no gradient to G anyway. A frozen D saves its weight gradients.
-        self.optimizer_g.zero_grad()
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            fake_logits = self.discriminator(self._noisy(fake, sigma)).float()
-        loss = self.loss.g_loss(real_logits, fake_logits)
-        loss.backward()
+            outputs = full(self.discriminator(self._shown(fake, sigma)))
+        fake_logits = outputs[:, :1]
+        loss = self.loss.g_loss(fake_logits.detach() if real_logits is None else real_logits, fake_logits)
+        class_loss, class_metrics = self._class_loss(outputs, wanted)
+        norm = self._descend_g(loss + class_loss)
         self.discriminator.requires_grad_(True)
-        return loss.detach(), self._update(self.generator, self.optimizer_g)
-
-    def _update(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
-        parameters = list(network.parameters())
-        average_gradients(parameters)
-        limit = self.config.optimizer.grad_clip_norm
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if limit is not None:
-            nn.utils.clip_grads_with_norm_(parameters, limit, norm)
-        optimizer.step()
-        return norm
-
-    def _follow(self, images_seen: int, batch: int) -> None:
-        halflife = self.config.regime.ema_halflife_images
-        if self.average is not None and halflife is not None:
-            decay = ema_decay(halflife, self.config.regime.ema_rampup, images_seen + batch, batch)
-            update_ema(self.average, self.generator, decay)
-
-    def _noisy(self, images: Tensor, sigma: float) -> Tensor:
-        if sigma == 0:
-            return images
-        return images + sigma * self.random.normal(self.config.data.batch_size, *images.shape[1:])
-
-    def _place(self, network: nn.Module) -> nn.Module:
-        memory_format = torch.channels_last if self.config.runtime.channels_last else torch.contiguous_format
-        network = network.to(self.device).to(memory_format=memory_format)
-        return synchronise_batchnorm(network, self.device) if self.config.runtime.sync_batchnorm else network
-
-    def _adam(self, network: nn.Module, lr: float) -> torch.optim.Adam:
-        betas = (self.config.optimizer.beta1, self.config.optimizer.beta2)
-        return torch.optim.Adam(network.parameters(), lr=lr, betas=betas, fused=True)
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self.config.runtime.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-    def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "optimizer_g": self.optimizer_g,
-            "optimizer_d": self.optimizer_d,
+        self.regime.saw_g(loss)
+        return {
+            "g_loss": loss.detach(),
+            "grad_norm_g": norm,
+            **{f"g_{name}": value for name, value in class_metrics.items()},
         }
-        return parts if self.average is None else {**parts, "average": self.average}
-
-
-def _follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
-    """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
-
-    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
-    """
-    for parameter, state in optimizer.state.items():
-        for name, value in state.items():
-            if value.shape == parameter.shape:
-                state[name] = torch.empty_like(parameter).copy_(value)

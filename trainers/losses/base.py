@@ -1,16 +1,34 @@
 """The interface of a loss."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Self
 
 from torch import Tensor
+
+from trainers.config import LossConfig
 
 
 class GanLoss(ABC):
     """Pure functions of ``(real_logits, fake_logits)``, always in that order, for G too.
 
-    Logits are raw outputs of D, ``[B, 1]``, one share of the global batch per rank. Means over the batch inside a loss
-    use `trainers.distributed.batch_mean`, so that any number of ranks computes the same thing.
+    Logits are raw outputs of D, ``[B, ...]`` (``[B, 1]``, or ``[B, 1, h, w]`` of a PatchGAN), one share of the global
+    batch per rank. A loss is the mean of its terms over the rank's own logits; means that stand inside a term use
+    `trainers.distributed.batch_mean`, so that any number of ranks computes the same thing.
+
+    Attributes:
+        relativistic: whether `g_loss` looks at the real logits, so that D must have seen real images in G's step.
     """
+
+    relativistic: ClassVar[bool] = False
+
+    @classmethod
+    def from_config(cls, config: LossConfig) -> Self:
+        """The loss as `config` wants it; one without labels has nothing to read there.
+
+        Raises:
+            UserError: labels that the loss cannot use.
+        """
+        return cls()
 
     @abstractmethod
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -20,6 +38,6 @@ class GanLoss(ABC):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Scalar that G minimises. `real_logits` carry no gradient."""
 
-    @abstractmethod
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``([B, 1], [B, 1])`` for real images and fakes; above zero means that D takes an image for real."""
+        """Scores, shaped as the logits, of real images and fakes; above zero means that D takes an image for real."""
+        return real_logits, fake_logits

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from trainers.config import LossConfig
-from trainers.distributed import batch_mean
 from trainers.losses.base import GanLoss
+from trainers.losses.labels import label_pair
+from trainers.losses.relative import relative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +24,20 @@ class RaLSGAN(GanLoss):
         fake_label: D's target for C(xf) - mean C(xr).
     """
 
+    relativistic = True
     real_label: float = 0.8
     fake_label: float = -0.8
 
     @classmethod
     def from_config(cls, config: LossConfig) -> "RaLSGAN":
-        """Labels of `config`; a fake label of None mirrors the real one."""
-        fake_label = -config.real_label if config.fake_label is None else config.fake_label
-        return cls(real_label=config.real_label, fake_label=fake_label)
+        """Labels of `config`; a real label of None is document 001's 0.8, a fake label of None mirrors the real one.
+
+        Raises:
+            UserError: the real label is not above the fake one.
+        """
+        mirrored = -0.8 if config.real_label is None else -config.real_label
+        real_label, fake_label = label_pair(config, real=0.8, fake=mirrored)
+        return cls(real_label=real_label, fake_label=fake_label)
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Halved sum of both squared errors."""
@@ -42,16 +49,12 @@ class RaLSGAN(GanLoss):
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Relative logits, shifted so that zero is midway between the labels."""
-        real, fake = _relative(real_logits, fake_logits)
+        real, fake = relative(real_logits, fake_logits)
         middle = (self.real_label + self.fake_label) / 2
         return real - middle, fake - middle
 
     def _squared_errors(
         self, real_logits: Tensor, fake_logits: Tensor, real_target: float, fake_target: float
     ) -> Tensor:
-        real, fake = _relative(real_logits, fake_logits)
+        real, fake = relative(real_logits, fake_logits)
         return ((real - real_target).square().mean() + (fake - fake_target).square().mean()) / 2
-
-
-def _relative(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-    return real_logits - batch_mean(fake_logits), fake_logits - batch_mean(real_logits)

@@ -1,4 +1,7 @@
-"""Network pairs by name. A new pair is one file and one row here; tests/contracts runs on every row."""
+"""Network pairs by name. A new pair is one file and one row here; tests/contracts runs on every row.
+
+`NETWORKS` turn latents into images, `TRANSLATORS` images into images.
+"""
 
 from collections.abc import Callable
 
@@ -6,31 +9,47 @@ from torch import nn
 
 from trainers.config import NetworkConfig
 from trainers.errors import unknown_name
-from trainers.networks import dcgan
+from trainers.networks import acgan_anime, dcgan, dcgan_cars, pokemon, r3gan_small, resnet_patchgan
 
 Pair = tuple[nn.Module, nn.Module]
 
-
-def _dcgan(config: NetworkConfig, image_size: int) -> Pair:
-    width = config.base_width
-    generator = dcgan.Generator(image_size=image_size, base_width=width, latent_dim=config.latent_dim)
-    return generator, dcgan.Discriminator(image_size=image_size, base_width=width)
-
-
-NETWORKS: dict[str, Callable[[NetworkConfig, int], Pair]] = {
-    "dcgan": _dcgan,
+# (config, image_size, inputs, outputs): G takes [B, inputs], D gives [B, outputs]
+NETWORKS: dict[str, Callable[[NetworkConfig, int, int, int], Pair]] = {
+    "dcgan": dcgan.build,
+    "acgan_anime": acgan_anime.build,
+    "dcgan_cars": dcgan_cars.build,
+    "dcgan_pokemon": pokemon.build_dcgan,
+    "wgan_pokemon": pokemon.build_wgan,
+    "r3gan_small": r3gan_small.build,
+}
+TRANSLATORS: dict[str, Callable[[NetworkConfig, int], Pair]] = {
+    "resnet_patchgan": resnet_patchgan.build,
 }
 
 
-def build_networks(config: NetworkConfig, image_size: int) -> Pair:
-    """Generator ``[B, latent_dim] -> [B, 3, S, S]`` in [-1, 1] and discriminator ``[B, 3, S, S] -> [B, 1]`` logits.
+def build_networks(config: NetworkConfig, image_size: int, classes: int = 0) -> Pair:
+    """G ``[B, latent_dim + classes] -> [B, 3, S, S]`` in [-1, 1] and D ``[B, 3, S, S] -> [B, 1 + classes]`` logits.
+
+    With classes (family acgan) G's input is a latent and one-hot classes side by side, and D's further outputs are the
+    logits of its class heads side by side: any pair can be conditional.
 
     Raises:
-        UserError: no such pair.
+        UserError: no such pair, or it cannot make images of that size.
     """
     if config.name not in NETWORKS:
         raise unknown_name("network.name", config.name, NETWORKS)
-    return NETWORKS[config.name](config, image_size)
+    return NETWORKS[config.name](config, image_size, config.latent_dim + classes, 1 + classes)
 
 
-__all__ = ["NETWORKS", "build_networks"]
+def build_translators(config: NetworkConfig, image_size: int) -> Pair:
+    """Generator ``[B, 3, S, S] -> [B, 3, S, S]`` in [-1, 1] and discriminator ``[B, 3, S, S] -> [B, 1, h, w]`` logits.
+
+    Raises:
+        UserError: no such pair, or it cannot translate images of that size.
+    """
+    if config.name not in TRANSLATORS:
+        raise unknown_name("network.name of family cyclegan", config.name, TRANSLATORS)
+    return TRANSLATORS[config.name](config, image_size)
+
+
+__all__ = ["NETWORKS", "TRANSLATORS", "build_networks", "build_translators"]

@@ -8,6 +8,22 @@ from math import log2
 
 from torch import Tensor, nn
 
+from trainers.config import NetworkConfig
+from trainers.errors import UserError
+
+
+def build(config: NetworkConfig, image_size: int, inputs: int, outputs: int) -> tuple["Generator", "Discriminator"]:
+    """The pair for ``[B, inputs]`` latents and ``[B, outputs]`` logits.
+
+    Raises:
+        UserError: `image_size` is no power of two.
+    """
+    if image_size & (image_size - 1):
+        raise UserError(f"network dcgan makes images whose side is a power of two, not of {image_size} pixels")
+    width = config.base_width
+    generator = Generator(image_size=image_size, base_width=width, latent_dim=inputs)
+    return generator, Discriminator(image_size=image_size, base_width=width, outputs=outputs)
+
 
 class Generator(nn.Module):
     """Latent ``[B, latent_dim]`` to image ``[B, 3, S, S]`` in [-1, 1] by transposed convolutions.
@@ -35,14 +51,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Image ``[B, 3, S, S]`` to logit ``[B, 1]`` by strided convolutions; no sigmoid.
+    """Image ``[B, 3, S, S]`` to logits ``[B, outputs]`` by strided convolutions; no sigmoid.
 
     Args:
         image_size: S, a power of two from 8 on, pixels.
         base_width: channels of the first layer; they double with each halving of the resolution.
+        outputs: logits per image.
     """
 
-    def __init__(self, *, image_size: int, base_width: int) -> None:
+    def __init__(self, *, image_size: int, base_width: int, outputs: int = 1) -> None:
         super().__init__()
         self.image_size = image_size
         halvings = int(log2(image_size // 4))
@@ -50,10 +67,12 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         for depth, (narrow, wide) in enumerate(pairwise(widths)):
             layers += _down(narrow, wide, batchnorm=depth >= 2)  # [B, narrow, 2s, 2s] -> [B, wide, s, s]
-        self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))  # -> [B, 1, 1, 1]
+        self.model = nn.Sequential(
+            *layers, nn.Conv2d(widths[-1], outputs, 4, 1, 0, bias=False)
+        )  # -> [B, outputs, 1, 1]
 
     def forward(self, images: Tensor) -> Tensor:
-        """``[B, 3, S, S]`` -> ``[B, 1]``."""
+        """``[B, 3, S, S]`` -> ``[B, outputs]``."""
         assert images.shape[1:] == (3, self.image_size, self.image_size), f"images {tuple(images.shape)}"
         return self.model(images).flatten(1)
 

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor, nn
+from network_tables import parameters, table
+from torch import nn
 
 from trainers.config import TrainConfig
 from trainers.networks import build_networks
@@ -55,25 +56,6 @@ DISCRIMINATOR_TABLE = [
 def document_pair() -> tuple[nn.Module, nn.Module]:
     config = TrainConfig()
     return build_networks(config.network, config.data.image_size)
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-def table(network: nn.Module, inputs: Tensor) -> list[tuple[str, tuple[int, ...], int]]:
-    """A row per layer, in the order in which they run."""
-    rows: list[tuple[str, tuple[int, ...], int]] = []
-
-    def note(module: nn.Module, _: object, output: Tensor) -> None:
-        rows.append((type(module).__name__, tuple(output.shape[1:]), parameters(module)))
-
-    hooks = [m.register_forward_hook(note) for m in network.modules() if not list(m.children())]
-    with torch.no_grad():
-        network(inputs)
-    for hook in hooks:
-        hook.remove()
-    return rows
 
 
 def test_generator_is_the_documents(document_pair: tuple[nn.Module, nn.Module]) -> None:

@@ -1,15 +1,14 @@
-"""draw_motorbike: one motorbike out of discs, strokes and smooth shapes."""
+"""Motorbikes in side view, out of discs, strokes and smooth shapes."""
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
-
-_SUPERSAMPLING = 3
+from trainers.data.synthetic.kind import Kind, save_mixed
+from trainers.data.synthetic.pen import SUPERSAMPLING, Colour, Pen, Point, canvas, shade
 
 _PAINTS: Sequence[Colour] = (
     (205, 24, 32),
@@ -45,82 +44,35 @@ def draw_motorbike(random: Random) -> Image.Image:
     width = random.randint(140, 360)
     height = int(width * random.uniform(0.6, 1.0))
     wall = random.choice(_GROUNDS)
-    image = Image.new("RGB", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), wall)
-    pen = _Pen(image, random)
+    image = canvas(width, height, wall)
+    pen = _pen(image, random)
     _draw_ground(pen, random, wall)
     _draw_bike(pen, random)
-    image = image.reduce(_SUPERSAMPLING)
+    image = image.reduce(SUPERSAMPLING)
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if random.random() < 0.1 else image
 
 
-class _Pen:
-    """Draws in bike units: x from the rear axle (0) to the front axle (1), y upwards from the ground (0)."""
-
-    def __init__(self, image: Image.Image, random: Random) -> None:
-        self.image = image
-        self.draw = ImageDraw.Draw(image)
-        # A bike is about 1.65 long and 1.2 high.
-        self.unit = min(image.width / 1.65, image.height / 1.2) * random.uniform(0.88, 0.98)
-        self.x0 = image.width / 2 + random.uniform(-0.02, 0.02) * image.width
-        self.y0 = image.height / 2 + random.uniform(-0.02, 0.02) * image.height
-        tilt = math.radians(random.gauss(0, 1.2))
-        self.cos, self.sin = math.cos(tilt), math.sin(tilt)
-
-    def at(self, point: Point) -> Point:
-        """Pixel of a point in bike units; (0.5, 0.54) is the middle of the image."""
-        x, y = (point[0] - 0.5) * self.unit, (0.54 - point[1]) * self.unit
-        return self.x0 + x * self.cos - y * self.sin, self.y0 + x * self.sin + y * self.cos
-
-    def disc(self, centre: Point, radius: float, colour: Colour) -> None:
-        x, y = self.at(centre)
-        r = radius * self.unit
-        self.draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
-
-    def ring(self, centre: Point, radius: float, width: float, colour: Colour) -> None:
-        x, y = self.at(centre)
-        r = radius * self.unit
-        self.draw.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=max(1, round(width * self.unit)))
-
-    def stroke(self, points: Sequence[Point], width: float, colour: Colour) -> None:
-        self.draw.line([self.at(p) for p in points], colour, max(1, round(width * self.unit)), joint="curve")
-        for end in (points[0], points[-1]):
-            self.disc(end, width / 2, colour)
-
-    def shape(self, points: Sequence[Point], colour: Colour) -> None:
-        """A closed curve through the points (Catmull-Rom, 6 steps each)."""
-        n = len(points)
-        outline = []
-        for i in range(n):
-            a, b, c, d = (points[(i + k - 1) % n] for k in range(4))
-            outline += [
-                self.at((_spline(t / 6, a[0], b[0], c[0], d[0]), _spline(t / 6, a[1], b[1], c[1], d[1])))
-                for t in range(6)
-            ]
-        self.draw.polygon(outline, fill=colour)
+def _pen(image: Image.Image, random: Random) -> Pen:
+    """In bike units: x from the rear axle (0) to the front axle (1), y upwards from the ground (0)."""
+    # A bike is about 1.65 long and 1.2 high.
+    unit = min(image.width / 1.65, image.height / 1.2) * random.uniform(0.88, 0.98)
+    x0 = image.width / 2 + random.uniform(-0.02, 0.02) * image.width
+    y0 = image.height / 2 + random.uniform(-0.02, 0.02) * image.height
+    return Pen(image, unit, (x0, y0), centre=(0.5, 0.54), tilt=math.radians(random.gauss(0, 1.2)))
 
 
-def _spline(t: float, a: float, b: float, c: float, d: float) -> float:
-    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-
-
-def _shade(colour: Colour, factor: float) -> Colour:
-    """Darker below 1; towards white above it."""
-    r, g, b = (int(c * factor if factor <= 1 else c + (255 - c) * (factor - 1)) for c in colour)
-    return r, g, b
-
-
-def _draw_ground(pen: _Pen, random: Random, wall: Colour) -> None:
-    floor = _shade(wall, random.uniform(0.86, 0.98))
+def _draw_ground(pen: Pen, random: Random, wall: Colour) -> None:
+    floor = shade(wall, random.uniform(0.86, 0.98))
     horizon = pen.at((0.5, random.uniform(0.05, 0.3)))[1]
     pen.draw.rectangle((0, horizon, *pen.image.size), fill=floor)
     x, y = pen.at((0.5, 0))
     rx, ry = pen.unit * 0.78, pen.unit * random.uniform(0.02, 0.05)
-    pen.draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=_shade(floor, 0.72))
+    pen.draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=shade(floor, 0.72))
 
 
-def _draw_bike(pen: _Pen, random: Random) -> None:
+def _draw_bike(pen: Pen, random: Random) -> None:
     paint = random.choice(_PAINTS)
-    frame = random.choice((_DARK, _STEEL, _shade(paint, 0.6)))
+    frame = random.choice((_DARK, _STEEL, shade(paint, 0.6)))
     wheel = random.uniform(0.25, 0.33)
     rear, front = (0.0, wheel), (1.0, wheel * random.uniform(0.96, 1.06))
     seat_y = wheel + random.uniform(0.28, 0.4)
@@ -159,7 +111,7 @@ def _draw_bike(pen: _Pen, random: Random) -> None:
         pen.disc(mirror, 0.028, _DARK)
 
 
-def _draw_wheel(pen: _Pen, random: Random, axle: Point, radius: float, rim: Colour) -> None:
+def _draw_wheel(pen: Pen, random: Random, axle: Point, radius: float, rim: Colour) -> None:
     tyre = radius * random.uniform(0.2, 0.27)
     pen.ring(axle, radius, tyre, _TYRE)
     pen.ring(axle, radius - tyre, 0.022, rim)
@@ -173,7 +125,7 @@ def _draw_wheel(pen: _Pen, random: Random, axle: Point, radius: float, rim: Colo
     pen.disc(axle, 0.045, _DARK)
 
 
-def _draw_engine(pen: _Pen, wheel: float) -> None:
+def _draw_engine(pen: Pen, wheel: float) -> None:
     pen.shape(
         [(0.36, wheel - 0.12), (0.64, wheel - 0.13), (0.68, wheel + 0.05), (0.5, wheel + 0.12), (0.36, wheel + 0.06)],
         _STEEL,
@@ -186,15 +138,15 @@ def _draw_engine(pen: _Pen, wheel: float) -> None:
     pen.disc((0.45, wheel - 0.02), 0.045, _STEEL)
 
 
-def _draw_tank(pen: _Pen, random: Random, paint: Colour, seat_y: float, head: Point) -> None:
+def _draw_tank(pen: Pen, random: Random, paint: Colour, seat_y: float, head: Point) -> None:
     top = head[1] + random.uniform(0.02, 0.1)
     tank = [(0.43, seat_y - 0.04), (0.62, seat_y - 0.06), (head[0], head[1] - 0.03), (head[0] - 0.04, top)]
     pen.shape([*tank, (0.58, top), (0.44, seat_y + 0.06)], paint)
-    pen.stroke([(0.52, top - 0.06), (0.6, top - 0.035), (head[0] - 0.08, top - 0.04)], 0.022, _shade(paint, 1.45))
-    pen.stroke([(0.5, seat_y - 0.03), (0.64, seat_y - 0.035)], 0.02, _shade(paint, 0.65))
+    pen.stroke([(0.52, top - 0.06), (0.6, top - 0.035), (head[0] - 0.08, top - 0.04)], 0.022, shade(paint, 1.45))
+    pen.stroke([(0.5, seat_y - 0.03), (0.64, seat_y - 0.035)], 0.02, shade(paint, 0.65))
 
 
-def _draw_fairing(pen: _Pen, random: Random, paint: Colour, wheel: float, head: Point) -> None:
+def _draw_fairing(pen: Pen, random: Random, paint: Colour, wheel: float, head: Point) -> None:
     nose = (head[0] + 0.17, head[1] + 0.0)
     pen.shape([(head[0] + 0.02, head[1] + 0.14), (head[0] - 0.02, head[1] + 0.04), nose], (150, 175, 195))  # screen
     low = wheel - random.uniform(-0.08, 0.1)
@@ -210,7 +162,7 @@ def _draw_fairing(pen: _Pen, random: Random, paint: Colour, wheel: float, head: 
         ],
         paint,
     )
-    pen.stroke([(head[0] + 0.08, head[1] - 0.03), (0.64, low + 0.12)], 0.03, _shade(paint, 1.5))
+    pen.stroke([(head[0] + 0.08, head[1] - 0.03), (0.64, low + 0.12)], 0.03, shade(paint, 1.5))
 
 
 def _arc(centre: Point, radius: float, start: float, stop: float) -> list[Point]:
@@ -219,3 +171,10 @@ def _arc(centre: Point, radius: float, start: float, stop: float) -> list[Point]
     outer = [(centre[0] + (radius + 0.02) * math.cos(a), centre[1] + (radius + 0.02) * math.sin(a)) for a in angles]
     inner = [(centre[0] + (radius - 0.02) * math.cos(a), centre[1] + (radius - 0.02) * math.sin(a)) for a in angles]
     return outer + inner[::-1]
+
+
+def _save(folder: Path, index: int, random: Random) -> None:
+    save_mixed(folder, "bike", index, draw_motorbike(random))
+
+
+MOTORBIKES = Kind(version=1, save=_save, sample=draw_motorbike, folders=("more",))

@@ -1,0 +1,148 @@
+"""What a searched key may be: a range or a choice, and when it exists at all."""
+
+import math
+from collections.abc import Collection
+from typing import Annotated, Any, Self
+
+import optuna
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from trainers.errors import UserError, first_problem, unknown_name
+
+Value = float | int | str | bool
+MOST_PROBES = 1000  # an int range with more values is tried at its ends only
+
+
+def _several(allowed: Any) -> Any:
+    """``when: {regime.name: monitored}`` may name one value or a list of them."""
+    if isinstance(allowed, dict):
+        return {key: value if isinstance(value, list | tuple) else (value,) for key, value in allowed.items()}
+    return allowed
+
+
+Conditions = Annotated[dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]], BeforeValidator(_several)]
+
+
+class _Domain(BaseModel):
+    """``when: {other.key: [values]}`` makes the key exist only where each other key has one of the values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    when: Conditions = {}
+
+
+class FloatRange(_Domain):
+    """``{float: [low, high], log: true}``; both ends belong to it."""
+
+    bounds: tuple[float, float] = Field(alias="float")
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.bounds
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(f"float: [{low}, {high}] needs two finite numbers, low before high")
+        if self.log and low <= 0:
+            raise ValueError(f"float: [{low}, {high}] with log: true needs a low end above 0")
+        return self
+
+    def suggest(self, trial: optuna.Trial, name: str) -> float:
+        """Let `trial` draw one."""
+        return trial.suggest_float(name, *self.bounds, log=self.log)
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value` can be drawn."""
+        return isinstance(value, int | float) and self.bounds[0] <= value <= self.bounds[1]
+
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
+        return list(self.bounds)
+
+    def __str__(self) -> str:
+        return f"{self.bounds[0]:g} to {self.bounds[1]:g}{', log' if self.log else ''}"
+
+
+class IntRange(_Domain):
+    """``{int: [low, high], step: 50}``; low, low + step, ... up to high."""
+
+    bounds: tuple[int, int] = Field(alias="int")
+    step: int = Field(1, ge=1)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.bounds
+        if low >= high or (high - low) % self.step:
+            raise ValueError(f"int: [{low}, {high}] needs low before high, a multiple of step {self.step} apart")
+        if self.log and (low < 1 or self.step != 1):
+            raise ValueError(f"int: [{low}, {high}] with log: true needs a low end from 1 on and step 1")
+        return self
+
+    def suggest(self, trial: optuna.Trial, name: str) -> int:
+        """Let `trial` draw one."""
+        return trial.suggest_int(name, *self.bounds, log=self.log, step=self.step)
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value` can be drawn."""
+        low, high = self.bounds
+        return isinstance(value, int) and low <= value <= high and (value - low) % self.step == 0
+
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
+        values = range(self.bounds[0], self.bounds[1] + 1, self.step)
+        return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
+
+    def __str__(self) -> str:
+        step = f", step {self.step}" if self.step > 1 else ""
+        return f"{self.bounds[0]} to {self.bounds[1]}{step}{', log' if self.log else ''}"
+
+
+class Choice(_Domain):
+    """``{choice: [pad, stretch]}``."""
+
+    choice: tuple[Value, ...] = Field(min_length=1)
+
+    def suggest(self, trial: optuna.Trial, name: str) -> Value:
+        """Let `trial` draw one."""
+        value: Any = trial.suggest_categorical(name, self.choice)
+        return value
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value` can be drawn."""
+        return value in self.choice
+
+    def probes(self) -> list[Value]:
+        """Values that must be valid for all others to be; the first and the last are its ends."""
+        return list(self.choice)
+
+    def __str__(self) -> str:
+        return " | ".join(str(value) for value in self.choice)
+
+
+Domain = FloatRange | IntRange | Choice
+_KINDS: dict[str, type[Domain]] = {"float": FloatRange, "int": IntRange, "choice": Choice}
+
+
+def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
+    """Validate one searched key: ``{float: [..]}``, ``{int: [..]}`` or ``{choice: [..]}``, and its ``when:``.
+
+    Args:
+        name: dotted.
+        values: what YAML says of it.
+        known: the names that a config has.
+
+    Raises:
+        UserError: naming the key and what is wrong.
+    """
+    if name not in known:
+        raise unknown_name("searched key", name, known)
+    if name.startswith(("fid.", "runtime.", "labels")) or name == "family":
+        raise UserError(f"search.{name}: cannot be searched: it says how a trial is run or measured")
+    kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
+    if len(kinds) != 1:
+        raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {values!r}")
+    try:
+        return _KINDS[kinds[0]].model_validate(values)
+    except ValidationError as error:
+        key, message, _ = first_problem(error)
+        raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {values!r}") from None

@@ -1,0 +1,54 @@
+"""Means of what the steps of an epoch computed, read from the device once."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from trainers.distributed import world_size
+
+PEAKS = ("grad_norm_d", "grad_norm_g")
+
+
+class StepAverages:
+    """Adds up scalars by name. A step may lack some: each name is averaged over the steps that have it."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._numbers: dict[str, float] = {}
+        self._sums: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
+        self._peaks: dict[str, Tensor] = {}
+
+    def add(self, values: dict[str, Tensor | float]) -> None:
+        """Take in one step. Every rank must take in the same names in the same order.
+
+        Plain numbers are the same on every rank and averaged over all steps; nothing here waits for a GPU.
+        """
+        self._steps += 1
+        for name, value in values.items():
+            if not isinstance(value, Tensor):
+                self._numbers[name] = self._numbers.get(name, 0.0) + value
+        names = tuple(name for name, value in values.items() if isinstance(value, Tensor))
+        if names:
+            # One sum per set of names, since a regime may skip D or G: one kernel a step instead of one a name.
+            row = torch.stack([values[name].detach().float() for name in names])  # type: ignore[union-attr]
+            self._sums[names] = self._sums[names] + row if names in self._sums else row
+            self._counts[names] = self._counts.get(names, 0) + 1
+        for name in PEAKS:
+            peak = values.get(name)
+            if isinstance(peak, Tensor):
+                self._peaks[name] = torch.maximum(self._peaks[name], peak) if name in self._peaks else peak
+
+    def means(self) -> dict[str, float]:
+        """By name, the mean over steps and ranks; and the largest gradient norm of any step as ``<name>_max``."""
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for names, sums in self._sums.items():
+            if world_size() > 1:
+                dist.all_reduce(sums)
+            for name, value in zip(names, (sums / world_size()).tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + value
+                counts[name] = counts.get(name, 0) + self._counts[names]
+        means = {name: total / counts[name] for name, total in totals.items()}
+        means |= {name: total / self._steps for name, total in self._numbers.items()}
+        return means | {f"{name}_max": peak.item() for name, peak in self._peaks.items()}

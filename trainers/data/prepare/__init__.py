@@ -1,0 +1,26 @@
+"""A messy folder becomes a clean dataset, and every file that is left out is in a report with the reason.
+
+`prepare` decodes, crops, judges and writes Parquet shards; `PrepareOptions` says what is kept and how;
+`prepared_tags` reads the tags of a dataset. `build_cache` takes the result as it takes a folder.
+"""
+
+from trainers.data.prepare.detection import Detections, Detector, DropReason
+from trainers.data.prepare.manifest import Manifest, find_manifest
+from trainers.data.prepare.options import PrepareOptions
+from trainers.data.prepare.run import Prepared, prepare
+from trainers.data.prepare.shards import Row, prepared_tags, read_dataset, read_images
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "DropReason",
+    "Manifest",
+    "PrepareOptions",
+    "Prepared",
+    "Row",
+    "find_manifest",
+    "prepare",
+    "prepared_tags",
+    "read_dataset",
+    "read_images",
+]

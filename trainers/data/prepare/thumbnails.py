@@ -1,0 +1,41 @@
+"""Small pictures for reports, of broken files too as far as they go."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageFile
+
+from trainers.data.decode import SkippedError, fitted, open_image
+
+# Longer side, pixels; about 3 kB as JPEG.
+SIDE = 112
+
+
+@contextmanager
+def forgiving() -> Iterator[None]:
+    """Show what there is of truncated files. For the whole process: no thread may be decoding images to keep."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def thumbnail(source: Path | bytes, side: int = SIDE) -> Image.Image | None:
+    """The picture, RGB, its longer side `side` pixels; None when it cannot be decoded at all."""
+    try:
+        with open_image(source, first_frame=True) as image:
+            return fitted(image, side, "pad").convert("RGB")
+    except SkippedError:
+        return None
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A JPEG within the page."""
+    content = BytesIO()
+    picture.save(content, "JPEG", quality=75)
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"

@@ -1,0 +1,120 @@
+"""torchvision's detectors, trained on COCO."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from trainers.data.prepare.detection import Detections
+from trainers.errors import UserError
+
+# By box mAP on COCO in torchvision's table: 21, 25, 33, 36 and 37 points.
+DETECTORS = (
+    "ssdlite320_mobilenet_v3_large",
+    "ssd300_vgg16",
+    "fasterrcnn_mobilenet_v3_large_fpn",
+    "retinanet_resnet50_fpn",
+    "fasterrcnn_resnet50_fpn",
+)
+# For the connection and for each read: without internet the answer comes while somebody still watches.
+_TIMEOUT_SECONDS = 10
+
+
+class TorchvisionDetector:
+    """A detector of torchvision on the GPU, or on all cores; one picture at a time, whichever thread asks.
+
+    Args:
+        name: one of DETECTORS.
+        weights: file with its weights; None: torch hub's cache, downloaded when missing.
+
+    Raises:
+        UserError: there are no weights, or they belong to another network.
+    """
+
+    def __init__(self, name: str, weights: Path | None) -> None:
+        from torchvision.models import get_model_weights
+
+        published = get_model_weights(name)["DEFAULT"]
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._names: list[str] = published.meta["categories"]
+        self._network = _build(name, published, _find_weights(name, published.url, weights)).eval().to(self._device)
+        self._turn = threading.Lock()
+        self.labels = tuple(sorted({label for label in self._names if label not in ("__background__", "N/A")}))
+
+    def detect(self, path: str, size: tuple[int, int], view: Callable[[], Image.Image]) -> Detections:
+        """What the network finds in the picture."""
+        picture = view()
+        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1).to(self._device)
+        with self._turn, torch.inference_mode():
+            found = self._network([pixels.float() / 255])[0]
+        scale = torch.tensor([size[0] / picture.width, size[1] / picture.height] * 2)
+        boxes = [(b[0], b[1], b[2], b[3]) for b in (found["boxes"].cpu() * scale).tolist()]
+        return Detections(boxes, [self._names[i] for i in found["labels"].tolist()], found["scores"].tolist())
+
+
+def _build(name: str, published: Any, file: Path) -> nn.Module:
+    from torchvision.models import WeightsEnum, get_model
+
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen types for broken files
+        raise UserError(f"{file} cannot be read as weights of {name}: {str(error).splitlines()[0][:200]}") from error
+
+    def load_from_file(*_: Any, **__: Any) -> Any:
+        return state
+
+    # torchvision freezes batch norms and sets their epsilon only when told that the weights are the published ones,
+    # and then fetches them by URL. Its loader is put back at once.
+    original = WeightsEnum.get_state_dict
+    WeightsEnum.get_state_dict = load_from_file
+    try:
+        network: nn.Module = get_model(name, weights=published)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        first = str(error).splitlines()[0][:200]
+        raise UserError(f"{file} does not hold the weights of {name}: {first}") from error
+    finally:
+        WeightsEnum.get_state_dict = original
+    return network
+
+
+def _find_weights(name: str, url: str, weights: Path | None) -> Path:
+    if weights is not None:
+        if not weights.is_file() or not os.access(weights, os.R_OK):
+            raise UserError(f"--detector-weights {weights}: no such readable file")
+        return weights
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+    if not cached.is_file():
+        try:
+            _download(url, cached)
+        except (OSError, HTTPException) as error:
+            raise UserError(
+                f"no weights for {name}: downloading {url} failed ({error}); put that file at {cached}, or name "
+                f"it with --detector-weights FILE"
+            ) from error
+    return cached
+
+
+def _download(url: str, target: Path) -> None:
+    """Not torch.hub's: that one waits without a timeout. The file's name ends with the start of its SHA-256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    digest = hashlib.sha256()
+    try:
+        with urlopen(url, timeout=_TIMEOUT_SECONDS) as response, part.open("wb") as file:
+            while block := response.read(1 << 20):
+                digest.update(block)
+                file.write(block)
+        if not digest.hexdigest().startswith(target.stem.rsplit("-", 1)[1]):
+            raise OSError(f"got other bytes: SHA-256 {digest.hexdigest()}")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Where the images of a cache come from: a folder of files, or a dataset that `prepare` wrote."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from trainers.data.files import find_files, hash_file, text_name
+from trainers.data.prepare.manifest import find_manifest
+from trainers.data.prepare.shards import read_images
+from trainers.errors import UserError
+
+
+class ImageSource(Protocol):
+    """What `build_cache` decodes."""
+
+    total: int  # items that `items` will give
+
+    def key(self, pool: ThreadPoolExecutor) -> bytes:
+        """Stands for relative paths and contents."""
+        ...
+
+    def items(self) -> Iterator[tuple[str, Path | bytes]]:
+        """Relative path, and the file or its content."""
+        ...
+
+
+class Folder:
+    """Every file below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._files = root, find_files(root)
+        self.total = len(self._files)
+
+    def key(self, pool: ThreadPoolExecutor) -> bytes:
+        """SHA-256 over names and contents, read by all threads."""
+        digest = hashlib.sha256()
+        paths = [self._root / file for file in self._files]
+        for file, content in zip(self._files, pool.map(hash_file, paths), strict=True):
+            name = os.fsencode(file)
+            digest.update(len(name).to_bytes(4, "little") + name + content)
+        return digest.digest()
+
+    def items(self) -> Iterator[tuple[str, Path | bytes]]:
+        """In the order of their names."""
+        for file in self._files:
+            yield text_name(file), self._root / file
+
+
+class PreparedFolder:
+    """The images of a prepared dataset; their paths are those of the files that they were made from."""
+
+    def __init__(self, root: Path, images: int, content_sha256: str) -> None:
+        self._root, self._content = root, content_sha256
+        self.total = images
+
+    def key(self, pool: ThreadPoolExecutor) -> bytes:
+        """From the manifest: nothing is read again."""
+        return b"prepared" + bytes.fromhex(self._content)
+
+    def items(self) -> Iterator[tuple[str, Path | bytes]]:
+        """In the order of the shards."""
+        return read_images(self._root)
+
+
+def open_source(root: Path) -> ImageSource:
+    """The images of `root`, whichever it is.
+
+    Raises:
+        UserError: it is missing, not a readable folder, or a dataset that is unfinished or damaged.
+    """
+    if not root.exists():
+        raise UserError(f"the image folder {root} does not exist")
+    if not root.is_dir():
+        raise UserError(f"the image folder {root} is not a directory")
+    manifest = find_manifest(root)
+    return Folder(root) if manifest is None else PreparedFolder(root, manifest.images, manifest.content_sha256)

@@ -1,0 +1,126 @@
+"""Auxiliary classifier GAN (Odena et al. 2017, arXiv:1610.09585; document 002): G is told classes, D names them.
+
+Any pair of networks serves: G gets latents and one-hot classes side by side, D has further outputs for its class heads.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainers.assets import Assets
+from trainers.batches import augmented_batches
+from trainers.config import TrainConfig
+from trainers.distributed import all_reduce_sum, world_size
+from trainers.errors import UserError, unknown_name
+from trainers.families.adversarial import Adversarial
+from trainers.families.base import Metrics
+from trainers.networks import build_networks
+from trainers.randomness import fixed_choices, fixed_latents
+
+MISSING = -1  # an image without a tag of an attribute
+COLUMNS = 8  # of a sample grid where there is one attribute
+
+
+class AcGan(Adversarial):
+    """As `Adversarial`, and D tells the classes of real images, G makes fakes that D gives the classes asked for.
+
+    As in document 002, D learns classes from real images alone: on fakes its class heads have no loss in D's step.
+    """
+
+    @staticmethod
+    def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
+        """Generator and discriminator of `config`, for its classes."""
+        if not config.labels:
+            raise UserError("family acgan needs labels: the classes of each attribute, or auto")
+        for name in config.loss.class_weights:
+            if name not in config.labels:
+                raise unknown_name("attribute in loss.class_weights", name, config.labels)
+        Adversarial.check(config)
+        return build_networks(config.network, config.data.image_size, sum(class_counts(config)))
+
+    def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
+        """Images ``[B, 3, S, S]`` in [-1, 1] and classes ``[B, attributes]`` int64, -1 where a tag is missing."""
+        labels = assets.labels(self.config)
+        for images, indices in augmented_batches(assets.images(self.config), self.config.data, self.random):
+            yield images, labels[indices].to(self.device, non_blocking=True)
+
+    def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
+        """A row per class of the first attribute, a column per class of the second; each row has its own latent."""
+        counts = class_counts(self.config)
+        columns = counts[1] if len(counts) > 1 else COLUMNS
+        classes = torch.zeros(counts[0] * columns, len(counts), dtype=torch.int64)
+        classes[:, 0] = torch.arange(counts[0]).repeat_interleave(columns)
+        if len(counts) > 1:
+            classes[:, 1] = torch.arange(columns).repeat(counts[0])
+        config = self.config
+        latents = fixed_latents(
+            counts[0], config.network.latent_dim, config.noise.latent_sigma, seed=config.seed, purpose="samples"
+        )
+        return self.generate(join_inputs(latents.repeat_interleave(columns, 0), classes, counts)), columns
+
+    def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
+        latents, _ = super()._draw_inputs()
+        counts, batch = class_counts(self.config), self.config.data.batch_size
+        classes = torch.stack([self.random.choice(n, batch) for n in counts], dim=1).to(self.device, non_blocking=True)
+        return join_inputs(latents, classes, counts), classes
+
+    def _fixed_inputs(self, count: int, purpose: str, assets: Assets) -> Tensor:
+        """Classes as often as the real images have them, since FID compares with these."""
+        labels = assets.labels(self.config)
+        counts, seed = class_counts(self.config), self.config.seed
+        classes = labels[fixed_choices(len(labels), count, seed=seed, purpose=f"{purpose} rows")]
+        columns = [fixed_choices(n, count, seed=seed, purpose=f"{purpose} {place}") for place, n in enumerate(counts)]
+        classes = torch.where(classes == MISSING, torch.stack(columns, dim=1), classes)
+        return join_inputs(super()._fixed_inputs(count, purpose, assets), classes, counts)
+
+    def _class_loss(self, outputs: Tensor, classes: Tensor | None) -> tuple[Tensor | float, Metrics]:
+        """Weighted cross entropies of D's class heads, each over the images of the global batch that have a tag."""
+        assert classes is not None
+        assert isinstance(self.config.labels, dict)
+        heads = outputs[:, 1:].split(class_counts(self.config), dim=1)
+        total: Tensor | float = 0.0
+        metrics: Metrics = {}
+        for name, head, wanted in zip(self.config.labels, heads, classes.unbind(1), strict=True):
+            known = wanted != MISSING
+            # The ranks' losses are averaged, so each rank divides by its equal share of the tags of all.
+            share = (all_reduce_sum(known.sum()) / world_size()).clamp(min=1 / world_size())
+            loss = F.cross_entropy(head, wanted, ignore_index=MISSING, reduction="sum") / share
+            total = total + self.config.loss.class_weights.get(name, 1.0) * loss
+            right = ((head.detach().argmax(1) == wanted) & known).sum() / share
+            metrics |= {f"class_loss_{name}": loss.detach(), f"class_accuracy_{name}": right}
+        return total, metrics
+
+
+def class_counts(config: TrainConfig) -> list[int]:
+    """Classes of each attribute."""
+    assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
+    return [len(names) for names in config.labels.values()]
+
+
+def join_inputs(latents: Tensor, classes: Tensor, counts: list[int]) -> Tensor:
+    """Latents ``[B, z]`` and classes ``[B, attributes]`` as G's inputs ``[B, z + sum(counts)]``, classes one-hot."""
+    one_hots = [F.one_hot(column, n).to(latents) for column, n in zip(classes.unbind(1), counts, strict=True)]
+    return torch.cat([latents, *one_hots], dim=1)
+
+
+def wanted_classes(config: TrainConfig, names: Mapping[str, str], count: int, seed: int) -> Tensor:
+    """Classes ``[count, attributes]`` int64: those named for an attribute, random ones elsewhere.
+
+    Raises:
+        UserError: no such attribute or class.
+    """
+    assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
+    for attribute in names:
+        if attribute not in config.labels:
+            raise unknown_name("attribute", attribute, config.labels)
+    columns = []
+    for attribute, valid in config.labels.items():
+        if attribute not in names:
+            columns.append(fixed_choices(len(valid), count, seed=seed, purpose=f"generate {attribute}"))
+        elif names[attribute] in valid:
+            columns.append(torch.full((count,), valid.index(names[attribute])))
+        else:
+            raise unknown_name(f"class of {attribute}", names[attribute], valid)
+    return torch.stack(columns, dim=1)

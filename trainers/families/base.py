@@ -1,0 +1,242 @@
+"""What every family shares: two modules, their optimisers and average, and how a step is carried out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainers.assets import Assets
+from trainers.config import TrainConfig
+from trainers.distributed import average_buffers, average_gradients
+from trainers.losses import build_loss
+from trainers.metrics import RealStatistics
+from trainers.networks.batchnorm import synchronise_batchnorm
+from trainers.networks.dropout import bind_dropout
+from trainers.networks.ema import ema_decay, update_ema
+from trainers.precision import full
+from trainers.randomness import GlobalRandom, derive_seed
+from trainers.regimes import build_regime
+from trainers.regularizers import apply_spectral_norm, clip_weights, diff_augment, penalised
+
+Metrics = dict[str, Tensor | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidTarget:
+    """One set of real images and the generator that imitates it.
+
+    Attributes:
+        statistics: of the real images.
+        sample: ``sample(start, stop)`` gives samples start..stop-1, ``[stop - start, 3, S, S]`` in [-1, 1].
+    """
+
+    statistics: RealStatistics
+    sample: Callable[[int, int], Tensor]
+
+
+class Family(ABC):
+    """Networks, optimisers and the step of one run.
+
+    Args:
+        config: the run.
+        device: where it trains.
+        random: source of latents, instance noise, dropout and the regime's draws.
+
+    Attributes:
+        generator: G, or all of them in one ModuleDict.
+        discriminator: D, likewise.
+        average: moving average of `generator`, None without one.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
+        self.config, self.device, self.random = config, device, random
+        self.loss, self.regime = build_loss(config.loss), build_regime(config.regime)
+        torch.manual_seed(derive_seed(config.seed, "weights"))
+        generator, discriminator = self.build_pair(config)
+        if config.regularizer.spectral_norm:
+            apply_spectral_norm(discriminator)
+        self.generator, self.discriminator = self._place(generator), self._place(discriminator)
+        self.average = None
+        if config.regime.ema_halflife_images is not None:
+            self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        for network in (self.generator, self.discriminator):
+            bind_dropout(network, random)
+        self.optimizer_g = self._optimizer(self.generator, config.optimizer.lr_g)
+        self.optimizer_d = self._optimizer(self.discriminator, config.optimizer.lr_d)
+
+    @staticmethod
+    @abstractmethod
+    def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
+        """Fresh networks, generator first, on torch's default device.
+
+        Raises:
+            UserError: `config` names none, or they do not fit the rest of it.
+        """
+
+    @abstractmethod
+    def images_per_epoch(self, assets: Assets) -> int:
+        """Real images of one pass over the data; the last incomplete batch is left out."""
+
+    @abstractmethod
+    def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
+        """One pass over the data in random order: what `step` takes, this rank's share."""
+
+    @abstractmethod
+    def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
+        """The updates of one iteration.
+
+        Args:
+            batch: as `batches` gives it.
+            images_seen: real images before this step, over all ranks.
+            instance_sigma: standard deviation of the noise on D's inputs.
+
+        Returns:
+            Scalars, this rank's share; only of what this iteration computed. Every family has d_loss, g_loss,
+            d_real_mean, d_fake_mean (logits), d_real_accuracy, d_fake_accuracy (shares), grad_norm_d, grad_norm_g,
+            d_updates and g_updates (per iteration).
+        """
+
+    @abstractmethod
+    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
+        """What FID compares, by name; the objective is the mean over them."""
+
+    @abstractmethod
+    def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
+        """Images ``[n, 3, S, S]`` in [-1, 1] to look at, and how many to a row. The same inputs at every call."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """Set the learning rates of `epoch`, counted from 1."""
+        rates, epochs = self.config.optimizer, self.config.schedule.epochs
+        share = 1.0
+        if rates.decay_start is not None:
+            flat = rates.decay_start * epochs
+            share = min(1.0, (epochs - (epoch - 1)) / (epochs - flat))
+        for optimizer, rate in ((self.optimizer_g, rates.lr_g), (self.optimizer_d, rates.lr_d)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def align_ranks(self) -> None:
+        """Let every rank have the same BatchNorm statistics; without ``sync_batchnorm`` each has gathered its own."""
+        if not self.config.runtime.sync_batchnorm:
+            for network in (self.generator, self.discriminator, self.average):
+                if network is not None:
+                    average_buffers(network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs of this family."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            _follow_memory_order(optimizer)
+
+    def _parts(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "optimizer_g": self.optimizer_g,
+            "optimizer_d": self.optimizer_d,
+            "regime": self.regime,
+        }
+        return parts if self.average is None else {**parts, "average": self.average}
+
+    @torch.no_grad()
+    def _evaluate(self, inputs: Tensor, name: str | None = None) -> Tensor:
+        """The averaged generator's images (G's own without an average), float32; `name` is its key in a ModuleDict."""
+        network = self.generator if self.average is None else self.average
+        was_training = network.training
+        network.eval()
+        with self._autocast():
+            images = full((network if name is None else network.get_submodule(name))(inputs.to(self.device)))
+        network.train(was_training)
+        return images
+
+    def _judged(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+        """What D thought of real images and fakes."""
+        real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
+        real_score, fake_score = self.loss.realness(real_logits, fake_logits)
+        return {
+            "d_real_mean": real_logits.mean(),
+            "d_fake_mean": fake_logits.mean(),
+            "d_real_accuracy": (real_score > 0).float().mean(),
+            "d_fake_accuracy": (fake_score <= 0).float().mean(),
+        }
+
+    def _shown(self, images: Tensor, sigma: float) -> Tensor:
+        """What D sees of `images`: augmented, then with instance noise."""
+        if self.config.regularizer.diffaugment:
+            images = diff_augment(images, self.config.regularizer.diffaugment, self.random)
+        if sigma == 0:
+            return images
+        return images + sigma * self.random.normal(self.config.data.batch_size, *images.shape[1:])
+
+    def _penalty_due(self, images_seen: int) -> bool:
+        regularizer = self.config.regularizer
+        iteration = images_seen // self.config.data.batch_size
+        return penalised(regularizer) and iteration % regularizer.penalty_every == 0
+
+    def _descend_d(self, loss: Tensor) -> Tensor:
+        """One update of D down `loss`; returns the norm of its gradient."""
+        norm = self._descend(loss, self.discriminator, self.optimizer_d)
+        if self.config.regularizer.weight_clip is not None:
+            clip_weights(self.discriminator, self.config.regularizer.weight_clip)
+        return norm
+
+    def _descend_g(self, loss: Tensor) -> Tensor:
+        """One update of G down `loss`; returns the norm of its gradient."""
+        return self._descend(loss, self.generator, self.optimizer_g)
+
+    def _descend(self, loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+        optimizer.zero_grad()
+        loss.backward()
+        parameters = list(network.parameters())
+        average_gradients(parameters)
+        limit = self.config.optimizer.grad_clip_norm
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if limit is not None:
+            nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+        optimizer.step()
+        return norm
+
+    def _follow(self, images_seen: int) -> None:
+        """Move the average after G's updates."""
+        halflife, batch = self.config.regime.ema_halflife_images, self.config.data.batch_size
+        if self.average is not None and halflife is not None:
+            decay = ema_decay(halflife, self.config.regime.ema_rampup, images_seen + batch, batch)
+            update_ema(self.average, self.generator, decay)
+
+    def _place(self, network: nn.Module) -> nn.Module:
+        runtime = self.config.runtime
+        memory_format = torch.channels_last if runtime.channels_last else torch.contiguous_format
+        network = network.to(self.device).to(memory_format=memory_format)
+        if not runtime.sync_batchnorm:
+            return network
+        return synchronise_batchnorm(network, self.device, twice=penalised(self.config.regularizer))
+
+    def _optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+        settings = self.config.optimizer
+        if settings.name == "rmsprop":
+            return torch.optim.RMSprop(network.parameters(), lr=lr, alpha=0.99)
+        return torch.optim.Adam(network.parameters(), lr=lr, betas=(settings.beta1, settings.beta2), fused=True)
+
+    def _autocast(self, enabled: bool = True) -> torch.autocast:
+        enabled = enabled and self.config.runtime.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def _follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
+    """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
+
+    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)

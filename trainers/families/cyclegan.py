@@ -1,0 +1,180 @@
+"""Unpaired translation between two domains (Zhu et al. 2017, arXiv:1703.10593; document 002, bonus)."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainers.assets import Assets
+from trainers.batches import augmented_batches
+from trainers.config import TrainConfig
+from trainers.data import to_unit_range
+from trainers.errors import UserError
+from trainers.families.base import Family, FidTarget, Metrics
+from trainers.families.image_buffer import ImageBuffer
+from trainers.networks import build_translators
+from trainers.precision import full
+from trainers.randomness import GlobalRandom
+from trainers.regularizers import penalty
+
+DOMAINS = ("a", "b")
+DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
+COLUMNS = 8  # source images in a sample grid
+
+
+class CycleGan(Family):
+    """G and D are pairs: ``generator["a2b"]``, ``generator["b2a"]``, ``discriminator["a"]``, ``discriminator["b"]``.
+
+    Both generators share one optimiser and both discriminators another, as in the document's repository; G is updated
+    first, and D sees fakes of an image buffer.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
+        super().__init__(config, device, random)
+        self.buffers = {domain: ImageBuffer(config.cycle.buffer_size) for domain in DOMAINS}
+
+    @staticmethod
+    def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
+        """Two generators and two discriminators of `config`."""
+        if config.regime.d_updates == "separate":
+            raise UserError("regime.d_updates 'separate' is not for family cyclegan")
+        pairs = [build_translators(config.network, config.data.image_size) for _ in DOMAINS]
+        generators = dict(zip(DIRECTIONS, (pair[0] for pair in pairs), strict=True))
+        discriminators = dict(zip(DOMAINS, (pair[1] for pair in pairs), strict=True))
+        return nn.ModuleDict(generators), nn.ModuleDict(discriminators)
+
+    def images_per_epoch(self, assets: Assets) -> int:
+        """Whole batches of the smaller domain: each step takes as many images of either."""
+        batch = self.config.data.batch_size
+        return min(len(assets.images(self.config, domain)) for domain in DOMAINS) // batch * batch
+
+    def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
+        """Unpaired images of A and of B, each ``[B, 3, S, S]`` in [-1, 1]."""
+        passes = [augmented_batches(assets.images(self.config, d), self.config.data, self.random) for d in DOMAINS]
+        for (a, _), (b, _) in zip(*passes, strict=False):
+            yield a, b
+
+    def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
+        """Both generators on the batch, then both discriminators, as the regime says."""
+        real = dict(zip(DOMAINS, batch, strict=True))
+        updates = self.regime.next(images_seen // self.config.data.batch_size, self.random)
+        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(updates.g_steps)}
+        fakes: dict[str, Tensor] = {}
+        for _ in range(updates.g_steps):
+            values, fakes = self._g_step(real, instance_sigma)
+            metrics |= values
+        if updates.g_steps:
+            self._follow(images_seen)
+        if updates.d:
+            fakes = fakes or self._translate_both(real)
+            metrics |= self._d_step(real, fakes, instance_sigma, updates.swapped, self._penalty_due(images_seen))
+        return metrics
+
+    def translate(self, images: Tensor, direction: str) -> Tensor:
+        """Images ``[B, 3, S, S]`` in [-1, 1] of one domain in the other, by the averaged generator where there is one.
+
+        Args:
+            images: as they are; in [-1, 1].
+            direction: ``a2b`` or ``b2a``.
+        """
+        return self._evaluate(images, direction)
+
+    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
+        """Both directions. Source images are translated in order, again from the first when `fid.n_fake` is larger."""
+        return {name: self._fid_target(assets, name, *domains) for name, domains in DIRECTIONS.items()}
+
+    def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
+        """Eight images of A, what they become in B, and back in A; then the same from B."""
+        rows = []
+        for (there, (source, _)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
+            images = assets.images(self.config, source)
+            real = to_unit_range(images.batch(torch.arange(COLUMNS) % len(images)))
+            fake = self.translate(real, there)
+            rows += [real, fake, self.translate(fake, back)]
+        return torch.cat(rows), COLUMNS
+
+    def _parts(self) -> dict[str, object]:
+        return {**super()._parts(), **{f"buffer_{domain}": buffer for domain, buffer in self.buffers.items()}}
+
+    def _fid_target(self, assets: Assets, direction: str, source: str, target: str) -> FidTarget:
+        images = assets.images(self.config, source)
+
+        def sample(start: int, stop: int) -> Tensor:
+            return self.translate(to_unit_range(images.batch(torch.arange(start, stop) % len(images))), direction)
+
+        return FidTarget(statistics=assets.statistics(self.config, target), sample=sample)
+
+    @torch.no_grad()
+    def _translate_both(self, real: dict[str, Tensor]) -> dict[str, Tensor]:
+        with self._autocast():
+            return {to: full(self._generator(name)(real[of])) for name, (of, to) in DIRECTIONS.items()}
+
+    def _generator(self, direction: str) -> nn.Module:
+        return self.generator.get_submodule(direction)
+
+    def _judge(self, domain: str, images: Tensor) -> Tensor:
+        """Logits ``[B, 1, h, w]``."""
+        return full(self.discriminator.get_submodule(domain)(images))
+
+    def _g_step(self, real: dict[str, Tensor], sigma: float) -> tuple[Metrics, dict[str, Tensor]]:
+        weights = self.config.cycle
+        self.discriminator.requires_grad_(False)
+        adversarial, cycle, identity = (torch.zeros((), device=self.device) for _ in range(3))
+        fakes = {}
+        for (there, (source, target)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
+            with self._autocast():
+                fake = self._generator(there)(real[source])
+                again = full(self._generator(back)(fake))
+                fake = full(fake)
+                fake_logits = self._judge(target, self._shown(fake, sigma))
+                if weights.identity_weight > 0:
+                    same = full(self._generator(there)(real[target]))
+                    identity = identity + F.l1_loss(same, real[target])
+            real_logits = self._real_logits(target, real, fake_logits, sigma)
+            adversarial = adversarial + self.loss.g_loss(real_logits, fake_logits)
+            cycle = cycle + F.l1_loss(again, real[source])
+            fakes[target] = fake.detach()
+        norm = self._descend_g(adversarial + weights.weight * cycle + weights.identity_weight * identity)
+        self.discriminator.requires_grad_(True)
+        self.regime.saw_g(adversarial)
+        metrics: Metrics = {"g_loss": adversarial.detach(), "grad_norm_g": norm, "cycle_loss": cycle.detach()}
+        if weights.identity_weight > 0:
+            metrics["identity_loss"] = identity.detach()
+        return metrics, fakes
+
+    @torch.no_grad()
+    def _real_logits(self, domain: str, real: dict[str, Tensor], fake_logits: Tensor, sigma: float) -> Tensor:
+        """What G's loss compares with; anything of that shape for a loss that does not look."""
+        if not self.loss.relativistic:
+            return fake_logits.detach()
+        with self._autocast():
+            return self._judge(domain, self._shown(real[domain], sigma))
+
+    def _d_step(
+        self, real: dict[str, Tensor], fakes: dict[str, Tensor], sigma: float, swapped: bool, penalise: bool
+    ) -> Metrics:
+        total, penalties = (torch.zeros((), device=self.device) for _ in range(2))
+        judged = []
+        for domain in DOMAINS:
+            fake = self._shown(self.buffers[domain].exchange(fakes[domain], self.random), sigma)
+            shown = self._shown(real[domain], sigma)
+            if penalise:
+                shown, fake = shown.detach().requires_grad_(), fake.detach().requires_grad_()
+            with self._autocast(enabled=not penalise):
+                real_logits, fake_logits = self._judge(domain, shown), self._judge(domain, fake)
+            pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
+            total = total + self.loss.d_loss(*pair)
+            if penalise:
+                judge = lambda images, domain=domain: self._judge(domain, images)  # noqa: E731
+                penalties = penalties + penalty(
+                    self.config.regularizer, judge, shown, fake, real_logits, fake_logits, self.random
+                )
+            judged.append(self._judged(real_logits, fake_logits))
+        metrics: Metrics = {"d_loss": total.detach()}
+        metrics |= {name: (judged[0][name] + judged[1][name]) / 2 for name in judged[0]}
+        if self.regime.allows_d(total):
+            metrics |= {"d_updates": 1.0, "grad_norm_d": self._descend_d(total + penalties)}
+            if penalise:
+                metrics["d_penalty"] = penalties.detach()
+        return metrics

@@ -1,0 +1,69 @@
+"""Binary cross-entropy: the first GAN, with both of its generators (Goodfellow et al. 2014, arXiv:1406.2661)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainers.config import LossConfig
+from trainers.errors import UserError
+from trainers.losses.base import GanLoss
+from trainers.losses.labels import label_pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class BCE(GanLoss):
+    """D names the probability that an image is real; G wants its fakes to be named real ("non-saturating").
+
+    Without smoothing (labels 1 and 0), and with D = sigmoid of the logit, this is document 004's::
+
+        D: -(mean log D(x) + mean log(1 - D(G(z))))
+        G: -mean log D(G(z))
+
+    Document 004's code smooths both labels by 0.1: 0.95 and 0.05, for G as well.
+
+    Attributes:
+        real_label: probability that D shall name for real images, and G shall be named for fakes.
+        fake_label: probability that D shall name for fakes.
+    """
+
+    real_label: float = 1.0
+    fake_label: float = 0.0
+
+    @classmethod
+    def from_config(cls, config: LossConfig) -> Self:
+        """Labels of `config`.
+
+        Raises:
+            UserError: a label is no probability, or the real label is not above the fake one.
+        """
+        real_label, fake_label = label_pair(config, real=1.0, fake=0.0)
+        if real_label > 1 or fake_label < 0:
+            rule = f"loss {config.name} takes labels for probabilities: loss.real_label and loss.fake_label"
+            raise UserError(f"{rule} must lie in [0, 1], got {real_label} and {fake_label}")
+        return cls(real_label=real_label, fake_label=fake_label)
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Sum of both cross-entropies."""
+        return _cross_entropy(real_logits, self.real_label) + _cross_entropy(fake_logits, self.fake_label)
+
+    def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Cross-entropy of the fakes to the real label."""
+        return _cross_entropy(fake_logits, self.real_label)
+
+
+class Saturating(BCE):
+    """D as in `BCE`; G minimises what D maximises at its fakes: mean log(1 - D(G(z))), whatever the labels.
+
+    A D that is sure of its fakes gives G no gradient ("saturates").
+    """
+
+    def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Mean log(1 - D(G(z))), at most 0."""
+        return -F.softplus(fake_logits).mean()
+
+
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+    # torch's BCE-with-logits is exactly 0 for fakes from -15 on in float32; this keeps every digit.
+    return (label * F.softplus(-logits) + (1 - label) * F.softplus(logits)).mean()

@@ -1,0 +1,32 @@
+"""Relativistic average hinge (Jolicoeur-Martineau 2018, arXiv:1807.00734)."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainers.losses.base import GanLoss
+from trainers.losses.relative import relative
+
+
+class RaHinge(GanLoss):
+    """D wants each kind a margin of 1 on its side of the other's average.
+
+    With r = C(xr) - mean C(xf) and f = C(xf) - mean C(xr)::
+
+        D: mean max(0, 1 - r) + mean max(0, 1 + f)
+        G: the same with the kinds swapped
+    """
+
+    relativistic = True
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Sum of what both kinds lack to their margins."""
+        real, fake = relative(real_logits, fake_logits)
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+    def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """As `d_loss`, each kind in the other's place."""
+        return self.d_loss(fake_logits, real_logits)
+
+    def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative logits."""
+        return relative(real_logits, fake_logits)

@@ -1,0 +1,11 @@
+"""Weight clipping (Arjovsky et al. 2017, arXiv:1701.07875)."""
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def clip_weights(network: nn.Module, limit: float) -> None:
+    """Clamp every parameter to +- `limit`, in place; biases and BatchNorm's too, as document 004's code does."""
+    for parameter in network.parameters():
+        parameter.clamp_(-limit, limit)
