@@ -31,11 +31,12 @@ def demo_space(space: Space) -> Space:
     """
     base = TrainConfig.build(space.base.model_dump(), {**DEMO_BASE, **space.demo})
     search: dict[str, Domain] = {}
+    first = space.known_points()[0]
     for name, domain in space.search.items():
         before, now = space.base.flat()[name], base.flat()[name]
         if name in ("schedule.epochs", "data.batch_size"):
             domain = _scaled(domain, now / before)
-        if domain.contains(now):
+        if domain.contains(now) or name not in first:
             search[name] = domain
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     scheduler = space.scheduler.model_copy(update={"grace_epochs": max(grace, base.fid.every)})

@@ -53,7 +53,7 @@ class Space(_Model):
     trials: Annotated[int, Field(ge=1)] = 20
     points: tuple[dict[str, Value], ...] = ()
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
-    demo: dict[str, Value] = {}
+    demo: dict[str, Value | None] = {}
 
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
         """The config of a trial with these searched values."""

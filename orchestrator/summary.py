@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.display import trials_table
+from orchestrator.domains import Domain
 from orchestrator.plan import Plan
 from orchestrator.results.records import State, TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
@@ -93,13 +94,13 @@ def print_space(console: Console, space: Space) -> None:
     """What a space searches, and what it starts from."""
     console.print(f"{space.name}: {space.description}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("searched", "range", "base"):
+    table.add_column("searched", no_wrap=True)
+    for name in ("range", "base", ""):
         table.add_column(name)
     base = space.base.flat()
     for name, depth in _as_tree(space):
         domain = space.search[name]
-        condition = f"   {said(domain.when)}" if domain.when else ""
-        table.add_row("  " * depth + name, escape(f"{domain}{condition}"), escape(_short(base[name])))
+        table.add_row("  " * depth + name, escape(str(domain)), escape(_short(base[name])), escape(_condition(domain)))
     console.print(table)
     fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
@@ -111,6 +112,14 @@ def print_space(console: Console, space: Space) -> None:
         if scheduler.name == "asha"
         else f"\nscheduler none: no trial is cut; {space.trials} trials"
     )
+
+
+def _condition(domain: Domain) -> str:
+    """When a key exists, in short where it stands right below the one key that decides."""
+    if len(domain.when) != 1:
+        return said(domain.when) if domain.when else ""
+    (values,) = domain.when.values()
+    return f"with {' | '.join(map(str, values))}"
 
 
 def _as_tree(space: Space) -> list[tuple[str, int]]:

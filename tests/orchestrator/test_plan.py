@@ -1,5 +1,6 @@
 """Plans: what was typed becomes a checked sweep, or one clear line."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 
 from orchestrator.demo import DEMO_BASE, demo_space
 from orchestrator.domains import IntRange
-from orchestrator.plan import LaunchOptions, make_plan, parse_duration, prepare_data
+from orchestrator.plan import LaunchOptions, Plan, make_plan, parse_duration, prepare_data, with_labels
 from orchestrator.resources import Resources, choose_resources
 from orchestrator.settings import apply_settings
 from orchestrator.space import bundled_spaces, load_space
+from trainers.data import draw_synthetic
 from trainers.errors import UserError
 
 SPACE = "ralsgan_motorbike"
@@ -26,6 +28,7 @@ def test_demo_shrinks_any_space(name: str) -> None:
     space = demo_space(full)
     flat, expected = space.base.flat(), {**DEMO_BASE, **full.demo}
     assert {key: flat[key] for key in expected} == expected
+    assert space.search.keys() == full.search.keys()
     first = space.known_points()[0]
     assert first.keys() == {key for key in space.search if space.is_active(key, first)}
     assert all(space.search[key].contains(value) for key, value in first.items())
@@ -141,3 +144,79 @@ def test_resources_fill_the_machine() -> None:
     assert chosen(16, 1, gpus=0.2).gangs == 5
     assert chosen(16, 1, gpus=0.25) == Resources(gangs=4, workers=1, cpus=1, gpus=0.25, threads=4)
     assert chosen(1, 0, workers=4).cpus * 4 <= 1
+
+
+# Data of the other families
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan") / "faces"
+    draw_synthetic("faces", folder, count=40, broken=False)
+    return folder
+
+
+def prepared(tmp_path: Path, **options: Any) -> Plan:
+    plan = plan_with(tmp_path, **options)
+    return with_labels(plan, prepare_data(plan)[0])
+
+
+def test_labels_of_a_space_are_checked_against_the_data(tmp_path: Path, faces: Path, motorbikes: Path) -> None:
+    plan = prepared(tmp_path, space="acgan_anime", data=faces)
+    assert plan.space.base.labels == load_space("acgan_anime").base.labels
+    with pytest.raises(UserError, match=r"no image in .* has a class of 'hair': it has neither"):
+        prepared(tmp_path, space="acgan_anime", data=flat_copy(motorbikes, tmp_path / "flat"))
+
+
+def flat_copy(source: Path, target: Path) -> Path:
+    target.mkdir()
+    for path in source.glob("bike*"):
+        shutil.copy(path, target)
+    return target
+
+
+def test_labels_auto_are_those_of_the_data(tmp_path: Path, faces: Path) -> None:
+    """Folders as classes: the searched weights of the document's attributes go with them."""
+    by_class = tmp_path / "classes"
+    for number, path in enumerate(sorted(faces.glob("*.*"))):
+        if path.suffix != ".csv":
+            folder = by_class / ("even" if number % 2 else "odd")
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder)
+    with pytest.raises(UserError, match="it has class: even, odd; use these with --set labels=auto"):
+        prepared(tmp_path, space="acgan_anime", data=by_class)
+    plan = prepared(tmp_path, space="acgan_anime", data=by_class, settings=("labels=auto",))
+    assert plan.space.base.labels == {"class": ("even", "odd")}
+    assert plan.space.base.loss.class_weights == {}
+    assert not [name for name in plan.space.search if "class_weights" in name]
+    assert "noise.latent_sigma" in plan.space.search
+
+
+def test_a_translation_needs_two_folders(tmp_path: Path, faces: Path) -> None:
+    with pytest.raises(UserError, match="family cyclegan needs two folders of images"):
+        prepare_data(plan_with(tmp_path, space="cyclegan_ukiyoe", data=faces))
+    domains = tmp_path / "domains"
+    draw_synthetic("domains", domains, count=20, broken=False)
+    caches = prepare_data(plan_with(tmp_path, space="cyclegan_ukiyoe", data=domains))
+    assert [Path(cache.report.source).name for cache in caches] == ["trainA", "trainB"]
+
+
+@pytest.mark.parametrize(
+    ("space", "setting", "message"),
+    [
+        ("acgan_anime", "labels={}", "family acgan needs labels"),
+        ("acgan_anime", "loss.class_weights.hat=1", "did you mean loss.class_weights.hair?"),
+        ("acgan_anime", "loss.name=ralsgan", "'separate' needs a loss"),
+        ("dcgan_cars", "network.name=resnet_patchgan", "unknown network.name 'resnet_patchgan'"),
+        ("cyclegan_ukiyoe", "network.name=dcgan", "unknown network.name of family cyclegan 'dcgan'"),
+        ("dcgan_pokemon", "data.image_size=96", "power of two"),
+        ("r3gan_small", "regularizer.diffaugment=colour", "did you mean color?"),
+        ("dcgan_pokemon", "regime.name=monitord", "did you mean monitored?"),
+        ("dcgan_cars", "loss.real_label=1.5", "real_label"),
+    ],
+)
+def test_what_does_not_fit_together_is_one_clear_line(tmp_path: Path, space: str, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        settings = ("regime.d_updates=separate", setting) if space == "acgan_anime" else (setting,)
+        plan_with(tmp_path, space=space, settings=settings)
+    assert message in str(caught.value) and "\n" not in str(caught.value)

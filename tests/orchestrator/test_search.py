@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from orchestrator.broker import Lease, start_broker
 from orchestrator.search import OptunaSearcher, open_study
-from orchestrator.space import Space, build_space
+from orchestrator.space import Space, build_space, load_space
 from trainers.report import Verdict
 
 METRIC = "fid_test_n2"
@@ -62,3 +62,20 @@ def test_base_first_and_never_twice(tmp_path: Path, space: Space, ray_instance: 
     assert leases[0] == Lease("0000", base)
     assert leases[1].trial_id == "0001"
     assert leases[1].params != base
+
+
+def test_a_nested_space_is_asked_only_what_exists(tmp_path: Path, ray_instance: None) -> None:
+    """Past the sampler's random start too, where it models each group of keys on its own; a new study reads it back."""
+    space, journal = load_space("losses_and_regimes"), tmp_path / "study.journal"
+    broker = start_broker(METRIC)
+    searcher = OptunaSearcher(open_study(journal, "s", seed=0, conditional=True), space, METRIC, broker)
+    for number in range(24):
+        searcher.suggest(str(number))
+        done = {METRIC: 50.0 + number % 7, "epoch": 4, "verdict": "completed", "objective": 50.0 + number % 7}
+        searcher.on_trial_complete(str(number), done)
+    trials = reopened(journal)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 24
+    assert [trial.params for trial in trials[:3]] == space.known_points()
+    for trial in trials:
+        assert trial.params.keys() == {name for name in space.search if space.is_active(name, trial.params)}
+    assert len({frozenset(trial.params) for trial in trials}) > 4
