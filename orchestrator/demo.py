@@ -21,7 +21,7 @@ DEMO_BASE: dict[str, Any] = {
     "fid.every": 4,
 }
 DEMO_TRIALS = 6
-DEMO_IMAGES = 512
+DEMO_IMAGES = 512  # over all folders of the kind
 
 
 def demo_space(space: Space) -> Space:
@@ -29,7 +29,9 @@ def demo_space(space: Space) -> Space:
 
     What a space says under ``demo:`` goes before the usual settings.
     """
-    base = TrainConfig.build(space.base.model_dump(), {**DEMO_BASE, **space.demo})
+    changed = dict(space.demo)
+    trials = changed.pop("trials", DEMO_TRIALS)
+    base = TrainConfig.build(space.base.model_dump(), {**DEMO_BASE, **changed})
     search: dict[str, Domain] = {}
     first = space.known_points()[0]
     for name, domain in space.search.items():
@@ -40,8 +42,13 @@ def demo_space(space: Space) -> Space:
             search[name] = domain
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     scheduler = space.scheduler.model_copy(update={"grace_epochs": max(grace, base.fid.every)})
-    changes = {"base": base, "scheduler": scheduler, "points": (), "trials": DEMO_TRIALS, "demo": {}}
+    changes = {"base": base, "scheduler": scheduler, "points": (), "trials": trials, "demo": {}}
     return possible_search(space.model_copy(update={**changes, "search": search}))
+
+
+def demo_images(kind: str) -> int:
+    """How many pictures ``--demo`` draws into each folder of a kind."""
+    return DEMO_IMAGES // 2 if kind == "domains" else DEMO_IMAGES
 
 
 def _scaled(domain: Domain, ratio: float) -> Domain:

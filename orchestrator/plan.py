@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from orchestrator.demo import DEMO_IMAGES, demo_space
+from orchestrator.demo import demo_images, demo_space
 from orchestrator.resources import Resources, choose_resources, machine
 from orchestrator.settings import apply_settings
 from orchestrator.space import Space, load_space, possible_search
@@ -96,7 +96,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         raise UserError("no images: give a folder with --data DIR, or draw some with --demo")
     if synthetic and space.synthetic is None:
         raise UserError(f"space {space.name} has no synthetic pictures: give a folder with --data DIR")
-    data = options.data or cache_dir / "synthetic" / f"{space.synthetic}-{DEMO_IMAGES}"
+    data = options.data or cache_dir / "synthetic" / f"{space.synthetic}-{demo_images(str(space.synthetic))}"
     cpus, gpus = available or machine()
     resources = choose_resources(
         concurrency=options.concurrency,
@@ -151,7 +151,7 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
     space = plan.space
     if plan.synthetic:
         assert space.synthetic is not None
-        draw_synthetic(space.synthetic, plan.data, count=DEMO_IMAGES)
+        draw_synthetic(space.synthetic, plan.data, count=demo_images(space.synthetic))
     sources = find_domains(plan.data) if space.base.family == "cyclegan" else (plan.data,)
     base = (space.base.data.image_size, space.base.data.fit)
     shapes = dict.fromkeys([base, *product(_values(space, "data.image_size"), _values(space, "data.fit"))])

@@ -42,7 +42,7 @@ class Space(_Model):
         trials: how many, unless ``--trials`` says otherwise.
         points: further known-good settings to evaluate before sampling; dotted names to values.
         synthetic: the kind of pictures that ``--demo`` draws.
-        demo: what ``--demo`` changes in this space besides its usual settings; dotted names to values.
+        demo: what ``--demo`` changes in this space besides its usual settings; dotted names (and trials) to values.
     """
 
     name: str

@@ -32,7 +32,8 @@ class EpochReport:
         epoch: from 1.
         images_seen: real images shown to D so far, over all ranks.
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
-            d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, images_per_second.
+            d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
+            images_per_second; families add their own. What no step of the epoch computed is not there.
         fid: FID measured at this epoch, None where none was due.
         objective: lowest FID inside the window so far, None before the window.
         best_epoch: the epoch it was measured at.

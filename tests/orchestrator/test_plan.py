@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.demo import DEMO_BASE, demo_space
+from orchestrator.demo import DEMO_BASE, DEMO_TRIALS, demo_space
 from orchestrator.domains import IntRange
 from orchestrator.plan import LaunchOptions, Plan, make_plan, parse_duration, prepare_data, with_labels
 from orchestrator.resources import Resources, choose_resources
@@ -27,6 +27,7 @@ def test_demo_shrinks_any_space(name: str) -> None:
     full = load_space(name)
     space = demo_space(full)
     flat, expected = space.base.flat(), {**DEMO_BASE, **full.demo}
+    assert space.trials == expected.pop("trials", DEMO_TRIALS)
     assert {key: flat[key] for key in expected} == expected
     assert space.search.keys() == full.search.keys()
     first = space.known_points()[0]
