@@ -28,6 +28,8 @@ def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
     schedule, data = space.base.schedule, space.base.data
     folders = {cache.report.source: cache for cache in reversed(caches)}
     images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
+    if len(images) > 1:  # the domains of a translation
+        images = [f"{domain}: {text}" for domain, text in zip("AB", images, strict=True)]
     budget = f", at most {plan.time_budget_s:.0f} s" if plan.time_budget_s else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"

@@ -75,5 +75,6 @@ def _tags_of(source: Path, paths: Sequence[str]) -> Tags:
 
 def _nothing_found(source: Path, attribute: str, found: Mapping[str, Sequence[str]]) -> str:
     what = "; ".join(f"{name}: {', '.join(values[:6])}" for name, values in found.items())
-    hint = f"it has {what}; use these with --set labels=auto" if found else "it has neither a tags CSV nor subfolders"
+    neither = 'it has neither a tags CSV (rows such as 0,"blonde hair blue eyes") nor a folder per class'
+    hint = f"it has {what}; use these with --set labels=auto" if found else neither
     return f"no image in {source} has a class of {attribute!r}: {hint}"

@@ -40,7 +40,7 @@ def test_no_class_at_all_is_said_with_what_there_is(tagged: Path, tmp_path_facto
     with pytest.raises(UserError, match=r"no image in .* has a class of 'hat': it has eyes: .*; hair: .*labels=auto"):
         read_labels(tagged, ["0.jpg", "1.jpg", "2.jpg"], {"hat": ("red", "blue")})
     empty = tmp_path_factory.mktemp("untagged")
-    with pytest.raises(UserError, match="it has neither a tags CSV nor subfolders"):
+    with pytest.raises(UserError, match=r"it has neither a tags CSV .* nor a folder per class"):
         read_labels(empty, ["0.jpg"], CLASSES)
 
 
