@@ -10,6 +10,7 @@ from family_cases import (
     BATCH,
     CASES,
     CPU,
+    LABELS,
     SIZE,
     case_config,
     fresh_family,
@@ -180,3 +181,17 @@ def test_a_finished_generator_is_two_lines_away(config: TrainConfig, assets: dic
     else:
         images = generate(tmp_path / "best.pt", BATCH)
     assert images.shape == (BATCH, 3, SIZE, SIZE) and images.abs().max() <= 1 and images.std() > 1e-6
+
+
+@pytest.mark.parametrize(("labels", "rows", "columns"), [(LABELS, 3, 2), ({"class": ("cats", "dogs")}, 2, 8)])
+def test_an_acgans_grid_shows_every_class(labels: dict[str, tuple[str, ...]], rows: int, columns: int) -> None:
+    """Two attributes: classes both ways, a latent per row. One: eight latents, the same in each row."""
+    family = fresh_family(case_config("acgan on other networks", {"labels": labels}))
+    inputs: list[torch.Tensor] = []
+    family.average.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))  # type: ignore[union-attr]
+    images, wide = family.sample_grid(Assets(Path("unused"), Path("unused"), CPU))
+    assert (len(images), wide) == (rows * columns, columns)
+    grid = inputs[0].view(rows, columns, -1)
+    latents, classes = grid[..., :8], grid[..., 8:]
+    assert len({tuple(cell.tolist()) for cell in classes.flatten(0, 1)}) == rows * (columns if len(labels) > 1 else 1)
+    assert len({tuple(latent.tolist()) for latent in latents.flatten(0, 1)}) == (rows if len(labels) > 1 else columns)

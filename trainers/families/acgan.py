@@ -47,18 +47,25 @@ class AcGan(Adversarial):
             yield images, labels[indices].to(self.device, non_blocking=True)
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
-        """A row per class of the first attribute, a column per class of the second; each row has its own latent."""
-        counts = class_counts(self.config)
-        columns = counts[1] if len(counts) > 1 else COLUMNS
-        classes = torch.zeros(counts[0] * columns, len(counts), dtype=torch.int64)
-        classes[:, 0] = torch.arange(counts[0]).repeat_interleave(columns)
+        """A row per class of the first attribute; a column per class of the second, where each row has its own latent.
+
+        With one attribute, eight columns with a latent each.
+        """
+        config, counts = self.config, class_counts(self.config)
+        rows, columns = counts[0], counts[1] if len(counts) > 1 else COLUMNS
+        row, column = torch.arange(rows).repeat_interleave(columns), torch.arange(columns).repeat(rows)
+        classes = torch.zeros(rows * columns, len(counts), dtype=torch.int64)
+        classes[:, 0] = row
         if len(counts) > 1:
-            classes[:, 1] = torch.arange(columns).repeat(counts[0])
-        config = self.config
+            classes[:, 1] = column
         latents = fixed_latents(
-            counts[0], config.network.latent_dim, config.noise.latent_sigma, seed=config.seed, purpose="samples"
-        )
-        return self.generate(join_inputs(latents.repeat_interleave(columns, 0), classes, counts)), columns
+            max(rows, columns),
+            config.network.latent_dim,
+            config.noise.latent_sigma,
+            seed=config.seed,
+            purpose="samples",
+        )[row if len(counts) > 1 else column]
+        return self.generate(join_inputs(latents, classes, counts)), columns
 
     def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
         latents, _ = super()._draw_inputs()
