@@ -88,6 +88,12 @@ def test_a_step_has_the_standard_metrics(config: TrainConfig) -> None:
     assert all(value.shape == () and value.isfinite() for value in values.values())
 
 
+def test_mixed_precision_trains_too(name: str) -> None:
+    """G's images are bfloat16 then; penalties want float32."""
+    (values,) = take_steps(fresh_family(case_config(name, {"runtime.precision": "bf16"})), 1, sigma=0.0)
+    assert all(value.isfinite() for value in values.values())
+
+
 @pytest.mark.parametrize("network", ["d", "g"])
 def test_steps_lower_the_loss(name: str, network: str) -> None:
     """On one batch, with the same random numbers again and the other network at rest."""

@@ -113,7 +113,7 @@ class Adversarial(Family):
     ) -> tuple[Metrics, Tensor]:
         real, fake = self._shown(real, sigma), self._shown(fake, sigma)
         if penalise:
-            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+            real, fake = full(real).detach().requires_grad_(), full(fake).detach().requires_grad_()
         with self._autocast(enabled=not penalise):  # second derivatives in bfloat16 would be noise
             # Two passes, so that BatchNorm never mixes real images and fakes.
             real_outputs = full(self.discriminator(real))
