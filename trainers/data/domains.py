@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from trainers.data.files import require_folder
 from trainers.errors import UserError
 
 LAYOUTS = (("trainA", "trainB"), ("A", "B"), ("a", "b"))
@@ -14,10 +15,7 @@ def find_domains(source: Path) -> tuple[Path, Path]:
     Raises:
         UserError: `source` is no folder, or does not hold two.
     """
-    if not source.is_dir():
-        raise UserError(
-            f"the image folder {source} does not exist" if not source.exists() else f"{source} is no folder"
-        )
+    require_folder(source)
     folders = {path.name: path for path in sorted(source.iterdir()) if path.is_dir() and not path.name.startswith(".")}
     for first, second in LAYOUTS:
         if first in folders and second in folders:

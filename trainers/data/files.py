@@ -7,6 +7,16 @@ from pathlib import Path
 from trainers.errors import UserError
 
 
+def require_folder(root: Path) -> None:
+    """Check that a folder of images is one.
+
+    Raises:
+        UserError: it is missing, or no directory.
+    """
+    if not root.is_dir():
+        raise UserError(f"the image folder {root} {'is not a directory' if root.exists() else 'does not exist'}")
+
+
 def find_files(root: Path) -> list[str]:
     """Every file below `root` as a sorted relative posix path, whatever its name ends with.
 

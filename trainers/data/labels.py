@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
+from trainers.data.files import find_sidecars
 from trainers.data.prepare import prepared_tags
 from trainers.data.tags import find_id, read_tags
 from trainers.errors import UserError
@@ -62,11 +63,11 @@ def _tags_of(source: Path, paths: Sequence[str]) -> Tags:
     prepared = prepared_tags(source)
     if prepared is not None and any(prepared.values()):
         return prepared
-    files = sorted(source.glob("*.csv"))
-    if files:
+    sidecars = find_sidecars(source)
+    if sidecars:
         by_id: Tags = {}
-        for file in files:
-            by_id |= read_tags(file)
+        for file in sidecars:
+            by_id |= read_tags(source / file)
         ids = ((path, find_id(path, by_id)) for path in paths)
         return {path: by_id[name] for path, name in ids if name is not None}
     parents = ((path, PurePosixPath(path).parent.name) for path in paths)

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from trainers.data.files import find_files, hash_file, text_name
+from trainers.data.files import find_files, hash_file, require_folder, text_name
 from trainers.data.prepare.manifest import find_manifest
 from trainers.data.prepare.shards import read_images
-from trainers.errors import UserError
 
 
 class ImageSource(Protocol):
@@ -71,9 +70,6 @@ def open_source(root: Path) -> ImageSource:
     Raises:
         UserError: it is missing, not a readable folder, or a dataset that is unfinished or damaged.
     """
-    if not root.exists():
-        raise UserError(f"the image folder {root} does not exist")
-    if not root.is_dir():
-        raise UserError(f"the image folder {root} is not a directory")
+    require_folder(root)
     manifest = find_manifest(root)
     return Folder(root) if manifest is None else PreparedFolder(root, manifest.images, manifest.content_sha256)

@@ -9,17 +9,16 @@ from math import log2
 from torch import Tensor, nn
 
 from trainers.config import NetworkConfig
-from trainers.errors import UserError
+from trainers.networks.sizes import require_power_of_two
 
 
 def build(config: NetworkConfig, image_size: int, inputs: int, outputs: int) -> tuple["Generator", "Discriminator"]:
     """The pair for ``[B, inputs]`` latents and ``[B, outputs]`` logits.
 
     Raises:
-        UserError: `image_size` is no power of two.
+        UserError: `image_size` is no power of two, or below 8.
     """
-    if image_size & (image_size - 1):
-        raise UserError(f"network dcgan makes images whose side is a power of two, not of {image_size} pixels")
+    require_power_of_two("dcgan", image_size, least=8)
     width = config.base_width
     generator = Generator(image_size=image_size, base_width=width, latent_dim=inputs)
     return generator, Discriminator(image_size=image_size, base_width=width, outputs=outputs)

@@ -10,9 +10,9 @@ from math import log2
 from torch import Tensor, nn
 
 from trainers.config import NetworkConfig
-from trainers.errors import UserError
 from trainers.networks.dropout import GlobalDropout
 from trainers.networks.init import keras_init
+from trainers.networks.sizes import require_power_of_two
 
 DROPOUT = 0.4
 
@@ -23,10 +23,7 @@ def build(config: NetworkConfig, image_size: int, inputs: int, outputs: int) -> 
     Raises:
         UserError: `image_size` is no power of two, or below 8.
     """
-    if image_size < 8 or image_size & (image_size - 1):
-        raise UserError(
-            f"network dcgan_cars makes images whose side is a power of two from 8 on, not of {image_size} pixels"
-        )
+    require_power_of_two("dcgan_cars", image_size, least=8)
     generator = Generator(image_size=image_size, base_width=config.base_width, inputs=inputs)
     dropout = DROPOUT if config.dropout is None else config.dropout
     return generator, Discriminator(

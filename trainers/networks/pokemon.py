@@ -17,6 +17,7 @@ from trainers.config import NetworkConfig
 from trainers.errors import UserError
 from trainers.networks.init import dcgan_init
 from trainers.networks.minibatch import MinibatchDiscrimination2d
+from trainers.networks.sizes import require_power_of_two
 
 Head = Literal["convolution", "linear"]
 
@@ -29,10 +30,7 @@ def build(
     Raises:
         UserError: `image_size` is no power of two or below 32, or `base_width` cannot be halved that often.
     """
-    if image_size < 32 or image_size & (image_size - 1):
-        raise UserError(
-            f"network {config.name} makes images whose side is a power of two from 32 on, not of {image_size} pixels"
-        )
+    require_power_of_two(config.name, image_size, least=32)
     if config.base_width * 64 % image_size:
         raise UserError(
             f"network {config.name} at {image_size} px needs a network.base_width that is a multiple of "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.config import NetworkConfig
-from trainers.errors import UserError
+from trainers.networks.sizes import require_power_of_two
 
 CAP = 8  # the largest width, of base_width
 EXPANSION = 2  # inner channels of a block, of its outer ones
@@ -30,10 +30,7 @@ def build(config: NetworkConfig, image_size: int, inputs: int, outputs: int) -> 
     Raises:
         UserError: `image_size` is no power of two, or below 8.
     """
-    if image_size < 8 or image_size & (image_size - 1):
-        raise UserError(
-            f"network r3gan_small makes images whose side is a power of two from 8 on, not of {image_size} pixels"
-        )
+    require_power_of_two("r3gan_small", image_size, least=8)
     levels = int(log2(image_size // 4)) + 1
     widths = [config.base_width * min(2**level, CAP) for level in range(levels)]  # 128 px, 32: 32 64 128 256 256 256
     generator = Generator(widths=widths[::-1], inputs=inputs)
@@ -108,9 +105,8 @@ class Block(nn.Module):
     def __init__(self, channels: int, *, depth: int) -> None:
         super().__init__()
         inner = EXPANSION * channels
-        gain = (
-            nn.init.calculate_gain("leaky_relu", SLOPE) * depth**-0.25
-        )  # Fixup, three layers: depth^(-1 / (2 * 3 - 2))
+        # Fixup with three layers: depth^(-1 / (2 * 3 - 2))
+        gain = nn.init.calculate_gain("leaky_relu", SLOPE) * depth**-0.25
         groups = inner // gcd(inner, GROUP_SIZE)
         self.model = nn.Sequential(
             _started(nn.Conv2d(channels, inner, 1), gain),

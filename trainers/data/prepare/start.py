@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from trainers.data.files import require_folder
 from trainers.data.prepare.manifest import find_manifest
 from trainers.errors import UserError
 
@@ -15,10 +16,7 @@ def check_places(source: Path, destination: Path) -> None:
     Raises:
         UserError: they cannot, or one lies in the other.
     """
-    if not source.exists():
-        raise UserError(f"the image folder {source} does not exist")
-    if not source.is_dir():
-        raise UserError(f"the image folder {source} is not a directory")
+    require_folder(source)
     if not os.access(source, os.R_OK | os.X_OK):
         raise UserError(f"the image folder {source} cannot be read")
     if find_manifest(source) is not None:

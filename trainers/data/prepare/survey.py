@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from trainers.data.decode import SkipReason
-from trainers.data.files import find_files, find_sidecars, hash_file
+from trainers.data.files import find_files, find_sidecars, hash_file, require_folder
 from trainers.data.pool import cores, in_order
 from trainers.data.prepare.detection import DropReason
 from trainers.data.prepare.examine import Examiner
@@ -88,8 +88,7 @@ def survey(
     Raises:
         UserError: the folder is missing, cannot be read or is an unfinished dataset; the sheet cannot be written.
     """
-    if not folder.is_dir():
-        raise UserError(f"the image folder {folder} {'is not a directory' if folder.exists() else 'does not exist'}")
+    require_folder(folder)
     if sheet is not None and sheet.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"the contact sheet {sheet} would lie inside {folder}, among the images: name another place")
     manifest = find_manifest(folder)
