@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from orchestrator.broker import BrokerHandle
+from orchestrator.results.records import State, state_of
 from orchestrator.space import Space
 from trainers.report import Verdict
 
-_FAILED = {Verdict.NONFINITE, Verdict.ERROR, Verdict.LOST}
 
 
 def open_study(path: Path, name: str, seed: int, *, conditional: bool = False) -> optuna.Study:
@@ -78,16 +78,16 @@ class OptunaSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """COMPLETE with the objective; PRUNED when it was cut; FAIL when it failed or was never measured."""
         result = result or {}
-        verdict = Verdict(result["verdict"]) if "verdict" in result else None
+        verdict, objective = result.get("verdict"), result.get("objective")
         if trial_id in self._open and verdict is None and self._fid in result:
             self.on_trial_result(trial_id, result)  # Tune passes on the rung that the scheduler cut at only here
         trial = self._open.pop(trial_id, None)
         if trial is None:
             return
-        objective = result.get("objective")
-        if verdict is Verdict.COMPLETED and objective is not None:
+        state = State.FAILED if error else state_of(verdict or Verdict.OUTRANKED, objective)
+        if state is State.COMPLETED and objective is not None:
             self._study.tell(trial, objective)
-        elif error or verdict in _FAILED or trial_id not in self._measured:
+        elif state is State.FAILED or trial_id not in self._measured:
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, state=TrialState.PRUNED)

@@ -60,14 +60,14 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        verdict: why.
+        verdict: why; a string is the name of the rule that ended it.
         epochs: the last epoch that was trained.
         objective: lowest FID inside the window, None when it was never measured there.
         best_epoch: the epoch it was measured at.
         detail: a sentence for people, empty where the verdict says it all.
     """
 
-    verdict: Verdict
+    verdict: Verdict | str
     epochs: int
     objective: float | None = None
     best_epoch: int | None = None

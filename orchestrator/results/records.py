@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.pruning import HOPELESS
 from trainers.config import TrainConfig
 from trainers.report import EpochReport, Outcome, Verdict
 
@@ -22,10 +23,22 @@ _STATES = {
     Verdict.OUTRANKED: State.PRUNED,
     Verdict.OUT_OF_TIME: State.PRUNED,
     Verdict.INTERRUPTED: State.PRUNED,
-    Verdict.NONFINITE: State.FAILED,
     Verdict.ERROR: State.FAILED,
     Verdict.LOST: State.FAILED,
 }
+
+
+def state_of(verdict: str, objective: float | None) -> State:
+    """What became of a trial that ended for `verdict`.
+
+    A trial that a rule ended counts as COMPLETED when it was measured inside its window: it peaked, then collapsed.
+    Otherwise it FAILED, or was PRUNED where the rule only saw no hope for it.
+    """
+    if verdict in _STATES:
+        return _STATES[Verdict(verdict)]
+    if objective is not None:
+        return State.COMPLETED
+    return State.PRUNED if verdict in HOPELESS else State.FAILED
 
 
 @dataclass
@@ -38,7 +51,7 @@ class TrialRecord:
         total_epochs: how many it would run.
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING until it ends.
-        verdict: why it ended.
+        verdict: why it ended: a `Verdict`, or the name of the rule that ended it.
         objective: lowest FID inside the window so far.
         best_epoch: the epoch it was measured at.
         last_fid: the last FID that was measured.
@@ -55,7 +68,7 @@ class TrialRecord:
     total_epochs: int
     started: float
     state: State = State.RUNNING
-    verdict: Verdict | None = None
+    verdict: str | None = None
     objective: float | None = None
     best_epoch: int | None = None
     last_fid: float | None = None
@@ -77,17 +90,18 @@ class TrialRecord:
 
     def end(self, outcome: Outcome, now: float) -> None:
         """Take the end in."""
-        self.verdict, self.state, self.detail = outcome.verdict, _STATES[outcome.verdict], outcome.detail
+        self.verdict, self.detail = str(outcome.verdict), outcome.detail
         self.seconds = now - self.started
         if outcome.epochs:
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
+        self.state = state_of(self.verdict, self.objective)
 
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
         return {
             "trial_id": self.trial_id,
             "state": self.state.value,
-            "verdict": self.verdict.value if self.verdict else None,
+            "verdict": self.verdict,
             "objective": self.objective,
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
@@ -102,8 +116,7 @@ class TrialRecord:
     @classmethod
     def from_json(cls, values: dict[str, Any], started: float = 0.0) -> "TrialRecord":
         """Undo `to_json`."""
-        verdict = Verdict(values["verdict"]) if values["verdict"] else None
-        return cls(**{**values, "state": State(values["state"]), "verdict": verdict, "started": started})
+        return cls(**{**values, "state": State(values["state"]), "started": started})
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:

@@ -41,7 +41,7 @@ def ended(trial_id: str, verdict: Verdict, objective: float | None) -> TrialReco
 def test_summary_is_the_promised_object(store: ResultsStore) -> None:
     store.write_trial(ended("0000", Verdict.COMPLETED, 80.0))
     store.write_trial(ended("0001", Verdict.OUTRANKED, None))
-    store.write_trial(ended("0002", Verdict.NONFINITE, 70.0))
+    store.write_trial(ended("0002", Verdict.LOST, 70.0))
     summary = json.loads(json.dumps(store.summary()))
     assert summary.keys() >= {"sweep", "objective", "best", "trials"}
     assert (summary["sweep"], summary["objective"]) == ("s", "fid_test_n2")
