@@ -5,13 +5,16 @@ One async Ray actor per sweep. It imports no torch and waits almost all of the t
 
 import asyncio
 import contextlib
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 import ray
 
+from orchestrator.finals import Finals, Remeasure
 from trainers.report import Decision, EpochReport, Outcome, Verdict
 
 MAX_RETRIES = 2  # of a trial whose gang died under it
@@ -33,6 +36,13 @@ class Lease:
 
     trial_id: str
     params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The ranks of a gang are up, for the first time."""
+
+    gang: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,15 @@ class Ended:
     outcome: Outcome
 
 
-Event = Started | Progressed | Ended
+@dataclass(frozen=True)
+class Confirmed:
+    """A trial's best checkpoint was measured again: FIDs of the objective's protocol, one per set of latents."""
+
+    trial_id: str
+    values: tuple[float, ...]
+
+
+Event = Joined | Started | Progressed | Ended | Confirmed
 
 
 @dataclass
@@ -71,6 +89,7 @@ class _Trial:
     stopped: Verdict | None = None
     gang: int | None = None
     attempts: int = 0
+    leased: float | None = None  # wall clock of its first lease
     complaint: str = ""
     last: EpochReport | None = None
     outcome: Outcome | None = None
@@ -89,7 +108,9 @@ class Broker:
         self._waiting: deque[str] = deque()
         self._changed = asyncio.Condition()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._closed = False
+        self._gangs: set[int] = set()
+        self._finals = Finals()
+        self._halted = self._closed = False
 
     # Tune's side (its searcher submits, its relays ask)
 
@@ -121,29 +142,67 @@ class Broker:
         if trial_id in self._waiting:
             self._waiting.remove(trial_id)
             self._end(trial, Outcome(verdict=verdict, epochs=0))
+            await self._notify()
+
+    async def halt(self, verdict: Verdict) -> None:
+        """End all trials and let none start; the gangs stay, to measure the best ones again."""
+        self._halted = True
+        for trial_id in list(self._trials):
+            await self.stop(trial_id, verdict)
 
     async def close(self, verdict: Verdict) -> None:
         """End the sweep: stop what runs, send every gang home."""
         self._closed = True
-        for trial_id in list(self._trials):
-            await self.stop(trial_id, verdict)
+        await self.halt(verdict)
         await self._notify()
+
+    # the end of a sweep: the best are measured again
+
+    async def outcomes(self, wait_s: float) -> tuple[int, dict[str, Outcome]]:
+        """How many trials gangs still hold, and how the others ended; waits up to `wait_s` until none is held."""
+
+        def held() -> int:
+            return sum(trial.gang is not None and trial.outcome is None for trial in self._trials.values())
+
+        await self._until(lambda: not held(), wait_s)
+        return held(), {name: trial.outcome for name, trial in self._trials.items() if trial.outcome is not None}
+
+    async def remeasure(self, trial_ids: list[str], seeds: int) -> None:
+        """Queue finished trials for the gangs, each for `seeds` sets of fresh latents."""
+        self._finals.open(trial_ids, seeds)
+        await self._notify()
+
+    async def remeasuring(self, wait_s: float) -> tuple[int, dict[str, str]]:
+        """How many of them wait or run, and why others were given up; waits up to `wait_s` until none is left."""
+        await self._until(lambda: not self._finals.pending, wait_s)
+        return self._finals.pending, dict(self._finals.given_up)
 
     # the gangs' side
 
-    async def lease(self, gang: int) -> Lease | Lull:
-        """The next trial for `gang`. A trial that it still holds was interrupted: it comes first, for any gang."""
+    async def lease(self, gang: int) -> Lease | Remeasure | Lull:
+        """The next trial for `gang`. A trial that it still holds was interrupted: it comes first, for any gang.
+
+        Where no trial waits, one to be measured again.
+        """
+        if gang not in self._gangs:
+            self._gangs.add(gang)
+            self._events.put_nowait(Joined(gang))
         await self.abandon(gang)
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: self._waiting or self._closed), IDLE_S)
+                await asyncio.wait_for(self._changed.wait_for(self._has_news), IDLE_S)
             except TimeoutError:
                 return Lull.IDLE
             if self._closed:
                 return Lull.CLOSED
+            if not self._has_news():  # what waited was taken back before this gang came to take it
+                return Lull.IDLE
+            if self._halted or not self._waiting:
+                return self._finals.take(gang)
             trial_id = self._waiting.popleft()
         trial = self._trials[trial_id]
         trial.gang, trial.attempts = gang, trial.attempts + 1
+        trial.leased = trial.leased or time.time()
         self._events.put_nowait(Started(trial_id, trial.params, trial.attempts))
         return Lease(trial_id, trial.params)
 
@@ -152,9 +211,17 @@ class Broker:
         for trial_id, trial in list(self._trials.items()):
             if trial.gang == gang and trial.outcome is None:
                 await self._give_back(trial_id, trial)
+        self._finals.give_back(gang)
+        await self._notify()
 
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> Decision:
-        """Record an epoch. At a rung, wait for Tune's decision, so that a cut trial ends at its rung."""
+        """Record an epoch. At a rung, wait for Tune's decision, so that a cut trial ends at its rung.
+
+        Args:
+            trial_id: whose.
+            report: the epoch.
+            last: the trial ends with it, whatever Tune says.
+        """
         trial = self._trials[trial_id]
         self._events.put_nowait(Progressed(trial_id, report))
         trial.last = report
@@ -170,6 +237,8 @@ class Broker:
     async def complain(self, trial_id: str, detail: str) -> None:
         """A rank's error, before its gang restarts; the first of an attempt is closest to the cause."""
         trial = self._trials[trial_id]
+        if trial.outcome is not None:
+            self._finals.complain(trial_id, detail)
         trial.complaint = trial.complaint or detail
 
     async def end(self, trial_id: str, outcome: Outcome) -> None:
@@ -181,6 +250,13 @@ class Broker:
             outcome = replace(outcome, verdict=trial.stopped)
         self._events.put_nowait(Ended(trial_id, outcome))
         self._end(trial, outcome)
+        await self._notify()
+
+    async def measured(self, trial_id: str, values: list[float], failure: str = "") -> None:
+        """Record what a trial was measured at again, or with `failure` why it was not."""
+        if self._finals.finish(trial_id, failure):
+            self._events.put_nowait(Confirmed(trial_id, tuple(values)))
+        await self._notify()
 
     # the recorder's side
 
@@ -199,12 +275,22 @@ class Broker:
         trial.results.put_nowait(self._result(trial))
 
     def _result(self, trial: _Trial) -> dict[str, Any]:
-        """What Tune gets: FID under its protocol's name, our own clock, and the verdict once there is one."""
+        """What Tune gets: FID, our own clock, and the verdict once there is one.
+
+        Every FID goes under the objective's name, those of rungs on fewer fakes too: schedulers compare trials at the
+        same epoch, where all have the same number (`trainers.measuring.fakes_at`).
+        """
         last, outcome = trial.last, trial.outcome
         fid = last.fid if last is not None else None
         result: dict[str, Any] = {"epoch": last.epoch if last else 0, self._metric: WORST_FID if fid is None else fid}
         if outcome is not None:
-            result |= {"done": True, "verdict": outcome.verdict.value, "objective": outcome.objective}
+            seconds = time.time() - trial.leased if trial.leased else 0.0
+            result |= {
+                "done": True,
+                "verdict": str(outcome.verdict),
+                "objective": outcome.objective,
+                "seconds": seconds,
+            }
         return result
 
     async def _give_back(self, trial_id: str, trial: _Trial) -> None:
@@ -224,6 +310,15 @@ class Broker:
         objective, best_epoch = (last.objective, last.best_epoch) if last else (None, None)
         epochs = last.epoch if last else 0
         return Outcome(verdict=verdict, epochs=epochs, objective=objective, best_epoch=best_epoch, detail=detail)
+
+    def _has_news(self) -> bool:
+        """Whether a gang that asks for work hears anything but that there is none."""
+        return self._closed or self._finals.waiting or (bool(self._waiting) and not self._halted)
+
+    async def _until(self, condition: Callable[[], bool], wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with self._changed:
+                await asyncio.wait_for(self._changed.wait_for(condition), wait_s)
 
     async def _notify(self) -> None:
         async with self._changed:

@@ -62,10 +62,17 @@ def _sweeps_dir(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--fid-extractor", metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]")
 @click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
+@click.option("--sampler", metavar="NAME", help="tpe, gp, cmaes, qmc, random or nsga2. [default: the space's]")
+@click.option("--scheduler", metavar="NAME", help="asha, hyperband, median or none. [default: the space's]")
+@click.option("--rules", metavar="FILE|off", help="A pruning: block, YAML, or no rules. [default: the space's]")
+@click.option("--storage", metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]")
+@click.option("--warm-start", metavar="SWEEP", help="Give the sampler the trials of an earlier sweep.")
 @click.option("--tracking-uri", metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]")
 @_sweeps_dir
 @click.option("--address", metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto. [default: start one here]")
-@click.option("--time-budget", metavar="2h", help="End the sweep after this long.")
+@click.option("--time-budget", metavar="2h", help="End the sweep after this long, wherever its trials are.")
+@click.option("--max-gpu-hours", metavar="H", help="End it after so many GPU hours: GPUs held x time.")
+@click.option("--target-fid", metavar="X", help="End it when a trial's objective is X or less.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def launch(dry_run: bool, **values: Any) -> None:
@@ -93,6 +100,22 @@ def results(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
     from orchestrator.summary import print_results
 
     print_results(Console(), store)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUNS...")
+@click.option("--rules", "rules_file", type=click.Path(path_type=Path), metavar="FILE", help="A pruning: block, YAML.")
+@click.option("--space", metavar="NAME|FILE", help="The rules of this space. [default: all rules as they are]")
+@click.option("--scheduler", metavar="NAME", help="Compared with the rules. [default: the space's, or asha]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; steps_saved is a share from 0 to 1.")
+@click.option("--tune", "tuning", is_flag=True, help="Search the rules' settings for the most saved at no regret.")
+@click.option("--candidates", type=click.IntRange(2), default=128, show_default=True, help="Tried by --tune.")
+@_sweeps_dir
+def replay(runs: tuple[str, ...], **values: Any) -> None:
+    """Say where the rules would have stopped RUNS: sweeps, CSV logs (step, fid, d_loss, ...) or folders of them."""
+    from orchestrator.replay.command import run_replay
+
+    run_replay(runs, **values)
 
 
 @main.group(cls=_Group)

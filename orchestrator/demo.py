@@ -18,6 +18,7 @@ DEMO_BASE: dict[str, Any] = {
     "fid.extractor": "efficientnet_lite0",
     "fid.weights": None,
     "fid.n_fake": 256,
+    "fid.n_fake_first": None,
     "fid.every": 4,
 }
 DEMO_TRIALS = 6

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.recorder import Sink
+from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import State, TrialRecord, best_trial
 from trainers.report import EpochReport
 
@@ -15,7 +16,12 @@ _STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yello
 
 
 def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
-    """Trial, epoch, FID, best, verdict, images/s; the winner is starred.
+    """Trial, epoch, FID, best, images/s, time, share of it spent on FID, verdict; the winner is starred.
+
+    What a trial costs besides stands in a column where that is an objective too, and ``+`` marks the Pareto front.
+
+    Beside a FID stands the epoch it was measured at where that is not the newest (``71.2 @550``), and how many fakes it
+    was measured on where those are fewer than in the window (``71.2 n1000``).
 
     Args:
         trials: all, by number.
@@ -24,14 +30,21 @@ def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None
     """
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.add_column("trial", no_wrap=True)
-    for name in ("epoch", "FID", "best", "images/s", "seconds"):
+    again = any(trial.confirmed for trial in trials)
+    for name in ("epoch", "FID", "best", *(["confirmed"] if again else []), "images/s", "time", "on FID"):
         table.add_column(name, justify="right", no_wrap=True)
+    extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
+    for name in extra:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     table.add_column("verdict")
     best = best_trial(trials)
+    front = set(pareto_front(trials)) if extra else set()
     shown = _most_telling(trials, rows)
     for trial in shown:
         star = " *" if trial is best else ""
-        table.add_row(f"{trial.trial_id}{star}", *_cells(trial), escape(_verdict(trial)), style=_STYLES[trial.state])
+        star += " +" if trial.trial_id in front else ""
+        cells = [*_cells(trial, again), *(_number(trial.costs.get(name), ".0f") for name in extra)]
+        table.add_row(f"{trial.trial_id}{star}", *cells, escape(_verdict(trial)), style=_STYLES[trial.state])
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
@@ -48,18 +61,39 @@ def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
     return [trial for trial in trials if trial.trial_id in kept]
 
 
-def _cells(trial: TrialRecord) -> list[str]:
+def _cells(trial: TrialRecord, again: bool) -> list[str]:
     last = trial.last
     rate = last.metrics.get("images_per_second") if last is not None else None
-    lowest = trial.lowest_fid if trial.objective is None else trial.objective
-    early = "~" if trial.objective is None and lowest is not None else ""  # measured before the window only
+    few = _few(trial, trial.last_fid_n)
+    carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
+    best = _number(trial.objective, ".1f")
+    if trial.objective is None and trial.lowest_fid is not None:  # measured before the window only
+        best = f"~{trial.lowest_fid:.1f}{few}"
     return [
         f"{trial.epochs}/{trial.total_epochs}",
-        _number(trial.last_fid, ".1f"),
-        early + _number(lowest, ".1f"),
+        _number(trial.last_fid, ".1f") + few + carried,
+        best,
+        *([confirmed_text(trial, ".1f") or "-"] if again else []),
         _number(rate, ".0f"),
-        _number(trial.seconds, ".0f"),
+        f"{trial.seconds:.0f} s",
+        _number(trial.fid_share, ".0%"),
     ]
+
+
+def confirmed_text(trial: TrialRecord, form: str) -> str:
+    """``64.1 ± 0.4``: mean and sample standard deviation of what a trial was measured at again; empty where it was not.
+
+    Without the deviation where there is one value only.
+    """
+    if trial.objective_mean is None:
+        return ""
+    spread = "" if trial.objective_spread is None else f" ± {trial.objective_spread:{form}}"
+    return f"{trial.objective_mean:{form}}{spread}"
+
+
+def _few(trial: TrialRecord, n_fake: int | None) -> str:
+    """How many fakes a FID was measured on, where that is another protocol than the objective's."""
+    return f" n{n_fake}" if n_fake is not None and 0 < trial.n_fake != n_fake else ""
 
 
 def _number(value: float | None, form: str) -> str:
@@ -128,11 +162,16 @@ class Screen(Sink):
         """Update it."""
         if report.fid is not None:
             rate = report.metrics["images_per_second"]
-            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {report.fid:.1f}  {rate:.0f} images/s")
+            fid = f"{report.fid:.1f}{_few(trial, report.n_fake)}"
+            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
 
     def ended(self, trial: TrialRecord) -> None:
         """Show the verdict."""
         self._line(trial, _verdict(trial))
+
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Show what it was measured at again."""
+        self._line(trial, f"measured again  FID {confirmed_text(trial, '.1f')}")
 
     def _line(self, trial: TrialRecord, text: str) -> None:
         if self._live is None:

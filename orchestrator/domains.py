@@ -1,7 +1,7 @@
 """What a searched key may be: a range or a choice, and when it exists at all."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Self
 
 import optuna
@@ -46,7 +46,7 @@ class FloatRange(_Domain):
             raise ValueError(f"float: [{low}, {high}] with log: true needs a low end above 0")
         return self
 
-    def suggest(self, trial: optuna.Trial, name: str) -> float:
+    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> float:
         """Let `trial` draw one."""
         return trial.suggest_float(name, *self.bounds, log=self.log)
 
@@ -57,6 +57,9 @@ class FloatRange(_Domain):
     def probes(self) -> list[Value]:
         """Values that must be valid for all others to be; the first and the last are its ends."""
         return list(self.bounds)
+
+    def every(self) -> None:
+        """No list of its values: they are endlessly many."""
 
     def __str__(self) -> str:
         return f"{self.bounds[0]:g} to {self.bounds[1]:g}{', log' if self.log else ''}"
@@ -78,7 +81,7 @@ class IntRange(_Domain):
             raise ValueError(f"int: [{low}, {high}] with log: true needs a low end from 1 on and step 1")
         return self
 
-    def suggest(self, trial: optuna.Trial, name: str) -> int:
+    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> int:
         """Let `trial` draw one."""
         return trial.suggest_int(name, *self.bounds, log=self.log, step=self.step)
 
@@ -89,8 +92,12 @@ class IntRange(_Domain):
 
     def probes(self) -> list[Value]:
         """Values that must be valid for all others to be; the first and the last are its ends."""
-        values = range(self.bounds[0], self.bounds[1] + 1, self.step)
+        values = self.every()
         return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
+
+    def every(self) -> Sequence[Value]:
+        """All of its values."""
+        return range(self.bounds[0], self.bounds[1] + 1, self.step)
 
     def __str__(self) -> str:
         step = f", step {self.step}" if self.step > 1 else ""
@@ -102,7 +109,7 @@ class Choice(_Domain):
 
     choice: tuple[Value, ...] = Field(min_length=1)
 
-    def suggest(self, trial: optuna.Trial, name: str) -> Value:
+    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
         """Let `trial` draw one."""
         value: Any = trial.suggest_categorical(name, self.choice)
         return value
@@ -114,6 +121,10 @@ class Choice(_Domain):
     def probes(self) -> list[Value]:
         """Values that must be valid for all others to be; the first and the last are its ends."""
         return list(self.choice)
+
+    def every(self) -> Sequence[Value]:
+        """All of its values."""
+        return self.choice
 
     def __str__(self) -> str:
         return " | ".join(str(value) for value in self.choice)

@@ -5,6 +5,7 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 """
 
 import gc
+import math
 import threading
 import traceback
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ import ray
 import ray.train
 
 from orchestrator.broker import BrokerHandle, Lease, Lull
+from orchestrator.finals import Remeasure
+from orchestrator.pruning import Guard, build_rules
 from orchestrator.resources import Resources
+from orchestrator.results.store import ResultsStore
 from orchestrator.space import Space
 from trainers.errors import UserError
 from trainers.report import Decision, EpochReport, Outcome, Verdict
@@ -45,7 +49,7 @@ class GangSetup:
 
 
 def gang_loop(config: dict[str, Any]) -> None:
-    """What every rank runs for the whole sweep: take a lease, train it, take the next."""
+    """What every rank runs for the whole sweep: take a lease, train or measure it, take the next."""
     import torch
     from ray.train.torch import get_device
 
@@ -58,7 +62,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     assert isinstance(device, torch.device), f"one device per rank, got {device}"
     if device.type == "cuda":
         torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
-    gc.freeze()  # see run_lease
+    gc.freeze()  # see _tidy_up
     assets = Assets(setup.data, setup.cache_dir, device)
     while True:
         lease = broadcast_object(ray.get(setup.broker.lease.remote(config["gang"])) if rank() == 0 else None)
@@ -66,6 +70,8 @@ def gang_loop(config: dict[str, Any]) -> None:
             return
         if isinstance(lease, Lease):
             run_lease(setup, lease, assets)
+        elif isinstance(lease, Remeasure):
+            run_remeasure(setup, lease, assets)
 
 
 def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
@@ -75,31 +81,63 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     one that raised, or raise only because another died: the gang is restarted and the trial tried again, unless the
     error is one that every rank meets.
     """
-    import torch
-
-    from trainers.distributed import rank, world_size
+    from trainers.distributed import rank
     from trainers.loop import train
 
     broker = setup.broker
     run_dir = setup.trials_dir / lease.trial_id
 
     def report(epoch_report: EpochReport) -> Decision:
-        last = epoch_report.epoch == train_config.schedule.epochs
-        return Decision(ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last)))
+        trip = guard.see(epoch_report)
+        last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
+        decision = Decision(ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last)))
+        return decision if trip is None else Decision.STOP
 
     try:
         train_config = setup.space.resolve(lease.params)
-        outcome = train(train_config, assets, run_dir, report)
+        rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
+        guard = Guard(rules, epochs, lambda: ResultsStore(setup.trials_dir.parent).read_history(lease.trial_id))
+        outcome = guard.name(train(train_config, assets, run_dir, report))
     except Exception as error:
-        detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
-        run_dir.mkdir(parents=True, exist_ok=True)
-        (run_dir / f"error.rank{rank()}.txt").write_text(traceback.format_exc())
-        if world_size() > 1 and not isinstance(error, UserError):
-            ray.get(broker.complain.remote(lease.trial_id, detail))
-            raise
-        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=detail)
+        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=_excuse(error, broker, lease.trial_id, run_dir))
     if rank() == 0:
         ray.get(broker.end.remote(lease.trial_id, outcome))
+    _tidy_up()
+
+
+def run_remeasure(setup: GangSetup, lease: Remeasure, assets: Any) -> None:
+    """Measure a finished trial's best checkpoint again and tell the broker the values; errors as in `run_lease`."""
+    from trainers.confirm import confirm
+    from trainers.distributed import rank
+
+    run_dir = setup.trials_dir / lease.trial_id
+    values: list[float] = []
+    try:
+        values = confirm(assets, run_dir, lease.seeds)
+        failure = "" if all(map(math.isfinite, values)) else "its samples are not finite"
+    except Exception as error:
+        failure = _excuse(error, setup.broker, lease.trial_id, run_dir)
+    if rank() == 0:
+        ray.get(setup.broker.measured.remote(lease.trial_id, values, failure))
+    _tidy_up()
+
+
+def _excuse(error: Exception, broker: BrokerHandle, trial_id: str, run_dir: Path) -> str:
+    """An error's text for people, with the traceback in a file; raises it again where it is this gang's end."""
+    from trainers.distributed import rank, world_size
+
+    detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / f"error.rank{rank()}.txt").write_text("".join(traceback.format_exception(error)))
+    if world_size() > 1 and not isinstance(error, UserError):
+        ray.get(broker.complain.remote(trial_id, detail))
+        raise error
+    return detail
+
+
+def _tidy_up() -> None:
+    import torch
+
     # Free what the trial left in cycles. Freezing what survives keeps the next collection short: with torch and Ray
     # imported a full one takes 0.4 s, four times what it takes to build the demo's networks.
     gc.collect()

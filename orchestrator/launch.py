@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from orchestrator.domains import Domain
 from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
-from orchestrator.results.store import SweepInfo, create_sweep
+from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
+from orchestrator.search.studies import check_storage
+from orchestrator.search.warm_start import WarmStart, read_warm_start
 from orchestrator.summary import print_plan, print_winner
 from orchestrator.yaml import dump_yaml
 
@@ -19,7 +21,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     """Run a sweep, or with `dry_run` check everything and print the plan.
 
     Returns:
-        The exit code: 0 finished or out of time, 1 failed, 130 interrupted.
+        The exit code: 0 finished or ended by a budget, 1 failed, 130 interrupted.
 
     Raises:
         UserError: before anything has started.
@@ -37,6 +39,8 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             from orchestrator.tracking.mlflow_tracker import check_tracking
 
             check_tracking(plan.tracking_uri)
+        if options.storage is not None and "://" in options.storage:
+            check_storage(plan.storage, plan.sweep)
         return _launch(plan, dry_run=dry_run, console=console)
 
 
@@ -49,11 +53,14 @@ def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
         )
     caches = _prepare(plan, console)
     plan = with_labels(plan, caches[0])
-    print_plan(console, plan, caches)
+    warm = None
+    if plan.warm_start is not None:
+        warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
+    print_plan(console, plan, caches, warm)
     if dry_run:
         console.print("dry run: nothing was started")
         return 0
-    return _run(plan, n_real=len(caches[0]), console=console)
+    return _run(plan, warm, n_real=len(caches[0]), console=console)
 
 
 def _prepare(plan: Plan, console: Console) -> list[Any]:
@@ -63,7 +70,7 @@ def _prepare(plan: Plan, console: Console) -> list[Any]:
         return prepare_data(plan, lambda done, total: bar.update(task, completed=done, total=total))
 
 
-def _run(plan: Plan, *, n_real: int, console: Console) -> int:
+def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:
     store = create_sweep(plan.directory)
     (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan)))
     info = SweepInfo(
@@ -85,7 +92,7 @@ def _run(plan: Plan, *, n_real: int, console: Console) -> int:
     console.print("\nstarting Ray and the gangs, some 20 s ...")
     try:
         with log_to(plan.directory / "sweep.log"), connected(plan.address):
-            ending = run_sweep(plan, store, info, Screen(console, plan.trials))
+            ending = run_sweep(plan, store, info, Screen(console, plan.trials), warm)
     except KeyboardInterrupt:
         ending = Ending("interrupted", 0, [])
     except BaseException:
@@ -107,7 +114,11 @@ def space_as_yaml(plan: Plan) -> dict[str, Any]:
         "description": space.description,
         "base": space.base.model_dump(),
         "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
+        "sampler": space.sampler.model_dump(exclude_none=True),
         "scheduler": space.scheduler.model_dump(),
+        "objectives": list(space.objectives),
+        "confirm": space.confirm.model_dump(),
+        "pruning": space.pruning,
         "trials": plan.trials,
         "points": [dict(point) for point in space.points],
     }

@@ -9,15 +9,18 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from orchestrator.budgets import Budgets, read_budgets
 from orchestrator.demo import demo_images, demo_space
+from orchestrator.pruning.block import read_block
 from orchestrator.resources import Resources, choose_resources, machine
+from orchestrator.results.store import find_sweep
+from orchestrator.search.studies import resolve_storage
 from orchestrator.settings import apply_settings
 from orchestrator.space import Space, load_space, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
 _BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # what decides on networks and losses
-_BUDGET = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,13 @@ class LaunchOptions:
     sweeps_dir: Path = Path("sweeps")
     address: str | None = None
     time_budget: str | None = None
+    max_gpu_hours: str | None = None
+    target_fid: str | None = None
+    sampler: str | None = None
+    scheduler: str | None = None
+    rules: str | None = None
+    storage: str | None = None
+    warm_start: str | None = None
     seed: int = 0
 
 
@@ -58,8 +68,10 @@ class Plan:
         resources: gangs and ranks.
         metric: name of the FID, protocol included.
         tracking_uri: of MLflow, absolute.
+        storage: of Optuna's study: a journal's path or a database's URL.
+        warm_start: the directory of the sweep whose trials the sampler is given, None for none.
         address: of a running Ray cluster; None starts one here.
-        time_budget_s: seconds, None for none.
+        budgets: what else ends it before all trials have run.
         seed: of the search, and of every trial.
     """
 
@@ -73,8 +85,10 @@ class Plan:
     resources: Resources
     metric: str
     tracking_uri: str
+    storage: str
+    warm_start: Path | None
     address: str | None
-    time_budget_s: float | None
+    budgets: Budgets
     seed: int
 
 
@@ -127,8 +141,15 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         resources=resources,
         metric=_metric(space.base),
         tracking_uri=_tracking_uri(options.tracking_uri, directory),
+        storage=resolve_storage(options.storage, directory),
+        warm_start=find_sweep(options.warm_start, options.sweeps_dir).directory if options.warm_start else None,
         address=options.address,
-        time_budget_s=parse_duration(options.time_budget) if options.time_budget else None,
+        budgets=read_budgets(
+            time=options.time_budget,
+            gpu_hours=options.max_gpu_hours,
+            target_fid=options.target_fid,
+            gpus=resources.gpus,
+        ),
         seed=options.seed,
     )
 
@@ -196,21 +217,6 @@ def with_labels(plan: Plan, cache: Any) -> Plan:
     return replace(plan, space=space)
 
 
-def parse_duration(text: str) -> float:
-    """Seconds of ``2h``, ``30m``, ``1h30m``, ``90s``.
-
-    Raises:
-        UserError: it is none of these.
-    """
-    match = _BUDGET.fullmatch(text.strip())
-    if not text.strip() or match is None or not any(match.groups()):
-        raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
-        raise UserError(f"--time-budget {text!r}: must be more than nothing")
-    return total
-
-
 def _tracking_uri(given: str | None, directory: Path) -> str:
     """`given`, a relative SQLite path made absolute: other processes have other directories."""
     if given is None:
@@ -232,11 +238,18 @@ def default_cache_dir() -> Path:
 def _overridden(space: Space, options: LaunchOptions) -> Space:
     if options.demo:
         space = demo_space(space)
+    if options.rules is not None:
+        pruning = False if options.rules == "off" else read_block(Path(options.rules))
+        space = space.model_copy(update={"pruning": pruning})
     settings = [f"seed={options.seed}"]
     if options.fid_extractor:
         settings.append(f"fid.extractor={options.fid_extractor}")
     if options.fid_weights:
         settings.append(f"fid.weights={options.fid_weights.resolve()}")
+    if options.sampler:
+        settings.append(f"sampler.name={options.sampler}")
+    if options.scheduler:
+        settings.append(f"scheduler.name={options.scheduler}")
     return apply_settings(space, [*settings, *options.settings])
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import ray
 
-from orchestrator.broker import BrokerHandle, Ended, Event, Progressed, Started
+from orchestrator.broker import BrokerHandle, Confirmed, Ended, Event, Joined, Progressed, Started
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore
+from orchestrator.search.objectives import costs
 from orchestrator.space import Space
 from trainers.errors import UserError
 from trainers.report import EpochReport, Outcome, Verdict
@@ -33,6 +34,10 @@ class Sink(ABC):
     @abstractmethod
     def ended(self, trial: TrialRecord) -> None:
         """The trial is over."""
+
+    @abstractmethod
+    def confirmed(self, trial: TrialRecord) -> None:
+        """The trial, which is over, was measured again."""
 
 
 class StoreSink(Sink):
@@ -57,6 +62,10 @@ class StoreSink(Sink):
         self._store.write_trial(trial)
         (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
 
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Write its record with the values."""
+        self._store.write_trial(trial)
+
 
 class Recorder(threading.Thread):
     """Polls the broker until it is closed.
@@ -65,17 +74,20 @@ class Recorder(threading.Thread):
         broker: whose events to carry.
         space: resolves a trial's epochs.
         sinks: called in this order for every event.
+        devices: that a trial holds, see `Resources.devices`.
 
     Attributes:
         trials: all trials that have started, by id.
+        gangs: numbers of the gangs whose ranks have started.
         error: what a sink raised; recording ended there.
     """
 
-    def __init__(self, broker: BrokerHandle, space: Space, sinks: Sequence[Sink]) -> None:
+    def __init__(self, broker: BrokerHandle, space: Space, sinks: Sequence[Sink], devices: float = 1.0) -> None:
         super().__init__(name="recorder", daemon=True)
         self.trials: dict[str, TrialRecord] = {}
+        self.gangs: set[int] = set()
         self.error: BaseException | None = None
-        self._broker, self._space, self._sinks = broker, space, sinks
+        self._broker, self._space, self._sinks, self._devices = broker, space, sinks, devices
         self._closing = threading.Event()
 
     def run(self) -> None:
@@ -110,11 +122,13 @@ class Recorder(threading.Thread):
         except UserError as error:  # its gang finds the same, and that is the trial's verdict
             log.warning("trial %s: %s", trial_id, error)
             return TrialRecord(trial_id, params, 0, now)
-        return TrialRecord(trial_id, params, config.schedule.epochs, now, config=config)
+        return TrialRecord(trial_id, params, config.schedule.epochs, now, n_fake=config.fid.n_fake, config=config)
 
     def _carry(self, event: Event) -> None:
         now = time.time()
         match event:
+            case Joined(gang):
+                self.gangs.add(gang)
             case Started(trial_id, params, _):
                 if trial_id not in self.trials:
                     self.trials[trial_id] = self._new_record(trial_id, params, now)
@@ -125,6 +139,13 @@ class Recorder(threading.Thread):
                 for sink in self._sinks:
                     sink.progressed(self.trials[trial_id], report)
             case Ended(trial_id, outcome):
-                self.trials[trial_id].end(outcome, now)
+                trial = self.trials[trial_id]
+                trial.end(outcome, now)
+                if trial.config is not None:
+                    trial.costs = costs(self._space.objectives, trial.config, trial.seconds * self._devices)
                 for sink in self._sinks:
                     sink.ended(self.trials[trial_id])
+            case Confirmed(trial_id, values):
+                self.trials[trial_id].confirmed = list(values)
+                for sink in self._sinks:
+                    sink.confirmed(self.trials[trial_id])

@@ -27,6 +27,11 @@ class Resources:
     gpus: float
     threads: int
 
+    @property
+    def devices(self) -> float:
+        """What a trial holds while it trains: its ranks' shares of GPUs, or its ranks where they have none."""
+        return self.workers * (self.gpus or 1)
+
 
 def choose_resources(
     *,

@@ -1,16 +1,20 @@
 """``--set dotted.key=value`` laid over a space."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from orchestrator.space import SchedulerConfig, Space, check_space, config_names, possible_search
+from orchestrator.search.samplers import SamplerConfig
+from orchestrator.space import ConfirmConfig, SchedulerConfig, Space, check_space, config_names, possible_search
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_problem, unknown_name
 
 SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
+CONFIRM_KEYS = [f"confirm.{name}" for name in ConfirmConfig.model_fields]
+SAMPLER_KEYS = [f"sampler.{name}" for name in SamplerConfig.model_fields]
+Section = TypeVar("Section", bound=BaseModel)
 _INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
 
 
@@ -18,7 +22,8 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     """Lay ``--set dotted.key=value`` over a space: the base changes, and a searched key is searched no longer.
 
     ``schedule.epochs`` alone takes the rest of the schedule along: the window and the scheduler's grace stay in
-    proportion, and intervals shrink so far that each comes about eight times.
+    proportion, and intervals shrink so far that each comes about eight times. ``fid.n_fake`` alone takes
+    ``fid.n_fake_first`` out where that would be more.
 
     Raises:
         UserError: not of that form, no such key, or a value that cannot be.
@@ -28,16 +33,26 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting!r}: write it as dotted.key=value")
-        if name not in (known := [*config_names(space.base), *SCHEDULER_KEYS]):
+        if name not in (known := [*config_names(space.base), *SCHEDULER_KEYS, *SAMPLER_KEYS, *CONFIRM_KEYS]):
             raise unknown_name("--set key", name, known)
         values[name] = parse_yaml(text, f"--set {name}")
     scheduler_values = {key.removeprefix("scheduler."): values.pop(key) for key in SCHEDULER_KEYS if key in values}
+    confirm_values = {key.removeprefix("confirm."): values.pop(key) for key in CONFIRM_KEYS if key in values}
+    sampler_values = {key.removeprefix("sampler."): values.pop(key) for key in SAMPLER_KEYS if key in values}
     if "schedule.epochs" in values:
         values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
+    if "fid.n_fake" in values:
+        values = {**_first_fakes_for(space.base, values["fid.n_fake"]), **values}
     base = TrainConfig.build(space.base.model_dump(), values)
     search = {name: domain for name, domain in space.search.items() if name not in values}
-    scheduler = _scheduler(space, base, scheduler_values)
-    space = possible_search(space.model_copy(update={"base": base, "search": search, "scheduler": scheduler}))
+    grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
+    scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **scheduler_values})
+    # Another sampler has other options: what the space says of its own means nothing to it.
+    before = SamplerConfig() if sampler_values.get("name", space.sampler.name) != space.sampler.name else space.sampler
+    sampler = _changed("sampler", before, sampler_values)
+    confirm = _changed("confirm", space.confirm, confirm_values)
+    changes = {"base": base, "search": search, "scheduler": scheduler, "sampler": sampler, "confirm": confirm}
+    space = possible_search(space.model_copy(update=changes))
     check_space(space)
     return space
 
@@ -51,10 +66,15 @@ def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
     return {"schedule.window_first": window, **intervals}
 
 
-def _scheduler(space: Space, base: TrainConfig, values: dict[str, Any]) -> SchedulerConfig:
-    grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
+def _first_fakes_for(base: TrainConfig, n_fake: Any) -> dict[str, int | None]:
+    """No fewer at first where all measurements are to have few."""
+    first = base.fid.n_fake_first
+    return {"fid.n_fake_first": None} if first is not None and isinstance(n_fake, int) and n_fake <= first else {}
+
+
+def _changed(title: str, section: Section, values: dict[str, Any]) -> Section:
     try:
-        return SchedulerConfig.model_validate({**space.scheduler.model_dump(), "grace_epochs": grace, **values})
+        return section.model_validate({**section.model_dump(), **values})
     except ValidationError as error:
         name, message, given = first_problem(error)
-        raise UserError(f"scheduler.{name}: {message}, got {given!r}") from None
+        raise UserError(f"{title}{'.' + name if name else ''}: {message}, got {given!r}") from None

@@ -9,9 +9,14 @@ import optuna
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.domains import Domain, Value, build_domain
+from orchestrator.pruning import build_rules
+from orchestrator.search.objectives import FID, check_objectives
+from orchestrator.search.samplers import SamplerConfig, one_of
 from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError, first_problem, unknown_name
+
+SCHEDULERS = ("asha", "hyperband", "median", "none")
 
 
 class _Model(BaseModel):
@@ -21,13 +26,27 @@ class _Model(BaseModel):
 class SchedulerConfig(_Model):
     """Which trials are cut for others' sake."""
 
-    name: Literal["asha", "none"] = Field("asha", description="asha: successive halving on FID (arXiv:1810.05934)")
+    name: Annotated[str, one_of("scheduler", SCHEDULERS)] = Field(
+        "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
+    )
     grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
-    reduction_factor: Annotated[float, Field(gt=1)] = Field(3, description="one trial in this many goes on at a rung")
+    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+        3, description="asha, hyperband: one trial in this many goes on at a rung"
+    )
+    brackets: Annotated[int, Field(ge=1)] = Field(
+        3, description="hyperband: how many graces, each reduction_factor times the last; those beyond the run go"
+    )
 
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
         return max(1, round(self.grace_epochs * now / before))
+
+
+class ConfirmConfig(_Model):
+    """Which trials are measured again, on latents that nobody has chosen them by, before a winner is named."""
+
+    top: Annotated[int, Field(ge=0)] = Field(3, description="how many of the best trials; 0: none")
+    seeds: Annotated[int, Field(ge=1)] = Field(3, description="how often each, every time on fresh latents")
 
 
 class Space(_Model):
@@ -38,7 +57,11 @@ class Space(_Model):
         description: one line for ``gan-sweep spaces list``.
         base: the setting that the search starts from; always the first trial.
         search: what varies, by dotted name.
+        sampler: who proposes.
         scheduler: who is cut.
+        confirm: who is measured again at the end.
+        objectives: what is minimised: FID, and maybe a cost; see `orchestrator.search.objectives`.
+        pruning: settings of the rules that end doomed trials; True: all as they are, False: none, else by rule's name.
         trials: how many, unless ``--trials`` says otherwise.
         points: further known-good settings to evaluate before sampling; dotted names to values.
         synthetic: the kind of pictures that ``--demo`` draws.
@@ -49,17 +72,26 @@ class Space(_Model):
     description: str = ""
     base: TrainConfig
     search: dict[str, Domain]
+    sampler: SamplerConfig = SamplerConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
+    confirm: ConfirmConfig = ConfirmConfig()
+    objectives: tuple[str, ...] = (FID,)
+    pruning: bool | dict[str, bool | dict[str, Any]] = True
     trials: Annotated[int, Field(ge=1)] = 20
     points: tuple[dict[str, Value], ...] = ()
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
     demo: dict[str, Value | None] = {}
 
+    @property
+    def conditional(self) -> bool:
+        """Whether some keys exist only beside certain values of others."""
+        return any(domain.when for domain in self.search.values())
+
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
         """The config of a trial with these searched values."""
         return TrainConfig.build(self.base.model_dump(), params)
 
-    def sample(self, trial: optuna.Trial) -> dict[str, Value]:
+    def sample(self, trial: optuna.trial.BaseTrial) -> dict[str, Value]:
         """Ask Optuna for one setting, every key after those that its ``when:`` names."""
         params: dict[str, Value] = {}
         for name in self.in_order():
@@ -169,6 +201,7 @@ def _build(name: str, values: Any) -> Space:
             raise unknown_name("key", str(key), keys)
     if not isinstance(values["base"], dict) or not isinstance(values["search"], dict):
         raise UserError("base: and search: must be mappings")
+    build_rules(values.get("pruning", True))
     base = TrainConfig.build(values["base"])
     known = config_names(base)
     search = {key: build_domain(key, domain, known) for key, domain in values["search"].items()}
@@ -208,7 +241,13 @@ def check_space(space: Space) -> None:
     Raises:
         UserError: naming the first that does not.
     """
+    check_objectives(space.objectives, space.sampler.name)
     _check_conditions(space)
+    if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
+        raise UserError(
+            "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
+            "of fakes at the same epoch"
+        )
     for name, domain in space.search.items():
         for value in domain.probes():
             _check_possible(space, {name: value})

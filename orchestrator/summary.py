@@ -10,17 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.display import trials_table
+from orchestrator.display import confirmed_text, trials_table
 from orchestrator.domains import Domain
 from orchestrator.plan import Plan
 from orchestrator.results.records import State, TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
+from orchestrator.search.text import front_rows, sampler_hints, scheduler_text, search_rows
+from orchestrator.search.warm_start import WarmStart
 from orchestrator.space import Space, said
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
 
 
-def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
+def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
     """What is about to happen, in a few lines."""
     from trainers.data import report_path
 
@@ -30,15 +32,16 @@ def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
     images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
     if len(images) > 1:  # the domains of a translation
         images = [f"{domain}: {text}" for domain, text in zip("AB", images, strict=True)]
-    budget = f", at most {plan.time_budget_s:.0f} s" if plan.time_budget_s else ""
+    budgets = f", {plan.budgets}" if str(plan.budgets) else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"
     rows = {
-        "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budget}",
+        "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
         "images": "\n".join(images),
         "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
-        "objective": f"{plan.metric}, lowest in the window",
+        "objective": f"{plan.metric}, lowest in the window{_racing(space)}",
         "searched": ", ".join(space.search) or "nothing",
+        **search_rows(plan, warm),
         "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
         f"{resources.gpus:g} GPUs and {resources.threads} threads each",
         "results": str(plan.directory),
@@ -49,6 +52,16 @@ def print_plan(console: Console, plan: Plan, caches: list[Any]) -> None:
             f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] for a look --set fid.n_fake=256"
         )
         console.print(hint, soft_wrap=True)
+    for hint in sampler_hints(space):
+        console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
+
+
+def _racing(space: Space) -> str:
+    """How few fakes FID has at first, and who is measured again at the end."""
+    first, confirm = space.base.fid.n_fake_first, space.confirm
+    fewer = f"; n{first} at first" if first is not None else ""
+    times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
+    return fewer + (f"; the best {confirm.top} are measured again, {times} each" if confirm.top else "")
 
 
 def _images(report: Any, path: Path) -> str:
@@ -60,7 +73,8 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str)
     """The best trial, where its samples and checkpoint are, and how to look at everything."""
     trials = store.read_trials()
     counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
-    console.print(f"\n{status.replace('_', ' ')}: {len(trials)} of {plan.trials} trials, {counts}")
+    ending = status.replace("_", " ").replace("gpu", "GPU")
+    console.print(f"\n{ending}: {len(trials)} of {plan.trials} trials, {counts}")
     best = best_trial(trials)
     if best is None:
         console.print("no trial reached its window, so none has an objective")
@@ -68,10 +82,11 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str)
         folder = store.trials_dir / best.trial_id
         grids = sorted((folder / "samples").glob("*.png"))
         rows = {
-            "best trial": f"{best.trial_id}: {plan.metric} {best.objective:.2f} at epoch {best.best_epoch}",
+            "best trial": f"{best.trial_id}: {plan.metric} {_won_with(best)}",
             "its setting": ", ".join(f"{name}={_short(value)}" for name, value in best.params.items()) or "the base",
             "samples": str(grids[-1]) if grids else "none",
             "checkpoint": str(folder / "best.pt"),
+            **front_rows(trials),
         }
         _print_rows(console, rows)
     sweep = _argument(store.directory)
@@ -87,6 +102,8 @@ def print_results(console: Console, store: ResultsStore) -> None:
         trial.last = history[-1] if history else None
     console.print(f"{info.sweep}: {info.status}, {len(trials)} of {info.trials} trials, {info.objective}")
     console.print(trials_table(trials))
+    if front := front_rows(trials):
+        _print_rows(console, {f"{name} (+)": text for name, text in front.items()})
     best = best_trial(trials)
     if best is not None:
         _print_rows(console, {f"best: {best.trial_id}": ""} | {k: _short(v) for k, v in best.params.items()})
@@ -107,13 +124,10 @@ def print_space(console: Console, space: Space) -> None:
     fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
     _print_rows(console, fixed)
-    scheduler = space.scheduler
     console.print(
-        f"\nscheduler {scheduler.name}: every trial runs {scheduler.grace_epochs} epochs, then one in "
-        f"{scheduler.reduction_factor:g} goes on; {space.trials} trials"
-        if scheduler.name == "asha"
-        else f"\nscheduler none: no trial is cut; {space.trials} trials"
+        f"\nsampler {space.sampler.name}, {scheduler_text(space.scheduler)}; {space.trials} trials", soft_wrap=True
     )
+    console.print(f"objective: the lowest FID in the window{_racing(space)}", highlight=False, soft_wrap=True)
 
 
 def _condition(domain: Domain) -> str:
@@ -153,6 +167,15 @@ def _command() -> str:
 
 def _count(trials: list[TrialRecord], state: State) -> int:
     return sum(trial.state is state for trial in trials)
+
+
+def _won_with(best: TrialRecord) -> str:
+    """The winner's FID: measured again where it was, and in training."""
+    if not best.confirmed:
+        return f"{best.objective:.2f} at epoch {best.best_epoch}"
+    seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
+    in_training = f"objective in training {best.objective:.2f} at epoch {best.best_epoch}"
+    return f"{confirmed_text(best, '.2f')}{seeds} ({in_training})"
 
 
 def _short(value: Any) -> str:

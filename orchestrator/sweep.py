@@ -12,9 +12,9 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from orchestrator.broker import BrokerHandle, start_broker
+from orchestrator.confirm import confirm_best
 from orchestrator.display import Screen
 from orchestrator.gangs import Gang, GangSetup
 from orchestrator.plan import Plan
@@ -23,9 +23,12 @@ from orchestrator.relay import Relay
 from orchestrator.resources import RELAY_CPUS
 from orchestrator.results.records import best_trial
 from orchestrator.results.store import ResultsStore, SweepInfo
-from orchestrator.search import OptunaSearcher, open_study
-from orchestrator.space import Space
+from orchestrator.search.schedulers import build_scheduler
+from orchestrator.search.searcher import OptunaSearcher
+from orchestrator.search.studies import open_study
+from orchestrator.search.warm_start import WarmStart
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from orchestrator.watch import Watch
 from trainers.report import Verdict
 
 log = logging.getLogger(__name__)
@@ -33,56 +36,6 @@ log = logging.getLogger(__name__)
 FAREWELL_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
 GOODBYE_S = 30.0  # at the end, idle gangs get this long to leave; one that never got its CPUs or GPUs never leaves
 PATIENCE_S = 60.0  # an MLflow server may be away this long at the end before the rest is given up
-
-
-class Watch(tune.Stopper):
-    """Ends the sweep when time is up, someone interrupts, or nobody is left to work.
-
-    Args:
-        broker: closed as soon as there is a reason, so that the gangs stop while Tune still winds down.
-        gangs: the sweep's gangs.
-        budget_s: seconds from now, None for no limit.
-        recorder: whose failure ends the sweep too.
-
-    Attributes:
-        reason: why it ended the sweep, None while it has not.
-    """
-
-    def __init__(self, broker: BrokerHandle, gangs: Sequence[Gang], budget_s: float | None, recorder: Recorder) -> None:
-        self.reason: Verdict | None = None
-        self.interrupted = threading.Event()
-        self._broker, self._gangs, self._recorder = broker, gangs, recorder
-        self._mourned: set[Gang] = set()
-        self._deadline = None if budget_s is None else time.monotonic() + budget_s
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never stops one trial."""
-        return False
-
-    def stop_all(self) -> bool:
-        """Tune asks this in every turn of its loop."""
-        for gang in self._gangs:
-            if gang.error is not None and gang not in self._mourned:
-                self._mourned.add(gang)
-                log.error("%s ended: %s", gang.name, gang.error)
-                self._broker.abandon.remote(gang.number)
-        if self.reason is None and (reason := self._find_reason()) is not None:
-            self.reason = reason
-            self._broker.close.remote(reason)
-        return self.reason is not None
-
-    def _find_reason(self) -> Verdict | None:
-        if self.interrupted.is_set():
-            return Verdict.INTERRUPTED
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            return Verdict.OUT_OF_TIME
-        if self._recorder.error is not None or not any(gang.is_alive() for gang in self._gangs):
-            return Verdict.ERROR
-        return None
-
-    def __reduce__(self) -> Any:
-        # Tune pickles its run config for a restore from elsewhere; the watch belongs to this process.
-        return (tune.stopper.NoopStopper, ())
 
 
 class Release(tune.Callback):
@@ -105,7 +58,7 @@ class Ending:
     """How a sweep ended.
 
     Attributes:
-        status: finished, interrupted, out_of_time or failed.
+        status: finished, target_reached, out_of_time, out_of_gpu_hours, interrupted or failed.
         lost_writes: how many writes MLflow never took.
         troubles: one line for each gang that could not be kept up, and for the recorder.
     """
@@ -115,7 +68,9 @@ class Ending:
     troubles: list[str]
 
 
-def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) -> Ending:
+def run_sweep(
+    plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen, warm: WarmStart | None = None
+) -> Ending:
     """Run the plan in the Ray that is connected.
 
     Args:
@@ -123,6 +78,7 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         store: the sweep's directory, with its space written.
         info: what MLflow is told of the sweep.
         screen: shows it.
+        warm: trials of another sweep for the sampler.
     """
     tracker = MlflowTracker(info, store)
     broker = start_broker(plan.metric)
@@ -136,11 +92,9 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     )
     ray_dir = plan.directory / "ray"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
-    recorder = Recorder(broker, plan.space, [StoreSink(store), tracker, screen])
-    watch = Watch(broker, gangs, plan.time_budget_s, recorder)
-    conditional = any(domain.when for domain in plan.space.search.values())
-    study = open_study(plan.directory / "study.journal", plan.sweep, plan.seed, conditional=conditional)
-    searcher = OptunaSearcher(study, plan.space, plan.metric, broker)
+    recorder = Recorder(broker, plan.space, [StoreSink(store), tracker, screen], plan.resources.devices)
+    watch = Watch(broker, gangs, recorder, plan.budgets, plan.resources.workers * plan.resources.gpus)
+    searcher = _searcher(plan, broker, screen, warm)
     for thread in (*gangs, recorder):
         thread.start()
     screen.open()
@@ -148,6 +102,9 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
     try:
         with _interrupts(watch, screen):
             _tuner(plan, searcher, broker, watch, ray_dir).fit()
+            if watch.reason not in (Verdict.INTERRUPTED, Verdict.ERROR):
+                confirm_best(plan.space.confirm, broker, watch, screen.say)
+                watch.reason = watch.reason or (Verdict.INTERRUPTED if watch.interrupted.is_set() else None)
             ray.get(broker.close.remote(watch.reason or Verdict.OUTRANKED))
             _dismiss(gangs, watch)
     except KeyboardInterrupt:
@@ -166,6 +123,20 @@ def run_sweep(plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen) 
         workers: list[Recorder | Gang] = [recorder, *gangs]
         troubles += [f"{thread.name}: {_first_line(thread.error)}" for thread in workers if thread.error is not None]
     return Ending(status, lost, troubles)
+
+
+def _searcher(plan: Plan, broker: BrokerHandle, screen: Screen, warm: WarmStart | None) -> OptunaSearcher:
+    imported = warm.trials if warm else ()
+    study = open_study(plan.storage, plan.sweep, plan.space, metric=plan.metric, seed=plan.seed, imported=imported)
+    return OptunaSearcher(
+        study,
+        plan.space,
+        plan.metric,
+        lambda name, params: ray.get(broker.submit.remote(name, params)),
+        config={"broker": broker},
+        devices=plan.resources.devices,
+        say=screen.say,
+    )
 
 
 def _dismiss(gangs: Sequence[Gang], watch: Watch) -> None:
@@ -191,7 +162,7 @@ def _tuner(plan: Plan, searcher: OptunaSearcher, broker: BrokerHandle, watch: Wa
             max_concurrent_trials=plan.resources.gangs + 1,
             reuse_actors=True,
             search_alg=searcher,
-            scheduler=_scheduler(plan.space),
+            scheduler=build_scheduler(plan.space),
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),
@@ -209,19 +180,6 @@ def _tuner(plan: Plan, searcher: OptunaSearcher, broker: BrokerHandle, watch: Wa
 
 def _trial_name(trial: Any) -> str:
     return trial.config["trial_id"]
-
-
-def _scheduler(space: Space) -> TrialScheduler:
-    if space.scheduler.name == "none":
-        return FIFOScheduler()
-    domain = space.search.get("schedule.epochs")
-    longest = max(int(epochs) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
-    return ASHAScheduler(
-        time_attr="epoch",  # our own clock: Tune's training_iteration restarts after a retry
-        max_t=longest + 1,  # a trial ends by itself at its last epoch
-        grace_period=min(space.scheduler.grace_epochs, longest),
-        reduction_factor=space.scheduler.reduction_factor,
-    )
 
 
 @contextlib.contextmanager

@@ -138,7 +138,10 @@ class FidConfig(_Section):
 
     extractor: str = Field("inception", description="registered feature extractor")
     weights: str | None = Field(None, description="file with the extractor's weights; None: its own cache or package")
-    n_fake: int = Field(10_000, ge=2, description="generated images per measurement")
+    n_fake: int = Field(10_000, ge=2, description="generated images per measurement inside the window")
+    n_fake_first: int | None = Field(
+        None, ge=2, description="generated images at first, doubled on the way to the window; None: n_fake everywhere"
+    )
     every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
     batch_size: Count = Field(100, description="images per forward of the extractor, per rank; changes speed only")
 
@@ -179,6 +182,12 @@ class TrainConfig(_Section):
             raise ValueError(
                 f"schedule.window_first {self.schedule.window_first} is after schedule.epochs {self.schedule.epochs}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fewer_fakes_first(self) -> Self:
+        if self.fid.n_fake_first is not None and self.fid.n_fake_first > self.fid.n_fake:
+            raise ValueError(f"fid.n_fake_first {self.fid.n_fake_first} is more than fid.n_fake {self.fid.n_fake}")
         return self
 
     @classmethod

@@ -11,8 +11,8 @@ from trainers.averages import StepAverages
 from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.distributed import all_or_none, barrier, broadcast_object, rank
-from trainers.families import Family, FidTarget, build_family
-from trainers.metrics import measure_fid
+from trainers.families import Family, build_family
+from trainers.measuring import Measurement, fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
 from trainers.report import Decision, EpochReport, Outcome, Report, Verdict
 from trainers.samples import save_grid
@@ -46,23 +46,20 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         trained = time.time()
         metrics["images_per_second"] = per_epoch / (trained - started)
         finite = all(math.isfinite(value) for value in metrics.values())
-        fid = _measure(config, targets, assets, metrics) if finite and fid_due(epoch, config) else None
-        finite = finite and (fid is None or math.isfinite(fid))
+        measured = None
+        if finite and fid_due(epoch, config):
+            measured = measure(config, targets, assets, fakes_at(epoch, config))
+            metrics |= measured.metrics()
+            finite = math.isfinite(measured.fid)
         samples = _write_samples(config, family, assets, run_dir, epoch) if finite else None
         if finite:
-            _write_checkpoint(config, family, run_dir, progress, fid)
-        answer = _ask(report, _epoch_report(progress, metrics, fid if finite else None, samples, started, trained))
+            _write_checkpoint(config, family, run_dir, progress, measured)
+        answer = _ask(report, _epoch_report(progress, metrics, measured if finite else None, samples, started, trained))
         if not finite:
             return _outcome(Verdict.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
         if answer is Decision.STOP and progress.epoch < config.schedule.epochs:
             return _outcome(Verdict.OUTRANKED, progress)
     return _outcome(Verdict.COMPLETED, progress)
-
-
-def fid_due(epoch: int, config: TrainConfig) -> bool:
-    """Whether FID is measured at `epoch`: every so many, and at both ends of the window."""
-    ends = (config.schedule.window_first, config.schedule.epochs)
-    return epoch % config.fid.every == 0 or epoch in ends
 
 
 def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:
@@ -86,25 +83,20 @@ def _run_epoch(
         progress.images_seen += config.data.batch_size
     progress.epoch = epoch
     family.align_ranks()
-    return averages.means()
+    return averages.means() | _weight_norms(family)
 
 
-def _measure(config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, metrics: dict[str, float]) -> float:
-    """The mean FID over all targets; each one's own goes to `metrics` where there are several."""
-    values = {}
-    for name, target in targets.items():
-        result = measure_fid(
-            target.statistics,
-            sample=target.sample,
-            n_fake=config.fid.n_fake,
-            extractor=assets.extractor(config),
-            batch_size=config.fid.batch_size,
-            device=assets.device,
-        )
-        values[f"fid_{name}"] = result.value
-    if len(values) > 1:
-        metrics |= values
-    return sum(values.values()) / len(values)
+@torch.no_grad()
+def _weight_norms(family: Family) -> dict[str, float]:
+    """Norms over all parameters of D and of G, the same on every rank; one read of the device."""
+    networks = {"weight_norm_d": family.discriminator, "weight_norm_g": family.generator}
+    norms = [torch.nn.utils.get_total_norm(network.parameters()) for network in networks.values()]
+    values = dict(zip(networks, torch.stack(norms).tolist(), strict=True))
+    for name, network in networks.items():
+        if not math.isfinite(values[name]):  # in float32 the squares of weights from 1e19 on overflow: those are finite
+            parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in network.parameters()]
+            values[name] = torch.stack(parts).norm().item()
+    return values
 
 
 def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir: Path, epoch: int) -> str | None:
@@ -120,13 +112,14 @@ def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir:
 
 
 def _write_checkpoint(
-    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, fid: float | None
+    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, measured: Measurement | None
 ) -> None:
     """Keep the best epoch of the window, and every so many epochs a state to go on from."""
-    in_window = fid is not None and progress.epoch >= config.schedule.window_first
-    improved = in_window and (progress.objective is None or fid < progress.objective)  # type: ignore[operator]
-    if improved:
-        progress.objective, progress.best_epoch = fid, progress.epoch
+    improved = False
+    if measured is not None and progress.epoch >= config.schedule.window_first:
+        improved = progress.objective is None or measured.fid < progress.objective
+    if measured is not None and improved:
+        progress.objective, progress.best_epoch = measured.fid, progress.epoch
     if improved or progress.epoch % config.schedule.checkpoint_every == 0:
         if rank() == 0:
             run_dir.mkdir(parents=True, exist_ok=True)
@@ -156,7 +149,7 @@ def _ask(report: Report, epoch_report: EpochReport) -> Decision:
 def _epoch_report(
     progress: Progress,
     metrics: dict[str, float],
-    fid: float | None,
+    measured: Measurement | None,
     samples: str | None,
     started: float,
     trained: float,
@@ -165,7 +158,9 @@ def _epoch_report(
         epoch=progress.epoch,
         images_seen=progress.images_seen,
         metrics=metrics,
-        fid=fid,
+        fid=None if measured is None else measured.fid,
+        n_fake=None if measured is None else measured.n_fake,
+        fid_name=None if measured is None else measured.name,
         objective=progress.objective,
         best_epoch=progress.best_epoch,
         samples=samples,

@@ -21,6 +21,8 @@ class Verdict(StrEnum):
     ERROR = "error"  # the trial could not be run
     LOST = "lost"  # its workers failed or died more often than it may be retried
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
+    OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
+    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the FID that was asked for
     INTERRUPTED = "interrupted"  # Ctrl-C
 
 
@@ -33,8 +35,12 @@ class EpochReport:
         images_seen: real images shown to D so far, over all ranks.
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
             d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
-            images_per_second; families add their own. What no step of the epoch computed is not there.
+            images_per_second; families add their own. What no step of the epoch computed is not there. Also
+            weight_norm_d and weight_norm_g after the epoch and, where FID was measured, fid_seconds (wall time) and
+            diversity (see `FidResult`; the least of several targets', which have theirs as diversity_NAME).
         fid: FID measured at this epoch, None where none was due.
+        n_fake: generated images that it was measured on; fewer before the window than in it.
+        fid_name: its protocol, such as ``fid_inception2048_n10000``: compare it with values of that name only.
         objective: lowest FID inside the window so far, None before the window.
         best_epoch: the epoch it was measured at.
         samples: file name of the sample grid written at this epoch, in the run's directory.
@@ -53,6 +59,8 @@ class EpochReport:
     started: float
     trained: float
     ended: float
+    n_fake: int | None = None
+    fid_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

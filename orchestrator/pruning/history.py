@@ -1,8 +1,10 @@
 """A trial's numbers so far, as rules see them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+FEWEST_RUNGS = 3  # that say anything of a trend: a single FID may be noise
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,22 @@ class History:
 
     Args:
         total: reports that the run gives when nothing ends it.
+        unit: what reports are called, ``epochs`` or ``rows``.
+        mark: what a step is called, ``epoch`` or ``step``.
 
     Attributes:
         steps: of each report: the epoch, or a log's own count.
         metrics: by name, one value per report; None where a report lacks it.
         rungs: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
+        best: the lowest of them.
     """
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self, total: int, *, unit: str = "epochs", mark: str = "epoch") -> None:
+        self.total, self.unit, self.mark = total, unit, mark
         self.steps: list[int] = []
         self.metrics: dict[str, list[float | None]] = {}
         self.rungs: list[Rung] = []
+        self.best: Rung | None = None
         self._protocol: str | None = None
 
     def append(
@@ -51,8 +57,11 @@ class History:
             values.append(metrics.get(name))
         if fid is not None and math.isfinite(fid):
             if protocol != self._protocol:
-                self._protocol, self.rungs = protocol, []
-            self.rungs.append(Rung(len(self.steps), step, fid))
+                self._protocol, self.rungs, self.best = protocol, [], None
+            rung = Rung(len(self.steps), step, fid)
+            self.rungs.append(rung)
+            if self.best is None or fid < self.best.fid:
+                self.best = rung
 
     @property
     def reports(self) -> int:
@@ -64,10 +73,10 @@ class History:
         """Whether the newest report has a FID."""
         return bool(self.rungs) and self.rungs[-1].report == self.reports
 
-    @property
-    def best(self) -> Rung | None:
-        """The lowest FID."""
-        return min(self.rungs, key=lambda rung: rung.fid, default=None)
+    def at_rungs(self, name: str) -> list[float]:
+        """The finite values of a metric at the rungs, oldest first."""
+        values = [self.metrics[name][rung.report - 1] for rung in self.rungs] if name in self.metrics else []
+        return [value for value in values if value is not None and math.isfinite(value)]
 
     def last(self, name: str) -> float | None:
         """The newest report's value; None where it has none."""
@@ -83,11 +92,32 @@ class History:
         """Reports in `length`: below 1 a share of the planned run, else reports."""
         return math.ceil(length * self.total) if length < 1 else round(length)
 
-    def stalled(self, improvement: float) -> int:
-        """Rungs since FID last fell at least `improvement` (a share) below the lowest before it; 0 at such a rung."""
+    def stalled(self, improvement: float) -> list[Rung]:
+        """The rungs since FID last fell at least `improvement` (a share) below the lowest before it."""
         reference, since = math.inf, 0
-        for rung in self.rungs:
-            since += 1
+        for place, rung in enumerate(self.rungs):
             if rung.fid < reference * (1 - improvement):
-                reference, since = rung.fid, 0
-        return since
+                reference, since = rung.fid, place + 1
+        return self.rungs[since:]
+
+    def risen(self, rise: float) -> list[Rung]:
+        """The rungs in a row, up to the newest, that lie more than `rise` (a share) above the lowest FID."""
+        best, first = self.best, len(self.rungs)
+        while best is not None and first > 0 and self.rungs[first - 1].fid > best.fid * (1 + rise):
+            first -= 1
+        return self.rungs[first:]
+
+    def lasting(self, rungs: Sequence[Rung], patience: float) -> bool:
+        """Whether these newest rungs are at least three and, from the rung before them on, span `patience`."""
+        if len(rungs) < FEWEST_RUNGS:
+            return False
+        before = len(self.rungs) - len(rungs) - 1
+        return self.reports - (self.rungs[before].report if before >= 0 else 0) >= self.span(patience)
+
+    def fid_told(self, rungs: Sequence[Rung]) -> str:
+        """What FID did over these newest rungs, for people."""
+        best, newest = self.best, self.rungs[-1]
+        assert best is not None
+        if newest.fid > best.fid * 1.02:
+            return f"FID rose from {best.fid:.4g} to {newest.fid:.4g}"
+        return f"FID stayed at {newest.fid:.4g} for {len(rungs)} rungs"

@@ -23,4 +23,4 @@ class Nonfinite(Rule):
             for name, values in history.metrics.items()
             if values[-1] is not None and not math.isfinite(values[-1])
         ]
-        return f"{', '.join(sorted(wrong))} at {history.steps[-1]}" if wrong else None
+        return f"{', '.join(sorted(wrong))} at {history.mark} {history.steps[-1]}" if wrong else None

@@ -1,17 +1,21 @@
 """What a rule is: settings, and a pure judgement of a history."""
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.pruning.history import History
+from orchestrator.pruning.history import History, Rung
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Span = Annotated[float, Field(ge=0)]  # epochs; below 1 a share of the planned run
+
+# Epochs, where a warm-up is a share. An untrained G's grey can have a lower FID than its first attempts at pictures and
+# must not become the best that later ones are held against.
+SHORTEST_WARMUP = 10
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class Rule(BaseModel, ABC):
         hopeless: the rule sees no hope rather than a failure: a trial that it ends before the window is PRUNED, not
             FAILED.
         at_rungs: it can only change its mind at a report with a FID.
-        warmup: share of the planned run, or epochs from 1 on, in which it stays silent.
+        reads: the metrics that it cannot judge without; where none of them was ever reported it stays silent.
+        tunable: its numeric settings that ``gan-sweep replay --tune`` searches, each with its range (log scale).
+        warmup: epochs in which it stays silent; below 1 a share of the planned run, ten epochs at least.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
@@ -46,8 +52,19 @@ class Rule(BaseModel, ABC):
     name: ClassVar[str]
     hopeless: ClassVar[bool] = False
     at_rungs: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {}
 
-    warmup: float = Field(0, ge=0, description="epochs without judgement; below 1: share of the planned run")
+    warmup: Span = Field(0, description="epochs without judgement; below 1: share of the run, 10 at least")
+
+    def grace(self, history: History) -> int:
+        """The warm-up in reports."""
+        grace = history.span(self.warmup)
+        return max(grace, SHORTEST_WARMUP) if 0 < self.warmup < 1 else grace
+
+    def trained(self, history: History) -> list[Rung]:
+        """The rungs that count: those after the first ten epochs, or after a shorter warm-up."""
+        return [rung for rung in history.rungs if rung.report > min(self.grace(history), SHORTEST_WARMUP)]
 
     @abstractmethod
     def judge(self, history: History) -> str | None:
@@ -55,12 +72,9 @@ class Rule(BaseModel, ABC):
 
     def trip(self, history: History) -> Trip | None:
         """`judge` where there is anything new to judge."""
-        if (self.at_rungs and not history.at_rung) or history.reports <= history.span(self.warmup):
+        if (self.at_rungs and not history.at_rung) or history.reports <= self.grace(history):
+            return None
+        if self.reads and not any(name in history.metrics for name in self.reads):
             return None
         sentence = self.judge(history)
         return None if sentence is None else Trip(self.name, sentence)
-
-
-def is_finite(value: float | None) -> bool:
-    """Whether there is a value, and it is finite."""
-    return value is not None and math.isfinite(value)

@@ -1,10 +1,12 @@
 """Trials as people see them."""
 
+import statistics
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.pruning import HOPELESS
+from orchestrator.search.objectives import FID
 from trainers.config import TrainConfig
 from trainers.report import EpochReport, Outcome, Verdict
 
@@ -22,6 +24,8 @@ _STATES = {
     Verdict.COMPLETED: State.COMPLETED,
     Verdict.OUTRANKED: State.PRUNED,
     Verdict.OUT_OF_TIME: State.PRUNED,
+    Verdict.OUT_OF_GPU_HOURS: State.PRUNED,
+    Verdict.TARGET_REACHED: State.PRUNED,
     Verdict.INTERRUPTED: State.PRUNED,
     Verdict.ERROR: State.FAILED,
     Verdict.LOST: State.FAILED,
@@ -54,10 +58,16 @@ class TrialRecord:
         verdict: why it ended: a `Verdict`, or the name of the rule that ended it.
         objective: lowest FID inside the window so far.
         best_epoch: the epoch it was measured at.
+        n_fake: generated images of the objective's protocol; 0 where it is not known.
         last_fid: the last FID that was measured.
-        lowest_fid: lowest FID at any epoch, before the window too.
+        last_fid_epoch: the epoch it was measured at; at later ones it is carried, not measured.
+        last_fid_n: generated images that it was measured on.
+        lowest_fid: lowest FID of that protocol at any epoch, before the window too.
+        fid_seconds: time spent on FID during training.
+        confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         epochs: epochs trained.
         seconds: from its first lease to its end.
+        costs: values of the objectives besides FID, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         last: its newest epoch, in memory only.
         config: as it was resolved, in memory only; None when its values make none.
@@ -71,11 +81,17 @@ class TrialRecord:
     verdict: str | None = None
     objective: float | None = None
     best_epoch: int | None = None
+    n_fake: int = 0
     last_fid: float | None = None
+    last_fid_epoch: int | None = None
+    last_fid_n: int | None = None
     lowest_fid: float | None = None
+    fid_seconds: float = 0.0
+    confirmed: list[float] = field(default_factory=list)
     epochs: int = 0
     seconds: float = 0.0
     detail: str = ""
+    costs: dict[str, float] = field(default_factory=dict)
     last: EpochReport | None = field(default=None, repr=False)
     config: TrainConfig | None = field(default=None, repr=False)
 
@@ -84,9 +100,26 @@ class TrialRecord:
         self.last, self.epochs = report, report.epoch
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds = report.ended - self.started
+        self.fid_seconds += report.metrics.get("fid_seconds", 0.0)
         if report.fid is not None:
-            self.last_fid = report.fid
-            self.lowest_fid = report.fid if self.lowest_fid is None else min(report.fid, self.lowest_fid)
+            comparable = self.lowest_fid is not None and report.n_fake == self.last_fid_n
+            self.lowest_fid = min(report.fid, self.lowest_fid) if comparable and self.lowest_fid else report.fid
+            self.last_fid, self.last_fid_epoch, self.last_fid_n = report.fid, report.epoch, report.n_fake
+
+    @property
+    def fid_share(self) -> float | None:
+        """Share of the trial's seconds that went into FID; None where none was measured."""
+        return self.fid_seconds / self.seconds if self.fid_seconds and self.seconds > 0 else None
+
+    @property
+    def objective_mean(self) -> float | None:
+        """Mean of `confirmed`; unlike the objective no minimum, so not too low on average."""
+        return statistics.mean(self.confirmed) if self.confirmed else None
+
+    @property
+    def objective_spread(self) -> float | None:
+        """Sample standard deviation of `confirmed`; None with fewer than two values."""
+        return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
 
     def end(self, outcome: Outcome, now: float) -> None:
         """Take the end in."""
@@ -96,6 +129,11 @@ class TrialRecord:
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(self.verdict, self.objective)
 
+    @property
+    def objectives(self) -> dict[str, float | None]:
+        """All that the sweep minimises, FID first."""
+        return {FID: self.objective, **self.costs}
+
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
         return {
@@ -103,23 +141,40 @@ class TrialRecord:
             "state": self.state.value,
             "verdict": self.verdict,
             "objective": self.objective,
+            "objectives": self.objectives,
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "params": self.params,
             "total_epochs": self.total_epochs,
+            "n_fake": self.n_fake,
             "last_fid": self.last_fid,
+            "last_fid_epoch": self.last_fid_epoch,
+            "last_fid_n": self.last_fid_n,
             "lowest_fid": self.lowest_fid,
+            "fid_seconds": round(self.fid_seconds, 3),
+            "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
+            "confirmed": self.confirmed,
+            "objective_mean": self.objective_mean,
+            "objective_spread": self.objective_spread,
             "detail": self.detail,
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any], started: float = 0.0) -> "TrialRecord":
-        """Undo `to_json`."""
-        return cls(**{**values, "state": State(values["state"]), "started": started})
+        """Undo `to_json`; what an older version did not write keeps its default."""
+        costs = {name: value for name, value in values.get("objectives", {}).items() if name != FID}
+        fields = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
+        return cls(**{**fields, "state": State(values["state"]), "started": started, "costs": costs})
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
-    """The trial with the lowest objective; None when none was measured inside its window."""
+    """The winner: the lowest mean of those that were measured again, without any the lowest objective.
+
+    None when no trial was measured inside its window.
+    """
     measured = [trial for trial in trials if trial.objective is not None and trial.state is not State.FAILED]
+    confirmed = [trial for trial in measured if trial.confirmed]
+    if confirmed:
+        return min(confirmed, key=lambda trial: (trial.objective_mean, trial.trial_id))
     return min(measured, key=lambda trial: (trial.objective, trial.trial_id), default=None)

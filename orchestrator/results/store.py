@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.yaml import dump_yaml
 from trainers.config import TrainConfig
@@ -30,7 +31,7 @@ class SweepInfo:
         sweep: its name.
         space: name of its space.
         objective: name of the metric, protocol included.
-        status: running, finished, interrupted, out_of_time or failed.
+        status: running, finished, target_reached, out_of_time, out_of_gpu_hours, interrupted or failed.
         trials: how many were planned.
         data: directory of the real images.
         n_real: usable images in it.
@@ -108,6 +109,7 @@ class ResultsStore:
             "sweep": info.sweep,
             "objective": info.objective,
             "best": best.to_json() if best else None,
+            "pareto_front": pareto_front(trials),
             "trials": [trial.to_json() for trial in trials],
             "status": info.status,
         }

@@ -82,6 +82,11 @@ class MlflowTracker(Sink):
         state, verdict, detail = trial.state, str(trial.verdict), trial.detail
         self._work.put(lambda: self._end_trial(trial, state, verdict, detail))
 
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Log mean and spread of what it was measured at again."""
+        metrics = _confirmed_metrics(trial)
+        self._work.put(lambda: self._log_confirmed(trial, metrics))
+
     def close(self, best: TrialRecord | None, status: str, patience_s: float) -> int:
         """Log the winner, close the parent run, wait for what is queued, at most `patience_s` longer than it flows.
 
@@ -159,7 +164,8 @@ class MlflowTracker(Sink):
     def _log_epoch(self, trial: TrialRecord, report: EpochReport) -> None:
         values = {**report.metrics, "images_seen": report.images_seen}
         if report.fid is not None:
-            values[self._info.objective] = report.fid
+            # A report without a name is from before there were rungs on fewer fakes.
+            values[report.fid_name or self._info.objective] = report.fid
         if report.objective is not None:
             values["objective"] = report.objective
         stamp = int(report.ended * 1000)
@@ -174,11 +180,22 @@ class MlflowTracker(Sink):
         self._client.log_batch(self._run_id(trial), tags=tags)
         self._client.set_terminated(self._run_id(trial), status=_STATUS[state])
 
+    def _log_confirmed(self, trial: TrialRecord, metrics: list[Metric]) -> None:
+        self._client.log_batch(self._run_id(trial), metrics=metrics)
+
     def _end_parent(self, best: TrialRecord | None, status: str) -> None:
         if best is not None and best.objective is not None:
-            metric = Metric("objective", best.objective, int(time.time() * 1000), 0)
-            self._client.log_batch(self.parent_id, metrics=[metric], tags=[RunTag("best_trial", best.trial_id)])
-        self._client.set_terminated(self.parent_id, status="FINISHED" if status == "finished" else "KILLED")
+            metrics = [Metric("objective", best.objective, int(time.time() * 1000), 0), *_confirmed_metrics(best)]
+            self._client.log_batch(self.parent_id, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
+        reached = status in ("finished", "target_reached")
+        self._client.set_terminated(self.parent_id, status="FINISHED" if reached else "KILLED")
+
+
+def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
+    """At the epoch of the checkpoint; nothing where the trial was not measured again, no spread of a single value."""
+    values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
+    stamp, step = int(time.time() * 1000), trial.best_epoch or 0
+    return [Metric(name, value, stamp, step) for name, value in values.items() if value is not None]
 
 
 def _params(values: dict[str, Any]) -> list[Param]:

@@ -41,7 +41,15 @@ def typed(*arguments: str | Path) -> Result:
         (["spaces", "show", "ralsgan"], "did you mean ralsgan_motorbike?"),
         (["fid", "nowhere", "nowhere", "--fid-extractor", "efficientnet_lite0"], "nowhere is not a folder"),
         ([*DEMO, "--tracking-uri", "file:///tmp/mlruns"], "give http(s)://..., sqlite:///FILE.db"),
+        ([*DEMO, "--sampler", "tpee"], "unknown sampler 'tpee': did you mean tpe?"),
+        ([*DEMO, "--scheduler", "median-stop"], "unknown scheduler 'median-stop': did you mean median?"),
+        ([*DEMO, "--storage", "sqlit"], "unknown --storage 'sqlit': did you mean sqlite?"),
+        ([*DEMO, "--storage", "sqlite:////nowhere/at/all.db"], "cannot be opened: unable to open database file"),
+        ([*DEMO, "--warm-start", "nothing"], "unknown sweep in sweeps 'nothing'"),
         ([*DEMO, "--time-budget", "0s"], "must be more than nothing"),
+        ([*DEMO, "--max-gpu-hours", "-1"], "--max-gpu-hours '-1': must be more than nothing"),
+        ([*DEMO, "--max-gpu-hours", "1", "--gpus-per-worker", "0"], "limit it with --time-budget"),
+        ([*DEMO, "--target-fid", "low"], "--target-fid 'low': give a number"),
         ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: Input should be greater than"),
         (["lauch"], "did you mean launch?"),
     ],
@@ -59,13 +67,25 @@ def test_user_errors_are_one_line_and_exit_2(
 
 
 def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
-    result = typed(*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path / "s", "--dry-run", "--trials", "9")
+    budgets = ["--trials", "9", "--time-budget", "2h", "--target-fid", "40"]
+    result = typed(*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path / "s", "--dry-run", *budgets)
     assert result.exit_code == 0, result.output
     assert "nothing was started" in result.output
-    assert "9 trials" in result.output and "48 usable" in result.output
+    assert "9 trials, at most 7200 s, until FID <= 40" in result.output and "48 usable" in result.output
     assert "fid_efflite0_96px_n256" in result.output
     assert "synthetic" not in result.output
     assert not (tmp_path / "s").exists()
+
+
+def test_the_plan_says_how_it_searches(tmp_path: Path, motorbikes: Path) -> None:
+    plan = [*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path, "--dry-run"]
+    assert "sampler tpe, scheduler asha: every trial runs 4 epochs" in typed(*plan).output
+    other = typed(*plan, "--sampler", "cmaes", "--scheduler", "hyperband", "--storage", "sqlite").output
+    assert "sampler cmaes, scheduler hyperband: every trial runs 4 epochs" in other and "study in study.db" in other
+    assert "sampler cmaes does not model these keys and draws them at random: data.flip_p, data.fit" in other
+    learns = "sampler gp learns nothing from trials that asha cuts; --scheduler none cuts none"
+    assert learns in typed(*plan, "--sampler", "gp").output
+    assert learns not in typed(*plan, "--sampler", "gp", "--scheduler", "none").output
 
 
 def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path) -> None:

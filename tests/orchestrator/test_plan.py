@@ -8,10 +8,12 @@ import pytest
 
 from orchestrator.demo import DEMO_BASE, DEMO_TRIALS, demo_space
 from orchestrator.domains import IntRange
-from orchestrator.plan import LaunchOptions, Plan, make_plan, parse_duration, prepare_data, with_labels
+from orchestrator.launch import space_as_yaml
+from orchestrator.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
 from orchestrator.resources import Resources, choose_resources
 from orchestrator.settings import apply_settings
-from orchestrator.space import bundled_spaces, load_space
+from orchestrator.space import ConfirmConfig, build_space, bundled_spaces, load_space
+from orchestrator.yaml import dump_yaml, parse_yaml
 from trainers.data import draw_synthetic
 from trainers.errors import UserError
 
@@ -61,6 +63,21 @@ def test_epochs_alone_take_the_schedule_along() -> None:
     assert (kept.base.schedule.window_first, kept.base.fid.every) == (5, 10)
 
 
+def test_few_fakes_alone_are_few_from_the_start() -> None:
+    assert load_space(SPACE).base.fid.n_fake_first == 1000
+    assert apply_settings(load_space(SPACE), ["fid.n_fake=256"]).base.fid.n_fake_first is None
+    assert apply_settings(load_space(SPACE), ["fid.n_fake=5000"]).base.fid.n_fake_first == 1000
+    with pytest.raises(UserError, match=r"fid\.n_fake_first 300 is more than fid\.n_fake 256"):
+        apply_settings(load_space(SPACE), ["fid.n_fake=256", "fid.n_fake_first=300"])
+
+
+def test_who_is_measured_again_can_be_set() -> None:
+    assert load_space(SPACE).confirm == ConfirmConfig(top=3, seeds=3)
+    assert apply_settings(load_space(SPACE), ["confirm.top=0"]).confirm == ConfirmConfig(top=0, seeds=3)
+    with pytest.raises(UserError, match=r"confirm\.seeds: .*greater than or equal to 1, got 0"):
+        apply_settings(load_space(SPACE), ["confirm.seeds=0"])
+
+
 def test_settings_reach_base_and_scheduler() -> None:
     settings = ["optimizer.lr_g=3e-4", "data.fit=stretch", "scheduler.name=none", "optimizer.grad_clip_norm=null"]
     space = apply_settings(load_space(SPACE), settings)
@@ -102,6 +119,7 @@ def test_wrong_setting_is_one_clear_line(tmp_path: Path, setting: str, message: 
         ({"demo": False}, "no images: give a folder with --data DIR"),
         ({"name": "a/b"}, "letters, digits"),
         ({"time_budget": "soon"}, "write it as 2h, 30m, 1h30m or 90s"),
+        ({"max_gpu_hours": "2", "gpus_per_worker": 0.0}, "--max-gpu-hours needs GPUs"),
         ({"workers_per_trial": 3, "cpus_per_worker": 0.1}, "cannot be shared by 3 workers"),
         ({"concurrency": 4096, "cpus_per_worker": 1.0}, "need 4096 CPUs"),
         ({"gpus_per_worker": 64.0}, "need 64 GPUs"),
@@ -126,11 +144,19 @@ def test_data_is_checked_before_anything_starts(tmp_path: Path, motorbikes: Path
     assert [len(cache) for cache in caches] == [48, 48]  # pad and stretch
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1h30m", 5400), ("90s", 90), ("1.5h", 5400)]
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+def test_the_written_space_is_the_planned_one(tmp_path: Path) -> None:
+    """Sampler, scheduler and objectives included; a later sweep with --warm-start reads it."""
+    space = tmp_path / "pair.yaml"
+    text = bundled_spaces()[SPACE].read_text() + "\nobjectives: [fid, device_seconds]\n"
+    space.write_text(text)
+    settings = ("sampler.population=6", "scheduler.brackets=2")
+    plan = plan_with(tmp_path, space=str(space), sampler="nsga2", scheduler="hyperband", settings=settings)
+    assert (plan.space.sampler.name, plan.space.sampler.population) == ("nsga2", 6)
+    assert (plan.space.scheduler.name, plan.space.scheduler.brackets) == ("hyperband", 2)
+    written = build_space(plan.space.name, parse_yaml(dump_yaml(space_as_yaml(plan)), "space.yaml"))
+    planned = plan.space.model_copy(update={"trials": plan.trials})
+    for key in ("base", "search", "sampler", "scheduler", "objectives", "trials", "points"):
+        assert getattr(written, key) == getattr(planned, key), key
 
 
 def test_resources_fill_the_machine() -> None:
@@ -145,6 +171,8 @@ def test_resources_fill_the_machine() -> None:
     assert chosen(16, 1, gpus=0.2).gangs == 5
     assert chosen(16, 1, gpus=0.25) == Resources(gangs=4, workers=1, cpus=1, gpus=0.25, threads=4)
     assert chosen(1, 0, workers=4).cpus * 4 <= 1
+    held = [chosen(16, 1, gpus=0.25), chosen(16, 4, workers=2), chosen(2, 0, workers=2)]
+    assert [resources.devices for resources in held] == [0.25, 2, 2]
 
 
 # Data of the other families

@@ -79,6 +79,11 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {data.fit: {choice: [pad, x]}}", "data.fit = 'x' is not possible"),
         ("base: {}\nsearch: {schedule.epochs: {int: [500, 750], step: 50}}", "window_first 550 is after"),
         ("base: {}\nsearch: {fid.n_fake: {int: [2, 9]}}", "cannot be searched"),
+        ("base: {}\nsearch: {}\nconfirm: {top: -1}", "confirm.top: Input should be greater than or equal to 0, got -1"),
+        (
+            "base: {fid: {n_fake_first: 500}}\nsearch: {schedule.window_first: {int: [500, 600]}}",
+            "schedule.window_first needs fid.n_fake_first null",
+        ),
         ("base: {}\nsearch: {data.fit: {pick: 1}}", "exactly one of float:, int:, choice:"),
         ("base: {}\nsearch: {}\nschedular: {}", "did you mean scheduler?"),
         ("base: {}\nsearch: {}\nscheduler: {name: hyper}", "scheduler.name"),

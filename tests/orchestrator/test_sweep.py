@@ -11,20 +11,27 @@ from typing import Any
 
 import optuna
 import pytest
+import ray
 import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 from rich.console import Console
 
+from orchestrator.broker import start_broker
+from orchestrator.budgets import Budgets
+from orchestrator.confirm import confirm_best
 from orchestrator.launch import launch
 from orchestrator.plan import LaunchOptions
-from orchestrator.recorder import StoreSink
+from orchestrator.recorder import Recorder, StoreSink
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, find_sweep
-from orchestrator.search import open_study
+from orchestrator.search.studies import ORIGIN, read_study
+from orchestrator.space import ConfirmConfig
+from orchestrator.watch import Watch
+from orchestrator.yaml import dump_yaml, parse_yaml
 from trainers.checkpoint import load_generator
-from trainers.report import EpochReport
+from trainers.report import EpochReport, Outcome, Verdict
 
 SMALL = (
     "network.base_width=8",
@@ -69,12 +76,19 @@ def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
 def two_ranks(
     ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ResultsStore, str]:
-    """Five trials on one gang of two ranks."""
-    return sweep(tmp_path_factory.mktemp("sweeps"), motorbikes, "two", trials=5, workers_per_trial=2)
+    """Five trials on one gang of two ranks; FID on 8 fakes at epoch 2, on 16 in the window."""
+    return sweep(
+        tmp_path_factory.mktemp("sweeps"),
+        motorbikes,
+        "two",
+        trials=5,
+        workers_per_trial=2,
+        settings=("fid.n_fake_first=8",),
+    )
 
 
 def test_every_trial_is_in_the_results(two_ranks: tuple[ResultsStore, str]) -> None:
-    store, screen = two_ranks
+    store, _ = two_ranks
     summary = store.summary()
     assert summary["status"] == "finished"
     assert summary["objective"] == METRIC
@@ -85,10 +99,53 @@ def test_every_trial_is_in_the_results(two_ranks: tuple[ResultsStore, str]) -> N
     assert all(trial["state"] in ("COMPLETED", "PRUNED") for trial in summary["trials"])
     cut = [trial for trial in summary["trials"] if trial["state"] == "PRUNED"]
     assert cut and all(trial["verdict"] == "outranked" and trial["epochs"] in (2, 4) for trial in cut)
-    assert summary["best"]["objective"] == min(
-        trial["objective"] for trial in summary["trials"] if trial["objective"] is not None
-    )
-    assert f"{summary['best']['trial_id']}: {METRIC} {summary['best']['objective']:.2f}" in screen
+    assert all(0 < trial["fid_share"] < 1 for trial in summary["trials"])
+
+
+def test_the_best_three_are_measured_again_and_the_lowest_mean_wins(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, screen = two_ranks
+    trials = [trial for trial in store.read_trials() if trial.objective is not None]
+    best_three = sorted(trials, key=lambda trial: (trial.objective, trial.trial_id))[:3]
+    again = [trial for trial in trials if trial.confirmed]
+    assert again and {trial.trial_id for trial in again} == {trial.trial_id for trial in best_three}
+    for trial in again:
+        assert len(set(trial.confirmed)) == 3 and trial.objective not in trial.confirmed
+    best = store.summary()["best"]
+    assert best["objective_mean"] == min(trial.objective_mean for trial in again)
+    won = f"{METRIC} {best['objective_mean']:.2f} ± {best['objective_spread']:.2f} over 3 seeds"
+    in_training = f"(objective in training {best['objective']:.2f} at epoch {best['best_epoch']})"
+    assert f"{best['trial_id']}: {won} {in_training}" in screen
+    _, parent, runs = children(store)
+    assert parent.data.metrics["objective_mean"] == best["objective_mean"]
+    for trial in again:
+        metrics = runs[int(trial.trial_id)].data.metrics
+        assert metrics["objective_mean"] == trial.objective_mean
+        assert metrics["objective_spread"] == trial.objective_spread
+
+
+def test_without_gangs_nothing_is_waited_for(ray_instance: None, caplog: pytest.LogCaptureFixture) -> None:
+    """A real broker, whose only gang has gone for good after the last trial."""
+
+    class Gang:
+        number, name, error, alive = 0, "gang-0", None, True
+
+        def is_alive(self) -> bool:
+            return self.alive
+
+    said: list[str] = []
+    gang, broker = Gang(), start_broker(METRIC)
+
+    def say(line: str) -> None:
+        said.append(line)
+        gang.alive = False  # just when it is to measure
+
+    ray.get(broker.submit.remote("0000", {}))
+    ray.get(broker.lease.remote(0))
+    ray.get(broker.end.remote("0000", Outcome(verdict=Verdict.COMPLETED, epochs=4, objective=80.0, best_epoch=4)))
+    confirm_best(ConfirmConfig(), broker, Watch(broker, [gang], Recorder(broker, None, []), Budgets(), 0), say)
+    assert said == ["measuring the best trials again: 0000 ..."]
+    assert "1 of 1 were not measured again: interrupted, or no gang is left" in caplog.text
+    ray.kill(broker)
 
 
 def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
@@ -117,9 +174,11 @@ def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[Result
         assert (run.data.tags["verdict"], run.data.tags["state"]) == (str(trial.verdict), trial.state.value)
         history = client.get_metric_history(run.info.run_id, "d_loss")
         assert [metric.step for metric in history] == list(range(1, trial.epochs + 1))
-        fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, METRIC)}
         reports = store.read_history(trial.trial_id)
-        assert fids == {report.epoch: report.fid for report in reports if report.fid is not None}
+        assert {report.fid_name for report in reports if report.epoch == 2} == {"fid_efflite0_96px_n8"}
+        for name in (METRIC, "fid_efflite0_96px_n8"):
+            fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, name)}
+            assert fids == {report.epoch: report.fid for report in reports if report.fid_name == name}
         artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
         assert {"config.yaml", "images"} <= artifacts
         pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
@@ -131,7 +190,7 @@ def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[Result
 
 def test_optuna_knows_the_truth(two_ranks: tuple[ResultsStore, str]) -> None:
     store, _ = two_ranks
-    study = open_study(store.directory / "study.journal", "two", seed=0)
+    study = read_study(store.directory / "study.journal", "two")
     states = {"COMPLETED": optuna.trial.TrialState.COMPLETE, "PRUNED": optuna.trial.TrialState.PRUNED}
     trials = store.read_trials()
     assert [trial.state for trial in study.trials] == [states[trial.state.value] for trial in trials]
@@ -141,6 +200,41 @@ def test_optuna_knows_the_truth(two_ranks: tuple[ResultsStore, str]) -> None:
         assert theirs.intermediate_values == {epoch: fid for epoch, fid in fids.items() if epoch < 6}
         if ours.state.value == "COMPLETED":
             assert theirs.value == ours.objective
+
+
+def test_two_objectives_in_sqlite_after_a_warm_start(
+    two_ranks: tuple[ResultsStore, str], motorbikes: Path, tmp_path: Path
+) -> None:
+    """The trials of an earlier sweep come first in the study; this one's have the numbers after them."""
+    earlier, _ = two_ranks
+    values = parse_yaml((earlier.directory / "space.yaml").read_text(), "space.yaml")
+    two = {"objectives": ["fid", "generator_parameters"], "sampler": {"name": "nsga2"}, "scheduler": {"name": "none"}}
+    search = {**values["search"], "network.base_width": {"choice": [8, 16]}}
+    space = tmp_path / "pair.yaml"
+    space.write_text(dump_yaml({**values, **two, "search": search}))
+    settings = tuple(setting for setting in SMALL if not setting.startswith("network.base_width"))
+    options = {"space": str(space), "demo": False, "storage": "sqlite", "warm_start": str(earlier.directory)}
+    screen = io.StringIO()
+    asked = LaunchOptions(data=motorbikes, name="pair", sweeps_dir=tmp_path, trials=2, settings=settings, **options)
+    assert launch(asked, console=Console(file=screen, width=200)) == 0
+    store = find_sweep("pair", tmp_path)
+    study = read_study(f"sqlite:///{store.directory / 'study.db'}", "pair")
+    finished = [trial.trial_id for trial in earlier.read_trials()]
+    assert [trial.user_attrs.get(ORIGIN) for trial in study.trials] == [
+        *(f"two/{name}" for name in finished),
+        None,
+        None,
+    ]
+    assert f"{len(finished)} trials of two" in screen.getvalue()
+    trials = store.read_trials()
+    assert [trial.trial_id for trial in trials] == ["0005", "0006"]
+    for trial in trials:
+        told = study.trials[int(trial.trial_id)]
+        assert told.values == [trial.objective, trial.costs["generator_parameters"]]
+        assert told.params == trial.params
+        assert trial.params not in [before.params for before in earlier.read_trials()]
+    front = store.summary()["pareto_front"]
+    assert front and f"Pareto front  {', '.join(front)}" in screen.getvalue()
 
 
 def test_the_winner_can_be_used(two_ranks: tuple[ResultsStore, str]) -> None:
@@ -154,10 +248,10 @@ def test_the_winner_can_be_used(two_ranks: tuple[ResultsStore, str]) -> None:
     assert not list(store.trials_dir.glob("*/latest.pt"))
 
 
-def test_a_killed_rank_costs_nothing(
+def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
     ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of two ranks gets SIGKILL in mid-trial; the trial goes on from its checkpoint and the sweep ends well."""
+    """One of two ranks gets SIGKILL in mid-trial; the trial goes on from its checkpoint and reaches the target FID."""
     killed: list[int] = []
     carry = StoreSink.progressed
 
@@ -168,16 +262,25 @@ def test_a_killed_rank_costs_nothing(
             os.kill(killed[0], signal.SIGKILL)
 
     monkeypatch.setattr(StoreSink, "progressed", kill_once)
-    settings = ("schedule.checkpoint_every=1", "schedule.epochs=12", "schedule.window_first=12", "fid.every=12")
-    store, screen = sweep(tmp_path, motorbikes, "killed", trials=1, workers_per_trial=2, settings=settings)
+    settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=12", "fid.every=12")
+    options = {"trials": 3, "workers_per_trial": 2, "target_fid": "1e9", "settings": settings}
+    store, screen = sweep(tmp_path, motorbikes, "killed", **options)
     assert killed
-    (trial,) = store.read_trials()
-    assert (trial.state.value, trial.epochs) == ("COMPLETED", 12)
     assert "its workers died; going on from the last checkpoint" in screen
+    summary = store.summary()
+    assert summary["status"] == "target_reached" and "\ntarget reached: 1 of 3 trials" in screen
+    (trial,) = store.read_trials()  # the second waited
+    assert (trial.state.value, trial.verdict) == ("PRUNED", "target_reached")
+    assert 12 <= trial.best_epoch <= trial.epochs < 5000
+    assert len(trial.confirmed) == 3  # what ended the sweep has left its gang up
+    assert summary["best"]["objective"] == trial.objective
+    assert load_generator(store.trials_dir / "0000" / "best.pt")(torch.randn(2, 16)).shape == (2, 3, 32, 32)
     lines = (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
-    assert 12 <= len(lines) < 24  # it did not start from scratch
-    _, _, runs = children(store)
-    assert len(runs) == 1
+    assert len(lines) < trial.epochs + 12  # it did not start from scratch
+    study = read_study(store.directory / "study.journal", "killed")
+    assert len(study.trials) > 1 and all(trial.state.is_finished() for trial in study.trials)
+    _, parent, runs = children(store)
+    assert [run.info.status for run in (parent, *runs)] == ["FINISHED", "KILLED"]
 
 
 def test_failures_end_their_trial_alone(
@@ -199,6 +302,7 @@ def test_failures_end_their_trial_alone(
         base: {data: {image_size: 32, batch_size: 16}, fid: {extractor: efficientnet_lite0}}
         search:
           optimizer.lr_g: {choice: [8e-4, 1e30]}
+          optimizer.beta1: {float: [0.4, 0.6]}
         points: [{optimizer.lr_g: 1e30}]
         scheduler: {name: none}
         """
@@ -214,10 +318,10 @@ def test_failures_end_their_trial_alone(
     assert exploded
     for trial in exploded:
         assert (trial.state.value, str(trial.verdict)) == ("FAILED", "nonfinite")
-        assert "not finite at epoch" in trial.detail and trial.detail in screen
+        assert trial.detail.endswith(" at epoch 1") and trial.detail in screen
     healthy = [trial for trial in trials.values() if trial not in exploded]
     assert healthy and all(trial.state.value == "COMPLETED" for trial in healthy)
-    study = open_study(store.directory / "study.journal", "risky", seed=0)
+    study = read_study(store.directory / "study.journal", "risky")
     assert not [trial for trial in study.trials if not trial.state.is_finished()]
     _, _, runs = children(store)
     assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}

@@ -15,6 +15,7 @@ from orchestrator.results.store import create_sweep
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from tests.orchestrator.test_broker import epoch
 from tests.orchestrator.test_store import INFO
+from trainers.report import Outcome, Verdict
 
 
 class Server:
@@ -69,6 +70,23 @@ def test_nothing_is_lost_while_the_server_is_away(tmp_path: Path) -> None:
     (run,) = client.search_runs([experiment.experiment_id], "tags.`gan_sweep.trial` = '0000'")
     history = client.get_metric_history(run.info.run_id, INFO.objective)
     assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0}
+
+    # Rungs on fewer fakes have a name of their own, and what is measured again comes after the trial's end.
+    confirming = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
+    confirming.progressed(trial, epoch(3, fid=150.0, n_fake=8))
+    confirming.progressed(trial, epoch(4, fid=60.0, objective=60.0))
+    trial.progress(epoch(4, fid=60.0, objective=60.0))
+    trial.end(Outcome(verdict=Verdict.COMPLETED, epochs=4, objective=60.0, best_epoch=4), now=112.5)
+    confirming.ended(trial)
+    trial.confirmed = [63.0, 64.0, 65.0]
+    confirming.confirmed(trial)
+    assert confirming.close(trial, "finished", patience_s=60) == 0
+    history = client.get_metric_history(run.info.run_id, INFO.objective)
+    assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0, 4: 60.0}
+    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "fid_test_n8")] == [150.0]
+    for run_id in (run.info.run_id, confirming.parent_id):
+        metrics = client.get_run(run_id).data.metrics
+        assert (metrics["objective"], metrics["objective_mean"], metrics["objective_spread"]) == (60.0, 64.0, 1.0)
 
     again = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
     assert again.parent_id == tracker.parent_id  # looked up, not made twice

@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from trainer_helpers import STEPS, Recorder, differing, load, small_config
 
 from trainers.assets import Assets
 from trainers.errors import UserError
-from trainers.loop import fid_due, train
+from trainers.families import build_family
+from trainers.loop import train
+from trainers.measuring import fid_due
+from trainers.randomness import GlobalRandom
 from trainers.report import Decision, EpochReport, Outcome, Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -19,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SWINGING = {"fid.every": 1, "schedule.window_first": 1, "optimizer.lr_g": 0.05, "optimizer.lr_d": 0.05}
 STEP_NAMES = {"d_loss", "g_loss", "d_real_mean", "d_fake_mean", "d_real_accuracy", "d_fake_accuracy"}
 STEP_NAMES |= {"grad_norm_d", "grad_norm_g", "grad_norm_d_max", "grad_norm_g_max", "images_per_second"}
-STEP_NAMES |= {"d_updates", "g_updates"}
+STEP_NAMES |= {"d_updates", "g_updates", "weight_norm_d", "weight_norm_g"}
 
 
 def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) -> tuple[Outcome, Recorder]:
@@ -37,7 +41,8 @@ def test_every_epoch_is_reported(assets: Assets, tmp_path: Path) -> None:
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
     assert [report.images_seen for report in reports] == [epoch * STEPS * 32 for epoch in range(1, 7)]
     for report in reports:
-        assert set(report.metrics) == STEP_NAMES and all(map(math.isfinite, report.metrics.values()))
+        measured = set() if report.fid is None else {"fid_seconds", "diversity"}
+        assert set(report.metrics) == STEP_NAMES | measured and all(map(math.isfinite, report.metrics.values()))
         assert report.started < report.trained <= report.ended
         for name in ("d_real_accuracy", "d_fake_accuracy"):
             assert 0 <= report.metrics[name] <= 1
@@ -52,6 +57,17 @@ def test_metrics_are_means_over_the_epochs_steps(assets: Assets, tmp_path: Path)
     for name in ("d_real_accuracy", "d_fake_accuracy"):
         assert (first[name] * STEPS * 32) % 1 == pytest.approx(0, abs=1e-3)
     assert first["d_loss"] == pytest.approx(0.64, abs=0.2)  # logits next to 0: both errors 0.8 squared
+
+
+def test_weight_norms_are_those_of_the_epochs_end(assets: Assets, tmp_path: Path) -> None:
+    _, recorder = run(assets, tmp_path, {"schedule.epochs": 3, "schedule.checkpoint_every": 3})
+    family = build_family(small_config(), assets.device, GlobalRandom(3, assets.device))
+    networks = {"weight_norm_d": family.discriminator, "weight_norm_g": family.generator}
+    family.load_state_dict(load(tmp_path / "latest.pt")["family"])
+    for name, network in networks.items():
+        flat = torch.cat([p.detach().flatten() for p in network.parameters()])
+        assert recorder.reports[-1].metrics[name] == pytest.approx(flat.norm().item(), rel=1e-5)
+        assert recorder.reports[0].metrics[name] != recorder.reports[-1].metrics[name]
 
 
 def test_samples_when_due(assets: Assets, tmp_path: Path) -> None:
@@ -153,6 +169,15 @@ class Bytes(Recorder):
 
 # One step an epoch: G's first update comes after the epoch's last loss, so epoch 1 is finite and epoch 2 is not.
 EXPLODING = {"data.batch_size": 128, "optimizer.lr_g": 1e30, "schedule.checkpoint_every": 1}
+
+
+def test_weights_that_are_no_numbers_end_the_epoch_that_made_them(assets: Assets, tmp_path: Path) -> None:
+    """The last step's update is in no loss of its epoch, only in the weights; huge ones (1e30) are still numbers."""
+    outcome, recorder = run(assets, tmp_path, {**EXPLODING, "optimizer.lr_g": 1e38, "optimizer.name": "rmsprop"})
+    assert (outcome.verdict, outcome.detail) == (Verdict.NONFINITE, "weight_norm_g not finite at epoch 1")
+    assert math.isfinite(recorder.reports[0].metrics["weight_norm_d"])
+    _, huge = run(assets, tmp_path / "huge", EXPLODING, 1)
+    assert 1e30 < huge.reports[0].metrics["weight_norm_g"] < 1e38
 
 
 def test_the_last_good_checkpoint_survives(assets: Assets, tmp_path: Path) -> None:

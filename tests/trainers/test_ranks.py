@@ -167,6 +167,12 @@ def test_every_rank_ends_alike(two_rank_results: Results) -> None:
     assert [result["stopped"]["verdict"] for result in two_rank_results] == ["outranked"] * 2  # and stops all
 
 
+def test_a_checkpoint_measured_again(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]) -> None:
+    first, second = (result["confirmed"] for result in two_rank_results)
+    assert first == second and len(set(first["values"])) == 2
+    assert too_far(first, one_rank["confirmed"]) == {}
+
+
 def test_batchnorm_of_each_ranks_own_is_another_training(
     two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
 ) -> None:

@@ -84,7 +84,8 @@ def timeless(report: EpochReport) -> dict[str, Any]:
     fields = asdict(report)
     for name in ("started", "trained", "ended"):
         del fields[name]
-    del fields["metrics"]["images_per_second"]
+    for name in ("images_per_second", "fid_seconds"):
+        fields["metrics"].pop(name, None)
     return fields
 
 

@@ -83,9 +83,9 @@ class Adversarial(Family):
         """Images ``[B, 3, S, S]`` float32 in [-1, 1] of the averaged generator (of G itself without an average)."""
         return self._evaluate(latents)
 
-    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
-        """The real images, against samples from latents that are the same at every measurement."""
-        inputs = self._fixed_inputs(self.config.fid.n_fake, "fid", assets)
+    def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
+        """The real images, against samples from latents that are the same at every measurement for `purpose`."""
+        inputs = self._fixed_inputs(self.config.fid.n_fake, purpose, assets)
         sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
         return {"images": FidTarget(statistics=assets.statistics(self.config), sample=sample)}
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,10 @@ class Family(ABC):
         generator: G, or all of them in one ModuleDict.
         discriminator: D, likewise.
         average: moving average of `generator`, None without one.
+        draws_latents: whether `fid_targets` samples from latents, so that another purpose measures anew.
     """
+
+    draws_latents: ClassVar[bool] = True
 
     def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
         self.config, self.device, self.random = config, device, random
@@ -101,8 +104,13 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
-        """What FID compares, by name; the objective is the mean over them."""
+    def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
+        """What FID compares, by name; the objective is the mean over them.
+
+        Args:
+            assets: the real images and their statistics.
+            purpose: what the samples' latents are drawn for; another purpose has others (see `draws_latents`).
+        """
 
     @abstractmethod
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:

@@ -1,6 +1,7 @@
 """Unpaired translation between two domains (Zhu et al. 2017, arXiv:1703.10593; document 002, bonus)."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class CycleGan(Family):
     Both generators share one optimiser and both discriminators another, as in the document's repository; G is updated
     first, and D sees fakes of an image buffer.
     """
+
+    draws_latents: ClassVar[bool] = False
 
     def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
         super().__init__(config, device, random)
@@ -80,8 +83,11 @@ class CycleGan(Family):
         """
         return self._evaluate(images, direction)
 
-    def fid_targets(self, assets: Assets) -> dict[str, FidTarget]:
-        """Both directions. Source images are translated in order, again from the first when `fid.n_fake` is larger."""
+    def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
+        """Both directions. Source images are translated in order, again from the first when `fid.n_fake` is larger.
+
+        There are no latents, so every `purpose` has the same samples.
+        """
         return {name: self._fid_target(assets, name, *domains) for name, domains in DIRECTIONS.items()}
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:

@@ -21,6 +21,8 @@ class FidResult:
 
     Attributes:
         value: the Frechet distance; NaN when a sample was not finite.
+        diversity: trace of the fakes' feature covariance over that of the real images: 1 where they vary as much, 0
+            where all fakes are one image; NaN when a sample was not finite or the real images do not vary.
         name: its protocol, such as ``fid_inception2048_n10000``.
         n_real: real images.
         n_fake: generated images, over all ranks.
@@ -28,6 +30,7 @@ class FidResult:
     """
 
     value: float
+    diversity: float
     name: str
     n_real: int
     n_fake: int
@@ -42,6 +45,14 @@ def protocol_name(protocol: str, n_fake: int) -> str:
         n_fake: generated images; few of them inflate FID.
     """
     return f"fid_{protocol}_n{n_fake}"
+
+
+def diversity(real: RealStatistics, fake: Moments) -> float:
+    """How much the fakes vary against the real images: the ratio of their total variances; NaN where those have none.
+
+    Unlike FID it says nothing of quality, and unlike FID few samples do not bias it.
+    """
+    return fake.trace / real.trace if real.trace > 0 else math.nan
 
 
 def measure_fid(
@@ -80,11 +91,13 @@ def measure_fid(
         nonfinite += (~fakes.isfinite()).sum() + (~features.isfinite()).sum()
         moments.update(features)
     fake = moments.all_reduce()
-    value = math.nan
+    value = spread = math.nan
     if all_reduce_sum(nonfinite).item() == 0 and rank() == 0:
-        value = frechet_distance(real, fake)
+        value, spread = frechet_distance(real, fake), diversity(real, fake)
+    value, spread = broadcast_object((value, spread))
     return FidResult(
-        value=broadcast_object(value),
+        value=value,
+        diversity=spread,
         name=protocol_name(extractor.protocol, n_fake),
         n_real=real.n,
         n_fake=n_fake,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainers.errors import UserError
 from trainers.metrics.extractor import Extractor
-from trainers.metrics.fid import FidResult, protocol_name
+from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
 
@@ -52,6 +52,7 @@ def fid_between_folders(
     fake = _moments(files_b, extractor, batch_size, device)
     return FidResult(
         value=frechet_distance(real, fake),
+        diversity=diversity(real, fake),
         name=protocol_name(extractor.protocol, fake.n),
         n_real=real.n,
         n_fake=fake.n,

@@ -1,6 +1,7 @@
 """measure_fid: the right images, quantised, under the right name."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,3 +58,31 @@ def test_features_that_are_not_finite_give_nan() -> None:
 def test_name_holds_protocol_and_count() -> None:
     assert protocol_name("inception2048", 10_000) == "fid_inception2048_n10000"
     assert protocol_name("efflite0_96px", 256) == "fid_efflite0_96px_n256"
+
+
+def test_diversity_is_the_ratio_of_the_variances() -> None:
+    extractor, photos = tiny_extractor(), Photos(60)
+    for n in (9, 50):  # kept vectors, folded ones
+        a, b = (extractor(x).double().numpy() for x in (photos.pixels, to_uint8(fake_sampler(n)(0, n))))
+        ratio = np.trace(np.cov(b, rowvar=False)) / np.trace(np.cov(a, rowvar=False))
+        assert measure(real_of(photos.pixels, extractor), n, 7).diversity == pytest.approx(ratio, rel=1e-5)
+
+
+def test_diversity_tells_one_image_from_the_real_ones() -> None:
+    photos = Photos(60)
+    real = real_of(photos.pixels, tiny_extractor())
+    pixels = photos.pixels.float() / 127.5 - 1
+    samplers = {"real": lambda start, stop: pixels[start:stop], "one": lambda start, stop: pixels[[0] * (stop - start)]}
+    found = {
+        name: measure_fid(real, sampler, n_fake=60, extractor=tiny_extractor(), batch_size=16, device="cpu").diversity
+        for name, sampler in samplers.items()
+    }
+    assert found["real"] == pytest.approx(1, rel=1e-4)
+    assert found["one"] == pytest.approx(0, abs=1e-6)
+
+
+def test_diversity_without_a_measure_is_nan() -> None:
+    real = real_of(Photos(60).pixels, tiny_extractor())
+    assert math.isnan(measure(real, 33, 4, spoiled=0).diversity)
+    constant = real_of(Photos(1).pixels.repeat(5, 1, 1, 1), tiny_extractor())
+    assert math.isnan(measure(replace(constant, trace=0.0), 33, 4).diversity)

@@ -1,0 +1,49 @@
+"""``d_collapse``: D has won and G learns nothing more from it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from orchestrator.pruning.history import History
+from orchestrator.pruning.rule import Count, Positive, Rule, Share, Span
+
+
+class DCollapse(Rule):
+    """D's loss is at zero over a window, D separates real from fake perfectly, and FID does not improve.
+
+    All three: a public LSGAN run had its D loss near 0.005 before its best FID, so the loss alone would kill winners
+    (document 001 says "D loss at zero means stop"). Without a FID nothing is said. Where the accuracies of D were not
+    recorded, the loss stands for them.
+
+    NaN policy: reports without a finite d_loss do not count as low.
+    """
+
+    name: ClassVar[str] = "d_collapse"
+    reads: ClassVar[tuple[str, ...]] = ("d_loss",)
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"d_loss": (0.002, 0.05), "patience": (0.04, 0.2)}
+
+    warmup: Span = Field(0.05, description="epochs without judgement; below 1: share of the run, 10 at least")
+    d_loss: Positive = Field(0.01, description="a loss of D nearer to zero than this is low")
+    window: Count = Field(10, description="epochs looked at")
+    share: Share = Field(0.8, description="share of them with a low loss, for a collapse")
+    accuracy: Share = Field(0.99, description="D separates perfectly from this mean accuracy on, real and fake each")
+    patience: Span = Field(
+        0.08, description="epochs without a better FID, 3 rungs at least; below 1: share of the planned run"
+    )
+    improvement: Share = Field(0.02, description="share by which FID must fall to count as better")
+
+    def judge(self, history: History) -> str | None:
+        """See the class."""
+        low = sum(abs(loss) < self.d_loss for loss in history.tail("d_loss", self.window))
+        if low < self.share * self.window:
+            return None
+        stalled = history.stalled(self.improvement)
+        if not history.lasting(stalled, self.patience):
+            return None
+        for name in ("d_real_accuracy", "d_fake_accuracy"):
+            seen = history.tail(name, self.window)
+            if seen and sum(seen) / len(seen) < self.accuracy:
+                return None
+        return (
+            f"D loss below {self.d_loss:g} for {low} of {self.window} {history.unit} while {history.fid_told(stalled)}"
+        )

@@ -1,0 +1,40 @@
+"""``fid_plateau``: FID has not found a new best for long, and is not on its way to one."""
+
+from statistics import median
+from typing import ClassVar
+
+from pydantic import Field
+
+from orchestrator.pruning.history import History
+from orchestrator.pruning.rule import Rule, Span
+
+
+class FidPlateau(Rule):
+    """No new best for a share of the planned run, and the later half of that time was no better than the earlier half.
+
+    The second demand spares noisy runs that still get better on the whole: their medians fall.
+
+    NaN policy: a FID that is not finite is no rung (see ``nonfinite``).
+    """
+
+    name: ClassVar[str] = "fid_plateau"
+    hopeless: ClassVar[bool] = True
+    at_rungs: ClassVar[bool] = True
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"patience": (0.1, 0.5)}
+
+    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
+    patience: Span = Field(0.2, description="epochs without a new best; below 1: share of the planned run")
+
+    def judge(self, history: History) -> str | None:
+        """See the class."""
+        rungs = self.trained(history)
+        best = min(rungs, key=lambda rung: rung.fid)
+        since = [rung.fid for rung in rungs[rungs.index(best) + 1 :]]
+        half = len(since) // 2
+        if half < 2 or history.reports - best.report < history.span(self.patience):
+            return None
+        if median(since[half:]) < median(since[:half]):
+            return None
+        return (
+            f"FID {best.fid:.4g} of {history.mark} {best.step} was not bettered for {len(since)} rungs, without a trend"
+        )

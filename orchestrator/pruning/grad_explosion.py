@@ -1,0 +1,49 @@
+"""``grad_explosion``: gradients grow beyond all bounds."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from orchestrator.pruning.history import History
+from orchestrator.pruning.rule import Count, Positive, Rule
+
+NETWORKS = {"grad_norm_d": "D", "grad_norm_g": "G"}
+
+
+class GradExplosion(Rule):
+    """The gradient norm of D or G, averaged over an epoch, is above a limit again and again, or once beyond all bounds.
+
+    Norms that are only large are borne while every new FID is the best by far: some losses and penalties have large
+    gradients by nature.
+    Source: document 001, "norms above 100 mean trouble".
+
+    NaN policy: epochs without a finite norm do not count (see ``nonfinite``).
+    """
+
+    name: ClassVar[str] = "grad_explosion"
+    reads: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"norm": (30, 1000)}
+
+    norm: Positive = Field(100.0, description="a gradient norm above this is too large")
+    window: Count = Field(5, description="epochs looked at")
+    times: Count = Field(3, description="epochs among them with too large a norm")
+    at_once: Positive = Field(1000.0, description="a norm above this ends the trial at its first report")
+    improvement: Positive = Field(
+        0.02, description="share by which FID must have fallen anew for large norms to be borne"
+    )
+
+    def judge(self, history: History) -> str | None:
+        """See the class."""
+        falling = len(history.rungs) > 1 and not history.stalled(self.improvement)
+        for name, network in NETWORKS.items():
+            norms = history.tail(name, self.window)
+            large = [norm for norm in norms if norm > self.norm]
+            newest = history.last(name)
+            if newest is not None and newest > self.at_once:
+                return f"gradient norm of {network} is {newest:.3g}, above {self.at_once:g}"
+            if len(large) >= self.times and not falling:
+                return (
+                    f"gradient norm of {network} above {self.norm:g} in {len(large)} of {len(norms)} {history.unit}, "
+                    f"up to {max(large):.3g}"
+                )
+        return None

@@ -1,0 +1,32 @@
+"""``grad_vanish``: nothing flows back any more."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from orchestrator.pruning.grad_explosion import NETWORKS
+from orchestrator.pruning.history import History
+from orchestrator.pruning.rule import Count, Positive, Rule
+
+
+class GradVanish(Rule):
+    """The gradient norm of D or G stays next to zero: that network stands still.
+
+    NaN policy: epochs without a finite norm, or in which that network was not updated, do not count.
+    """
+
+    name: ClassVar[str] = "grad_vanish"
+    reads: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"norm": (1e-9, 1e-5)}
+
+    norm: Positive = Field(1e-7, description="a gradient norm below this is none")
+    patience: Count = Field(2, description="epochs in a row")
+
+    def judge(self, history: History) -> str | None:
+        """See the class."""
+        for name, network in NETWORKS.items():
+            norms = history.tail(name, self.patience)
+            if len(norms) == self.patience and max(norms) < self.norm:
+                where = f"for {self.patience} {history.unit}"
+                return f"gradient norm of {network} below {self.norm:g} {where}, now {norms[-1]:.3g}"
+        return None

@@ -1,0 +1,72 @@
+"""Whom a scheduler would have cut, had the recorded runs been trials side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from orchestrator.replay.recorded import RecordedRun
+from orchestrator.search.schedulers import CLOCK, make_scheduler
+from orchestrator.space import SchedulerConfig
+
+METRIC = "fid"
+LENGTH = 1000  # of every run on the common clock: runs may have been planned for different numbers of reports
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a scheduler did.
+
+    Attributes:
+        scheduler: its name.
+        steps: by run, the step at which it was cut.
+        saved: mean share of steps that the cuts save.
+        best_kept: whether the run with the lowest FID could still reach it.
+    """
+
+    scheduler: str
+    steps: dict[str, int]
+    saved: float
+    best_kept: bool
+
+
+def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epochs: int) -> Cut:
+    """Let a scheduler see the FIDs of all runs in the order of time.
+
+    Args:
+        runs: whose FIDs can be compared with each other.
+        config: the scheduler's.
+        epochs: that a run of the space has for which `config` was written; its grace is scaled from there.
+    """
+    grace = max(1, round(config.grace_epochs * LENGTH / epochs))
+    scheduler = make_scheduler(config.model_copy(update={"grace_epochs": min(grace, LENGTH)}), LENGTH)
+    scheduler.set_search_properties(METRIC, "min")
+    trials = {run.name: Trial(run.name, stub=True) for run in runs}
+    nobody: Any = None  # our schedulers never ask Tune's controller anything
+    for trial in trials.values():
+        scheduler.on_trial_add(nobody, trial)
+    steps: dict[str, int] = {}
+    for time, run, step, fid in _rungs(runs):
+        if run.name in steps:
+            continue
+        trial, result = trials[run.name], {CLOCK: time, METRIC: fid}
+        if scheduler.on_trial_result(nobody, trial, result) == TrialScheduler.STOP:
+            scheduler.on_trial_complete(nobody, trial, result)
+            steps[run.name] = step
+    saved = [1 - steps.get(run.name, run.last_step) / run.last_step for run in runs]
+    best = min(runs, key=lambda run: (run.best() != run.best(), run.best()))  # NaN last
+    kept = best.name not in steps or best.best(steps[best.name]) == best.best()
+    return Cut(config.name, steps, sum(saved) / len(saved), kept)
+
+
+def _rungs(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, int, float]]:
+    """Every finite FID but a run's last, with its time on the common clock, earliest first."""
+    rungs = [
+        (number * LENGTH / run.total, run, report.step, report.fid)
+        for run in runs
+        for number, report in enumerate(run.reports, start=1)
+        if report.fid is not None and report.fid == report.fid and number < run.total
+    ]
+    return sorted(rungs, key=lambda rung: rung[0])

@@ -1,0 +1,188 @@
+"""Recorded runs: earlier sweeps' trials, or logs as CSV."""
+
+import csv
+import glob
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.results.store import SWEEP_FILE, ResultsStore
+from trainers.config import TrainConfig
+from trainers.errors import UserError
+
+NOT_METRICS = {"step", "epoch", "elapsed", "fid"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report of a recorded run: an epoch of a trial, or a row of a log.
+
+    Attributes:
+        step: the epoch, or the log's own count.
+        metrics: by name, those that it has.
+        fid: where one was measured.
+        protocol: name of the FID's metric, where it is known.
+    """
+
+    step: int
+    metrics: dict[str, float]
+    fid: float | None = None
+    protocol: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run of the past.
+
+    Attributes:
+        name: the log's file name without its ending, or SWEEP/TRIAL.
+        reports: in order.
+        total: reports that were planned; a log is taken as whole.
+        window_first: the step from which on FID counts as the objective.
+        unit: what reports are called.
+        mark: what a step is called.
+    """
+
+    name: str
+    reports: Sequence[Report] = field(repr=False)
+    total: int
+    window_first: int = 0
+    unit: str = "rows"
+    mark: str = "step"
+
+    @property
+    def last_step(self) -> int:
+        """Where the record ends."""
+        return self.reports[-1].step
+
+    def best(self, until: int | None = None) -> float:
+        """Lowest FID of the window up to the step `until`; NaN where there is none."""
+        fids = [r.fid for r in self.reports if r.fid is not None and math.isfinite(r.fid) and self._counts(r, until)]
+        return min(fids, default=math.nan)
+
+    def final(self) -> float:
+        """The last finite FID; NaN where there is none."""
+        return next((r.fid for r in reversed(self.reports) if r.fid is not None and math.isfinite(r.fid)), math.nan)
+
+    def _counts(self, report: Report, until: int | None) -> bool:
+        return report.step >= self.window_first and (until is None or report.step <= until)
+
+
+def read_runs(places: Sequence[str], sweeps_dir: Path) -> tuple[list[RecordedRun], list[Path]]:
+    """Read runs of every kind.
+
+    Args:
+        places: each a sweep (its name in `sweeps_dir`, or its directory), a CSV file, or a folder of CSV files.
+        sweeps_dir: where sweeps lie.
+
+    Returns:
+        The runs, and the CSV files that were left out since they are no logs, as ``logs/*.csv`` may bring along.
+
+    Raises:
+        UserError: a place that is none of these, a file that cannot be read, or nothing but files that are no logs.
+    """
+    runs: list[RecordedRun] = []
+    others = [path for path in map(Path, places) if path.is_file() and not _is_log(path)]
+    for place in places:
+        if len(others) == len(places) or Path(place) not in others:
+            runs += _read_place(place, sweeps_dir)
+    seen: set[str] = set()
+    for run in runs:
+        if run.name in seen:
+            raise UserError(f"two runs are called {run.name}: give each once")
+        seen.add(run.name)
+    return runs, others
+
+
+def _read_place(place: str, sweeps_dir: Path) -> list[RecordedRun]:
+    path = Path(place)
+    for directory in (sweeps_dir / place, path):
+        if (directory / SWEEP_FILE).is_file():
+            return read_sweep(ResultsStore(directory.resolve()))
+    if path.is_file():
+        return [read_log(path)]
+    if path.is_dir():
+        logs = [file for file in sorted(path.glob("*.csv")) if _is_log(file)]
+        if logs:
+            return [read_log(file) for file in logs]
+        raise UserError(f"{path} is no sweep and has no CSV file with the columns step and fid")
+    if glob.has_magic(place):
+        raise UserError(f"no file matches {place}")
+    known = ", ".join(sorted(found.parent.name for found in sweeps_dir.glob(f"*/{SWEEP_FILE}"))) or "none"
+    raise UserError(f"{place} is no sweep, CSV file or folder of CSV files; sweeps in {sweeps_dir}: {known}")
+
+
+def read_sweep(store: ResultsStore) -> list[RecordedRun]:
+    """The trials of a sweep that reported anything."""
+    runs = []
+    for trial in store.read_trials():
+        history = store.read_history(trial.trial_id)
+        if not history:
+            continue
+        window = _window_first(store, trial.trial_id)
+        reports = [Report(r.epoch, r.metrics, r.fid, getattr(r, "fid_name", None)) for r in history]
+        name = f"{store.directory.name}/{trial.trial_id}"
+        total = max(trial.total_epochs, history[-1].epoch)
+        runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch"))
+    return runs
+
+
+def _window_first(store: ResultsStore, trial_id: str) -> int:
+    from orchestrator.yaml import parse_yaml
+
+    path = store.trials_dir / trial_id / "config.yaml"
+    return TrainConfig.build(parse_yaml(path.read_text(), str(path))).schedule.window_first
+
+
+def read_log(path: Path) -> RecordedRun:
+    """A CSV with the columns ``step`` and ``fid`` and any metrics, such as ``d_loss`` and ``g_loss``.
+
+    Empty cells are values that were not logged. Columns that hold no numbers, such as ``elapsed``, are left out. Where
+    the steps go back the run was resumed: what came after that step is forgotten.
+
+    Raises:
+        UserError: no such columns, no rows, or a step or FID that is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = list(reader.fieldnames or ())
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    if not {"step", "fid"} <= set(columns):
+        raise UserError(f"{path}: needs the columns step and fid, has {', '.join(columns) or 'none'}")
+    if not rows:
+        raise UserError(f"{path}: has no rows")
+    names = [name for name in columns if name and name not in NOT_METRICS]
+    names = [name for name in names if all(_number(row[name]) is not None for row in rows if row[name])]
+    reports: list[Report] = []
+    for number, row in enumerate(rows, start=2):
+        report = _read_row(path, number, row, names)
+        while reports and reports[-1].step >= report.step:
+            reports.pop()
+        reports.append(report)
+    return RecordedRun(path.stem, reports, total=len(reports))
+
+
+def _read_row(path: Path, number: int, row: dict[str, str], names: list[str]) -> Report:
+    step, fid = _number(row["step"]), _number(row["fid"])
+    if step is None or not math.isfinite(step):
+        raise UserError(f"{path}, line {number}: step is {row['step']!r}, not a number")
+    if row["fid"] and fid is None:
+        raise UserError(f"{path}, line {number}: fid is {row['fid']!r}, not a number")
+    values = {name: _number(row[name]) for name in names}
+    return Report(round(step), {name: value for name, value in values.items() if value is not None}, fid)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _is_log(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return {"step", "fid"} <= set(file.readline().strip().split(","))

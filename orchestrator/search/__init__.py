@@ -1,0 +1,1 @@
+"""Optuna and the schedulers: which settings are tried, which trials are cut, and what Optuna is told of them."""

@@ -1,0 +1,127 @@
+"""The sweep's Optuna study: where it is kept, opened anew or again. `optuna-dashboard` opens it too."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from orchestrator.search.objectives import FID
+from orchestrator.search.samplers import build_sampler
+from orchestrator.space import Space
+from trainers.errors import UserError, unknown_name
+
+STORAGES = ("journal", "sqlite")
+ORIGIN = "warm_start"  # user attribute of an imported trial: SWEEP/TRIAL
+DUPLICATE = "duplicate"  # user attribute of a trial that proposed what had been tried, and was not run
+
+
+def resolve_storage(given: str | None, directory: Path) -> str:
+    """A journal's path or a database's URL.
+
+    Args:
+        given: ``journal`` (or None) and ``sqlite`` for a file in the sweep's directory, or a database's URL.
+        directory: of the sweep.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if given in (None, "journal"):
+        return str(directory / "study.journal")
+    if given == "sqlite":
+        return f"sqlite:///{directory / 'study.db'}"
+    assert given is not None
+    if "://" not in given:
+        raise unknown_name("--storage", given, [*STORAGES, "a database's URL"])
+    if given.startswith("sqlite:///"):
+        return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
+    return given
+
+
+def open_storage(storage: str) -> BaseStorage:
+    """The storage at a journal's path or a database's URL, made where it is not there.
+
+    Raises:
+        UserError: it cannot be opened; one line, without the password.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        if "://" not in storage:
+            return JournalStorage(JournalFileBackend(storage))
+        return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})  # the server may have been restarted
+    except Exception as error:  # the driver's own, Optuna's own, or an import that fails: all mean the same here
+        cause = getattr(error, "orig", None) or error
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        raise UserError(f"--storage {without_password(storage)}: cannot be opened: {reason}") from None
+
+
+def check_storage(storage: str, name: str) -> None:
+    """A database given by its URL must answer, and have no study of this name yet; makes Optuna's tables.
+
+    Raises:
+        UserError: otherwise.
+    """
+    if name in optuna.get_all_study_names(open_storage(storage)):
+        raise UserError(f"--storage {without_password(storage)} has a study {name} already; choose another --name")
+
+
+def without_password(storage: str) -> str:
+    """`storage` as it may be shown."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", storage)
+
+
+def open_study(
+    storage: str,
+    name: str,
+    space: Space,
+    *,
+    metric: str = FID,
+    seed: int = 0,
+    imported: Sequence[FrozenTrial] = (),
+) -> optuna.Study:
+    """The study of a sweep, made when it is not there, with its space's sampler.
+
+    Args:
+        storage: a journal's path or a database's URL.
+        name: of the study.
+        space: its sampler and objectives.
+        metric: name of the FID, protocol included.
+        seed: of the sampler; a study that has trials already draws others than it did at first.
+        imported: finished trials of another sweep, added unless they are there; see `orchestrator.search.warm_start`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study = optuna.create_study(
+            storage=open_storage(storage),
+            study_name=name,
+            directions=["minimize"] * len(space.objectives),
+            load_if_exists=True,
+        )
+        if study.metric_names is None:
+            study.set_metric_names([metric, *space.objectives[1:]])
+    there = {trial.user_attrs.get(ORIGIN) for trial in study.get_trials(deepcopy=False)}
+    study.add_trials(trial for trial in imported if trial.user_attrs[ORIGIN] not in there)
+    asked = len(study.get_trials(deepcopy=False))
+    study.sampler = build_sampler(space.sampler, seed, conditional=space.conditional, asked=asked)
+    return study
+
+
+def read_study(storage: str | Path, name: str) -> optuna.Study:
+    """A study as it is, to look at."""
+    return optuna.load_study(study_name=name, storage=open_storage(str(storage)))
+
+
+def count_asked(study: optuna.Study) -> int:
+    """Trials that count as trials of the sweep: those that wait, were imported or were never run do not."""
+    return sum(_counts(trial) for trial in study.get_trials(deepcopy=False))
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    attributes: dict[str, Any] = trial.user_attrs
+    return trial.state is not TrialState.WAITING and ORIGIN not in attributes and DUPLICATE not in attributes

@@ -1,0 +1,35 @@
+"""What Optuna is told of a trial that has ended."""
+
+from collections.abc import Mapping
+
+from optuna.trial import TrialState
+
+from orchestrator.domains import Value
+from orchestrator.pruning import RULES
+from orchestrator.results.records import State, state_of
+from orchestrator.space import Space
+
+HEALTHY = "healthy"  # the constraint: positive where the setting itself made its trial fail
+FEASIBLE = -1.0
+
+
+def told(verdict: str, objective: float | None, *, measured: bool) -> tuple[TrialState, bool]:
+    """The state for Optuna of a trial that ended for `verdict`, and whether its setting itself was at fault.
+
+    Args:
+        verdict: a `Verdict`, or the name of a rule.
+        objective: lowest FID inside the window, None without one.
+        measured: whether it had a FID at all: a PRUNED trial without any teaches nothing.
+    """
+    state = state_of(verdict, objective)
+    if state is State.COMPLETED and objective is not None:
+        return TrialState.COMPLETE, False
+    if state is State.PRUNED and measured:
+        return TrialState.PRUNED, False
+    return TrialState.FAIL, verdict in RULES
+
+
+def violation(space: Space, params: Mapping[str, Value], epoch: int) -> float:
+    """How much the constraint of a trial that failed at `epoch` is violated: the share of its epochs that it lacks."""
+    epochs = int(params.get("schedule.epochs", space.base.schedule.epochs))
+    return max(1 - epoch / epochs, 1 / epochs)

@@ -1,0 +1,68 @@
+"""Which settings of a space are still to be tried, where that can be known."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from orchestrator.domains import Value
+from orchestrator.space import Space
+
+MOST_SETTINGS = 10_000  # of a space whose settings are listed
+
+Key = frozenset[tuple[str, Any]]
+
+
+class Untried:
+    """The settings that no trial has had. Only a space without continuous ranges can be known to run out of them.
+
+    Every call takes the same time, however many trials there were.
+
+    Args:
+        space: what is searched.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._tried: set[Key] = set()
+        finite = all(domain.every() is not None for domain in space.search.values())
+        settings = list(islice(_settings(space), MOST_SETTINGS + 1)) if finite else []
+        listed = 0 < len(settings) <= MOST_SETTINGS
+        self._left = {_key(params): params for params in settings} if listed else None
+
+    def take(self, params: dict[str, Value]) -> bool:
+        """Note a setting; False when it was noted before."""
+        key = _key(params)
+        if key in self._tried:
+            return False
+        self._tried.add(key)
+        if self._left is not None:
+            self._left.pop(key, None)
+        return True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every setting has been noted."""
+        return self._left is not None and not self._left
+
+    def first(self) -> dict[str, Value] | None:
+        """A setting that has not been noted; None where they cannot be listed."""
+        return next(iter(self._left.values()), None) if self._left else None
+
+
+def _key(params: dict[str, Value]) -> Key:
+    return frozenset(params.items())
+
+
+def _settings(space: Space) -> Iterator[dict[str, Value]]:
+    """Every setting of a space without continuous ranges."""
+    order = space.in_order()
+
+    def after(params: dict[str, Value]) -> Iterator[dict[str, Value]]:
+        if (depth := len(params)) == len(order):
+            yield {name: value for name, value in params.items() if value is not None}
+            return
+        name = order[depth]
+        values = space.search[name].every() if space.is_active(name, params) else (None,)
+        for value in values or ():
+            yield from after({**params, name: value})  # type: ignore[dict-item]  # None: it does not exist here
+
+    return after({})

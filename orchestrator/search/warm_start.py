@@ -1,0 +1,175 @@
+"""``--warm-start SWEEP``: what another sweep has found, for this one's sampler.
+
+Its trials become finished trials of the new study, in front of the sweep's own: those are numbered from there on, so a
+trial still has one number in Optuna, in the sweep's directory and in MLflow.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from orchestrator.domains import FloatRange, Value
+from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.search.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.search.samplers import SAMPLERS
+from orchestrator.search.studies import ORIGIN
+from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
+from orchestrator.space import Space, build_space
+from orchestrator.yaml import parse_yaml
+from trainers.errors import UserError
+
+# Change neither what a trial learns nor what its FID means.
+_INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size")
+_INCIDENTAL_SECTIONS = ("runtime.",)
+# What the FID of every trial depends on, besides its protocol's name.
+_MEASURED = (
+    "family",
+    "labels",
+    "data.image_size",
+    "data.fit",
+    "schedule.window_first",
+    "fid.every",
+    "fid.n_fake_first",
+)
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Another sweep's trials, as far as they fit.
+
+    Attributes:
+        sweep: its name.
+        trials: for the new study.
+        left_out: why the others do not fit, and how many each.
+    """
+
+    sweep: str
+    trials: tuple[FrozenTrial, ...]
+    left_out: dict[str, int]
+
+    def __str__(self) -> str:
+        text = f"{len(self.trials)} trials of {self.sweep}"
+        if self.left_out:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in self.left_out.items())
+            text += f"; {sum(self.left_out.values())} left out: {reasons}"
+        return text
+
+
+def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str) -> WarmStart:
+    """Another sweep's finished trials, as trials of a study over `space`.
+
+    A trial fits when the new space could have proposed it: searched here, its value must lie inside the range; not
+    searched here, it must be the base's. What the other sweep did not search counts with its base's value.
+
+    Args:
+        store: the other sweep.
+        space: the new one's.
+        metric: name of the new one's FID, protocol included.
+        data: its directory of real images.
+
+    Raises:
+        UserError: FIDs of the two do not compare, or no trial fits.
+    """
+    info = store.read_info()
+    try:
+        old = build_space(info.space, parse_yaml((store.directory / "space.yaml").read_text(), "space.yaml"))
+    except (OSError, UserError) as error:
+        raise UserError(f"--warm-start {info.sweep}: its space cannot be read: {error}") from None
+    _check_comparable(info, old, space, metric, data)
+    taken, left_out = [], Counter[str]()
+    for record in store.read_trials():
+        try:
+            taken.append(_import(record, store, old, space))
+        except _Unfit as reason:
+            left_out[str(reason)] += 1
+    warm = WarmStart(info.sweep, tuple(taken), dict(left_out.most_common()))
+    if not taken:
+        raise UserError(f"--warm-start {info.sweep}: no trial of it fits this space: {warm}")
+    return warm
+
+
+class _Unfit(Exception):
+    """Why a trial does not fit."""
+
+
+def _check_comparable(info: SweepInfo, old: Space, new: Space, metric: str, data: str) -> None:
+    def differ(what: str, before: Any, now: Any) -> UserError:
+        return UserError(f"--warm-start {info.sweep}: its FIDs do not compare: {what} was {before}, is {now} here")
+
+    if info.objective != metric:
+        raise differ("the objective", info.objective, metric)
+    if info.data != data:
+        raise differ("the images' folder", info.data, data)
+    before, now = old.base.flat(), new.base.flat()
+    for name in dict.fromkeys([*_flat_names(_MEASURED, before), *_flat_names(_MEASURED, now)]):
+        if name not in old.search and name not in new.search and before.get(name) != now.get(name):
+            raise differ(name, before.get(name), now.get(name))
+
+
+def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
+    """The keys of `flat` that are one of `names`, or below one."""
+    return (key for key in flat if key in names or key.startswith(tuple(f"{name}." for name in names)))
+
+
+def _import(record: TrialRecord, store: ResultsStore, old: Space, new: Space) -> FrozenTrial:
+    if record.state is State.RUNNING or record.verdict is None:
+        raise _Unfit("not finished")
+    fids = {report.epoch: report.fid for report in store.read_history(record.trial_id) if report.fid is not None}
+    state, at_fault = told(record.verdict, record.objective, measured=bool(fids))
+    learns = SAMPLERS[new.sampler.name].violations
+    if at_fault and learns:
+        state = TrialState.PRUNED
+    if state is TrialState.FAIL:
+        raise _Unfit(f"ended as {record.verdict}")
+    params, several = _translated(record, old, new), len(new.objectives) > 1
+    fixed = FixedTrial(dict(params))
+    new.sample(fixed)
+    values = list(fids.values())[-1:] if fids and not several else None  # as Optuna has it for PRUNED
+    return create_trial(
+        state=state,
+        values=_values(record, old, new) if state is TrialState.COMPLETE else values,
+        params=dict(params),
+        distributions=fixed.distributions,
+        intermediate_values={} if several else fids,
+        user_attrs={ORIGIN: f"{store.directory.name}/{record.trial_id}"},
+        constraints={HEALTHY: violation(new, params, record.epochs) if at_fault else FEASIBLE} if learns else None,
+    )
+
+
+def _values(record: TrialRecord, old: Space, new: Space) -> list[float]:
+    beforehand = [name for name in new.objectives if name in KNOWN_BEFOREHAND]
+    known = {**record.objectives, **costs(beforehand, old.resolve(record.params), 0)}
+    values = []
+    for name in new.objectives:
+        if (value := known.get(name)) is None:
+            raise _Unfit(f"without {name}")
+        values.append(value)
+    return values
+
+
+def _translated(record: TrialRecord, old: Space, new: Space) -> dict[str, Value]:
+    """The values that `new` would have proposed for a trial of `old`."""
+    before = old.resolve(record.params).flat()
+    params: dict[str, Value] = {}
+    for name in new.in_order():
+        if not new.is_active(name, params):
+            continue
+        domain, value = new.search[name], before.get(name)
+        if value is None or not domain.contains(value):
+            raise _Unfit(f"{name} outside {domain}")
+        params[name] = float(value) if isinstance(domain, FloatRange) else value
+    try:
+        now = new.resolve(params).flat()
+    except UserError as error:
+        raise _Unfit(str(error)) from None
+    for name in dict.fromkeys([*now, *before]):
+        inactive = name in new.search and name not in params  # without meaning beside these values
+        if name in params or inactive or name in _INCIDENTAL or name.startswith(_INCIDENTAL_SECTIONS):
+            continue
+        if before.get(name) != now.get(name):
+            raise _Unfit(f"{name} not searched here and not {now.get(name)}")
+    return params

@@ -1,0 +1,75 @@
+"""What the controller costs per trial: searcher, scheduler and rules, on SIMULATED gangs that replay learning curves.
+
+    python tests/benchmarks/bench_controller.py [--trials 10000] [--gangs 256]
+
+One core is used. Prints milliseconds of deciding per trial, by sampler and storage, and how they grow.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import optuna
+from common import print_setting
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "orchestrator" / "search"))
+
+from simulated import METRIC, Field
+from test_scale import WINDOW, curve, space_with
+
+from orchestrator.pruning import build_rules
+from orchestrator.search.samplers import build_sampler
+from orchestrator.search.schedulers import build_scheduler
+from orchestrator.search.searcher import OptunaSearcher
+from orchestrator.search.studies import open_study
+
+CASES = (("random", 10_000), ("qmc", 2000), ("tpe", 1000), ("nsga2", 1000), ("cmaes", 500), ("gp", 100))
+
+
+def main() -> None:
+    """Run the cases and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=10_000, help="at most, of any sampler")
+    parser.add_argument("--gangs", type=int, default=256)
+    options = parser.parse_args()
+    print_setting("ray", "optuna")
+    for sampler, most in CASES:
+        trials = min(most, options.trials)
+        for storage in ("memory", "journal") if trials <= 1000 or sampler == "random" else ("memory",):
+            count = trials if storage == "memory" else min(trials, 1000)
+            cost = measure(sampler, storage, count, options.gangs)
+            print(
+                f"{sampler:<8} {storage:<8} {count:>6} trials  {1000 * cost:7.2f} ms of deciding per trial", flush=True
+            )
+
+
+def measure(sampler: str, storage: str, trials: int, gangs: int) -> float:
+    """Seconds per trial."""
+    space = space_with("asha", sampler)
+    queue: deque[tuple[str, dict[str, Any]]] = deque()
+    with tempfile.TemporaryDirectory() as folder:
+        if storage == "journal":
+            study = open_study(str(Path(folder) / "study.journal"), "bench", space)
+        else:
+            study = optuna.create_study(sampler=build_sampler(space.sampler, 0, conditional=False, asked=0))
+        searcher = OptunaSearcher(study, space, METRIC, lambda name, params: queue.append((name, params)))
+        field = Field(
+            searcher,
+            build_scheduler(space),
+            build_rules(space.pruning),
+            queue,
+            gangs=gangs,
+            curve=curve,
+            window_first=WINDOW,
+        )
+        field.run(trials)
+    assert len(field.lives) == trials
+    return field.deciding / trials
+
+
+if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    main()

@@ -1,0 +1,258 @@
+"""Each rule at work: where it trips, where it must not, and what it says."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import pytest
+
+from orchestrator.pruning import RULES, History, Trip
+from orchestrator.pruning.d_collapse import DCollapse
+from orchestrator.pruning.fid_diverged import FidDiverged
+from orchestrator.pruning.fid_plateau import FidPlateau
+from orchestrator.pruning.g_divergence import GDivergence
+from orchestrator.pruning.g_fooling import GFooling
+from orchestrator.pruning.grad_explosion import GradExplosion
+from orchestrator.pruning.grad_vanish import GradVanish
+from orchestrator.pruning.mode_collapse import ModeCollapse
+from orchestrator.pruning.nonfinite import Nonfinite
+from orchestrator.pruning.rule import Rule
+
+FALLING = [100.0 * 0.9**rung for rung in range(10)]  # 100, 90, ... 38.7
+WARM = [100.0, *FALLING]  # the first ten epochs' FIDs do not count as the best
+
+
+def show(
+    rule: Rule, fids: Sequence[float | None], total: int | None = None, **metrics: Sequence[float | None]
+) -> tuple[int, Trip] | None:
+    """The epoch at which the rule trips, and what it finds; one value per epoch."""
+    history = History(total or len(fids))
+    for epoch, fid in enumerate(fids, start=1):
+        values = {name: series[epoch - 1] for name, series in metrics.items()}
+        history.append(epoch, {name: value for name, value in values.items() if value is not None}, fid, "fid_test_n2")
+        if (trip := rule.trip(history)) is not None:
+            return epoch, trip
+    return None
+
+
+def steady(value: float, epochs: int) -> list[float]:
+    return [value] * epochs
+
+
+def sparse(fids: Iterable[float], every: int) -> list[float | None]:
+    return [value for fid in fids for value in [*[None] * (every - 1), fid]]
+
+
+class TestNonfinite:
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+    @pytest.mark.parametrize("name", ["d_loss", "grad_norm_g_max", "weight_norm_d"])
+    def test_at_once(self, name: str, bad: float) -> None:
+        found = show(Nonfinite(), [None, None, None], **{name: [1.0, bad, 1.0]})
+        assert found == (2, Trip("nonfinite", f"{name} is {bad} at epoch 2"))
+
+
+class TestDCollapse:
+    RISING: ClassVar = [*FALLING, *(50.0 + 5 * rung for rung in range(10))]
+
+    def test_all_three_signs(self) -> None:
+        found = show(
+            DCollapse(patience=3),
+            self.RISING,
+            d_loss=steady(1e-3, 20),
+            d_real_accuracy=steady(1.0, 20),
+            d_fake_accuracy=steady(1.0, 20),
+        )
+        assert found == (
+            13,
+            Trip("d_collapse", "D loss below 0.01 for 10 of 10 epochs while FID rose from 38.74 to 60"),
+        )
+
+    def test_a_loss_at_zero_does_not_suffice_while_fid_falls(self) -> None:
+        fids = [100.0 * 0.9**rung for rung in range(20)]
+        assert show(DCollapse(patience=3), fids, d_loss=steady(1e-6, 20)) is None
+
+    def test_d_must_separate_perfectly(self) -> None:
+        loss, right, wrong = steady(1e-3, 20), steady(1.0, 20), steady(0.95, 20)
+        assert (
+            show(DCollapse(patience=3), self.RISING, d_loss=loss, d_real_accuracy=right, d_fake_accuracy=wrong) is None
+        )
+        assert (
+            show(DCollapse(patience=3), self.RISING, d_loss=loss, d_real_accuracy=wrong, d_fake_accuracy=right) is None
+        )
+
+    def test_without_a_fid_nothing_is_known(self) -> None:
+        assert show(DCollapse(), [None] * 40, d_loss=steady(0.0, 40)) is None
+
+    def test_eight_of_ten_epochs_suffice_seven_do_not(self) -> None:
+        loss = [1e-3 if epoch % 10 < 8 else 0.5 for epoch in range(20)]
+        assert show(DCollapse(patience=3), self.RISING, d_loss=loss) is not None
+        loss = [1e-3 if epoch % 10 < 7 else 0.5 for epoch in range(20)]
+        assert show(DCollapse(patience=3), self.RISING, d_loss=loss) is None
+
+    def test_a_critic_far_below_zero_is_none(self) -> None:
+        assert show(DCollapse(patience=3), self.RISING, d_loss=steady(-2.0, 20)) is None
+
+    def test_a_fid_that_stands_still_counts(self) -> None:
+        found = show(DCollapse(patience=3), steady(400.0, 12), d_loss=steady(0.0, 12))
+        sentence = "D loss below 0.01 for 10 of 10 epochs while FID stayed at 400 for 10 rungs"
+        assert found == (11, Trip("d_collapse", sentence))
+
+    def test_a_space_may_be_impatient(self) -> None:
+        impatient = DCollapse(warmup=0, window=3, patience=3)
+        found = show(impatient, steady(400.0, 12), d_loss=steady(0.0, 12))
+        sentence = "D loss below 0.01 for 3 of 3 epochs while FID stayed at 400 for 3 rungs"
+        assert found == (4, Trip("d_collapse", sentence))
+
+
+class TestGFooling:
+    BAD: ClassVar = [*FALLING, *(60.0 for _ in range(10))]
+
+    def test_a_low_loss_under_a_bad_fid(self) -> None:
+        found = show(GFooling(), self.BAD, g_loss=[*steady(0.55, 10), *steady(0.1, 10)])
+        sentence = "G loss 0.325 over 6 epochs, below 0.5, while FID rose from 38.74 to 60"
+        assert found == (13, Trip("g_fooling", sentence))
+
+    def test_a_falling_loss_under_a_bad_fid(self) -> None:
+        found = show(GFooling(), self.BAD, g_loss=[50 * 0.9**epoch for epoch in range(20)])
+        assert found is not None
+        assert found[0] == 13
+        assert "falling steadily from" in found[1].sentence
+
+    def test_a_low_loss_under_a_good_fid_is_hinge(self) -> None:
+        assert show(GFooling(), [*FALLING, *steady(39.0, 10)], g_loss=steady(-0.5, 20)) is None
+
+    def test_a_high_loss_is_not_its_business(self) -> None:
+        assert show(GFooling(), self.BAD, g_loss=steady(3.0, 20)) is None
+
+
+class TestGDivergence:
+    BAD: ClassVar = [*FALLING, *(60.0 for _ in range(20))]
+
+    def test_a_loss_that_runs_away(self) -> None:
+        found = show(GDivergence(), self.BAD, g_loss=[*steady(1.0, 10), *steady(9.0, 20)])
+        assert found is not None
+        assert found[0] == 13
+        assert found[1].sentence.startswith("G loss rose to 5 from 1 while FID rose from 38.74 to 60")
+
+    def test_a_critic_whose_loss_rises_while_fid_falls(self) -> None:
+        fids = [100.0 * 0.9**rung for rung in range(30)]
+        assert show(GDivergence(), fids, g_loss=[2.0**epoch for epoch in range(30)]) is None
+
+    def test_twice_as_much_is_usual(self) -> None:
+        assert show(GDivergence(), self.BAD, g_loss=[*steady(1.0, 10), *steady(2.0, 20)]) is None
+
+
+class TestGradients:
+    @pytest.mark.parametrize(("name", "network"), [("grad_norm_d", "D"), ("grad_norm_g", "G")])
+    def test_explosion_again_and_again(self, name: str, network: str) -> None:
+        found = show(GradExplosion(), [None] * 6, **{name: [1.0, 150.0, 1.0, 200.0, 120.0, 1.0]})
+        sentence = f"gradient norm of {network} above 100 in 3 of 5 epochs, up to 200"
+        assert found == (5, Trip("grad_explosion", sentence))
+
+    def test_a_spike_is_no_explosion(self) -> None:
+        norms = [1.0, 950.0, 1.0, 1.0, 1.0, 1.0, 900.0, 1.0]
+        assert show(GradExplosion(), [None] * 8, grad_norm_d=norms) is None
+
+    def test_beyond_all_bounds_at_once(self) -> None:
+        found = show(GradExplosion(), [None], grad_norm_g=[2e4])
+        assert found == (1, Trip("grad_explosion", "gradient norm of G is 2e+04, above 1000"))
+        found = show(GradExplosion(), FALLING, grad_norm_g=[*steady(1.0, 5), 2e4, *steady(1.0, 4)])
+        assert found is not None, "whatever FID does"
+        assert found[0] == 6
+
+    def test_large_by_nature(self) -> None:
+        assert show(GradExplosion(), FALLING, grad_norm_d=steady(500.0, 10)) is None, "every rung is a new best"
+        found = show(GradExplosion(), [100.0, *[None] * 9], grad_norm_d=steady(500.0, 10))
+        assert found is not None, "a single FID says nothing"
+        assert found[0] == 3
+
+    def test_vanishing(self) -> None:
+        found = show(GradVanish(), [None] * 4, grad_norm_d=steady(1.0, 4), grad_norm_g=[1.0, 0.0, 1e-9, 0.0])
+        assert found == (3, Trip("grad_vanish", "gradient norm of G below 1e-07 for 2 epochs, now 1e-09"))
+
+    def test_an_epoch_without_updates_is_no_vanished_gradient(self) -> None:
+        assert show(GradVanish(), [None] * 4, grad_norm_d=[1.0, 0.0, None, 0.0]) is None
+
+
+class TestModeCollapse:
+    def test_too_low_for_three_rungs(self) -> None:
+        fids = sparse([100.0] * 10, 2)
+        diversity = sparse([0.9, 0.8, 0.5, 0.04, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03], 2)
+        found = show(ModeCollapse(), fids, diversity=diversity)
+        sentence = "diversity 0.03 of the real images' for 3 rungs, below 0.05"
+        assert found == (12, Trip("mode_collapse", sentence))
+
+    def test_one_that_grows_is_young(self) -> None:
+        diversity = [0.001 * 1.5**rung for rung in range(10)]
+        assert show(ModeCollapse(), FALLING, diversity=diversity) is None
+
+
+class TestFidDiverged:
+    def test_far_above(self) -> None:
+        found = show(FidDiverged(), [*WARM, *steady(160.0, 89)])
+        sentence = "FID 160 is 4.1 times its best, 38.74 at epoch 11, and has been above it for 3 rungs"
+        assert found == (14, Trip("fid_diverged", sentence))
+
+    def test_less_far_takes_longer(self) -> None:
+        found = show(FidDiverged(), [*WARM, *steady(38.742 * 1.2, 89)])
+        assert found is not None
+        assert found[0] == 11 + math.ceil(0.01 * 100 / math.log(1.2 / 1.1)) == 23
+
+    def test_within_the_tolerance_is_noise(self) -> None:
+        assert show(FidDiverged(), [*WARM, *steady(38.742 * 1.09, 89)]) is None
+
+    def test_spikes_come_and_go(self) -> None:
+        fids = [*WARM]
+        while len(fids) < 100:
+            fids += [120.0, 120.0, 38.0 * 0.99 ** len(fids)]
+        assert show(FidDiverged(), fids) is None
+
+    def test_its_measure_is_time_and_not_the_number_of_rungs(self) -> None:
+        fids = [*WARM, *steady(70.0, 40)]
+        dense, thin = show(FidDiverged(), fids), show(FidDiverged(limit=0.05), sparse(fids, 4), total=200)
+        assert dense is not None and thin is not None
+        dense_again = show(FidDiverged(limit=0.05), fids)
+        assert dense_again is not None
+        assert thin[0] == 4 * dense_again[0]
+
+    def test_an_untrained_generator_sets_no_mark(self) -> None:
+        """Measured: FID 1839, 1895, 1928, 2285, 2316 in a small run that was getting better to the eye."""
+        fids = [18.0, 19.0, 19.0, 23.0, *(30.0 - 0.1 * epoch for epoch in range(56))]
+        assert show(FidDiverged(), fids) is None
+        assert show(FidPlateau(), fids) is None
+
+    def test_a_best_within_the_warmup_is_a_mark(self) -> None:
+        fids = sparse([*FALLING, *steady(120.0, 90)], 10)
+        found = show(FidDiverged(warmup=0.2), fids)
+        assert found is not None
+        assert found[0] == 230, "three rungs after the warm-up of 200 epochs"
+
+    def test_another_protocol_starts_anew(self) -> None:
+        rule, history = FidDiverged(), History(100)
+        for epoch in range(1, 101):
+            few = epoch <= 50
+            history.append(epoch, {}, 30.0 if few else 90.0, "fid_test_n100" if few else "fid_test_n10000")
+            assert rule.trip(history) is None
+        assert history.best is not None
+        assert history.best.fid == 90.0
+
+
+class TestFidPlateau:
+    def test_no_better_for_a_fifth_of_the_run(self) -> None:
+        found = show(FidPlateau(), [*WARM, *steady(40.0, 89)])
+        sentence = "FID 38.74 of epoch 11 was not bettered for 20 rungs, without a trend"
+        assert found == (31, Trip("fid_plateau", sentence))
+
+    def test_a_trend_downwards_is_spared(self) -> None:
+        fids = [*WARM, *(60.0 * 0.995**rung for rung in range(80))]
+        found = show(FidPlateau(), fids)
+        assert found is None
+
+    def test_epochs_instead_of_a_share(self) -> None:
+        found = show(FidPlateau(patience=6), [*WARM, *steady(40.0, 89)])
+        assert found is not None
+        assert found[0] == 17
+
+
+def test_a_rule_that_only_sees_no_hope_prunes() -> None:
+    assert {name for name, rule in RULES.items() if rule.hopeless} == {"fid_diverged", "fid_plateau"}

@@ -1,0 +1,159 @@
+"""Every sampler over plain, conditional and two-objective spaces, through the searcher and a real journal."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from orchestrator.search.samplers import SAMPLERS, SamplerConfig, build_sampler, left_to_chance
+from orchestrator.settings import apply_settings
+from orchestrator.space import Space, build_space, load_space
+from tests.orchestrator.search.test_searcher import METRIC, Sweep
+from trainers.errors import UserError
+
+PLAIN = {
+    "optimizer.lr_g": {"float": [1e-4, 1e-2], "log": True},
+    "data.batch_size": {"int": [16, 64], "step": 16},
+    "data.fit": {"choice": ["pad", "stretch"]},
+}
+
+
+# A Gaussian process takes seconds for a proposal on two cores.
+QUICK = {"gp": {"startup": 4}}
+TRIALS = {name: 10 if name == "gp" else 30 for name in SAMPLERS}
+
+
+def space_for(name: str, **rest: Any) -> Space:
+    return build_space("x", {"base": {}, "search": PLAIN, "sampler": {"name": name, **QUICK.get(name, {})}, **rest})
+
+
+def run(sweep: Sweep, trials: int) -> None:
+    """Some of every end, two trials at a time as gangs ask."""
+    asked = [sweep.suggest()]
+    for number in range(trials):
+        asked.append(sweep.suggest())
+        trial_id = asked.pop(0)
+        sweep.searcher.on_trial_result(trial_id, {METRIC: 90.0 - number, "epoch": 4})
+        match number % 5:
+            case 3:
+                sweep.searcher.on_trial_complete(trial_id, {METRIC: 99.0, "epoch": 8})
+            case 4:
+                sweep.end(trial_id, "nonfinite", epoch=9)
+            case _:
+                sweep.end(trial_id, "completed", 60.0 + number % 7, seconds=number + 1.0)
+    sweep.searcher.close()
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
+def test_every_sampler_searches_without_a_word(
+    name: str, nested: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it cannot model it draws at random; Optuna would say so at every trial, we say it once at the launch."""
+    space = space_for(name)
+    if nested:
+        space = load_space("losses_and_regimes").model_copy(update={"sampler": space.sampler})
+    optuna.logging.enable_propagation()
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING, "optuna"):
+        warnings.simplefilter("error")
+        sweep = Sweep(tmp_path / "j", space)
+        run(sweep, TRIALS[name])
+    optuna.logging.disable_propagation()
+    assert not caplog.records
+    trials = sweep.trials()
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+    assert all(space.search[key].contains(value) for trial in trials for key, value in trial.params.items())
+    assert len({frozenset(params.items()) for params in sweep.params}) == len(sweep.params) == TRIALS[name] + 1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_two_objectives_where_the_sampler_can(name: str, tmp_path: Path) -> None:
+    two = {"objectives": ["fid", "device_seconds"]}
+    if not SAMPLERS[name].several_objectives:
+        with pytest.raises(
+            UserError, match=f"sampler {name} searches for one alone; for two give --sampler one of tpe"
+        ):
+            space_for(name, **two)
+        return
+    sweep = Sweep(tmp_path / "j", space_for(name, **two))
+    run(sweep, TRIALS[name])
+    complete = [trial for trial in sweep.trials() if trial.state is TrialState.COMPLETE]
+    assert len(complete) == TRIALS[name] * 3 // 5 and all(len(trial.values) == 2 for trial in complete)
+
+
+def test_models_find_the_better_half() -> None:
+    """A slope in four keys: samplers that learn draw lower values at last than those that do not."""
+    keys = ("data.flip_p", "data.rotation_p", "noise.instance_sigma", "loss.real_label")
+
+    def mean_of_last(name: str) -> float:
+        space = build_space(
+            "x", {"base": {"loss": {"real_label": 0.5}}, "search": {key: {"float": [0, 1]} for key in keys}}
+        )
+        study = optuna.create_study(sampler=build_sampler(SamplerConfig(name=name, **QUICK.get(name, {})), seed=0))
+        for _ in range(15 if name == "gp" else 80):
+            trial = study.ask()
+            study.tell(trial, sum(float(value) for value in space.sample(trial).values()))
+        return sum(float(trial.value or 0) for trial in study.trials[-8:]) / (8 * len(keys))
+
+    for name in ("tpe", "gp", "cmaes", "nsga2"):
+        assert mean_of_last(name) < 0.3, name
+    for name in ("random", "qmc"):
+        assert mean_of_last(name) > 0.4, name
+
+
+def test_options_reach_the_sampler() -> None:
+    assert build_sampler(SamplerConfig(name="nsga2", population=7), 0).population_size == 7  # type: ignore[attr-defined]
+    for name in ("tpe", "gp"):
+        assert build_sampler(SamplerConfig(name=name, startup=3), 0)._n_startup_trials == 3  # type: ignore[attr-defined]
+    assert build_sampler(SamplerConfig(), 0, conditional=True)._group  # type: ignore[attr-defined]
+    space = apply_settings(space_for("nsga2"), ["sampler.population=6"])
+    assert space.sampler == SamplerConfig(name="nsga2", population=6)
+    assert apply_settings(space, ["sampler.name=tpe"]).sampler == SamplerConfig()  # it has no population
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["sampler.name=tpee"], "sampler.name: unknown sampler 'tpee': did you mean tpe?"),
+        (["sampler.population=1"], "sampler.population: Input should be greater than or equal to 2, got 1"),
+        (["sampler.population=8"], "sampler: sampler tpe has no population; cmaes and nsga2 have"),
+        (["sampler.nam=tpe"], "did you mean sampler.name?"),
+        (["scheduler.name=hyperbnd"], "scheduler.name: unknown scheduler 'hyperbnd': did you mean hyperband?"),
+    ],
+)
+def test_a_wrong_sampler_or_scheduler_is_one_clear_line(settings: list[str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        apply_settings(space_for("tpe"), settings)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "message"),
+    [
+        (["fid", "gpu_seconds"], "did you mean device_seconds?"),
+        (["device_seconds"], "must be [fid], or fid and one of device_seconds, generator_parameters"),
+        (["fid", "fid"], "must be [fid], or fid and one of"),
+        (["fid", "device_seconds", "generator_parameters"], "must be [fid], or fid and one of"),
+        ([], "must be [fid], or fid and one of"),
+    ],
+)
+def test_wrong_objectives_are_one_clear_line(objectives: list[str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        space_for("tpe", objectives=objectives)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_a_sampler_leaves_to_chance() -> None:
+    search = load_space("losses_and_regimes").search
+    conditional = {key for key, domain in search.items() if domain.when}
+    assert conditional
+    for name in SAMPLERS:
+        left = set(left_to_chance(name, search))
+        if name in ("tpe", "random"):
+            assert not left
+        else:
+            assert conditional <= left and ("loss.name" in left) == (name == "cmaes")

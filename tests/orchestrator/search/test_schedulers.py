@@ -1,0 +1,145 @@
+"""Schedulers on our own clock: whom they cut, and when they may not."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from orchestrator.broker import WORST_FID
+from orchestrator.search.schedulers import Hyperband, build_scheduler
+from orchestrator.space import SCHEDULERS, SchedulerConfig, build_space
+
+METRIC = "fid_test_n2"
+EPOCHS = 81
+
+
+def scheduler_with(name: str, epochs: int = EPOCHS, **options: float) -> TrialScheduler:
+    base = {"schedule": {"epochs": epochs, "window_first": 1}}
+    config = {"name": name, "grace_epochs": 9, **options}
+    scheduler = build_scheduler(build_space("x", {"base": base, "search": {}, "scheduler": config}))
+    scheduler.set_search_properties(METRIC, "min")
+    return scheduler
+
+
+class Field:
+    """Trials under one scheduler; each is cut at most once, as Tune would do it."""
+
+    def __init__(self, scheduler: TrialScheduler) -> None:
+        self.scheduler = scheduler
+        self.trials: list[Trial] = []
+
+    def add(self) -> Trial:
+        trial = Trial("x", stub=True, trial_id=f"{len(self.trials):04d}")
+        self.trials.append(trial)
+        self.scheduler.on_trial_add(None, trial)
+        return trial
+
+    def report(self, trial: Trial, epoch: int, fid: float) -> bool:
+        """Whether the trial may go on."""
+        result = {"epoch": epoch, METRIC: fid}
+        decision = self.scheduler.on_trial_result(None, trial, result)
+        assert decision in (TrialScheduler.CONTINUE, TrialScheduler.STOP)  # a gang cannot pause
+        if decision == TrialScheduler.STOP:
+            self.scheduler.on_trial_complete(None, trial, result)
+        return decision == TrialScheduler.CONTINUE
+
+    def run(self, level: float, every: int = 3, until: int = EPOCHS) -> int:
+        """One trial of constant FID; returns its last epoch."""
+        trial = self.add()
+        for epoch in range(every, until + 1, every):
+            if not self.report(trial, epoch, level):
+                return epoch
+        self.scheduler.on_trial_complete(None, trial, {"epoch": until, METRIC: level, "done": True})
+        return until
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+@settings(max_examples=40, deadline=None)
+@given(
+    grace=st.integers(1, 100),
+    factor=st.floats(1.5, 5),
+    every=st.integers(1, 30),
+    levels=st.lists(st.floats(1, 500), min_size=1, max_size=30),
+)
+def test_nobody_is_cut_before_the_grace_or_the_first_fid(
+    name: str, grace: int, factor: float, every: int, levels: list[float]
+) -> None:
+    field = Field(scheduler_with(name, grace_epochs=grace, reduction_factor=factor))
+    for level in levels:
+        assert field.run(level, every) >= min(max(grace, every), EPOCHS)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_worst_of_many_are_cut(name: str) -> None:
+    field = Field(scheduler_with(name))
+    ends = [field.run(level) for level in [50.0] * 12 + [400.0] * 12]
+    assert ends[0] == EPOCHS
+    assert (set(ends[12:]) == {EPOCHS}) == (name == "none")
+    assert all(end <= 27 for end in ends[12:] if end < EPOCHS)
+    assert field.run(10.0) == EPOCHS  # a new best goes on
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+def test_a_trial_that_ended_without_fid_is_nobodys_yardstick(name: str) -> None:
+    """Tune is told WORST_FID of it. Did that count, it would let bad trials through."""
+
+    def last_of(failures: int) -> int:
+        field = Field(scheduler_with(name, brackets=1))
+        for _ in range(6):
+            field.run(50.0)
+        for _ in range(failures):
+            doomed = field.add()
+            field.scheduler.on_trial_complete(None, doomed, {"epoch": 9, METRIC: WORST_FID, "done": True})
+        return field.run(60.0)
+
+    assert last_of(0) < EPOCHS
+    assert last_of(20) == last_of(0)
+
+
+def test_asha_lets_one_in_so_many_go_on() -> None:
+    field = Field(scheduler_with("asha", reduction_factor=3))
+    reached = [field.run(float(level)) for level in range(270, 0, -1)]  # every trial is better than those before
+    assert set(reached) == {EPOCHS}
+    field = Field(scheduler_with("asha", reduction_factor=3))
+    scattered = [field.run(float(level * 37 % 271)) for level in range(1, 271)]
+    shares = [sum(end >= rung for end in scattered) / 270 for rung in (10, 28)]
+    assert shares[0] == pytest.approx(1 / 3, abs=0.06)
+    assert shares[1] == pytest.approx(1 / 9, abs=0.05)
+
+
+def test_hyperband_deals_trials_to_its_brackets_in_turn() -> None:
+    """Bracket s has 9 * 3**s epochs of grace and a third of the trials of the one before; no chance is involved."""
+    graces = []
+    for _ in range(2):
+        field = Field(scheduler_with("hyperband"))
+        for _ in range(13):  # good trials in every bracket
+            field.run(50.0)
+        graces.append([field.run(400.0) for _ in range(26)])
+    assert graces[0] == graces[1]
+    assert [graces[0].count(grace) for grace in (9, 27, 81)] == [18, 6, 2]
+
+
+@pytest.mark.parametrize(
+    ("brackets", "grace", "made"), [(1, 9, 1), (3, 9, 3), (9, 9, 3), (9, 81, 1), (5, 1, 5), (5, 200, 1)]
+)
+def test_hyperband_has_no_bracket_beyond_the_run(brackets: int, grace: int, made: int) -> None:
+    config = SchedulerConfig(name="hyperband", brackets=brackets, grace_epochs=grace)
+    assert len(Hyperband(config, EPOCHS)._brackets) == made
+
+
+def test_the_longest_trial_sets_the_clock() -> None:
+    space = build_space(
+        "x",
+        {
+            "base": {"schedule": {"epochs": 20, "window_first": 1}},
+            "search": {"schedule.epochs": {"int": [20, 60], "step": 20}},
+            "scheduler": {"grace_epochs": 20, "reduction_factor": 2},
+        },
+    )
+    scheduler = build_scheduler(space)
+    scheduler.set_search_properties(METRIC, "min")
+    field = Field(scheduler)
+    assert [field.run(50.0, 20, until=60), field.run(60.0, 20, until=60), field.run(40.0, 20, until=20)] == [60, 20, 20]
+    trial = field.add()
+    assert field.report(trial, 60, 1.0)  # its last epoch is its own to end

@@ -1,0 +1,236 @@
+"""Trials of an earlier sweep in a new study: which fit, and what is said of the others."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
+from orchestrator.search.searcher import OptunaSearcher
+from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
+from orchestrator.search.telling import HEALTHY
+from orchestrator.search.warm_start import WarmStart, read_warm_start
+from orchestrator.space import Space, build_space
+from orchestrator.yaml import dump_yaml
+from tests.orchestrator.test_broker import epoch
+from trainers.errors import UserError
+from trainers.report import Outcome
+
+METRIC, DATA = "fid_test_n2", "/photos"
+SPACE: dict[str, Any] = {
+    "base": {"schedule": {"epochs": 10, "window_first": 5}, "optimizer": {"lr_g": 1e-3}},
+    "search": {"optimizer.lr_g": {"float": [1e-4, 1e-2], "log": True}, "data.fit": {"choice": ["pad", "stretch"]}},
+}
+OLD = [  # params, verdict, objective, epochs, FIDs
+    ({"optimizer.lr_g": 1e-3, "data.fit": "pad"}, "completed", 60.0, 10, {4: 90.0, 8: 60.0}),
+    ({"optimizer.lr_g": 9e-3, "data.fit": "pad"}, "outranked", None, 4, {4: 120.0}),
+    ({"optimizer.lr_g": 8e-3, "data.fit": "stretch"}, "nonfinite", None, 3, {}),
+    ({"optimizer.lr_g": 2e-4, "data.fit": "stretch"}, "lost", None, 4, {4: 70.0}),
+    ({"optimizer.lr_g": 2e-3, "data.fit": "stretch"}, "completed", 50.0, 10, {4: 80.0, 8: 50.0}),
+    ({"optimizer.lr_g": 3e-3, "data.fit": "stretch"}, None, None, 4, {4: 75.0}),  # still runs
+]
+
+
+def changed(**parts: Any) -> Space:
+    return build_space("x", {**SPACE, **parts})
+
+
+def base(**parts: Any) -> dict[str, Any]:
+    return {**SPACE["base"], **parts}
+
+
+def searching(**domains: Any) -> dict[str, Any]:
+    return {**SPACE["search"], **{name.replace("__", "."): domain for name, domain in domains.items()}}
+
+
+Write = Callable[..., ResultsStore]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes an earlier sweep as `gan-sweep launch` leaves it."""
+
+    def write_sweep(
+        space: dict[str, Any] = SPACE, trials: Any = OLD, costs: dict[str, float] | None = None
+    ) -> ResultsStore:
+        store = create_sweep(tmp_path / "sweeps" / "earlier")
+        (store.directory / "space.yaml").write_text(dump_yaml(space))
+        info = {"sweep": "earlier", "space": "x", "objective": METRIC, "status": "finished", "trials": len(trials)}
+        where = {"data": DATA, "n_real": 9, "synthetic": False, "tracking_uri": "sqlite:///x.db"}
+        store.write_info(SweepInfo(**info, **where))
+        for number, (params, verdict, objective, epochs, fids) in enumerate(trials):
+            record = TrialRecord(f"{number:04d}", params, 10, 100.0, epochs=epochs, costs=costs or {})
+            store.write_trial(record)
+            for step in range(1, epochs + 1):
+                store.append_history(record, epoch(step, fid=fids.get(step)))
+            if verdict is not None:
+                record.end(Outcome(verdict=verdict, epochs=epochs, objective=objective), now=120.0)
+            store.write_trial(record)
+        return store
+
+    return write_sweep
+
+
+def warm(store: ResultsStore, space: Space, metric: str = METRIC, data: str = DATA) -> WarmStart:
+    return read_warm_start(store, space, metric=metric, data=data)
+
+
+def test_finished_trials_come_with_their_rungs(write: Write) -> None:
+    start = warm(write(), changed())
+    done, cut, failed, better = start.trials
+    assert (done.state, done.value, done.params) == (TrialState.COMPLETE, 60.0, OLD[0][0])
+    assert done.intermediate_values == {4: 90.0, 8: 60.0}
+    assert (cut.state, cut.value, cut.intermediate_values) == (TrialState.PRUNED, 120.0, {4: 120.0})
+    assert (failed.state, failed.constraints) == (TrialState.PRUNED, {HEALTHY: 0.7})
+    assert better.user_attrs == {ORIGIN: "earlier/0004"} and better.constraints[HEALTHY] < 0
+    assert str(start) == "4 trials of earlier; 2 left out: ended as lost (1), not finished (1)"
+
+
+def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:
+    start = warm(write(), changed(sampler={"name": "gp"}))
+    assert [trial.state for trial in start.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE]
+    assert not any(trial.constraints for trial in start.trials)
+    assert start.left_out == {"ended as nonfinite": 1, "ended as lost": 1, "not finished": 1}
+
+
+@pytest.mark.parametrize(
+    ("parts", "taken", "left_out"),
+    [
+        (
+            {"search": searching(optimizer__lr_g={"float": [5e-4, 5e-3]})},
+            [0, 4],
+            "optimizer.lr_g outside 0.0005 to 0.005 (2)",
+        ),
+        (  # searched there, fixed here
+            {"search": {"optimizer.lr_g": {"float": [1e-4, 1e-2]}}, "base": base(data={"fit": "stretch"})},
+            [2, 4],
+            "data.fit not searched here and not stretch (2)",
+        ),
+        ({"search": searching(optimizer__beta1={"float": [0.1, 0.9]})}, [0, 1, 2, 4], ""),  # searched here, fixed there
+        (
+            {"search": searching(regime__g_steps={"int": [2, 3]}), "base": base(regime={"g_steps": 2})},
+            [],
+            "regime.g_steps outside 2 to 3 (4)",
+        ),
+        ({"base": base(optimizer={"lr_d": 1e-4})}, [], "optimizer.lr_d not searched here and not 0.0001 (4)"),
+        ({"base": base(seed=5, runtime={"precision": "bf16"})}, [0, 1, 2, 4], ""),
+        (  # a key that exists only beside values that these trials do not have
+            {
+                "search": searching(
+                    regime__name={"choice": ["classic", "monitored"]},
+                    regime__monitored_ratio={"float": [0.1, 0.5], "when": {"regime.name": "monitored"}},
+                ),
+                "base": base(regime={"monitored_ratio": 0.3}),
+            },
+            [0, 1, 2, 4],
+            "",
+        ),
+    ],
+)
+def test_only_what_this_space_could_have_proposed(
+    write: Write, parts: dict[str, Any], taken: list[int], left_out: str
+) -> None:
+    store = write()
+    if not taken:
+        with pytest.raises(UserError, match="no trial of it fits this space") as caught:
+            warm(store, changed(**parts))
+        assert left_out in str(caught.value) and "\n" not in str(caught.value)
+        return
+    space = changed(**parts)
+    start = warm(store, space)
+    assert [int(trial.user_attrs[ORIGIN][-4:]) for trial in start.trials] == taken
+    assert left_out in str(start)
+    for trial in start.trials:
+        assert trial.params.keys() == {name for name in space.search if space.is_active(name, trial.params)}
+        assert all(space.search[name].contains(value) for name, value in trial.params.items())
+
+
+@pytest.mark.parametrize(
+    ("parts", "options", "reason"),
+    [
+        ({}, {"metric": "fid_inception2048_n10000"}, "the objective was fid_test_n2, is fid_inception2048_n10000 here"),
+        ({}, {"data": "/others"}, "the images' folder was /photos, is /others here"),
+        ({"base": {"schedule": {"epochs": 10, "window_first": 6}}}, {}, "schedule.window_first was 5, is 6 here"),
+        ({"base": base(data={"image_size": 64})}, {}, "data.image_size was 128, is 64 here"),
+        ({"base": base(fid={"every": 5})}, {}, "fid.every was 25, is 5 here"),
+        ({"base": base(family="cyclegan")}, {}, "family was adversarial, is cyclegan here"),
+    ],
+)
+def test_fids_that_do_not_compare_are_refused(
+    write: Write, parts: dict[str, Any], options: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        warm(write(), changed(**parts), **options)
+    assert str(caught.value) == f"--warm-start earlier: its FIDs do not compare: {reason}"
+
+
+def test_a_space_that_cannot_be_read_is_one_line(write: Write) -> None:
+    store = write()
+    (store.directory / "space.yaml").write_text("base: {old_key: 1}\nsearch: {}\n")
+    with pytest.raises(UserError, match=r"--warm-start earlier: its space cannot be read: .*old_key") as caught:
+        warm(store, changed())
+    assert "\n" not in str(caught.value)
+
+
+def test_two_objectives_need_both_values(write: Write) -> None:
+    two = {"objectives": ["fid", "device_seconds"], "sampler": {"name": "nsga2"}}
+    start = warm(write(costs={"device_seconds": 7.0}), changed(**two))
+    assert [trial.values for trial in start.trials] == [[60.0, 7.0], None, [50.0, 7.0]]
+    assert not any(trial.intermediate_values for trial in start.trials)
+
+
+def test_a_cost_that_was_not_measured_is_said(write: Write) -> None:
+    store = write()
+    start = warm(store, changed(objectives=["fid", "device_seconds"]))
+    assert start.left_out["without device_seconds"] == 2
+    sized = warm(store, changed(objectives=["fid", "generator_parameters"]))
+    assert sized.trials[0].values[0] == 60.0 and sized.trials[0].values[1] > 1000  # the config says it
+
+
+@pytest.mark.parametrize("kind", STORAGES)
+def test_the_study_knows_them_and_the_sweep_does_not_repeat_them(kind: str, write: Write, tmp_path: Path) -> None:
+    """The base was evaluated there; the sweep's own trials are numbered after those; opened again, no row doubles."""
+    space = changed(points=[{"data.fit": "stretch"}])
+    imported, storage = warm(write(), space).trials, resolve_storage(kind, tmp_path)
+    submitted: dict[str, Any] = {}
+    for _ in range(2):
+        study = open_study(storage, "s", space, metric=METRIC, imported=imported)
+        searcher = OptunaSearcher(study, space, METRIC, submitted.__setitem__)
+        searcher.suggest("a")
+        searcher.close()
+    assert list(submitted) == ["0004", "0005"]
+    assert submitted["0004"] == {"optimizer.lr_g": 1e-3, "data.fit": "stretch"}
+    assert submitted["0005"]["optimizer.lr_g"] not in {params["optimizer.lr_g"] for params, *_ in OLD}
+    study = read_study(storage, "s")
+    assert [trial.user_attrs.get(ORIGIN) is not None for trial in study.trials] == [True] * 4 + [False] * 2
+    assert study.best_value == 50.0
+    assert study.trials[0].intermediate_values == {4: 90.0, 8: 60.0}
+    assert count_asked(study) == 2
+
+
+def test_the_sampler_learns_from_them(write: Write, tmp_path: Path) -> None:
+    """Thirty earlier trials with a valley at 2e-4: a warm TPE proposes near it from its first trials on."""
+
+    def valley(rate: float) -> float:
+        return 50 + 100 * abs(math.log10(rate) + 3.7)
+
+    rates = [10 ** (-4 + 2 * number / 29) for number in range(30)]
+    trials = [({"optimizer.lr_g": rate, "data.fit": "pad"}, "completed", valley(rate), 10, {8: 60.0}) for rate in rates]
+    space = changed()
+    imported = warm(write(trials=trials), space).trials
+    inside = {}
+    for name, known in (("warm", imported), ("cold", ())):
+        submitted: dict[str, Any] = {}
+        study = open_study(str(tmp_path / name), "s", space, metric=METRIC, imported=known)
+        searcher = OptunaSearcher(study, space, METRIC, submitted.__setitem__)
+        for number in range(10):
+            searcher.suggest(str(number))
+            objective = valley(list(submitted.values())[-1]["optimizer.lr_g"])
+            result = {METRIC: objective, "epoch": 10, "verdict": "completed", "objective": objective}
+            searcher.on_trial_complete(str(number), result)
+        inside[name] = sum(params["optimizer.lr_g"] < 4e-4 for params in list(submitted.values())[1:])
+    assert inside["warm"] >= 6 > inside["cold"]

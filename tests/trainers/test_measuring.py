@@ -1,0 +1,97 @@
+"""How many fakes FID is measured on at which epoch, and what the reports say of it."""
+
+import math
+from pathlib import Path
+
+import pytest
+from trainer_helpers import Recorder, small_config
+
+from trainers.assets import Assets
+from trainers.config import TrainConfig
+from trainers.errors import UserError
+from trainers.loop import train
+from trainers.measuring import Measurement, fakes_at
+from trainers.metrics import FidResult
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def config_with(first: int | None, full: int, window_first: int) -> TrainConfig:
+    return TrainConfig.build({}, {"fid.n_fake_first": first, "fid.n_fake": full, "schedule.window_first": window_first})
+
+
+@pytest.mark.parametrize(
+    ("first", "full", "window_first", "expected"),
+    [
+        # log2(10000 / 1000) = 3.32 doublings over 550 epochs: the first after 165.6, then 331.1 and 496.7.
+        (1000, 10_000, 550, {1: 1000, 165: 1000, 166: 2000, 331: 2000, 332: 4000, 496: 4000, 497: 8000, 549: 8000}),
+        (64, 256, 10, {1: 64, 4: 64, 5: 128, 9: 128, 10: 256, 16: 256}),  # 128 from exactly half of the way on
+        (2, 16, 9, {2: 2, 3: 4, 5: 4, 6: 8, 8: 8, 9: 16}),  # thirds
+        (1000, 1500, 10, {1: 1000, 9: 1000, 10: 1500}),  # less than a doubling away
+        (256, 256, 10, {1: 256, 10: 256}),
+        (None, 256, 10, {1: 256, 10: 256}),
+        (64, 256, 1, {1: 256}),  # all window
+    ],
+)
+def test_fakes_double_on_the_way_to_the_window(
+    first: int | None, full: int, window_first: int, expected: dict[int, int]
+) -> None:
+    config = config_with(first, full, window_first)
+    assert {epoch: fakes_at(epoch, config) for epoch in expected} == expected
+    window = range(window_first, config.schedule.epochs + 1)
+    assert {fakes_at(epoch, config) for epoch in window} == {full}
+
+
+def test_the_number_does_not_depend_on_how_long_a_trial_runs() -> None:
+    short, long = (
+        TrainConfig.build({}, {"fid.n_fake_first": 1000, "schedule.epochs": epochs}) for epochs in (550, 750)
+    )
+    assert [fakes_at(epoch, short) for epoch in range(1, 551)] == [fakes_at(epoch, long) for epoch in range(1, 551)]
+
+
+def test_more_fakes_at_first_than_later_are_refused() -> None:
+    with pytest.raises(UserError, match=r"^fid.n_fake_first 500 is more than fid.n_fake 256$"):
+        config_with(500, 256, 10)
+
+
+def test_reports_name_the_protocol_of_each_value(assets: Assets, tmp_path: Path) -> None:
+    """And a value on few fakes is that of a run that always measures on so few."""
+    racing = {"fid.n_fake_first": 8, "fid.n_fake": 30, "fid.every": 1, "schedule.window_first": 4}
+    few, recorder = Recorder(), Recorder()
+    train(small_config({**racing, "fid.n_fake_first": None, "fid.n_fake": 8}), assets, tmp_path / "few", few)
+    outcome = train(small_config(racing), assets, tmp_path / "racing", recorder)
+    reports = recorder.reports
+    assert [report.n_fake for report in reports] == [8, 8, 16, 30, 30, 30]  # log2(30 / 8) = 1.9 doublings
+    assert [report.fid_name for report in reports] == [f"fid_tiny_n{n}" for n in (8, 8, 16, 30, 30, 30)]
+    # 30 latents have other first 8 than 8 latents: near, not equal. The training in between is the same.
+    assert all(0.2 < recorder.fids[epoch] / few.fids[epoch] < 5 for epoch in (1, 2))
+    assert [report.objective is None for report in reports] == [True] * 3 + [False] * 3
+    assert outcome.objective == min(recorder.fids[epoch] for epoch in (4, 5, 6))
+
+
+def test_an_epoch_without_fid_has_no_protocol(assets: Assets, tmp_path: Path) -> None:
+    recorder = Recorder()
+    train(small_config({"schedule.epochs": 3, "fid.every": 3}), assets, tmp_path, recorder)
+    first, *_, last = recorder.reports
+    assert (first.fid, first.n_fake, first.fid_name) == (None, None, None)
+    assert not {"fid_seconds", "diversity"} & first.metrics.keys()
+    assert (last.n_fake, last.fid_name) == (30, "fid_tiny_n30")
+    assert 0 < last.metrics["fid_seconds"] <= last.ended - last.trained
+    assert 0 < last.metrics["diversity"] < 2
+
+
+def result(value: float, diversity: float) -> FidResult:
+    return FidResult(value=value, diversity=diversity, name="fid_x_n9", n_real=9, n_fake=9, seconds=1.0)
+
+
+def measurement(targets: dict[str, FidResult], diversity: float) -> Measurement:
+    return Measurement(fid=3.0, diversity=diversity, name="fid_x_n9", n_fake=9, seconds=2.0, targets=targets)
+
+
+def test_metrics_of_one_target_and_of_several() -> None:
+    one = measurement({"images": result(3.0, 0.5)}, 0.5)
+    assert one.metrics() == {"fid_seconds": 2.0, "diversity": 0.5}
+    both = measurement({"a2b": result(2.0, 0.9), "b2a": result(4.0, 0.4)}, 0.4)
+    own = {"fid_x_n9_a2b": 2.0, "fid_x_n9_b2a": 4.0, "diversity_a2b": 0.9, "diversity_b2a": 0.4}
+    assert both.metrics() == {"fid_seconds": 2.0, "diversity": 0.4, **own}
+    assert measurement({"images": result(3.0, math.nan)}, math.nan).metrics() == {"fid_seconds": 2.0}

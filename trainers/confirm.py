@@ -1,0 +1,40 @@
+"""Measuring a finished run's best checkpoint again, with latents that nobody has chosen it by.
+
+The lowest of several noisy measurements is too low on average (the winner's curse): the objective of a trial is such a
+minimum, and the best trial's is the minimum of those.
+"""
+
+from pathlib import Path
+
+from trainers.assets import Assets
+from trainers.checkpoint import BEST, load_checkpoint
+from trainers.config import TrainConfig
+from trainers.distributed import all_or_none
+from trainers.families import build_family
+from trainers.measuring import measure
+from trainers.randomness import GlobalRandom
+
+
+def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
+    """FID of ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
+
+    Every rank calls this with the same arguments and gets the same values. None of the sets is the one that FID was
+    measured on during training. A family without latents (cyclegan translates the same images every time) is measured
+    once, whatever `seeds`: another measurement would give the same value.
+
+    Args:
+        assets: the process's warm images, extractor and statistics.
+        run_dir: directory of the run, on storage that all ranks see.
+        seeds: how many sets, at least 1; set 1 of a run is the same at every call.
+
+    Raises:
+        UserError: no whole checkpoint, or no images.
+    """
+    with all_or_none():
+        checkpoint = load_checkpoint(run_dir / BEST, assets.device)
+        config = TrainConfig.build(checkpoint["config"])
+        family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
+        family.load_state_dict(checkpoint["family"])
+        sets = range(1, (seeds if family.draws_latents else 1) + 1)
+        targets = [family.fid_targets(assets, f"confirm {number}") for number in sets]
+    return [measure(config, target, assets, config.fid.n_fake).fid for target in targets]
