@@ -138,9 +138,16 @@ def test_the_table_shows_mean_and_spread() -> None:
     console.print(trials_table([lucky, steady, trial("0002", 65.0)]))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert "confirmed" in lines[0]
-    assert max(map(len, (line.rstrip() for line in lines))) <= 80
     assert "71.0 ± 1.4" in lines[1] and lines[2].startswith("0001 *") and "65.5 ± 0.7" in lines[2]
     assert lines[3].split()[3:5] == ["65.0", "-"]
     console = Console(file=io.StringIO(), width=160)
     console.print(trials_table([trial("0002", 65.0)]))
     assert "confirmed" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_narrow_terminal_has_room_for_the_verdict() -> None:
+    record = trial("0000", 1281.5, 1260.2, 1285.2, 1310.2)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(trials_table([record]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1285.2 ± 25.0" in shown and "completed" in shown
