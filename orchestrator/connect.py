@@ -113,15 +113,17 @@ def _check_answers(address: str) -> None:
 def log_to(path: Path) -> Iterator[None]:
     """Send what Ray, Optuna, MLflow, the gangs and we log or print to a file instead of the screen."""
     root = logging.getLogger()
+    ours = [logging.getLogger(name) for name in ("orchestrator", "trainers")]
     chatty = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
-    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *chatty)]
+    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *ours, *chatty)]
     with open(path, "a", buffering=1) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         for logger in chatty:
             logger.handlers[:], logger.propagate = [], True
         root.handlers[:] = [handler]
-        root.setLevel(logging.INFO)
+        for logger in (root, *ours):  # ours for itself: `connected` sets the root's level to that of Ray's errors
+            logger.setLevel(logging.INFO)
         try:
             yield
         finally:

@@ -9,7 +9,8 @@ from typing import Any
 
 import ray
 
-from orchestrator.broker import BrokerHandle, Confirmed, Ended, Event, Joined, Progressed, Started
+from orchestrator.broker import BrokerHandle
+from orchestrator.events import Confirmed, Ended, Event, Joined, Progressed, Started
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.search.objectives import costs

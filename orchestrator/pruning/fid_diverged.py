@@ -14,7 +14,7 @@ class FidDiverged(Rule):
 
     Every rung adds ``ln(FID / best) - tolerance``, times the share of the planned run since the rung before; a rung
     within the tolerance takes away. A new best, or a new FID protocol, starts anew. By default four times the best
-    trips after 1% of the run, 1.2 times after 12%, never before `patience` rungs in a row.
+    trips after 1.2% of the run, 1.2 times after 17%, never before `patience` rungs in a row.
 
     NaN policy: a FID that is not finite is no rung (see ``nonfinite``).
     """
@@ -28,10 +28,10 @@ class FidDiverged(Rule):
         "limit": (0.003, 0.05),
     }
 
-    warmup: Span = Field(0.1, description="epochs whose FIDs are no evidence; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.15, description="epochs whose FIDs are no evidence; below 1: share of the run, 10 at least")
     tolerance: Positive = Field(0.1, description="share above the best that is noise")
-    limit: Positive = Field(0.01, description="ln(FID / best) beyond the tolerance, summed over shares of the run")
-    patience: Count = Field(3, description="rungs in a row above the tolerance")
+    limit: Positive = Field(0.015, description="ln(FID / best) beyond the tolerance, summed over shares of the run")
+    patience: Count = Field(4, description="rungs in a row above the tolerance")
 
     def judge(self, history: History) -> str | None:
         """See the class."""

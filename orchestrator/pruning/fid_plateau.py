@@ -23,7 +23,7 @@ class FidPlateau(Rule):
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"patience": (0.1, 0.5)}
 
     warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
-    patience: Span = Field(0.2, description="epochs without a new best; below 1: share of the planned run")
+    patience: Span = Field(0.25, description="epochs without a new best; below 1: share of the planned run")
 
     def judge(self, history: History) -> str | None:
         """See the class."""

@@ -26,11 +26,11 @@ class GDivergence(Rule):
         "patience": (0.04, 0.2),
     }
 
-    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.15, description="epochs without judgement; below 1: share of the run, 10 at least")
     factor: Positive = Field(3.0, description="mean loss of the window against the median before it, for a divergence")
     window: Span = Field(0.05, description="epochs looked at, 6 at least; below 1: share of the planned run")
     patience: Span = Field(
-        0.06, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
+        0.08, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
     )
     rise: Positive = Field(0.25, description="share by which it must lie above it")
 

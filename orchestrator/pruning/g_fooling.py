@@ -21,12 +21,12 @@ class GFooling(Rule):
     reads: ClassVar[tuple[str, ...]] = ("g_loss",)
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"rise": (0.1, 1.0), "patience": (0.04, 0.2)}
 
-    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.15, description="epochs without judgement; below 1: share of the run, 10 at least")
     g_loss: float = Field(0.5, description="a mean loss of G over the window below this is low")
     window: Span = Field(0.05, description="epochs looked at, 6 at least; below 1: share of the planned run")
     fall: Positive = Field(0.1, description="share by which each third of the window must lie below the one before")
     patience: Span = Field(
-        0.06, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
+        0.08, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
     )
     rise: Positive = Field(0.25, description="share by which it must lie above it")
 

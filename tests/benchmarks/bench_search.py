@@ -108,7 +108,7 @@ def write_spaces(folder: Path, epochs: int) -> None:
     schedule = {"epochs": epochs, "window_first": epochs - 2, "checkpoint_every": epochs, "samples_every": epochs}
     ways: dict[str, dict[str, Any]] = {
         "random": {"sampler": {"name": "random"}, "scheduler": {"name": "none"}, "pruning": False},
-        "ours": {"scheduler": {"name": "asha", "grace_epochs": 2, "reduction_factor": 4}},
+        "ours": {"sampler": {"startup": 5}, "scheduler": {"name": "asha", "grace_epochs": 2, "reduction_factor": 4}},
     }
     fids = {"random": {"every": epochs}, "ours": {"every": 2, "n_fake_first": 64}}
     for way, keys in ways.items():

@@ -6,18 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.broker import (
-    MAX_RETRIES,
-    WORST_FID,
-    Broker,
-    Confirmed,
-    Ended,
-    Joined,
-    Lease,
-    Lull,
-    Progressed,
-    Started,
-)
+from orchestrator.broker import MAX_RETRIES, WORST_FID, Broker, Lease, Lull
+from orchestrator.events import Confirmed, Ended, Joined, Progressed, Started
 from orchestrator.finals import MAX_ATTEMPTS, Remeasure
 from trainers.report import Decision, EpochReport, Outcome, Verdict
 

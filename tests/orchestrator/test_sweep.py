@@ -1,6 +1,7 @@
 """Whole sweeps: real Ray, Tune, Optuna, MLflow, DDP ranks, and processes that get killed."""
 
 import io
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import optuna
 import pytest
 import ray
 import torch
+from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
@@ -20,6 +22,7 @@ from rich.console import Console
 
 from orchestrator.broker import start_broker
 from orchestrator.budgets import Budgets
+from orchestrator.cli import main
 from orchestrator.confirm import confirm_best
 from orchestrator.launch import launch
 from orchestrator.plan import LaunchOptions
@@ -235,6 +238,18 @@ def test_two_objectives_in_sqlite_after_a_warm_start(
         assert trial.params not in [before.params for before in earlier.read_trials()]
     front = store.summary()["pareto_front"]
     assert front and f"Pareto front  {', '.join(front)}" in screen.getvalue()
+
+
+def test_a_sweep_can_be_replayed(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    shown = CliRunner().invoke(main, ["replay", str(store.directory), "--json", "--scheduler", "none"])
+    assert shown.exit_code == 0, shown.output
+    runs = {run["run"]: run for run in json.loads(shown.output)["runs"]}
+    trials = {f"two/{trial.trial_id}": trial for trial in store.read_trials()}
+    assert runs.keys() == trials.keys()
+    for name, trial in trials.items():
+        assert (runs[name]["best_objective"], runs[name]["last_step"]) == (trial.objective, trial.epochs)
+        assert runs[name]["stopped_at_step"] is None, "rules that let a trial live let its replay live"
 
 
 def test_the_winner_can_be_used(two_ranks: tuple[ResultsStore, str]) -> None:

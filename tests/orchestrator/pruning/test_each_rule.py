@@ -188,47 +188,52 @@ class TestModeCollapse:
 
 
 class TestFidDiverged:
+    RULE: ClassVar = FidDiverged(warmup=0.1, tolerance=0.1, limit=0.01, patience=3)
+
     def test_far_above(self) -> None:
-        found = show(FidDiverged(), [*WARM, *steady(160.0, 89)])
+        found = show(self.RULE, [*WARM, *steady(160.0, 89)])
         sentence = "FID 160 is 4.1 times its best, 38.74 at epoch 11, and has been above it for 3 rungs"
         assert found == (14, Trip("fid_diverged", sentence))
 
     def test_less_far_takes_longer(self) -> None:
-        found = show(FidDiverged(), [*WARM, *steady(38.742 * 1.2, 89)])
+        found = show(self.RULE, [*WARM, *steady(38.742 * 1.2, 89)])
         assert found is not None
         assert found[0] == 11 + math.ceil(0.01 * 100 / math.log(1.2 / 1.1)) == 23
 
     def test_within_the_tolerance_is_noise(self) -> None:
-        assert show(FidDiverged(), [*WARM, *steady(38.742 * 1.09, 89)]) is None
+        assert show(self.RULE, [*WARM, *steady(38.742 * 1.09, 89)]) is None
 
     def test_spikes_come_and_go(self) -> None:
         fids = [*WARM]
         while len(fids) < 100:
             fids += [120.0, 120.0, 38.0 * 0.99 ** len(fids)]
-        assert show(FidDiverged(), fids) is None
+        assert show(self.RULE, fids) is None
 
     def test_its_measure_is_time_and_not_the_number_of_rungs(self) -> None:
         fids = [*WARM, *steady(70.0, 40)]
-        dense, thin = show(FidDiverged(), fids), show(FidDiverged(limit=0.05), sparse(fids, 4), total=200)
+        dense, thin = (
+            show(self.RULE, fids),
+            show(self.RULE.model_copy(update={"limit": 0.05}), sparse(fids, 4), total=200),
+        )
         assert dense is not None and thin is not None
-        dense_again = show(FidDiverged(limit=0.05), fids)
+        dense_again = show(self.RULE.model_copy(update={"limit": 0.05}), fids)
         assert dense_again is not None
         assert thin[0] == 4 * dense_again[0]
 
     def test_an_untrained_generator_sets_no_mark(self) -> None:
         """Measured: FID 1839, 1895, 1928, 2285, 2316 in a small run that was getting better to the eye."""
         fids = [18.0, 19.0, 19.0, 23.0, *(30.0 - 0.1 * epoch for epoch in range(56))]
-        assert show(FidDiverged(), fids) is None
+        assert show(self.RULE, fids) is None
         assert show(FidPlateau(), fids) is None
 
     def test_a_best_within_the_warmup_is_a_mark(self) -> None:
         fids = sparse([*FALLING, *steady(120.0, 90)], 10)
-        found = show(FidDiverged(warmup=0.2), fids)
+        found = show(self.RULE.model_copy(update={"warmup": 0.2}), fids)
         assert found is not None
         assert found[0] == 230, "three rungs after the warm-up of 200 epochs"
 
     def test_another_protocol_starts_anew(self) -> None:
-        rule, history = FidDiverged(), History(100)
+        rule, history = self.RULE, History(100)
         for epoch in range(1, 101):
             few = epoch <= 50
             history.append(epoch, {}, 30.0 if few else 90.0, "fid_test_n100" if few else "fid_test_n10000")
@@ -239,13 +244,13 @@ class TestFidDiverged:
 
 class TestFidPlateau:
     def test_no_better_for_a_fifth_of_the_run(self) -> None:
-        found = show(FidPlateau(), [*WARM, *steady(40.0, 89)])
+        found = show(FidPlateau(patience=0.2), [*WARM, *steady(40.0, 89)])
         sentence = "FID 38.74 of epoch 11 was not bettered for 20 rungs, without a trend"
         assert found == (31, Trip("fid_plateau", sentence))
 
     def test_a_trend_downwards_is_spared(self) -> None:
         fids = [*WARM, *(60.0 * 0.995**rung for rung in range(80))]
-        found = show(FidPlateau(), fids)
+        found = show(FidPlateau(patience=0.2), fids)
         assert found is None
 
     def test_epochs_instead_of_a_share(self) -> None:

@@ -152,8 +152,8 @@ def test_a_trial_that_peaked_and_then_collapsed_is_completed() -> None:
         guard.see(report(epoch, fid=50.0 if epoch <= 20 else 200.0))
     stopped = Outcome(verdict=Verdict.OUTRANKED, epochs=epoch, objective=50.0, best_epoch=20)
     outcome = guard.name(stopped)
-    assert (outcome.verdict, outcome.objective, epoch) == ("fid_diverged", 50.0, 23)
-    assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 3 rungs"
+    assert (outcome.verdict, outcome.objective, epoch) == ("fid_diverged", 50.0, 24)
+    assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 4 rungs"
     assert state_of(outcome.verdict, outcome.objective) is State.COMPLETED
     assert state_of(outcome.verdict, None) is State.PRUNED
 
