@@ -241,6 +241,8 @@ class Broker:
         last, outcome = trial.last, trial.outcome
         fid = last.fid if last is not None else None
         result: dict[str, Any] = {"epoch": last.epoch if last else 0, self._metric: WORST_FID if fid is None else fid}
+        if last is not None and "diversity" in last.metrics:
+            result["diversity"] = last.metrics["diversity"]
         if outcome is not None:
             seconds = time.time() - trial.leased if trial.leased else 0.0
             result |= {

@@ -37,6 +37,11 @@ class SchedulerConfig(_Model):
         3, description="hyperband: how many graces, each reduction_factor times the last; those beyond the run go"
     )
 
+    min_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.25,
+        description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
+    )
+
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
         return max(1, round(self.grace_epochs * now / before))

@@ -7,7 +7,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.replay.recorded import RecordedRun
+from orchestrator.replay.recorded import RecordedRun, Report
 from orchestrator.search.schedulers import CLOCK, make_scheduler
 from orchestrator.space import SchedulerConfig
 
@@ -48,23 +48,23 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
     for trial in trials.values():
         scheduler.on_trial_add(nobody, trial)
     steps: dict[str, int] = {}
-    for time, run, step, fid in _rungs(runs):
+    for time, run, report in _rungs(runs):
         if run.name in steps:
             continue
-        trial, result = trials[run.name], {CLOCK: time, METRIC: fid}
+        trial, result = trials[run.name], {**report.metrics, CLOCK: time, METRIC: report.fid}
         if scheduler.on_trial_result(nobody, trial, result) == TrialScheduler.STOP:
             scheduler.on_trial_complete(nobody, trial, result)
-            steps[run.name] = step
+            steps[run.name] = report.step
     saved = [1 - steps.get(run.name, run.last_step) / run.last_step for run in runs]
     best = min(runs, key=lambda run: (run.best() != run.best(), run.best()))  # NaN last
     kept = best.name not in steps or best.best(steps[best.name]) == best.best()
     return Cut(config.name, steps, sum(saved) / len(saved), kept)
 
 
-def _rungs(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, int, float]]:
-    """Every finite FID but a run's last, with its time on the common clock, earliest first."""
+def _rungs(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, Report]]:
+    """Every report with a finite FID but a run's last, with its time on the common clock, earliest first."""
     rungs = [
-        (number * LENGTH / run.total, run, report.step, report.fid)
+        (number * LENGTH / run.total, run, report)
         for run in runs
         for number, report in enumerate(run.reports, start=1)
         if report.fid is not None and report.fid == report.fid and number < run.total

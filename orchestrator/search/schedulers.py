@@ -16,20 +16,51 @@ from orchestrator.space import SCHEDULERS, SchedulerConfig, Space
 CLOCK = "epoch"
 
 
-class _MeasuredOnly(FIFOScheduler):
-    """A trial that ended without a FID has none: what Tune is told instead is compared with nobody's."""
+class _Meaningful(FIFOScheduler):
+    """Compares what can be compared.
+
+    A trial that ended without a FID has none: what Tune is told instead is compared with nobody's. And the grey of an
+    untrained G has a lower FID than its first attempts at pictures. On scikit-learn's digits, trials whose rates were
+    too low to learn anything stood at 1410 when the best ones stood at 1470 to 1880, to end at 600 to 900, so that
+    schedulers kept those that had not begun. Their fakes hardly vary: such a FID is worse than any other.
+
+    Attributes:
+        min_diversity: of a FID that counts.
+    """
+
+    min_diversity = 0.0
+
+    def uniform(self, result: dict[str, Any]) -> bool:
+        """Whether the fakes of a result hardly vary."""
+        return result.get("diversity", 1.0) < self.min_diversity
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        if result.get(str(self._metric), WORST_FID) < WORST_FID:
+        if result.get(str(self._metric), WORST_FID) < WORST_FID and not self.uniform(result):
             super().on_trial_complete(tune_controller, trial, result)
 
 
-class Asha(_MeasuredOnly, AsyncHyperBandScheduler):
+class Asha(_Meaningful, AsyncHyperBandScheduler):
     """Asynchronous successive halving (arXiv:1810.05934): at each rung, one trial in `reduction_factor` goes on."""
 
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Its rung's decision."""
+        told = {**result, str(self._metric): WORST_FID} if self.uniform(result) else result
+        decision: str = super().on_trial_result(tune_controller, trial, told)
+        return decision
 
-class Median(_MeasuredOnly, MedianStoppingRule):
+
+class Median(_Meaningful, MedianStoppingRule):
     """Cuts a trial whose best FID is worse than the median of the others' means up to its epoch (Vizier)."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """One that counts as worst is cut as soon as there are enough to compare with, and is in nobody's mean."""
+        time = result[CLOCK]
+        if not self.uniform(result):
+            decision: str = super().on_trial_result(tune_controller, trial, result)
+            return decision
+        others = [other for other in self._trials_beyond_time(time) if other is not trial]
+        enough = time >= self._grace_period and len(others) >= self._min_samples_required
+        return TrialScheduler.STOP if enough else TrialScheduler.CONTINUE
 
 
 class Hyperband(FIFOScheduler):
@@ -83,18 +114,22 @@ class Hyperband(FIFOScheduler):
 
 
 def _asha(grace: int, config: SchedulerConfig, longest: int) -> Asha:
-    return Asha(
+    scheduler = Asha(
         time_attr=CLOCK,
         max_t=longest + 1,  # a trial ends by itself at its last epoch
         grace_period=min(grace, longest),
         reduction_factor=config.reduction_factor,
     )
+    scheduler.min_diversity = config.min_diversity
+    return scheduler
 
 
 def _median(config: SchedulerConfig, longest: int) -> Median:
     # A gang cannot pause: min_time_slice keeps the rule from pausing trials until it has enough to compare.
     never: Any = math.inf
-    return Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)
+    scheduler = Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)
+    scheduler.min_diversity = config.min_diversity
+    return scheduler
 
 
 _BUILD: dict[str, Callable[[SchedulerConfig, int], TrialScheduler]] = {

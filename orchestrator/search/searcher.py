@@ -89,14 +89,19 @@ class OptunaSearcher(Searcher):
         return {"trial_id": name, **self._config}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A rung, at its epoch. One that comes again, after its gang has died, stays as it was."""
+        """A rung, at its epoch. One that comes again, after its gang has died, stays as it was.
+
+        A FID that counts as worst at a rung (`SchedulerConfig.min_diversity`) is no intermediate value: samplers would
+        take a trial that was cut with it for a good one.
+        """
         asked, fid, epoch = self._open[trial_id], result[self._fid], result["epoch"]
         if epoch <= asked.epoch:
             return
         asked.epoch = epoch
-        if len(self._space.objectives) == 1:
+        uniform = result.get("diversity", 1.0) < self._space.scheduler.min_diversity
+        if len(self._space.objectives) == 1 and not uniform:
             asked.trial.report(fid, step=epoch)
-        else:  # Optuna has no intermediate values beside several objectives
+        else:  # nor has Optuna any beside several objectives
             asked.trial.set_user_attr(f"{self._fid}@{epoch}", fid)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -35,9 +35,9 @@ class Field:
         self.scheduler.on_trial_add(None, trial)
         return trial
 
-    def report(self, trial: Trial, epoch: int, fid: float) -> bool:
+    def report(self, trial: Trial, epoch: int, fid: float, **more: float) -> bool:
         """Whether the trial may go on."""
-        result = {"epoch": epoch, METRIC: fid}
+        result = {"epoch": epoch, METRIC: fid, **more}
         decision = self.scheduler.on_trial_result(None, trial, result)
         assert decision in (TrialScheduler.CONTINUE, TrialScheduler.STOP)  # a gang cannot pause
         if decision == TrialScheduler.STOP:
@@ -143,3 +143,28 @@ def test_the_longest_trial_sets_the_clock() -> None:
     assert [field.run(50.0, 20, until=60), field.run(60.0, 20, until=60), field.run(40.0, 20, until=20)] == [60, 20, 20]
     trial = field.add()
     assert field.report(trial, 60, 1.0)  # its last epoch is its own to end
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+def test_the_grey_of_an_untrained_generator_is_no_fid(name: str) -> None:
+    """Measured on digits: 1410 with a diversity of 0.09 where nothing was learnt, 1474 with 0.85 for the best trial."""
+    field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
+    for _ in range(4):
+        assert field.report(field.add(), 9, 1500.0, diversity=0.85)
+    assert not field.report(field.add(), 9, 1410.0, diversity=0.09)
+    assert field.report(field.add(), 9, 1474.0, diversity=0.85)
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+def test_grey_is_nobodys_yardstick(name: str) -> None:
+    field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
+    for _ in range(4):
+        field.report(field.add(), 9, 1410.0, diversity=0.09)
+    assert field.report(field.add(), 9, 1900.0, diversity=0.85)
+
+
+def test_a_space_may_take_fid_as_it_is() -> None:
+    field = Field(scheduler_with("asha", reduction_factor=2, min_diversity=0))
+    for _ in range(4):
+        field.report(field.add(), 9, 1500.0, diversity=0.85)
+    assert field.report(field.add(), 9, 1410.0, diversity=0.09)

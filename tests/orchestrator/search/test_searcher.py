@@ -163,6 +163,17 @@ def test_known_points_come_first_and_never_twice(storage: str) -> None:
     assert third.params[0] not in first.params + again.params
 
 
+def test_the_grey_of_an_untrained_generator_is_no_intermediate_value(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path / "j", space_with())
+    grey = sweep.suggest()
+    sweep.searcher.on_trial_result(grey, {METRIC: 1410.0, "epoch": 2, "diversity": 0.09})
+    sweep.searcher.on_trial_result(grey, {METRIC: 1300.0, "epoch": 4, "diversity": 0.6})
+    sweep.end(grey, "outranked", epoch=4)
+    (trial,) = sweep.trials()
+    assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {4: 1300.0})
+    assert trial.user_attrs[f"{METRIC}@2"] == 1410.0
+
+
 def test_a_dead_process_leaves_no_zombie(storage: str, tmp_path: Path) -> None:
     """Another process asks for two trials and ends without a word."""
     driver = f"""
