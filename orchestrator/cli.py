@@ -64,7 +64,9 @@ def _sweeps_dir(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
 @click.option("--sampler", metavar="NAME", help="tpe, gp, cmaes, qmc, random or nsga2. [default: the space's]")
 @click.option("--scheduler", metavar="NAME", help="asha, hyperband, median or none. [default: the space's]")
-@click.option("--rules", metavar="FILE|off", help="A pruning: block, YAML, or no rules. [default: the space's]")
+@click.option(
+    "--rules", metavar="FILE|on|off", help="A pruning: block, YAML, or all or no rules. [default: the space's]"
+)
 @click.option("--storage", metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]")
 @click.option("--warm-start", metavar="SWEEP", help="Give the sampler the trials of an earlier sweep.")
 @click.option("--tracking-uri", metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]")

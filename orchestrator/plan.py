@@ -239,8 +239,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
     if options.demo:
         space = demo_space(space)
     if options.rules is not None:
-        pruning = False if options.rules == "off" else read_block(Path(options.rules))
-        space = space.model_copy(update={"pruning": pruning})
+        rules = {"on": True, "off": False}.get(options.rules)
+        space = space.model_copy(update={"pruning": read_block(Path(options.rules)) if rules is None else rules})
     settings = [f"seed={options.seed}"]
     if options.fid_extractor:
         settings.append(f"fid.extractor={options.fid_extractor}")

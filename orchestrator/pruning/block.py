@@ -17,7 +17,8 @@ def read_block(file: Path) -> bool | dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the rules {file}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"cannot read the rules {file}: {reason}") from None
     values = parse_yaml(text, str(file))
     if isinstance(values, dict) and set(values) == {"pruning"}:
         values = values["pruning"]

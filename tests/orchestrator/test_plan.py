@@ -249,3 +249,28 @@ def test_what_does_not_fit_together_is_one_clear_line(tmp_path: Path, space: str
         settings = ("regime.d_updates=separate", setting) if space == "acgan_anime" else (setting,)
         plan_with(tmp_path, space=space, settings=settings)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_rules_of_the_command_line_go_before_the_spaces(tmp_path: Path) -> None:
+    block = tmp_path / "rules.yaml"
+    block.write_text("pruning:\n  fid_plateau: off\n  d_collapse: {window: 3}\n")
+    given = {rules: plan_with(tmp_path, rules=rules).space for rules in ("on", "off", str(block))}
+    assert given["on"].pruning is True
+    assert given["off"].pruning is False
+    assert given[str(block)].pruning == {"fid_plateau": False, "d_collapse": {"window": 3}}
+    written = space_as_yaml(plan_with(tmp_path, rules=str(block)))
+    assert build_space("again", parse_yaml(dump_yaml(written), "x")).pruning == given[str(block)].pruning
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("nope.yaml", "cannot read the rules nope.yaml: No such file or directory"),
+        ("BAD", "unknown rule 'fid_plato': did you mean fid_plateau"),
+    ],
+)
+def test_rules_that_cannot_be_are_one_line(tmp_path: Path, rules: str, said: str) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("fid_plato: off\n")
+    with pytest.raises(UserError, match=said):
+        plan_with(tmp_path, rules=str(bad) if rules == "BAD" else rules)
