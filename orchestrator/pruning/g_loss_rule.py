@@ -1,0 +1,34 @@
+"""What the rules on G's loss share: they only speak while FID stays far above its best."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from orchestrator.pruning.history import History, Rung
+from orchestrator.pruning.rule import Positive, Rule, Span
+
+
+class GLossRule(Rule):
+    """A rule on G's losses over a window. Under many losses any value of it is ordinary, hence the demand on FID.
+
+    NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("g_loss",)
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"rise": (0.1, 1.0), "patience": (0.04, 0.2)}
+
+    warmup: Span = Field(0.15, description="epochs without judgement; below 1: share of the run, 10 at least")
+    window: Span = Field(0.05, description="epochs looked at, 6 at least; below 1: share of the planned run")
+    patience: Span = Field(
+        0.08, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
+    )
+    rise: Positive = Field(0.25, description="share by which it must lie above it")
+
+    def under_bad_fid(self, history: History) -> tuple[list[float], list[Rung]] | None:
+        """G's losses in the window, and the rungs that lie above the best; None where FID or losses say nothing."""
+        risen = history.risen(self.rise)
+        if not history.lasting(risen, self.patience):
+            return None
+        window = max(history.span(self.window), 6)
+        losses = history.tail("g_loss", window)
+        return None if len(losses) < max(window / 2, 6) else (losses, risen)
