@@ -183,8 +183,10 @@ class TestModeCollapse:
         assert found == (12, Trip("mode_collapse", sentence))
 
     def test_one_that_grows_is_young(self) -> None:
-        diversity = [0.001 * 1.5**rung for rung in range(10)]
-        assert show(ModeCollapse(), FALLING, diversity=diversity) is None
+        diversity = [0.001 * 1.15**rung for rung in range(25)]
+        assert max(diversity) < ModeCollapse().diversity
+        assert show(ModeCollapse(), steady(400.0, 25), diversity=diversity) is None
+        assert show(ModeCollapse(), steady(400.0, 25), diversity=steady(0.03, 25)) is not None
 
 
 class TestFidDiverged:
