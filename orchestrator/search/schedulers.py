@@ -22,7 +22,8 @@ class _Meaningful(FIFOScheduler):
     A trial that ended without a FID has none: what Tune is told instead is compared with nobody's. And the grey of an
     untrained G has a lower FID than its first attempts at pictures. On scikit-learn's digits, trials whose rates were
     too low to learn anything stood at 1410 when the best ones stood at 1470 to 1880, to end at 600 to 900, so that
-    schedulers kept those that had not begun. Their fakes hardly vary: such a FID is worse than any other.
+    schedulers kept those that had not begun. Their fakes hardly vary: such a FID is worse than any other, and the worse
+    the less they vary.
 
     Attributes:
         min_diversity: of a FID that counts.
@@ -44,7 +45,9 @@ class Asha(_Meaningful, AsyncHyperBandScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Its rung's decision."""
-        told = {**result, str(self._metric): WORST_FID} if self.uniform(result) else result
+        told = result
+        if self.uniform(result):
+            told = {**result, str(self._metric): WORST_FID * (2 - result["diversity"])}
         decision: str = super().on_trial_result(tune_controller, trial, told)
         return decision
 
