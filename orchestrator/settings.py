@@ -11,9 +11,12 @@ from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_problem, unknown_name
 
-SCHEDULER_KEYS = [f"scheduler.{name}" for name in SchedulerConfig.model_fields]
-CONFIRM_KEYS = [f"confirm.{name}" for name in ConfirmConfig.model_fields]
-SAMPLER_KEYS = [f"sampler.{name}" for name in SamplerConfig.model_fields]
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "scheduler": SchedulerConfig,
+    "sampler": SamplerConfig,
+    "confirm": ConfirmConfig,
+}
+_SECTION_KEYS = [f"{section}.{name}" for section, model in _SECTIONS.items() for name in model.model_fields]
 Section = TypeVar("Section", bound=BaseModel)
 _INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
 
@@ -33,12 +36,14 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting!r}: write it as dotted.key=value")
-        if name not in (known := [*config_names(space.base), *SCHEDULER_KEYS, *SAMPLER_KEYS, *CONFIRM_KEYS]):
+        if name not in (known := [*config_names(space.base), *_SECTION_KEYS]):
             raise unknown_name("--set key", name, known)
         values[name] = parse_yaml(text, f"--set {name}")
-    scheduler_values = {key.removeprefix("scheduler."): values.pop(key) for key in SCHEDULER_KEYS if key in values}
-    confirm_values = {key.removeprefix("confirm."): values.pop(key) for key in CONFIRM_KEYS if key in values}
-    sampler_values = {key.removeprefix("sampler."): values.pop(key) for key in SAMPLER_KEYS if key in values}
+    given: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+    for key in _SECTION_KEYS:
+        if key in values:
+            section, name = key.split(".")
+            given[section][name] = values.pop(key)
     if "schedule.epochs" in values:
         values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
     if "fid.n_fake" in values:
@@ -46,11 +51,11 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     base = TrainConfig.build(space.base.model_dump(), values)
     search = {name: domain for name, domain in space.search.items() if name not in values}
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
-    scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **scheduler_values})
+    scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **given["scheduler"]})
     # Another sampler has other options: what the space says of its own means nothing to it.
-    before = SamplerConfig() if sampler_values.get("name", space.sampler.name) != space.sampler.name else space.sampler
-    sampler = _changed("sampler", before, sampler_values)
-    confirm = _changed("confirm", space.confirm, confirm_values)
+    another = given["sampler"].get("name", space.sampler.name) != space.sampler.name
+    sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
+    confirm = _changed("confirm", space.confirm, given["confirm"])
     changes = {"base": base, "search": search, "scheduler": scheduler, "sampler": sampler, "confirm": confirm}
     space = possible_search(space.model_copy(update=changes))
     check_space(space)

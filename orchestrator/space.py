@@ -1,5 +1,6 @@
 """Spaces: what YAML may say, and what it means."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from itertools import combinations, product
 from pathlib import Path
@@ -41,6 +42,10 @@ class SchedulerConfig(_Model):
         0.25,
         description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
     )
+
+    def is_uniform(self, result: Mapping[str, Any]) -> bool:
+        """Whether the fakes of a rung hardly vary; those whose diversity is not known count as varied."""
+        return bool(result.get("diversity", 1.0) < self.min_diversity)
 
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""

@@ -35,10 +35,9 @@ class FidDiverged(Rule):
 
     def judge(self, history: History) -> str | None:
         """See the class."""
-        rungs, grace = self.trained(history), self.grace(history)
-        best = before = min(rungs, key=lambda rung: rung.fid)
-        tolerance, excess, in_a_row = math.log1p(self.tolerance), 0.0, 0
-        for rung in rungs[rungs.index(best) + 1 :]:
+        (best, since), grace = self.since_best(history), self.grace(history)
+        tolerance, excess, in_a_row, before = math.log1p(self.tolerance), 0.0, 0, best
+        for rung in since:
             share = (rung.report - before.report) / history.total
             beyond = math.log(rung.fid / best.fid) - tolerance if best.fid > 0 else math.inf
             before = rung

@@ -27,9 +27,8 @@ class FidPlateau(Rule):
 
     def judge(self, history: History) -> str | None:
         """See the class."""
-        rungs = self.trained(history)
-        best = min(rungs, key=lambda rung: rung.fid)
-        since = [rung.fid for rung in rungs[rungs.index(best) + 1 :]]
+        best, later = self.since_best(history)
+        since = [rung.fid for rung in later]
         half = len(since) // 2
         if half < 2 or history.reports - best.report < history.span(self.patience):
             return None

@@ -62,9 +62,12 @@ class Rule(BaseModel, ABC):
         grace = history.span(self.warmup)
         return max(grace, SHORTEST_WARMUP) if 0 < self.warmup < 1 else grace
 
-    def trained(self, history: History) -> list[Rung]:
-        """The rungs that count: those after the first ten epochs, or after a shorter warm-up."""
-        return [rung for rung in history.rungs if rung.report > min(self.grace(history), SHORTEST_WARMUP)]
+    def since_best(self, history: History) -> tuple[Rung, list[Rung]]:
+        """The best rung after the first ten epochs (or after a shorter warm-up), and those after it."""
+        untrained = min(self.grace(history), SHORTEST_WARMUP)
+        rungs = [rung for rung in history.rungs if rung.report > untrained]
+        best = min(rungs, key=lambda rung: rung.fid)
+        return best, rungs[rungs.index(best) + 1 :]
 
     @abstractmethod
     def judge(self, history: History) -> str | None:

@@ -158,9 +158,8 @@ def print_replay(console: Console, replayed: list[Replayed]) -> None:
 
 def _cells(one: Replayed) -> list[str]:
     run, stop = one.run, one.stop
-    best = run.best()
-    at = next((report.step for report in run.reports if report.fid == best), None)
-    cells = [escape(run.name), _number(best), "-" if at is None else str(at)]
+    at = "-" if run.best_step is None else str(run.best_step)
+    cells = [escape(run.name), _number(run.best()), at]
     if stop is None:
         return [*cells, "-", "-", "-", "no rule fires", ""]
     lost = f" (+{one.regret:.1%})" if one.regret > 0 else ""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.results.store import SWEEP_FILE, ResultsStore
+from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
+from orchestrator.yaml import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
@@ -61,6 +62,12 @@ class RecordedRun:
         fids = [r.fid for r in self.reports if r.fid is not None and math.isfinite(r.fid) and self._counts(r, until)]
         return min(fids, default=math.nan)
 
+    @property
+    def best_step(self) -> int | None:
+        """Where the lowest FID of the window was first measured; None where none was."""
+        best = self.best()
+        return next((r.step for r in self.reports if r.fid == best and self._counts(r, None)), None)
+
     def final(self) -> float:
         """The last finite FID; NaN where there is none."""
         return next((r.fid for r in reversed(self.reports) if r.fid is not None and math.isfinite(r.fid)), math.nan)
@@ -96,10 +103,9 @@ def read_runs(places: Sequence[str], sweeps_dir: Path) -> tuple[list[RecordedRun
 
 
 def _read_place(place: str, sweeps_dir: Path) -> list[RecordedRun]:
-    path = Path(place)
-    for directory in (sweeps_dir / place, path):
-        if (directory / SWEEP_FILE).is_file():
-            return read_sweep(ResultsStore(directory.resolve()))
+    path, sweep = Path(place), look_up_sweep(place, sweeps_dir)
+    if sweep is not None:
+        return read_sweep(sweep)
     if path.is_file():
         return [read_log(path)]
     if path.is_dir():
@@ -109,7 +115,7 @@ def _read_place(place: str, sweeps_dir: Path) -> list[RecordedRun]:
         raise UserError(f"{path} is no sweep and has no CSV file with the columns step and fid")
     if glob.has_magic(place):
         raise UserError(f"no file matches {place}")
-    known = ", ".join(sorted(found.parent.name for found in sweeps_dir.glob(f"*/{SWEEP_FILE}"))) or "none"
+    known = ", ".join(sweep_names(sweeps_dir)) or "none"
     raise UserError(f"{place} is no sweep, CSV file or folder of CSV files; sweeps in {sweeps_dir}: {known}")
 
 
@@ -121,7 +127,7 @@ def read_sweep(store: ResultsStore) -> list[RecordedRun]:
         if not history:
             continue
         window = _window_first(store, trial.trial_id)
-        reports = [Report(r.epoch, r.metrics, r.fid, getattr(r, "fid_name", None)) for r in history]
+        reports = [Report(r.epoch, r.metrics, r.fid, r.fid_name) for r in history]
         name = f"{store.directory.name}/{trial.trial_id}"
         total = max(trial.total_epochs, history[-1].epoch)
         runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch"))
@@ -129,8 +135,6 @@ def read_sweep(store: ResultsStore) -> list[RecordedRun]:
 
 
 def _window_first(store: ResultsStore, trial_id: str) -> int:
-    from orchestrator.yaml import parse_yaml
-
     path = store.trials_dir / trial_id / "config.yaml"
     return TrainConfig.build(parse_yaml(path.read_text(), str(path))).schedule.window_first
 

@@ -63,8 +63,8 @@ class Replayed:
     @property
     def oracle(self) -> float:
         """Share of the steps after the best FID: what a stop right there would save."""
-        at = next((r.step for r in self.run.reports if r.fid == self.run.best()), self.run.last_step)
-        return 1 - at / self.run.last_step
+        at = self.run.best_step
+        return 0.0 if at is None else 1 - at / self.run.last_step
 
     def saved_at(self, firing: Firing | None) -> float:
         """Share of the steps after a firing."""

@@ -121,11 +121,23 @@ def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
     Raises:
         UserError: there is none; names those there are.
     """
+    store = look_up_sweep(name, sweeps_dir)
+    if store is None:
+        raise unknown_name(f"sweep in {sweeps_dir}", name, sweep_names(sweeps_dir))
+    return store
+
+
+def look_up_sweep(name: str, sweeps_dir: Path) -> ResultsStore | None:
+    """As `find_sweep`, None where there is none."""
     for directory in (sweeps_dir / name, Path(name)):
         if (directory / SWEEP_FILE).is_file():
             return ResultsStore(directory.resolve())
-    known = [path.parent.name for path in sweeps_dir.glob(f"*/{SWEEP_FILE}")]
-    raise unknown_name(f"sweep in {sweeps_dir}", name, known)
+    return None
+
+
+def sweep_names(sweeps_dir: Path) -> list[str]:
+    """The sweeps in a directory."""
+    return sorted(path.parent.name for path in sweeps_dir.glob(f"*/{SWEEP_FILE}"))
 
 
 def create_sweep(directory: Path) -> ResultsStore:

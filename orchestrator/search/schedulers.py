@@ -26,17 +26,13 @@ class _Meaningful(FIFOScheduler):
     the less they vary.
 
     Attributes:
-        min_diversity: of a FID that counts.
+        config: knows which fakes hardly vary; set by whoever makes the scheduler.
     """
 
-    min_diversity = 0.0
-
-    def uniform(self, result: dict[str, Any]) -> bool:
-        """Whether the fakes of a result hardly vary."""
-        return result.get("diversity", 1.0) < self.min_diversity
+    config: SchedulerConfig
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        if result.get(str(self._metric), WORST_FID) < WORST_FID and not self.uniform(result):
+        if result.get(str(self._metric), WORST_FID) < WORST_FID and not self.config.is_uniform(result):
             super().on_trial_complete(tune_controller, trial, result)
 
 
@@ -46,7 +42,7 @@ class Asha(_Meaningful, AsyncHyperBandScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Its rung's decision."""
         told = result
-        if self.uniform(result):
+        if self.config.is_uniform(result):
             told = {**result, str(self._metric): WORST_FID * (2 - result["diversity"])}
         decision: str = super().on_trial_result(tune_controller, trial, told)
         return decision
@@ -58,7 +54,7 @@ class Median(_Meaningful, MedianStoppingRule):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """One that counts as worst is cut as soon as there are enough to compare with, and is in nobody's mean."""
         time = result[CLOCK]
-        if not self.uniform(result):
+        if not self.config.is_uniform(result):
             decision: str = super().on_trial_result(tune_controller, trial, result)
             return decision
         others = [other for other in self._trials_beyond_time(time) if other is not trial]
@@ -123,7 +119,7 @@ def _asha(grace: int, config: SchedulerConfig, longest: int) -> Asha:
         grace_period=min(grace, longest),
         reduction_factor=config.reduction_factor,
     )
-    scheduler.min_diversity = config.min_diversity
+    scheduler.config = config
     return scheduler
 
 
@@ -131,7 +127,7 @@ def _median(config: SchedulerConfig, longest: int) -> Median:
     # A gang cannot pause: min_time_slice keeps the rule from pausing trials until it has enough to compare.
     never: Any = math.inf
     scheduler = Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)
-    scheduler.min_diversity = config.min_diversity
+    scheduler.config = config
     return scheduler
 
 

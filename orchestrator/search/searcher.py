@@ -98,8 +98,7 @@ class OptunaSearcher(Searcher):
         if epoch <= asked.epoch:
             return
         asked.epoch = epoch
-        uniform = result.get("diversity", 1.0) < self._space.scheduler.min_diversity
-        if len(self._space.objectives) == 1 and not uniform:
+        if len(self._space.objectives) == 1 and not self._space.scheduler.is_uniform(result):
             asked.trial.report(fid, step=epoch)
         else:  # nor has Optuna any beside several objectives
             asked.trial.set_user_attr(f"{self._fid}@{epoch}", fid)

@@ -1,6 +1,5 @@
 """What every family promises, with every network, regime and regulariser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,8 @@ from trainers.randomness import GlobalRandom
 from trainers.regimes import REGIMES
 from trainers.report import Verdict
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Results = list[dict[str, dict[str, Any]]]
 KINDS = {"adversarial": "motorbikes", "acgan": "faces", "cyclegan": "domains"}
 STANDARD = {"d_loss", "g_loss", "d_real_mean", "d_fake_mean", "d_real_accuracy", "d_fake_accuracy"}
@@ -46,14 +47,6 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def config(name: str) -> TrainConfig:
     return case_config(name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

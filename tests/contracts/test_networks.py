@@ -1,6 +1,6 @@
 """What every registered pair of networks promises, at two image sizes, with and without classes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import get_args
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from trainers.config import DataConfig, NetworkConfig
 from trainers.errors import UserError
 from trainers.networks import NETWORKS, TRANSLATORS, build_networks, build_translators
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LATENT, WIDTH = 6, 4
 SIZES = get_args(DataConfig.model_fields["image_size"].annotation)
@@ -52,15 +54,6 @@ class Case:
 
 CASES = [(name, size, classes) for name in NETWORKS for size, classes in ((32, 0), (32, 5), (64, 0))]
 CASES += [(name, size, 0) for name in TRANSLATORS for size in (32, 64)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """At these sizes a second thread costs more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))

@@ -1,6 +1,5 @@
 import multiprocessing
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,12 +45,3 @@ def two_rank_results(
 ) -> list[dict[str, dict[str, object]]]:
     """What each of two gloo processes got, by the name of the case in `rank_cases`."""
     return run_on_ranks(2, photos, cache_dir, tmp_path_factory.mktemp("two_ranks"))
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """One torch thread: at 32 px a second one costs more than it gives, and sums keep their order everywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

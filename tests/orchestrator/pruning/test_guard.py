@@ -1,7 +1,7 @@
 """The guard on real training: failures are injected, and end under their names within one report."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from orchestrator.pruning import Guard, build_rules
 from orchestrator.results.records import State, state_of
+from tests.orchestrator.test_broker import epoch
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.data import build_cache
@@ -19,6 +20,8 @@ from trainers.loop import train
 from trainers.losses import LOSSES
 from trainers.losses.bce import BCE
 from trainers.report import Decision, EpochReport, Outcome, Verdict
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SMALL = {
     "data.image_size": 32,
@@ -45,15 +48,6 @@ class NanAtStep50(BCE):
         """As BCE, then NaN."""
         type(self).steps += 1
         return super().d_loss(real_logits, fake_logits) * (math.nan if self.steps == 50 else 1.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """One torch thread: at 32 px a second one costs more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -118,24 +112,12 @@ def test_without_rules_nan_ends_a_trial_all_the_same(run: Run, monkeypatch: pyte
     assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 9)
 
 
-def report(epoch: int, fid: float | None = None, **metrics: float) -> EpochReport:
-    return EpochReport(
-        epoch=epoch,
-        images_seen=epoch,
-        metrics=metrics,
-        fid=fid,
-        objective=fid,
-        best_epoch=None,
-        samples=None,
-        started=0.0,
-        trained=0.0,
-        ended=0.0,
-        fid_name=None if fid is None else "fid_test_n2",
-    )
+def report(number: int, fid: float | None = None, **metrics: float) -> EpochReport:
+    return epoch(number, fid=fid, objective=fid, metrics=metrics)
 
 
 def test_after_its_gang_died_a_trial_is_judged_by_its_whole_history() -> None:
-    reports = [report(epoch, grad_norm_d=150.0) for epoch in range(1, 4)]
+    reports = [report(number, grad_norm_d=150.0) for number in range(1, 4)]
     whole, half = (Guard(build_rules(), 100, past=lambda: reports) for _ in range(2))
     assert whole.see(reports[0]) is None
     assert whole.see(reports[1]) is None
@@ -146,13 +128,13 @@ def test_after_its_gang_died_a_trial_is_judged_by_its_whole_history() -> None:
 
 def test_a_trial_that_peaked_and_then_collapsed_is_completed() -> None:
     guard = Guard(build_rules(), 100, past=lambda: [])
-    epoch = 0
+    number = 0
     while guard.trip is None:
-        epoch += 1
-        guard.see(report(epoch, fid=50.0 if epoch <= 20 else 200.0))
-    stopped = Outcome(verdict=Verdict.OUTRANKED, epochs=epoch, objective=50.0, best_epoch=20)
+        number += 1
+        guard.see(report(number, fid=50.0 if number <= 20 else 200.0))
+    stopped = Outcome(verdict=Verdict.OUTRANKED, epochs=number, objective=50.0, best_epoch=20)
     outcome = guard.name(stopped)
-    assert (outcome.verdict, outcome.objective, epoch) == ("fid_diverged", 50.0, 24)
+    assert (outcome.verdict, outcome.objective, number) == ("fid_diverged", 50.0, 24)
     assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 4 rungs"
     assert state_of(outcome.verdict, outcome.objective) is State.COMPLETED
     assert state_of(outcome.verdict, None) is State.PRUNED
