@@ -188,5 +188,8 @@ def _number(text: str | None) -> float | None:
 
 
 def _is_log(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return {"step", "fid"} <= set(file.readline().strip().split(","))
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return {"step", "fid"} <= set(file.readline().strip().split(","))
+    except OSError:
+        return path.is_file()  # `read_log` says why it cannot be read

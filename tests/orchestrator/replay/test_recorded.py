@@ -70,6 +70,13 @@ def test_a_folder_and_a_glob_leave_out_what_is_no_log(tmp_path: Path) -> None:
     assert ([run.name for run in runs], others) == (["a", "b"], [paths[2]])
 
 
+def test_a_folder_called_like_a_log_is_none(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").mkdir()
+    log(tmp_path)
+    runs, _ = read_runs([str(tmp_path)], tmp_path / "sweeps")
+    assert [run.name for run in runs] == ["a"]
+
+
 def test_places_that_are_nothing_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nope is no sweep, CSV file or folder of CSV files; sweeps in .*: none"):
         read_runs(["nope"], tmp_path)
