@@ -79,8 +79,8 @@ def _sweeps_dir(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def launch(dry_run: bool, **values: Any) -> None:
     """Run a sweep."""
-    from orchestrator.launch import launch as run
-    from orchestrator.plan import LaunchOptions
+    from orchestrator.commands.launch import launch as run
+    from orchestrator.plan.plan import LaunchOptions
 
     sys.exit(run(LaunchOptions(**values), dry_run=dry_run))
 
@@ -99,7 +99,7 @@ def results(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
         return
     from rich.console import Console
 
-    from orchestrator.summary import print_results
+    from orchestrator.display.summary import print_results
 
     print_results(Console(), store)
 
@@ -115,7 +115,7 @@ def results(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
 @_sweeps_dir
 def replay(runs: tuple[str, ...], **values: Any) -> None:
     """Say where the rules would have stopped RUNS: sweeps, CSV logs (step, fid, d_loss, ...) or folders of them."""
-    from orchestrator.replay.command import run_replay
+    from orchestrator.commands.replay import run_replay
 
     run_replay(runs, **values)
 
@@ -128,7 +128,7 @@ def spaces() -> None:
 @spaces.command("list")
 def spaces_list() -> None:
     """Name and description of each."""
-    from orchestrator.space import bundled_spaces, load_space
+    from orchestrator.space.space import bundled_spaces, load_space
 
     for name in bundled_spaces():
         click.echo(f"{name:<22}{load_space(name).description}")
@@ -140,8 +140,8 @@ def spaces_show(name: str) -> None:
     """What NAME searches, and what it starts from."""
     from rich.console import Console
 
-    from orchestrator.space import load_space
-    from orchestrator.summary import print_space
+    from orchestrator.display.summary import print_space
+    from orchestrator.space.space import load_space
 
     print_space(Console(), load_space(name))
 
@@ -152,8 +152,8 @@ def spaces_show(name: str) -> None:
 @_sweeps_dir
 def ui(sweep: str, port: int, sweeps_dir: Path) -> None:
     """Open MLflow on SWEEP."""
+    from orchestrator.commands.ui import serve_ui
     from orchestrator.results.store import find_sweep
-    from orchestrator.tracking.ui import serve_ui
 
     serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port)
 
@@ -167,7 +167,7 @@ def ui(sweep: str, port: int, sweeps_dir: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def fid(dir_a: Path, dir_b: Path, fid_extractor: str, fid_weights: Path | None, batch_size: int, as_json: bool) -> None:
     """FID between the images of two folders, as pytorch-fid computes it."""
-    from orchestrator.fid import folders_fid
+    from orchestrator.commands.fid import folders_fid
 
     folders_fid(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)
 
@@ -200,7 +200,7 @@ def data() -> None:
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Threads. [default: one per core]")
 def data_prepare(source: Path, destination: Path, workers: int | None, **values: Any) -> None:
     """Turn the folder SRC into a clean dataset in the new folder DEST, with a report of what was dropped and why."""
-    from orchestrator.data_commands import run_prepare
+    from orchestrator.commands.data import run_prepare
     from trainers.data.prepare import PrepareOptions
 
     sys.exit(run_prepare(source, destination, PrepareOptions(**values), workers))
@@ -212,7 +212,7 @@ def data_prepare(source: Path, destination: Path, workers: int | None, **values:
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
 def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
     """Say what is in DIR, a folder of images or a prepared dataset, and draw a contact sheet."""
-    from orchestrator.data_commands import run_inspect
+    from orchestrator.commands.data import run_inspect
 
     run_inspect(folder, sheet=sheet, as_json=as_json)
 

@@ -41,7 +41,7 @@ def ray_instance() -> Iterator[None]:
     """One Ray for all tests that need one: starting it takes seconds."""
     import ray
 
-    from orchestrator.connect import connected
+    from orchestrator.sweep.ray_session import connected
 
     assert not ray.is_initialized()
     with connected(None):

@@ -14,7 +14,7 @@ from trainers.distributed import all_or_none, barrier, broadcast_object, rank
 from trainers.families import Family, build_family
 from trainers.measuring import Measurement, fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
-from trainers.report import Decision, EpochReport, Outcome, Report, Verdict
+from trainers.run_report import Decision, EpochReport, Outcome, Report, Verdict
 from trainers.samples import save_grid
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from orchestrator.pruning.history import History
 from orchestrator.pruning.rule import Rule, Trip
-from trainers.report import EpochReport, Outcome, Verdict
+from trainers.run_report import EpochReport, Outcome, Verdict
 
 
 class Guard:

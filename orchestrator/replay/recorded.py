@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
-from orchestrator.yaml import parse_yaml
+from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 

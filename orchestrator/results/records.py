@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.pruning import HOPELESS
-from orchestrator.search.objectives import FID
+from orchestrator.space.objectives import FID
 from trainers.config import TrainConfig
-from trainers.report import EpochReport, Outcome, Verdict
+from trainers.run_report import EpochReport, Outcome, Verdict
 
 
 class State(StrEnum):

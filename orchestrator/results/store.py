@@ -15,10 +15,10 @@ from typing import Any
 
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.yaml import dump_yaml
+from orchestrator.space.yaml_text import dump_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
-from trainers.report import EpochReport
+from trainers.run_report import EpochReport
 
 SWEEP_FILE = "sweep.json"
 

@@ -11,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.domains import Choice, Domain
+from orchestrator.space.domains import Choice, Domain
 from trainers.errors import unknown_name
 
 STARTUP = 10  # Optuna's own

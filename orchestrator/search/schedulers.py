@@ -10,8 +10,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from orchestrator.broker import WORST_FID
-from orchestrator.space import SCHEDULERS, SchedulerConfig, Space
+from orchestrator.space.space import SCHEDULERS, SchedulerConfig, Space
+from orchestrator.sweep.broker import WORST_FID
 
 CLOCK = "epoch"
 

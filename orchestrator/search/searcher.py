@@ -12,14 +12,14 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from orchestrator.domains import Value
-from orchestrator.search.objectives import costs
 from orchestrator.search.samplers import SAMPLERS
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
 from orchestrator.search.untried import Untried
-from orchestrator.space import Space
-from trainers.report import Verdict
+from orchestrator.space.domains import Value
+from orchestrator.space.objectives import costs
+from orchestrator.space.space import Space
+from trainers.run_report import Verdict
 
 TRIES = 3  # proposals that had been tried, before a setting is taken from the list, or is tried again
 

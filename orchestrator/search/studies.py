@@ -12,9 +12,9 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.objectives import FID
 from orchestrator.search.samplers import build_sampler
-from orchestrator.space import Space
+from orchestrator.space.objectives import FID
+from orchestrator.space.space import Space
 from trainers.errors import UserError, unknown_name
 
 STORAGES = ("journal", "sqlite")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from optuna.trial import TrialState
 
-from orchestrator.domains import Value
 from orchestrator.pruning import RULES
 from orchestrator.results.records import State, state_of
-from orchestrator.space import Space
+from orchestrator.space.domains import Value
+from orchestrator.space.space import Space
 
 HEALTHY = "healthy"  # the constraint: positive where the setting itself made its trial fail
 FEASIBLE = -1.0

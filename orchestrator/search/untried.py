@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from orchestrator.domains import Value
-from orchestrator.space import Space
+from orchestrator.space.domains import Value
+from orchestrator.space.space import Space
 
 MOST_SETTINGS = 10_000  # of a space whose settings are listed
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from orchestrator.domains import FloatRange, Value
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo
-from orchestrator.search.objectives import KNOWN_BEFOREHAND, costs
 from orchestrator.search.samplers import SAMPLERS
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
-from orchestrator.space import Space, build_space
-from orchestrator.yaml import parse_yaml
+from orchestrator.space.domains import FloatRange, Value
+from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.space.space import Space, build_space
+from orchestrator.space.yaml_text import parse_yaml
 from trainers.errors import UserError
 
 # Change neither what a trial learns nor what its FID means.

@@ -21,11 +21,11 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from orchestrator.recorder import Sink
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.sweep.recorder import Sink
 from trainers.errors import UserError
-from trainers.report import EpochReport
+from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
 

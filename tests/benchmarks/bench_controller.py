@@ -1,30 +1,26 @@
 """What the controller costs per trial: searcher, scheduler and rules, on SIMULATED gangs that replay learning curves.
 
-    python tests/benchmarks/bench_controller.py [--trials 10000]
+    python -m tests.benchmarks.bench_controller [--trials 10000]
 
 One core is used. Prints milliseconds of deciding per trial, by sampler and storage, and how they grow.
 """
 
 import argparse
-import sys
 import tempfile
 from collections import deque
 from pathlib import Path
 from typing import Any
 
 import optuna
-from common import print_setting
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "orchestrator" / "search"))
-
-from simulated import METRIC, Field
-from test_scale import WINDOW, curve, space_with
 
 from orchestrator.pruning import build_rules
 from orchestrator.search.samplers import build_sampler
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import open_study
+from tests.benchmarks.common import print_setting
+from tests.orchestrator.search.simulated import METRIC, Field
+from tests.orchestrator.search.test_scale import WINDOW, curve, space_with
 
 # Sampler, trials, gangs. A Gaussian process is slow, and learns from completed trials alone: few, and none is cut.
 CASES = (

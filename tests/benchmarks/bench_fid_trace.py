@@ -1,6 +1,6 @@
 """Time of the Frechet distance: pytorch-fid's `calculate_frechet_distance` against ours, on the same moments.
 
-Run: python tests/benchmarks/bench_fid_trace.py [--n 1000 10000] [--dim 2048] [--n-real 10000] [--repeats 2]
+Run: python -m tests.benchmarks.bench_fid_trace [--n 1000 10000] [--dim 2048] [--n-real 10000] [--repeats 2]
 Both sides start from moments that are already summed up; pytorch-fid gets mean and covariance as NumPy arrays.
 """
 

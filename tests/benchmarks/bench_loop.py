@@ -1,6 +1,6 @@
 """Images per second of the training loop against document 001's own, same networks, same batch, same data, one run.
 
-Usage: python tests/benchmarks/bench_loop.py [--image-size 32] [--base-width 24] [--batch-size 64] [--steps 20]
+Usage: python -m tests.benchmarks.bench_loop [--image-size 32] [--base-width 24] [--batch-size 64] [--steps 20]
 
 The document's loop is transcribed from its listing; its one line that torch refuses today (G backpropagates through
 logits computed before D's step) is replaced by a recomputation, which is what it meant. Ours includes augmentation,
@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from common import device_name, print_setting
 
+from tests.benchmarks.common import device_name, print_setting
 from trainers.config import TrainConfig
 from trainers.data import augment, to_unit_range
 from trainers.families import build_family

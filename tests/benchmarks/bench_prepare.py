@@ -1,6 +1,6 @@
 """Images per second and memory of `gan-sweep data prepare`, on drawn motorbikes with noise.
 
-Usage: python tests/benchmarks/bench_prepare.py [--images 500] [--width 640] [--workers 0]
+Usage: python -m tests.benchmarks.bench_prepare [--images 500] [--width 640] [--workers 0]
 
 The files are JPEGs of quality 90; noise makes them as large as photographs, and no two alike. Every filter is on but
 the detector. Memory is the most that the process and its children held at once, sampled 50 times a second, above what
@@ -17,9 +17,9 @@ from random import Random
 
 import numpy as np
 import psutil
-from common import print_setting
 from PIL import Image
 
+from tests.benchmarks.common import print_setting
 from trainers.data.prepare import PrepareOptions, prepare
 from trainers.data.synthetic.motorbikes import draw_motorbike
 

@@ -1,6 +1,6 @@
 """What a measurement on few fakes costs and says, against one on the full number, and what racing saves of a trial.
 
-Usage: python tests/benchmarks/bench_racing.py [--fakes 1000 2000 4000 10000] [--seeds 3] [--epochs 16]
+Usage: python -m tests.benchmarks.bench_racing [--fakes 1000 2000 4000 10000] [--seeds 3] [--epochs 16]
        [--space ralsgan_motorbike]
 
 Trains the space's demo, then measures its best checkpoint on each number of fakes, with several sets of latents.
@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 import torch
-from common import print_setting
 
-from orchestrator.demo import DEMO_IMAGES, demo_space
-from orchestrator.settings import apply_settings
-from orchestrator.space import load_space
+from orchestrator.space.demo import DEMO_IMAGES, demo_space
+from orchestrator.space.overrides import apply_settings
+from orchestrator.space.space import load_space
+from tests.benchmarks.common import print_setting
 from trainers.assets import Assets
 from trainers.checkpoint import BEST, load_checkpoint
 from trainers.config import TrainConfig
@@ -25,7 +25,7 @@ from trainers.families import Family, build_family
 from trainers.loop import train
 from trainers.measuring import fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
-from trainers.report import Decision
+from trainers.run_report import Decision
 
 
 def trained(space: str, epochs: int, n_fake: int, scratch: Path) -> tuple[TrainConfig, Assets, Family]:

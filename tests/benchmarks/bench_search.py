@@ -1,6 +1,6 @@
 """Compute until gan-sweep finds the best FID of an unpruned random search, on a real small search.
 
-Usage: python tests/benchmarks/bench_search.py [--trials 20] [--seeds 3] [--epochs 12] [--repeats 2] [--folder DIR]
+Usage: python -m tests.benchmarks.bench_search [--trials 20] [--seeds 3] [--epochs 12] [--repeats 2] [--folder DIR]
 
 For each seed two `gan-sweep launch` on scikit-learn's 1,797 digits, as images of 32 px:
 
@@ -32,14 +32,14 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from common import print_setting
 from PIL import Image
 
 from orchestrator.results.store import ResultsStore
+from tests.benchmarks.common import print_setting
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.loop import train
-from trainers.report import Decision, EpochReport
+from trainers.run_report import Decision, EpochReport
 
 BASE: dict[str, Any] = {
     "data": {"image_size": 32, "batch_size": 32, "flip_p": 0, "rotation_p": 0},

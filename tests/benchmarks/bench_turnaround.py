@@ -1,6 +1,6 @@
 """Seconds from the end of one trial to the first step of the next, three ways, in one run.
 
-Usage: python tests/benchmarks/bench_turnaround.py [--trials 12] [--workers 1] [--nested-trials 3]
+Usage: python -m tests.benchmarks.bench_turnaround [--trials 12] [--workers 1] [--nested-trials 3]
 
 1. gangs: `gan-sweep launch` itself; from the end of a trial's last evaluation to the next one's first step on the same
    gang, building its networks included.
@@ -20,15 +20,15 @@ from pathlib import Path
 
 import ray
 import ray.train
-from common import print_setting
 from ray import tune
 from ray.train.torch import TorchTrainer
 from rich.console import Console
 
-from orchestrator.connect import connected
-from orchestrator.launch import launch
-from orchestrator.plan import LaunchOptions
+from orchestrator.commands.launch import launch
+from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.store import find_sweep
+from orchestrator.sweep.ray_session import connected
+from tests.benchmarks.common import print_setting
 
 
 def gangs(scratch: Path, trials: int, workers: int) -> tuple[list[float], float]:

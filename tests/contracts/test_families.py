@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from family_cases import (
+
+from tests.contracts.family_cases import (
     BATCH,
     CASES,
     CPU,
@@ -18,8 +19,7 @@ from family_cases import (
     take_steps,
     three_steps,
 )
-from trainer_helpers import Recorder, differing, flat_state, load, register_tiny_extractor, timeless
-
+from tests.trainers.trainer_helpers import Recorder, differing, flat_state, load, register_tiny_extractor, timeless
 from trainers.assets import Assets
 from trainers.checkpoint import generate, load_generator, translate
 from trainers.config import TrainConfig
@@ -29,7 +29,7 @@ from trainers.loop import train
 from trainers.networks import NETWORKS, TRANSLATORS
 from trainers.randomness import GlobalRandom
 from trainers.regimes import REGIMES
-from trainers.report import Verdict
+from trainers.run_report import Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

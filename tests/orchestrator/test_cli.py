@@ -15,8 +15,8 @@ from PIL import Image
 
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
-from tests.orchestrator.test_store import INFO, ended
-from trainers.report import Verdict
+from tests.orchestrator.results.test_store import INFO, ended
+from trainers.run_report import Verdict
 
 DEMO = ["launch", "--space", "ralsgan_motorbike", "--demo"]
 

@@ -1,16 +1,11 @@
 import multiprocessing
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-# pytest's importlib mode puts no test folder on the path, and spawned processes import their functions by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from rank_cases import run_on_ranks
-from trainer_helpers import IMAGES, register_tiny_extractor
-
+from tests.trainers.rank_cases import run_on_ranks
+from tests.trainers.trainer_helpers import IMAGES, register_tiny_extractor
 from trainers.assets import Assets
 from trainers.data import draw_motorbikes
 

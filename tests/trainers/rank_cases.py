@@ -8,8 +8,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
-from trainer_helpers import Recorder, load, register_tiny_extractor, small_config, timeless
 
+from tests.trainers.trainer_helpers import Recorder, load, register_tiny_extractor, small_config, timeless
 from trainers.assets import Assets
 from trainers.config import DataConfig, LossConfig, NetworkConfig
 from trainers.confirm import confirm

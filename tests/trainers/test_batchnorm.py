@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from rank_cases import batchnorm
 from torch import Tensor, nn
 
+from tests.trainers.rank_cases import batchnorm
 from trainers.networks.batchnorm import GlobalBatchNorm2d, synchronise_batchnorm
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_helpers import Recorder, load, small_config
 
+from tests.trainers.trainer_helpers import Recorder, load, small_config
 from trainers.assets import Assets
 from trainers.checkpoint import Progress, keep_as_best, load_checkpoint, load_generator, save_checkpoint
 from trainers.config import TrainConfig

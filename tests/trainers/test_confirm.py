@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_helpers import Recorder, small_config
 
+from tests.trainers.trainer_helpers import Recorder, small_config
 from trainers.assets import Assets
 from trainers.confirm import confirm
 from trainers.data import draw_synthetic

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from torch import nn
-from trainer_helpers import small_config
 
+from tests.trainers.trainer_helpers import small_config
 from trainers.families import build_family
 from trainers.families.adversarial import Adversarial
 from trainers.networks.ema import ema_decay, update_ema

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from trainer_helpers import STEPS, Recorder, differing, load, small_config
 
+from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config
 from trainers.assets import Assets
 from trainers.errors import UserError
 from trainers.families import build_family
 from trainers.loop import train
 from trainers.measuring import fid_due
 from trainers.randomness import GlobalRandom
-from trainers.report import Decision, EpochReport, Outcome, Verdict
+from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

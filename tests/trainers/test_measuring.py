@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 import pytest
-from trainer_helpers import Recorder, small_config
 
+from tests.trainers.trainer_helpers import Recorder, small_config
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.errors import UserError

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from rank_cases import randomness
 
+from tests.trainers.rank_cases import randomness
 from trainers.config import DataConfig
 from trainers.randomness import GlobalRandom, derive_seed, fixed_latents
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from rank_cases import SHARED, cases, numbers
 from torch import Tensor
-from trainer_helpers import Recorder, flat_state, load, small_config, timeless
 
+from tests.trainers.rank_cases import SHARED, cases, numbers
+from tests.trainers.trainer_helpers import Recorder, flat_state, load, small_config, timeless
 from trainers.assets import Assets
 from trainers.distributed import all_reduce_sum, average_gradients, batch_mean, my_slice, rank, world_size
 from trainers.loop import train
-from trainers.report import Verdict
+from trainers.run_report import Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Results = list[dict[str, dict[str, Any]]]

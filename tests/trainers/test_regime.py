@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_helpers import Recorder, load, small_config
 
+from tests.trainers.trainer_helpers import Recorder, load, small_config
 from trainers.assets import Assets
 from trainers.config import NoiseConfig, ScheduleConfig
 from trainers.loop import instance_sigma, train
-from trainers.report import Verdict
+from trainers.run_report import Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

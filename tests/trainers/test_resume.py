@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_helpers import STEPS, Recorder, differing, load, small_config, timeless, train_until_killed
 
+from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config, timeless, train_until_killed
 from trainers.assets import Assets
 from trainers.loop import train
-from trainers.report import Outcome, Verdict
+from trainers.run_report import Outcome, Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -16,7 +16,7 @@ from trainers.config import TrainConfig
 from trainers.loop import train
 from trainers.metrics import Extractor, register_extractor
 from trainers.networks.dcgan import Generator
-from trainers.report import Decision, EpochReport
+from trainers.run_report import Decision, EpochReport
 
 IMAGES = 134
 STEPS = IMAGES // 32  # per epoch

@@ -8,13 +8,13 @@ none, `draw_motorbikes` one of motorbikes.
 
 from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range
 from trainers.data.cache import build_cache, require_images
+from trainers.data.cache_report import BuildReport, SkippedFile, report_path
 from trainers.data.decode import SkippedError, SkipReason, decode_image
-from trainers.data.domains import find_domains
+from trainers.data.domain_folders import find_domains
 from trainers.data.files import find_files
 from trainers.data.labels import find_classes, read_labels
-from trainers.data.prepare.shards import prepared_tags
 from trainers.data.reader import ImageCache
-from trainers.data.report import BuildReport, SkippedFile, report_path
+from trainers.data.shards import prepared_tags
 from trainers.data.synthetic import SYNTHETIC, draw_motorbikes, draw_synthetic
 from trainers.data.tags import read_tags
 

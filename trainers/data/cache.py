@@ -14,10 +14,10 @@ import pyarrow as pa
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from trainers.data.cache_report import BuildReport, SkippedFile, count_reasons, report_path
 from trainers.data.decode import FITS, SkippedError, decode_image
 from trainers.data.pool import cores, in_order
 from trainers.data.reader import ImageCache
-from trainers.data.report import BuildReport, SkippedFile, count_reasons, report_path
 from trainers.data.source import ImageSource, open_source
 from trainers.errors import UserError, unknown_name
 

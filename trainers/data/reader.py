@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.data.report import BuildReport, report_path
+from trainers.data.cache_report import BuildReport, report_path
 from trainers.errors import UserError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from trainers.data.files import find_files, hash_file, require_folder, text_name
-from trainers.data.prepare.manifest import find_manifest
-from trainers.data.prepare.shards import read_images
+from trainers.data.manifest import find_manifest
+from trainers.data.shards import read_images
 
 
 class ImageSource(Protocol):

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
+from trainers.engine.precision import full
 from trainers.errors import UserError
 from trainers.families.base import Family, FidTarget, Metrics
 from trainers.losses import build_loss
 from trainers.networks import build_networks
-from trainers.precision import full
 from trainers.randomness import fixed_latents
 from trainers.regularizers import penalised, penalty
 

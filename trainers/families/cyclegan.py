@@ -11,11 +11,11 @@ from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
 from trainers.data import to_unit_range
+from trainers.engine.precision import full
 from trainers.errors import UserError
 from trainers.families.base import Family, FidTarget, Metrics
 from trainers.families.image_buffer import ImageBuffer
 from trainers.networks import build_translators
-from trainers.precision import full
 from trainers.randomness import GlobalRandom
 from trainers.regularizers import penalty
 

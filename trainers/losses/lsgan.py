@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainers.config import LossConfig
 from trainers.losses.base import GanLoss
-from trainers.losses.labels import label_pair
+from trainers.losses.label_values import label_pair
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Measuring generators: feature extractors, moments, Frechet distance, FID."""
 
 from trainers.metrics.extractor import Extractor
-from trainers.metrics.extractors import build_extractor, extractor_names, register_extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
-from trainers.metrics.folders import fid_between_folders
+from trainers.metrics.folder_fid import fid_between_folders
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
+from trainers.metrics.registry import build_extractor, extractor_names, register_extractor
 from trainers.metrics.statistics_cache import real_statistics
 
 __all__ = [

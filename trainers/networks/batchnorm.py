@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.distributed import all_reduce_sum, world_size
-from trainers.precision import full
+from trainers.engine.precision import full
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from orchestrator.pruning import Guard, build_rules
 from orchestrator.results.records import State, state_of
-from tests.orchestrator.test_broker import epoch
+from tests.orchestrator.sweep.test_broker import epoch
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.data import build_cache
 from trainers.loop import train
 from trainers.losses import LOSSES
 from trainers.losses.bce import BCE
-from trainers.report import Decision, EpochReport, Outcome, Verdict
+from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -17,10 +17,10 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from orchestrator.broker import WORST_FID
 from orchestrator.pruning import Guard, Rule
 from orchestrator.search.searcher import OptunaSearcher
-from trainers.report import EpochReport, Outcome, Verdict
+from orchestrator.sweep.broker import WORST_FID
+from trainers.run_report import EpochReport, Outcome, Verdict
 
 METRIC = "fid_test_n2"
 BROKEN = {"nonfinite": {"d_loss": math.nan}, "grad_explosion": {"grad_norm_d": 1e6}}  # what a failure looks like

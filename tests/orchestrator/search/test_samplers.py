@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import TrialState
 
 from orchestrator.search.samplers import SAMPLERS, SamplerConfig, build_sampler, left_to_chance
-from orchestrator.settings import apply_settings
-from orchestrator.space import Space, build_space, load_space
+from orchestrator.space.overrides import apply_settings
+from orchestrator.space.space import Space, build_space, load_space
 from tests.orchestrator.search.test_searcher import METRIC, Sweep
 from trainers.errors import UserError
 

@@ -2,9 +2,7 @@
 
 import math
 import random
-import sys
 from collections import Counter, deque
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -17,12 +15,9 @@ from orchestrator.pruning import build_rules
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.telling import FEASIBLE, HEALTHY
-from orchestrator.space import SCHEDULERS, Space, build_space
-from trainers.report import Verdict
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from simulated import METRIC, Curve, Field
+from orchestrator.space.space import SCHEDULERS, Space, build_space
+from tests.orchestrator.search.simulated import METRIC, Curve, Field
+from trainers.run_report import Verdict
 
 EPOCHS, EVERY, WINDOW, GRACE = 24, 2, 16, 4
 

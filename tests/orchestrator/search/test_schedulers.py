@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.broker import WORST_FID
 from orchestrator.search.schedulers import Hyperband, build_scheduler
-from orchestrator.space import SCHEDULERS, SchedulerConfig, build_space
+from orchestrator.space.space import SCHEDULERS, SchedulerConfig, build_space
+from orchestrator.sweep.broker import WORST_FID
 
 METRIC = "fid_test_n2"
 EPOCHS = 81

@@ -15,8 +15,8 @@ from ray.tune.search import Searcher
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.telling import HEALTHY
-from orchestrator.space import Space, build_space, load_space
-from trainers.report import Verdict
+from orchestrator.space.space import Space, build_space, load_space
+from trainers.run_report import Verdict
 
 METRIC = "fid_test_n2"
 SEARCH = {"optimizer.lr_g": {"float": [1e-4, 1e-2], "log": True}, "data.fit": {"choice": ["pad", "stretch"]}}

@@ -14,11 +14,11 @@ from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.telling import HEALTHY
 from orchestrator.search.warm_start import WarmStart, read_warm_start
-from orchestrator.space import Space, build_space
-from orchestrator.yaml import dump_yaml
-from tests.orchestrator.test_broker import epoch
+from orchestrator.space.space import Space, build_space
+from orchestrator.space.yaml_text import dump_yaml
+from tests.orchestrator.sweep.test_broker import epoch
 from trainers.errors import UserError
-from trainers.report import Outcome
+from trainers.run_report import Outcome
 
 METRIC, DATA = "fid_test_n2", "/photos"
 SPACE: dict[str, Any] = {

@@ -1,13 +1,8 @@
-import sys
 from pathlib import Path
 
 import pytest
 
-# pytest's importlib mode puts no test folder on the path.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from cache_helpers import build, fill
-
+from tests.trainers.data.cache_helpers import build, fill
 from trainers.data import ImageCache
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from cache_helpers import build, visible
 from filelock import FileLock
 
 import trainers
+from tests.trainers.data.cache_helpers import build, visible
 from trainers.data import ImageCache, SkippedFile, decode_image, draw_motorbikes
 from trainers.errors import UserError
 

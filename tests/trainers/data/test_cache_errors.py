@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from cache_helpers import build, visible
 from PIL import Image
 
+from tests.trainers.data.cache_helpers import build, visible
 from trainers.data import require_images
 from trainers.errors import UserError
 

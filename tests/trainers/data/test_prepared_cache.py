@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from cache_helpers import build, fill
 from PIL import Image
-from prepare_helpers import fill_bikes, prepared
 
+from tests.trainers.data.cache_helpers import build, fill
+from tests.trainers.data.prepare.prepare_helpers import fill_bikes, prepared
 from trainers.data import ImageCache, find_files
 from trainers.errors import UserError
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from rank_cases import losses
 
+from tests.trainers.rank_cases import losses
 from trainers.losses import LOSSES
 
 Results = list[dict[str, dict[str, Any]]]

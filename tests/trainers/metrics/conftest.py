@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import pytest
@@ -6,10 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-# pytest's importlib mode puts no test folder on the path, and spawned ranks import their functions by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from metrics_helpers import run_two_ranks
+from tests.trainers.metrics.metrics_helpers import run_two_ranks
 
 
 @pytest.fixture(scope="session")

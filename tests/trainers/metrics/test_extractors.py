@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from metrics_helpers import photo_tensor, real_of, tiny_extractor
 
+from tests.trainers.metrics.metrics_helpers import photo_tensor, real_of, tiny_extractor
 from trainers.errors import UserError
 from trainers.metrics import (
     Moments,

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from metrics_helpers import DIM, Photos, Tiny, fake_sampler, real_of, tiny_extractor
 from pytorch_fid.fid_score import calculate_frechet_distance
 
+from tests.trainers.metrics.metrics_helpers import DIM, Photos, Tiny, fake_sampler, real_of, tiny_extractor
 from trainers.data.augment import to_uint8
 from trainers.metrics import Extractor, FidResult, RealStatistics, measure_fid, protocol_name
 

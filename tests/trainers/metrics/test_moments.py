@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from metrics_helpers import DIM, Photos, fake_sampler, feature_rows, real_of, tiny_extractor
 
+from tests.trainers.metrics.metrics_helpers import DIM, Photos, fake_sampler, feature_rows, real_of, tiny_extractor
 from trainers.metrics import Moments, RealStatistics, frechet_distance, measure_fid
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from metrics_helpers import DIM, Photos, Tiny, tiny_extractor
 
+from tests.trainers.metrics.metrics_helpers import DIM, Photos, Tiny, tiny_extractor
 from trainers.errors import UserError
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics, register_extractor
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from network_tables import parameters, table
 from torch import nn
 
+from tests.trainers.networks.network_tables import parameters, table
 from trainers.config import TrainConfig
 from trainers.networks import build_networks
 from trainers.networks.dcgan import Discriminator, Generator

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from network_tables import Row, glorot_misses, parameters, table
 from torch import nn
 
+from tests.trainers.networks.network_tables import Row, glorot_misses, parameters, table
 from trainers.config import NetworkConfig
 from trainers.errors import UserError
 from trainers.networks import build_networks

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from network_ranks import cases, numbers, run_on_ranks
 from torch import Tensor, nn
 
+from tests.trainers.networks.network_ranks import cases, numbers, run_on_ranks
 from trainers.networks.minibatch import MinibatchDiscrimination2d
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from network_tables import parameters, table
 from torch import nn
 
+from tests.trainers.networks.network_tables import parameters, table
 from trainers.config import NetworkConfig
 from trainers.errors import UserError
 from trainers.networks import build_networks

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from network_tables import Row, normal_misses, parameters, table
 from torch import nn
 
+from tests.trainers.networks.network_tables import Row, normal_misses, parameters, table
 from trainers.config import NetworkConfig
 from trainers.errors import UserError
 from trainers.networks import build_translators

@@ -1,12 +1,6 @@
-import sys
-from pathlib import Path
-
 import pytest
 
-# pytest's importlib mode puts no test folder on the path, and spawned processes import their functions by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from regularizer_ranks import Results, run_on_two_ranks
+from tests.trainers.regularizers.regularizer_ranks import Results, run_on_two_ranks
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from regularizer_ranks import numbers, source
 from torch import Tensor
 
+from tests.trainers.regularizers.regularizer_ranks import numbers, source
 from trainers.errors import UserError
 from trainers.regularizers import check_policy, diff_augment
 from trainers.regularizers.diffaugment import PARTS, color, cutout, translate

@@ -4,9 +4,9 @@ import contextlib
 
 import pytest
 import torch
-from regularizer_ranks import judge, numbers, source
 from torch import Tensor, nn
 
+from tests.trainers.regularizers.regularizer_ranks import judge, numbers, source
 from trainers.config import RegularizerConfig
 from trainers.regularizers import full_precision, penalised, penalty
 from trainers.regularizers.penalties import gradient_penalty, squared_gradients, zero_centred

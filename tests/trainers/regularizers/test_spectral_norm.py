@@ -4,9 +4,9 @@ from copy import deepcopy
 
 import pytest
 import torch
-from regularizer_ranks import numbers
 from torch import Tensor, nn
 
+from tests.trainers.regularizers.regularizer_ranks import numbers
 from trainers.regularizers import apply_spectral_norm
 
 pytestmark = pytest.mark.usefixtures("one_thread")

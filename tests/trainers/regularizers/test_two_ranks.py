@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from regularizer_ranks import BATCH, Results, everything
+
+from tests.trainers.regularizers.regularizer_ranks import BATCH, Results, everything
 
 HALF = BATCH // 2
 

@@ -4,11 +4,11 @@
 `prepared_tags` reads the tags of a dataset. `build_cache` takes the result as it takes a folder.
 """
 
+from trainers.data.manifest import Manifest, find_manifest
 from trainers.data.prepare.detection import Detections, Detector, DropReason
-from trainers.data.prepare.manifest import Manifest, find_manifest
 from trainers.data.prepare.options import PrepareOptions
 from trainers.data.prepare.run import Prepared, prepare
-from trainers.data.prepare.shards import Row, prepared_tags, read_dataset, read_images
+from trainers.data.shards import Row, prepared_tags, read_dataset, read_images
 
 __all__ = [
     "Detections",

@@ -12,7 +12,7 @@ from trainers.data.files import text_name
 from trainers.data.prepare.detection import Detector, DropReason, only_box
 from trainers.data.prepare.measures import border_colourfulness, colour_thumbnail, perceptual_hash
 from trainers.data.prepare.options import PrepareOptions, TagTable
-from trainers.data.prepare.shards import Row
+from trainers.data.shards import Row
 
 # Longer side of the picture that a detector sees, pixels: what torchvision's detectors scale down to themselves.
 VIEW = 1333

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.prepare.detection import DropReason
-from trainers.data.prepare.shards import Row
+from trainers.data.shards import Row
 
 # Bits of the 64 of `perceptual_hash` that may differ. Of 300 copies of drawn motorbikes, recompressed and scaled, none
 # differs by more than 4; but among 44,850 pairs of different ones about 200 differ by 6 or fewer, hence also:

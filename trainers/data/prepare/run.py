@@ -17,14 +17,14 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from trainers.data.files import find_files, hash_file
+from trainers.data.manifest import VERSION, WORK, Manifest, find_manifest, is_unfinished, write_json
 from trainers.data.pool import cores, in_order
 from trainers.data.prepare.examine import Examiner
-from trainers.data.prepare.manifest import VERSION, WORK, Manifest, find_manifest, is_unfinished, write_json
 from trainers.data.prepare.near import mark_duplicates
 from trainers.data.prepare.options import PrepareOptions, TagTable, read_tag_table
-from trainers.data.prepare.report import SAMPLES, write_report
-from trainers.data.prepare.shards import Row, read_chunk, read_facts, write_chunk, write_shard
+from trainers.data.prepare.report_files import SAMPLES, write_report
 from trainers.data.prepare.start import check_places, check_same, read_start
+from trainers.data.shards import Row, read_chunk, read_facts, write_chunk, write_shard
 from trainers.errors import UserError
 
 # Files whose rows are written together: what a kill costs at most, besides the AHEAD files in the threads' hands.

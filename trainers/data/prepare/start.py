@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.data.files import require_folder
-from trainers.data.prepare.manifest import find_manifest
+from trainers.data.manifest import find_manifest
 from trainers.errors import UserError
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from trainers.data.cache_report import SkippedFile
 from trainers.data.decode import SkipReason
 from trainers.data.files import find_files, find_sidecars, hash_file, require_folder
+from trainers.data.manifest import find_manifest
 from trainers.data.pool import cores, in_order
 from trainers.data.prepare.detection import DropReason
 from trainers.data.prepare.examine import Examiner
-from trainers.data.prepare.manifest import find_manifest
 from trainers.data.prepare.near import mark_duplicates
 from trainers.data.prepare.options import PrepareOptions, TagTable
-from trainers.data.prepare.shards import Row, read_dataset, read_images
 from trainers.data.prepare.sheet import TILES, contact_sheet
 from trainers.data.prepare.thumbnails import thumbnail
-from trainers.data.report import SkippedFile
+from trainers.data.shards import Row, read_dataset, read_images
 from trainers.data.tags import find_id, read_tags
 from trainers.errors import UserError
 

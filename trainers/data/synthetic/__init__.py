@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from trainers.data.synthetic.cars import CARS
-from trainers.data.synthetic.domains import DOMAINS
 from trainers.data.synthetic.faces import FACES
+from trainers.data.synthetic.faces_and_prints import DOMAINS
 from trainers.data.synthetic.folder import fill_folder
 from trainers.data.synthetic.kind import Kind
 from trainers.data.synthetic.motorbikes import MOTORBIKES

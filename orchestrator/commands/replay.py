@@ -1,0 +1,235 @@
+"""``gan-sweep replay``: what rules would have done to runs of the past."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from orchestrator.pruning import build_rules
+from orchestrator.replay.cutting import Cut, replay_scheduler
+from orchestrator.replay.recorded import RecordedRun, read_runs
+from orchestrator.replay.replay import Replayed, Total, replay_run, total
+from orchestrator.replay.tuning import Tuned, tune
+from orchestrator.space.rules_file import read_block
+from orchestrator.space.space import SCHEDULERS, SchedulerConfig, load_space
+from orchestrator.space.yaml_text import dump_yaml
+from trainers.config import ScheduleConfig
+from trainers.errors import UserError, unknown_name
+
+PLAIN_WIDTH = 200  # of the table where there is no terminal
+
+
+def run_replay(
+    places: tuple[str, ...],
+    *,
+    rules_file: Path | None,
+    space: str | None,
+    scheduler: str | None,
+    sweeps_dir: Path,
+    as_json: bool,
+    tuning: bool,
+    candidates: int,
+) -> None:
+    """Replay, or with `tuning` search the rules' settings, and print.
+
+    Raises:
+        UserError: a run or rules that cannot be read.
+    """
+    settings, (config, epochs) = _settings(rules_file, space), _scheduler(space, scheduler)
+    runs, others = read_runs(places, sweeps_dir)
+    for path in others:
+        click.echo(f"left out {path}: not a log, since it lacks the columns step and fid", err=True)
+    if not runs:
+        raise UserError(f"no trial in {', '.join(places)} has reported anything yet")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    if tuning:
+        tuned = _tune(runs, settings, candidates, console, quiet=as_json)
+        if as_json:
+            click.echo(json.dumps(tuned_as_json(tuned), indent=1))
+        else:
+            print_tuned(console, tuned)
+        return
+    rules = build_rules(settings)
+    replayed = [replay_run(run, rules) for run in runs]
+    cut = None if config.name == "none" or len(runs) < 2 else replay_scheduler(runs, config, epochs)
+    if as_json:
+        click.echo(json.dumps(as_object(replayed, cut), indent=1))
+    else:
+        print_replay(console, replayed)
+        if cut is not None:
+            print_cut(console, cut, len(runs))
+
+
+def _settings(rules_file: Path | None, space: str | None) -> bool | dict[str, Any]:
+    if rules_file is not None and space is not None:
+        raise UserError("give --rules or --space, not both")
+    if space is not None:
+        return load_space(space).pruning
+    return True if rules_file is None else read_block(rules_file)
+
+
+def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, int]:
+    """The scheduler, and the epochs that its grace is meant for."""
+    if name is not None and name not in SCHEDULERS:
+        raise unknown_name("--scheduler", name, SCHEDULERS)
+    config, epochs = SchedulerConfig(), ScheduleConfig().epochs
+    if space is not None:
+        loaded = load_space(space)
+        config, epochs = loaded.scheduler, loaded.base.schedule.epochs
+    return (config.model_copy(update={"name": name}) if name is not None else config), epochs
+
+
+def as_object(replayed: list[Replayed], cut: Cut | None) -> dict[str, Any]:
+    """What ``--json`` prints: ``{"runs": [...], "total": {...}}``; shares are from 0 to 1."""
+    runs = [
+        {
+            "run": one.run.name,
+            "stopped_at_step": one.stop.step if one.stop else None,
+            "verdict": one.stop.trip.verdict if one.stop else None,
+            "best_objective_kept": _finite(one.best_kept),
+            "steps_saved": one.saved,
+            "last_step": one.run.last_step,
+            "best_objective": _finite(one.run.best()),
+            "regret": _finite(one.regret),
+            "collapsed": one.collapsed,
+            "why": one.stop.trip.sentence if one.stop else None,
+            "rules": {name: firing.step for name, firing in one.firings.items()},
+        }
+        for one in replayed
+    ]
+    sums = total_as_json(total(replayed))
+    if cut is not None:
+        sums["scheduler"] = {
+            "name": cut.scheduler,
+            "cut_at_step": cut.steps,
+            "steps_saved": cut.saved,
+            "best_kept": cut.best_kept,
+        }
+    return {"runs": runs, "total": sums}
+
+
+def total_as_json(sums: Total) -> dict[str, Any]:
+    """The totals of ``--json``."""
+    return {
+        "runs": sums.runs,
+        "stopped": sums.stopped,
+        "collapsed": sums.collapsed,
+        "steps_saved": _finite(sums.saved),
+        "steps_saved_on_collapsed": _finite(sums.saved_on_collapsed),
+        "oracle_steps_saved_on_collapsed": _finite(sums.oracle_on_collapsed),
+        "mean_regret": _finite(sums.mean_regret),
+        "worst_regret": _finite(sums.worst_regret),
+        "harmed": list(sums.harmed),
+    }
+
+
+def tuned_as_json(tuned: Tuned) -> dict[str, Any]:
+    """What ``--tune --json`` prints."""
+    return {
+        "pruning": tuned.settings,
+        "seen": total_as_json(tuned.seen),
+        "unseen": total_as_json(tuned.unseen),
+        "before": total_as_json(tuned.before),
+        "folds": tuned.folds,
+    }
+
+
+def print_replay(console: Console, replayed: list[Replayed]) -> None:
+    """The table, and the totals below it."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("run", no_wrap=True, overflow="ellipsis", max_width=44)
+    for name in ("best", "at", "stopped at", "saved", "best kept"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why")
+    table.add_column("other rules")
+    for one in replayed:
+        table.add_row(*_cells(one), style="" if one.stop else "dim")
+    console.print(table)
+    print_total(console, total(replayed))
+
+
+def _cells(one: Replayed) -> list[str]:
+    run, stop = one.run, one.stop
+    at = "-" if run.best_step is None else str(run.best_step)
+    cells = [escape(run.name), _number(run.best()), at]
+    if stop is None:
+        return [*cells, "-", "-", "-", "no rule fires", ""]
+    lost = f" (+{one.regret:.1%})" if one.regret > 0 else ""
+    others = [f"{name} {firing.step}" for name, firing in one.firings.items() if firing is not stop]
+    why = f"{stop.trip.verdict}: {stop.trip.sentence}"
+    kept = f"{_number(one.best_kept)}{lost}"
+    return [*cells, str(stop.step), f"{one.saved:.0%}", kept, escape(why), ", ".join(others)]
+
+
+def print_total(console: Console, sums: Total) -> None:
+    """What was saved against what it cost."""
+    console.print(f"\n{sums.runs} runs, {sums.stopped} stopped: {sums.saved:.1%} of all steps saved", highlight=False)
+    if sums.collapsed:
+        console.print(
+            f"{sums.collapsed} ended more than 10% above their best FID: {sums.saved_on_collapsed:.1%} of their steps "
+            f"saved (a stop right at the best: {sums.oracle_on_collapsed:.1%})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    harmed = f"; healthy runs that lost more than 5%: {', '.join(sums.harmed)}" if sums.harmed else ""
+    console.print(
+        f"best FID lost: {sums.mean_regret:.2%} on average, {sums.worst_regret:.2%} at worst{escape(harmed)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_cut(console: Console, cut: Cut, runs: int) -> None:
+    """What the scheduler alone would have done."""
+    best = "the run with the lowest FID kept it" if cut.best_kept else "and the run with the lowest FID lost it"
+    console.print(
+        f"{cut.scheduler} alone, the runs being trials of one sweep: {len(cut.steps)} of {runs} cut, "
+        f"{cut.saved:.1%} of all steps saved, {best}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_tuned(console: Console, tuned: Tuned) -> None:
+    """The settings as YAML, and how they do."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for name in ("saved", "on collapsed", "mean regret", "worst", "harmed"):
+        table.add_column(name, justify="right")
+    rows = {
+        "the rules given": tuned.before,
+        "tuned, on the runs that chose them": tuned.seen,
+        f"tuned, on runs not seen ({tuned.folds} folds)": tuned.unseen,
+    }
+    for name, sums in rows.items():
+        shares = (sums.saved, sums.saved_on_collapsed, sums.mean_regret, sums.worst_regret)
+        table.add_row(name, *(f"{share:.1%}" for share in shares), str(len(sums.harmed)))
+    console.print(table)
+    console.print("\nfor a space, or a file for --rules:\n", style="dim")
+    console.print(dump_yaml({"pruning": tuned.settings}), markup=False, highlight=False)
+
+
+def _tune(
+    runs: list[RecordedRun], settings: bool | dict[str, Any], candidates: int, console: Console, *, quiet: bool
+) -> Tuned:
+    columns = (TextColumn("trying settings"), BarColumn(), MofNCompleteColumn())
+    hidden = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("tune", total=candidates)
+        return tune(runs, settings, candidates=candidates, progress=lambda done, all_: bar.update(task, completed=done))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4g}"

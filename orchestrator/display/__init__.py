@@ -1,0 +1,1 @@
+"""What people see: the live table, summaries, what a plan says of its search."""

@@ -1,0 +1,185 @@
+"""What the screen shows while a sweep runs: a live table on a terminal, a line per rung elsewhere."""
+
+import threading
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.results.pareto import pareto_front
+from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.sweep.recorder import Sink
+from trainers.run_report import EpochReport
+
+_STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yellow", State.FAILED: "red"}
+
+
+def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
+    """Trial, epoch, FID, best, images/s, time, share of it spent on FID, verdict; the winner is starred.
+
+    What a trial costs besides stands in a column where that is an objective too, and ``+`` marks the Pareto front.
+
+    Beside a FID stands the epoch it was measured at where that is not the newest (``71.2 @550``), and how many fakes it
+    was measured on where those are fewer than in the window (``71.2 n1000``).
+
+    Args:
+        trials: all, by number.
+        title: above the table.
+        rows: show at most so many: the running ones, then the best, then the newest.
+    """
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.add_column("trial", no_wrap=True)
+    again = any(trial.confirmed for trial in trials)
+    for name in ("epoch", "FID", "best", *(["confirmed"] if again else []), "images/s", "time", "on FID"):
+        table.add_column(name, justify="right", no_wrap=True)
+    extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
+    for name in extra:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    table.add_column("verdict")
+    best = best_trial(trials)
+    front = set(pareto_front(trials)) if extra else set()
+    shown = _most_telling(trials, rows)
+    for trial in shown:
+        star = " *" if trial is best else ""
+        star += " +" if trial.trial_id in front else ""
+        cells = [*_cells(trial, again), *(_number(trial.costs.get(name), ".0f") for name in extra)]
+        table.add_row(f"{trial.trial_id}{star}", *cells, escape(_verdict(trial)), style=_STYLES[trial.state])
+    if len(shown) < len(trials):
+        table.caption = f"{len(trials) - len(shown)} more"
+    return table
+
+
+def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
+    if rows is None or len(trials) <= rows:
+        return trials
+    best = sorted(trials, key=lambda trial: (trial.objective is None, trial.objective or 0.0))[: rows // 2]
+    running = [trial for trial in trials if trial.state is State.RUNNING]
+    newest = trials[::-1]
+    ranked = dict.fromkeys(trial.trial_id for trial in [*running, *best, *newest])
+    kept = set(list(ranked)[:rows])
+    return [trial for trial in trials if trial.trial_id in kept]
+
+
+def _cells(trial: TrialRecord, again: bool) -> list[str]:
+    last = trial.last
+    rate = last.metrics.get("images_per_second") if last is not None else None
+    few = _few(trial, trial.last_fid_n)
+    carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
+    best = _number(trial.objective, ".1f")
+    if trial.objective is None and trial.lowest_fid is not None:  # measured before the window only
+        best = f"~{trial.lowest_fid:.1f}{few}"
+    return [
+        f"{trial.epochs}/{trial.total_epochs}",
+        _number(trial.last_fid, ".1f") + few + carried,
+        best,
+        *([confirmed_text(trial, ".1f") or "-"] if again else []),
+        _number(rate, ".0f"),
+        f"{trial.seconds:.0f} s",
+        _number(trial.fid_share, ".0%"),
+    ]
+
+
+def confirmed_text(trial: TrialRecord, form: str) -> str:
+    """``64.1 ± 0.4``: mean and sample standard deviation of what a trial was measured at again; empty where it was not.
+
+    Without the deviation where there is one value only.
+    """
+    if trial.objective_mean is None:
+        return ""
+    spread = "" if trial.objective_spread is None else f" ± {trial.objective_spread:{form}}"
+    return f"{trial.objective_mean:{form}}{spread}"
+
+
+def _few(trial: TrialRecord, n_fake: int | None) -> str:
+    """How many fakes a FID was measured on, where that is another protocol than the objective's."""
+    return f" n{n_fake}" if n_fake is not None and 0 < trial.n_fake != n_fake else ""
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _verdict(trial: TrialRecord) -> str:
+    if trial.verdict is None:
+        return "training"
+    return f"{trial.verdict}: {trial.detail}" if trial.detail else str(trial.verdict)
+
+
+class Screen(Sink):
+    """Shows trials as they go.
+
+    Args:
+        console: where.
+        trials: how many are planned.
+    """
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console, self._planned = console, trials
+        self._trials: dict[str, TrialRecord] = {}
+        self._notice = ""
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        if console.is_terminal:
+            # Ray and others print into the sweep's log meanwhile, not through the table.
+            self._live = Live(
+                get_renderable=self._render,
+                console=console,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+
+    def open(self) -> None:
+        """Begin to show."""
+        if self._live is not None:
+            self._live.start()
+
+    def close(self) -> None:
+        """Leave the final table on the screen."""
+        if self._live is not None:
+            self._live.stop()
+        with self._lock:
+            if self._trials:
+                self._console.print(trials_table(list(self._trials.values())))
+
+    def say(self, text: str) -> None:
+        """Show a line of its own: above the table, or among the lines."""
+        self._notice = text
+        if self._live is None:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def started(self, trial: TrialRecord) -> None:
+        """Add a row."""
+        with self._lock:
+            again = trial.trial_id in self._trials
+            self._trials[trial.trial_id] = trial
+        if again:
+            self._line(trial, "its workers died; going on from the last checkpoint")
+
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Update it."""
+        if report.fid is not None:
+            rate = report.metrics["images_per_second"]
+            fid = f"{report.fid:.1f}{_few(trial, report.n_fake)}"
+            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Show the verdict."""
+        self._line(trial, _verdict(trial))
+
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Show what it was measured at again."""
+        self._line(trial, f"measured again  FID {confirmed_text(trial, '.1f')}")
+
+    def _line(self, trial: TrialRecord, text: str) -> None:
+        if self._live is None:
+            self._console.print(f"trial {trial.trial_id}  {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def _render(self) -> Table:
+        with self._lock:
+            trials = list(self._trials.values())
+        done = sum(trial.state is not State.RUNNING for trial in trials)
+        title = self._notice or (f"{done} of {self._planned} trials done" if trials else "the gangs are starting ...")
+        return trials_table(trials, title=title, rows=max(5, self._console.height - 6))

@@ -1,0 +1,53 @@
+"""How a sweep searches, for people: sampler, scheduler, storage, Pareto front."""
+
+from pathlib import Path
+
+from orchestrator.plan.plan import Plan
+from orchestrator.results.pareto import pareto_front
+from orchestrator.results.records import TrialRecord
+from orchestrator.search.samplers import SAMPLERS, left_to_chance
+from orchestrator.search.studies import without_password
+from orchestrator.search.warm_start import WarmStart
+from orchestrator.space.space import SchedulerConfig, Space
+
+
+def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
+    """Rows of the plan."""
+    space = plan.space
+    rows = {"search": f"sampler {space.sampler.name}, {scheduler_text(space.scheduler)}; study in {_storage(plan)}"}
+    if len(space.objectives) > 1:
+        rows["objectives"] = ", ".join(space.objectives)
+    return {**rows, "warm start": str(warm)} if warm else rows
+
+
+def scheduler_text(config: SchedulerConfig) -> str:
+    """Who is cut, when."""
+    grace, factor = config.grace_epochs, f"{config.reduction_factor:g}"
+    return {
+        "asha": f"scheduler asha: every trial runs {grace} epochs, then one in {factor} goes on",
+        "hyperband": f"scheduler hyperband: every trial runs {grace} epochs, some {factor} times as many and so on "
+        f"(at most {config.brackets} brackets), then one in {factor} goes on",
+        "median": f"scheduler median: every trial runs {grace} epochs, then those worse than the median end",
+        "none": "scheduler none: no trial is cut",
+    }[config.name]
+
+
+def sampler_hints(space: Space) -> list[str]:
+    """What the sampler cannot do with this space; Optuna would say it again at every trial."""
+    name, hints = space.sampler.name, []
+    if keys := left_to_chance(name, space.search):
+        hints.append(f"sampler {name} does not model these keys and draws them at random: {', '.join(keys)}")
+    if space.scheduler.name != "none" and not SAMPLERS[name].learns_from_cut:
+        scheduler = space.scheduler.name
+        hints.append(f"sampler {name} learns nothing from trials that {scheduler} cuts; --scheduler none cuts none")
+    return hints
+
+
+def front_rows(trials: list[TrialRecord]) -> dict[str, str]:
+    """The Pareto front, where there are two objectives."""
+    return {"Pareto front": ", ".join(pareto_front(trials))} if any(trial.costs for trial in trials) else {}
+
+
+def _storage(plan: Plan) -> str:
+    file = Path(plan.storage.removeprefix("sqlite:///"))
+    return file.name if file.parent == plan.directory else without_password(plan.storage)

@@ -1,0 +1,187 @@
+"""Text for people: plans, spaces, results."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.display.live import confirmed_text, trials_table
+from orchestrator.display.search_text import front_rows, sampler_hints, scheduler_text, search_rows
+from orchestrator.plan.plan import Plan
+from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.store import ResultsStore
+from orchestrator.search.warm_start import WarmStart
+from orchestrator.space.domains import Domain
+from orchestrator.space.space import Space, said
+
+SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
+
+
+def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
+    """What is about to happen, in a few lines."""
+    from trainers.data import report_path
+
+    space, resources = plan.space, plan.resources
+    schedule, data = space.base.schedule, space.base.data
+    folders = {cache.report.source: cache for cache in reversed(caches)}
+    images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
+    if len(images) > 1:  # the domains of a translation
+        images = [f"{domain}: {text}" for domain, text in zip("AB", images, strict=True)]
+    budgets = f", {plan.budgets}" if str(plan.budgets) else ""
+    window = f"FID counts from epoch {schedule.window_first} on"
+    where = plan.address or "this machine"
+    rows = {
+        "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
+        "images": "\n".join(images),
+        "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
+        "objective": f"{plan.metric}, lowest in the window{_racing(space)}",
+        "searched": ", ".join(space.search) or "nothing",
+        **search_rows(plan, warm),
+        "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
+        f"{resources.gpus:g} GPUs and {resources.threads} threads each",
+        "results": str(plan.directory),
+    }
+    _print_rows(console, rows)
+    if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:
+        hint = (
+            f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] for a look --set fid.n_fake=256"
+        )
+        console.print(hint, soft_wrap=True)
+    for hint in sampler_hints(space):
+        console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
+
+
+def _racing(space: Space) -> str:
+    """How few fakes FID has at first, and who is measured again at the end."""
+    first, confirm = space.base.fid.n_fake_first, space.confirm
+    fewer = f"; n{first} at first" if first is not None else ""
+    times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
+    return fewer + (f"; the best {confirm.top} are measured again, {times} each" if confirm.top else "")
+
+
+def _images(report: Any, path: Path) -> str:
+    listed = f"; skipped files are listed in {path}" if report.skipped else ""
+    return f"{report.summary()} in {report.source}{listed}"
+
+
+def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str) -> None:
+    """The best trial, where its samples and checkpoint are, and how to look at everything."""
+    trials = store.read_trials()
+    counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
+    ending = status.replace("_", " ").replace("gpu", "GPU")
+    console.print(f"\n{ending}: {len(trials)} of {plan.trials} trials, {counts}")
+    best = best_trial(trials)
+    if best is None:
+        console.print("no trial reached its window, so none has an objective")
+    else:
+        folder = store.trials_dir / best.trial_id
+        grids = sorted((folder / "samples").glob("*.png"))
+        rows = {
+            "best trial": f"{best.trial_id}: {plan.metric} {_won_with(best)}",
+            "its setting": ", ".join(f"{name}={_short(value)}" for name, value in best.params.items()) or "the base",
+            "samples": str(grids[-1]) if grids else "none",
+            "checkpoint": str(folder / "best.pt"),
+            **front_rows(trials),
+        }
+        _print_rows(console, rows)
+    sweep = _argument(store.directory)
+    command = _command()
+    _print_rows(console, {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"})
+
+
+def print_results(console: Console, store: ResultsStore) -> None:
+    """The table of a sweep's trials and its best."""
+    info, trials = store.read_info(), store.read_trials()
+    for trial in trials:
+        history = store.read_history(trial.trial_id)
+        trial.last = history[-1] if history else None
+    console.print(f"{info.sweep}: {info.status}, {len(trials)} of {info.trials} trials, {info.objective}")
+    console.print(trials_table(trials))
+    if front := front_rows(trials):
+        _print_rows(console, {f"{name} (+)": text for name, text in front.items()})
+    best = best_trial(trials)
+    if best is not None:
+        _print_rows(console, {f"best: {best.trial_id}": ""} | {k: _short(v) for k, v in best.params.items()})
+
+
+def print_space(console: Console, space: Space) -> None:
+    """What a space searches, and what it starts from."""
+    console.print(f"{space.name}: {space.description}", markup=False, highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("searched", no_wrap=True)
+    for name in ("range", "base", ""):
+        table.add_column(name)
+    base = space.base.flat()
+    for name, depth in _as_tree(space):
+        domain = space.search[name]
+        table.add_row("  " * depth + name, escape(str(domain)), escape(_short(base[name])), escape(_condition(domain)))
+    console.print(table)
+    fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
+    console.print("\nfixed", style="dim")
+    _print_rows(console, fixed)
+    console.print(
+        f"\nsampler {space.sampler.name}, {scheduler_text(space.scheduler)}; {space.trials} trials", soft_wrap=True
+    )
+    console.print(f"objective: the lowest FID in the window{_racing(space)}", highlight=False, soft_wrap=True)
+
+
+def _condition(domain: Domain) -> str:
+    """When a key exists, in short where it stands right below the one key that decides."""
+    if len(domain.when) != 1:
+        return said(domain.when) if domain.when else ""
+    (values,) = domain.when.values()
+    return f"with {' | '.join(map(str, values))}"
+
+
+def _as_tree(space: Space) -> list[tuple[str, int]]:
+    """The searched keys and how deep they stand: a conditional one below the last searched key that it waits for."""
+    parents = {name: [key for key in domain.when if key in space.search] for name, domain in space.search.items()}
+
+    def below(parent: str | None, depth: int) -> list[tuple[str, int]]:
+        children = [name for name in space.search if (parents[name][-1] if parents[name] else None) == parent]
+        return [row for name in children for row in ((name, depth), *below(name, depth + 1))]
+
+    return below(None, 0)
+
+
+def _print_rows(console: Console, rows: dict[str, str]) -> None:
+    width = max(len(name) for name in rows)
+    for name, text in rows.items():
+        for number, line in enumerate(text.split("\n")):
+            label = "" if number else name
+            console.print(f"  [dim]{label:<{width}}[/]  {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """How to call us again from here: by name when that works, else as we were called."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) or called.name != "gan-sweep":
+        return "gan-sweep"
+    return os.path.relpath(called)
+
+
+def _count(trials: list[TrialRecord], state: State) -> int:
+    return sum(trial.state is state for trial in trials)
+
+
+def _won_with(best: TrialRecord) -> str:
+    """The winner's FID: measured again where it was, and in training."""
+    if not best.confirmed:
+        return f"{best.objective:.2f} at epoch {best.best_epoch}"
+    seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
+    in_training = f"objective in training {best.objective:.2f} at epoch {best.best_epoch}"
+    return f"{confirmed_text(best, '.2f')}{seeds} ({in_training})"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _argument(directory: Path) -> str:
+    """A sweep on the command line: its name in the default directory, else its path."""
+    return directory.name if directory.parent == Path("sweeps").resolve() else str(directory)

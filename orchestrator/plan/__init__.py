@@ -1,0 +1,1 @@
+"""Everything resolved and checked before Ray starts: what was typed becomes a Plan."""

@@ -1,0 +1,95 @@
+"""Budgets: what may end a sweep before all its trials have run."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from trainers.errors import UserError
+from trainers.run_report import Verdict
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgets:
+    """Whichever is reached first ends the sweep; None: not limited.
+
+    Attributes:
+        time_s: seconds since the sweep started.
+        gpu_hours: GPUs that the gangs hold x hours since their ranks started, busy or idle: what a cloud bills.
+        target_fid: a trial's objective that is good enough.
+    """
+
+    time_s: float | None = None
+    gpu_hours: float | None = None
+    target_fid: float | None = None
+
+    def reached(self, *, seconds: float, gpu_hours: float, objective: float | None) -> Verdict | None:
+        """The budget that is reached, the target before those that are merely used up.
+
+        Args:
+            seconds: since the sweep started.
+            gpu_hours: held so far.
+            objective: the lowest of all trials, None while there is none.
+        """
+        if self.target_fid is not None and objective is not None and objective <= self.target_fid:
+            return Verdict.TARGET_REACHED
+        if self.time_s is not None and seconds > self.time_s:
+            return Verdict.OUT_OF_TIME
+        if self.gpu_hours is not None and gpu_hours > self.gpu_hours:
+            return Verdict.OUT_OF_GPU_HOURS
+        return None
+
+    def __str__(self) -> str:
+        limits = (("at most {:.0f} s", self.time_s), ("at most {:g} GPU hours", self.gpu_hours))
+        parts = [text.format(limit) for text, limit in (*limits, ("until FID <= {:g}", self.target_fid)) if limit]
+        return ", ".join(parts)
+
+
+def read_budgets(*, time: str | None, gpu_hours: str | None, target_fid: str | None, gpus: float) -> Budgets:
+    """What was typed, checked.
+
+    Args:
+        time: of ``--time-budget``.
+        gpu_hours: of ``--max-gpu-hours``.
+        target_fid: of ``--target-fid``.
+        gpus: per worker, as the sweep will have them.
+
+    Raises:
+        UserError: a value that is none, or GPU hours without GPUs.
+    """
+    budgets = Budgets(
+        time_s=None if time is None else parse_duration(time),
+        gpu_hours=None if gpu_hours is None else _amount("--max-gpu-hours", gpu_hours),
+        target_fid=None if target_fid is None else _amount("--target-fid", target_fid),
+    )
+    if budgets.gpu_hours is not None and gpus <= 0:
+        raise UserError("--max-gpu-hours needs GPUs, and this sweep has none: limit it with --time-budget")
+    return budgets
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``2h``, ``30m``, ``1h30m``, ``90s``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if not text.strip() or match is None or not any(match.groups()):
+        raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
+        raise UserError(f"--time-budget {text!r}: must be more than nothing")
+    return total
+
+
+def _amount(option: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{option} {text!r}: give a number, such as 2.5")
+    if value <= 0:
+        raise UserError(f"{option} {text!r}: must be more than nothing")
+    return value

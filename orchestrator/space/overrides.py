@@ -1,0 +1,85 @@
+"""``--set dotted.key=value`` laid over a space."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.search.samplers import SamplerConfig
+from orchestrator.space.space import ConfirmConfig, SchedulerConfig, Space, check_space, config_names, possible_search
+from orchestrator.space.yaml_text import parse_yaml
+from trainers.config import TrainConfig
+from trainers.errors import UserError, first_problem, unknown_name
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "scheduler": SchedulerConfig,
+    "sampler": SamplerConfig,
+    "confirm": ConfirmConfig,
+}
+_SECTION_KEYS = [f"{section}.{name}" for section, model in _SECTIONS.items() for name in model.model_fields]
+Section = TypeVar("Section", bound=BaseModel)
+_INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
+
+
+def apply_settings(space: Space, settings: Iterable[str]) -> Space:
+    """Lay ``--set dotted.key=value`` over a space: the base changes, and a searched key is searched no longer.
+
+    ``schedule.epochs`` alone takes the rest of the schedule along: the window and the scheduler's grace stay in
+    proportion, and intervals shrink so far that each comes about eight times. ``fid.n_fake`` alone takes
+    ``fid.n_fake_first`` out where that would be more.
+
+    Raises:
+        UserError: not of that form, no such key, or a value that cannot be.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting!r}: write it as dotted.key=value")
+        if name not in (known := [*config_names(space.base), *_SECTION_KEYS]):
+            raise unknown_name("--set key", name, known)
+        values[name] = parse_yaml(text, f"--set {name}")
+    given: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+    for key in _SECTION_KEYS:
+        if key in values:
+            section, name = key.split(".")
+            given[section][name] = values.pop(key)
+    if "schedule.epochs" in values:
+        values = {**_schedule_for(space.base, values["schedule.epochs"]), **values}
+    if "fid.n_fake" in values:
+        values = {**_first_fakes_for(space.base, values["fid.n_fake"]), **values}
+    base = TrainConfig.build(space.base.model_dump(), values)
+    search = {name: domain for name, domain in space.search.items() if name not in values}
+    grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
+    scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **given["scheduler"]})
+    # Another sampler has other options: what the space says of its own means nothing to it.
+    another = given["sampler"].get("name", space.sampler.name) != space.sampler.name
+    sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
+    confirm = _changed("confirm", space.confirm, given["confirm"])
+    changes = {"base": base, "search": search, "scheduler": scheduler, "sampler": sampler, "confirm": confirm}
+    space = possible_search(space.model_copy(update=changes))
+    check_space(space)
+    return space
+
+
+def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
+    if not isinstance(epochs, int) or epochs < 1:
+        return {}  # TrainConfig says what is wrong with it
+    schedule = base.schedule
+    window = max(1, round(schedule.window_first * epochs / schedule.epochs))
+    intervals = {name: min(base.flat()[name], max(1, epochs // 8)) for name in _INTERVALS}
+    return {"schedule.window_first": window, **intervals}
+
+
+def _first_fakes_for(base: TrainConfig, n_fake: Any) -> dict[str, int | None]:
+    """No fewer at first where all measurements are to have few."""
+    first = base.fid.n_fake_first
+    return {"fid.n_fake_first": None} if first is not None and isinstance(n_fake, int) and n_fake <= first else {}
+
+
+def _changed(title: str, section: Section, values: dict[str, Any]) -> Section:
+    try:
+        return section.model_validate({**section.model_dump(), **values})
+    except ValidationError as error:
+        name, message, given = first_problem(error)
+        raise UserError(f"{title}{'.' + name if name else ''}: {message}, got {given!r}") from None

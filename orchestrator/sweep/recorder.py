@@ -1,0 +1,152 @@
+"""The recorder: one thread that carries the broker's events to everything that keeps or shows them."""
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.store import ResultsStore
+from orchestrator.space.objectives import costs
+from orchestrator.space.space import Space
+from orchestrator.sweep.broker import BrokerHandle
+from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Progressed, Started
+from trainers.errors import UserError
+from trainers.run_report import EpochReport, Outcome, Verdict
+
+log = logging.getLogger(__name__)
+
+
+class Sink(ABC):
+    """Something that keeps or shows what happens. Called from the recorder's thread alone."""
+
+    @abstractmethod
+    def started(self, trial: TrialRecord) -> None:
+        """A gang took the trial, for the first time or again."""
+
+    @abstractmethod
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """The trial finished an epoch."""
+
+    @abstractmethod
+    def ended(self, trial: TrialRecord) -> None:
+        """The trial is over."""
+
+    @abstractmethod
+    def confirmed(self, trial: TrialRecord) -> None:
+        """The trial, which is over, was measured again."""
+
+
+class StoreSink(Sink):
+    """Keeps everything in the sweep's directory."""
+
+    def __init__(self, store: ResultsStore) -> None:
+        self._store = store
+
+    def started(self, trial: TrialRecord) -> None:
+        """Write its config and first record."""
+        if trial.config is not None:
+            self._store.write_config(trial.trial_id, trial.config)
+        self._store.write_trial(trial)
+
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Append the epoch."""
+        self._store.append_history(trial, report)
+        self._store.write_trial(trial)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Write its last record; what only a resume would need goes."""
+        self._store.write_trial(trial)
+        (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
+
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Write its record with the values."""
+        self._store.write_trial(trial)
+
+
+class Recorder(threading.Thread):
+    """Polls the broker until it is closed.
+
+    Args:
+        broker: whose events to carry.
+        space: resolves a trial's epochs.
+        sinks: called in this order for every event.
+        devices: that a trial holds, see `Resources.devices`.
+
+    Attributes:
+        trials: all trials that have started, by id.
+        gangs: numbers of the gangs whose ranks have started.
+        error: what a sink raised; recording ended there.
+    """
+
+    def __init__(self, broker: BrokerHandle, space: Space, sinks: Sequence[Sink], devices: float = 1.0) -> None:
+        super().__init__(name="recorder", daemon=True)
+        self.trials: dict[str, TrialRecord] = {}
+        self.gangs: set[int] = set()
+        self.error: BaseException | None = None
+        self._broker, self._space, self._sinks, self._devices = broker, space, sinks, devices
+        self._closing = threading.Event()
+
+    def run(self) -> None:
+        """Carry events until `close`, then what is left of them."""
+        try:
+            while True:
+                closing = self._closing.is_set()
+                events: list[Event] = ray.get(self._broker.events.remote(0.0 if closing else 0.5))
+                for event in events:
+                    self._carry(event)
+                if closing and not events:
+                    return
+        except BaseException as error:
+            log.exception("recording stopped")
+            self.error = error
+
+    def close(self, verdict: Verdict) -> None:
+        """Record what is left and end; trials still open ended for `verdict`."""
+        self._closing.set()
+        self.join()
+        if self.error is None:
+            for trial in self.trials.values():
+                if trial.state is State.RUNNING:
+                    outcome = Outcome(
+                        verdict=verdict, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
+                    )
+                    self._carry(Ended(trial.trial_id, outcome))
+
+    def _new_record(self, trial_id: str, params: dict[str, Any], now: float) -> TrialRecord:
+        try:
+            config = self._space.resolve(params)
+        except UserError as error:  # its gang finds the same, and that is the trial's verdict
+            log.warning("trial %s: %s", trial_id, error)
+            return TrialRecord(trial_id, params, 0, now)
+        return TrialRecord(trial_id, params, config.schedule.epochs, now, n_fake=config.fid.n_fake, config=config)
+
+    def _carry(self, event: Event) -> None:
+        now = time.time()
+        match event:
+            case Joined(gang):
+                self.gangs.add(gang)
+            case Started(trial_id, params, _):
+                if trial_id not in self.trials:
+                    self.trials[trial_id] = self._new_record(trial_id, params, now)
+                for sink in self._sinks:
+                    sink.started(self.trials[trial_id])
+            case Progressed(trial_id, report):
+                self.trials[trial_id].progress(report)
+                for sink in self._sinks:
+                    sink.progressed(self.trials[trial_id], report)
+            case Ended(trial_id, outcome):
+                trial = self.trials[trial_id]
+                trial.end(outcome, now)
+                if trial.config is not None:
+                    trial.costs = costs(self._space.objectives, trial.config, trial.seconds * self._devices)
+                for sink in self._sinks:
+                    sink.ended(self.trials[trial_id])
+            case Confirmed(trial_id, values):
+                self.trials[trial_id].confirmed = list(values)
+                for sink in self._sinks:
+                    sink.confirmed(self.trials[trial_id])

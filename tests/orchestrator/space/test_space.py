@@ -1,0 +1,232 @@
+"""Spaces: what YAML may say, and what it is told when it says something else."""
+
+import optuna
+import pytest
+
+from orchestrator.space.domains import Choice, FloatRange, IntRange
+from orchestrator.space.space import Space, build_space, bundled_spaces, load_space, possible_search
+from orchestrator.space.yaml_text import parse_yaml
+from trainers.config import TrainConfig
+from trainers.errors import UserError
+from trainers.families import check_buildable
+
+
+@pytest.mark.parametrize("name", bundled_spaces())
+def test_bundled_space_samples_and_resolves(name: str) -> None:
+    space = load_space(name)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = set()
+    for _ in range(50):
+        params = space.sample(study.ask())
+        config = space.resolve(params)
+        check_buildable(config)
+        assert {key: config.flat()[key] for key in params} == params
+        assert all(space.search[key].contains(value) for key, value in params.items())
+        assert params.keys() == {key for key in space.search if space.is_active(key, params)}
+        seen.add(tuple(params.values()))
+    assert len(seen) > 40
+
+
+def test_motorbike_base_is_document_001() -> None:
+    base = load_space("ralsgan_motorbike").base.flat()
+    document = {
+        "data.batch_size": 64,
+        "optimizer.lr_g": 8e-4,
+        "optimizer.lr_d": 8e-4,
+        "loss.real_label": 0.8,
+        "network.latent_dim": 128,
+        "data.image_size": 128,
+        "data.fit": "pad",
+        "schedule.epochs": 750,
+        "schedule.window_first": 550,
+        "data.flip_p": 0.5,
+        "data.rotation_p": 0.3,
+        "data.rotation_degrees": 5,
+    }
+    assert {name: base[name] for name in document} == document
+
+
+def test_motorbike_searches_what_the_issue_lists() -> None:
+    search = load_space("ralsgan_motorbike").search
+    assert search["schedule.epochs"] == IntRange(bounds=(550, 750), step=50)
+    assert search["data.fit"] == Choice(choice=("pad", "stretch"))
+    assert all(search[f"optimizer.lr_{net}"].log for net in "gd")  # type: ignore[union-attr]
+    assert search.keys() >= {"optimizer.beta1", "loss.real_label", "loss.fake_label", "noise.latent_sigma"}
+    assert search.keys() >= {"noise.instance_sigma", "data.rotation_p", "data.flip_p", "data.batch_size"}
+
+
+def test_base_comes_first_then_points() -> None:
+    text = """
+    base: {optimizer: {lr_g: 8e-4}}
+    search: {optimizer.lr_g: {float: [1e-4, 1e-2], log: true}, data.fit: {choice: [pad, stretch]}}
+    points: [{data.fit: stretch}]
+    """
+    assert build_space("x", parse_yaml(text, "x")).known_points() == [
+        {"optimizer.lr_g": 8e-4, "data.fit": "pad"},
+        {"optimizer.lr_g": 8e-4, "data.fit": "stretch"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base: {}\nsearch: {optimizer.lrg: {float: [1, 2]}}", "did you mean optimizer.lr_g?"),
+        ("base: {optimizer: {lrg: 1}}\nsearch: {}", "did you mean optimizer.lr_g?"),
+        ("base: {}\nsearch: {optimizer.lr_g: {float: [2, 1]}}", "low before high"),
+        ("base: {}\nsearch: {optimizer.lr_g: {float: [0, 1], log: true}}", "low end above 0"),
+        ("base: {}\nsearch: {schedule.epochs: {int: [550, 760], step: 50}}", "multiple of step 50"),
+        ("base: {}\nsearch: {optimizer.lr_g: {float: [1e-2, 1]}}", "lies outside its range 0.01 to 1"),
+        ("base: {}\nsearch: {data.fit: {choice: [pad, x]}}", "data.fit = 'x' is not possible"),
+        ("base: {}\nsearch: {schedule.epochs: {int: [500, 750], step: 50}}", "window_first 550 is after"),
+        ("base: {}\nsearch: {fid.n_fake: {int: [2, 9]}}", "cannot be searched"),
+        ("base: {}\nsearch: {}\nconfirm: {top: -1}", "confirm.top: Input should be greater than or equal to 0, got -1"),
+        (
+            "base: {fid: {n_fake_first: 500}}\nsearch: {schedule.window_first: {int: [500, 600]}}",
+            "schedule.window_first needs fid.n_fake_first null",
+        ),
+        ("base: {}\nsearch: {data.fit: {pick: 1}}", "exactly one of float:, int:, choice:"),
+        ("base: {}\nsearch: {}\nschedular: {}", "did you mean scheduler?"),
+        ("base: {}\nsearch: {}\nscheduler: {name: hyper}", "scheduler.name"),
+        ("base: {}\nsearch: {}\npoints: [{data.fit: pad}]", "points[0]"),
+        ("base: {}", "at least base: and search:"),
+        ("- 1", "at least base: and search:"),
+    ],
+)
+def test_wrong_space_is_one_clear_line(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        build_space("mine", parse_yaml(text, "mine.yaml"))
+    assert str(caught.value).startswith("space mine: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_space_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"unknown space 'ralsgan_motorbikes': did you mean ralsgan_motorbike\?"):
+        load_space("ralsgan_motorbikes")
+    with pytest.raises(UserError, match=r"no space file mine\.yaml"):
+        load_space("mine.yaml")
+
+
+def test_yaml_reads_numbers_as_people_write_them() -> None:
+    assert parse_yaml("[8e-4, 1E5, -2.5e-3, 1.5, 3, .5e1, pad, 1e, e4]", "x") == [
+        8e-4,
+        1e5,
+        -2.5e-3,
+        1.5,
+        3,
+        5.0,
+        "pad",
+        "1e",
+        "e4",
+    ]
+    with pytest.raises(UserError, match=r"x\.yaml: line 2"):
+        parse_yaml("a: [1,\n}", "x.yaml")
+
+
+def test_domains_agree_with_optuna() -> None:
+    domains = [
+        (FloatRange(bounds=(1e-4, 1e-2), log=True), [1e-4, 1e-2, 3e-3], [9e-5, 2e-2, "x"]),
+        (IntRange(bounds=(550, 750), step=50), [550, 600, 750], [551, 800, "x"]),
+        (Choice(choice=("pad", 3)), ["pad", 3], ["x", 4]),
+    ]
+    for domain, inside, outside in domains:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        for value in inside:
+            assert domain.contains(value)
+            study.enqueue_trial({"x": value})
+            assert domain.suggest(study.ask(), "x") == value
+        assert not any(domain.contains(value) for value in outside)
+        assert all(domain.contains(domain.suggest(study.ask(), "x")) for _ in range(20))
+
+
+def test_default_config_is_valid() -> None:
+    assert build_space("x", {"base": {}, "search": {}}).base == TrainConfig()
+
+
+# Conditions
+
+
+NESTED = """
+base: {loss: {name: bce, real_label: 0.9}}
+search:
+  loss.real_label: {float: [0.7, 1.0], when: {loss.name: [bce, lsgan]}}
+  regime.monitored_ratio: {float: [0.4, 1.2], when: {regime.name: monitored, loss.name: bce}}
+  loss.name: {choice: [bce, lsgan, hinge]}
+  regime.name: {choice: [classic, monitored]}
+  optimizer.beta1: {float: [0.0, 0.9]}
+"""
+
+
+def nested(*changes: tuple[str, str]) -> Space:
+    text = NESTED
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return build_space("x", parse_yaml(text, "x"))
+
+
+def test_a_conditional_key_exists_only_beside_its_values() -> None:
+    space, study = nested(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    samples = [space.sample(study.ask()) for _ in range(200)]
+    for params in samples:
+        assert ("loss.real_label" in params) == (params["loss.name"] in ("bce", "lsgan"))
+        monitored = params["regime.name"] == "monitored" and params["loss.name"] == "bce"
+        assert ("regime.monitored_ratio" in params) == monitored
+        assert space.resolve(params).loss.name == params["loss.name"]
+    assert {len(params) for params in samples} == {3, 4, 5}
+
+
+def test_conditions_may_stand_on_conditional_keys() -> None:
+    """Only the chain as a whole decides: the innermost key needs the middle one to exist."""
+    space = nested(
+        ("loss.name: {choice: [bce, lsgan, hinge]}", "loss.name: {choice: [bce, lsgan, hinge], when: {data.fit: pad}}"),
+        ("regime.name: {choice", "data.fit: {choice: [pad, stretch]}\n  regime.name: {choice"),
+    )
+    assert not space.is_active("loss.real_label", {"data.fit": "stretch", "regime.name": "classic"})
+    order = space.in_order()
+    assert order.index("data.fit") < order.index("loss.name") < order.index("loss.real_label")
+
+
+def test_known_points_hold_only_what_exists() -> None:
+    space = nested(
+        ("base:", "points: [{loss.name: hinge}, {regime.name: monitored, regime.monitored_ratio: 0.5}]\nbase:")
+    )
+    base, hinge, monitored = space.known_points()
+    assert base.keys() == {"loss.name", "loss.real_label", "regime.name", "optimizer.beta1"}
+    assert hinge.keys() == {"loss.name", "regime.name", "optimizer.beta1"}
+    assert monitored["regime.monitored_ratio"] == 0.5
+
+
+def test_what_is_fixed_decides_its_conditions() -> None:
+    """As ``--set`` does: children of another value go, children of this one stay and no longer depend on anything."""
+    space = nested()
+    for name, gone in (("monitored", {"regime.name"}), ("classic", {"regime.name", "regime.monitored_ratio"})):
+        base = TrainConfig.build(space.base.model_dump(), {"regime.name": name})
+        search = {key: domain for key, domain in space.search.items() if key != "regime.name"}
+        left = possible_search(space.model_copy(update={"base": base, "search": search}))
+        assert space.search.keys() - left.search.keys() == gone
+    study = optuna.create_study()
+    study.enqueue_trial({"loss.name": "bce"})
+    base = TrainConfig.build(space.base.model_dump(), {"regime.name": "monitored"})
+    assert "regime.monitored_ratio" in space.model_copy(update={"base": base, "search": search}).sample(study.ask())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.nam: bce}", "did you mean loss.name?"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.name: wgan}", "when loss.name is 'wgan', which is not in its"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {loss.name: []}", "search.loss.real_label: when.loss.name"),
+        ("when: {loss.name: [bce, lsgan]}", "when: {data.fit: stretch}", "never exists: data.fit is always 'pad'"),
+        ("choice: [classic, monitored]", "choice: [classic, monitored], when: {regime.monitored_ratio: 1}", "circle"),
+        (
+            "base:",
+            "points: [{loss.name: hinge, loss.real_label: 1}]\nbase:",
+            "loss.real_label exists only when loss.name",
+        ),
+    ],
+)
+def test_a_wrong_condition_is_one_clear_line(before: str, after: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        nested((before, after))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

@@ -1,0 +1,153 @@
+"""Who is measured again at the end, who wins then, and how it is shown."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.display.live import Screen, trials_table
+from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.store import create_sweep
+from orchestrator.sweep.confirm import finalists
+from tests.orchestrator.results.test_store import ended
+from tests.orchestrator.sweep.test_broker import epoch
+from trainers.run_report import Outcome, Verdict
+
+
+def outcome(verdict: Verdict | str, objective: float | None) -> Outcome:
+    return Outcome(verdict=verdict, epochs=4, objective=objective)
+
+
+def test_finalists_are_the_best_that_did_not_fail() -> None:
+    outcomes = {
+        "0000": outcome(Verdict.COMPLETED, 80.0),
+        "0001": outcome(Verdict.LOST, 10.0),
+        "0002": outcome(Verdict.OUTRANKED, None),
+        "0003": outcome(Verdict.OUT_OF_TIME, 70.0),
+        "0004": outcome("d_collapse", 75.0),  # it peaked inside its window, then collapsed
+        "0005": outcome(Verdict.COMPLETED, 70.0),
+    }
+    assert finalists(outcomes, 3) == ["0003", "0005", "0004"]
+    assert finalists(outcomes, 9) == ["0003", "0005", "0004", "0000"]
+    assert finalists({"0002": outcomes["0002"]}, 3) == []
+
+
+def trial(trial_id: str, objective: float, *confirmed: float) -> TrialRecord:
+    record = ended(trial_id, Verdict.COMPLETED, objective)
+    record.confirmed = list(confirmed)
+    return record
+
+
+def test_the_lowest_confirmed_mean_wins() -> None:
+    lucky, steady, unconfirmed = trial("0000", 60.0, 70.0, 72.0), trial("0001", 64.0, 66.0, 65.0), trial("0002", 50.0)
+    assert best_trial([lucky, steady]) is steady
+    assert best_trial([lucky, steady, unconfirmed]) is steady  # what was not measured again has a minimum only
+    assert best_trial([trial("0000", 60.0), trial("0001", 64.0), unconfirmed]) is unconfirmed
+    failed = trial("0003", 10.0, 10.0)
+    failed.state = State.FAILED
+    assert best_trial([failed, steady]) is steady
+
+
+def test_mean_and_spread() -> None:
+    record = trial("0000", 60.0, 63.0, 64.0, 65.0)
+    assert (record.objective_mean, record.objective_spread) == (64.0, 1.0)  # the sample standard deviation
+    assert (trial("0000", 60.0, 63.0).objective_mean, trial("0000", 60.0, 63.0).objective_spread) == (63.0, None)
+    assert trial("0000", 60.0).objective_mean is None
+
+
+def test_records_keep_what_was_measured_again(tmp_path: Path) -> None:
+    store = create_sweep(tmp_path / "s")
+    record = trial("0000", 60.0, 63.0, 65.0)
+    store.write_trial(record)
+    (read,) = store.read_trials()
+    assert read.confirmed == [63.0, 65.0] and read.to_json() == record.to_json()
+    written = json.loads((store.trials_dir / "0000" / "trial.json").read_text())
+    assert (written["objective_mean"], written["objective"]) == (64.0, 60.0)
+    assert written["objective_spread"] == pytest.approx(2**0.5)
+
+
+def test_a_record_of_an_older_version_is_readable(tmp_path: Path) -> None:
+    store = create_sweep(tmp_path / "s")
+    old = {"trial_id": "0000", "state": "COMPLETED", "verdict": "completed", "objective": 80.0, "best_epoch": 3}
+    old |= {"epochs": 4, "seconds": 12.5, "params": {"optimizer.lr_g": 1e-3}, "total_epochs": 4}
+    old |= {"last_fid": 81.0, "lowest_fid": 80.0, "detail": ""}
+    (store.trials_dir / "0000").mkdir(parents=True)
+    (store.trials_dir / "0000" / "trial.json").write_text(json.dumps(old))
+    history = {"epoch": 4, "images_seen": 9, "metrics": {"images_per_second": 7.0}, "fid": 81.0, "objective": 80.0}
+    history |= {"best_epoch": 3, "samples": None, "started": 0.0, "trained": 1.0, "ended": 2.0}
+    (store.trials_dir / "0000" / "history.jsonl").write_text(json.dumps(history) + "\n")
+    (record,) = store.read_trials()
+    assert (record.objective, record.confirmed, record.fid_share) == (80.0, [], None)
+    assert store.read_history("0000")[0].fid_name is None
+    assert row(record) == ["0000", "*", "4/4", "81.0", "80.0", "-", "12", "s", "-", "completed"]
+
+
+# What people see
+
+
+def running(*reports: tuple[int, float | None, int], n_fake: int = 256) -> TrialRecord:
+    """A trial that reported (epoch, FID, fakes), each epoch a second long and FID a quarter of one."""
+    record = TrialRecord("0000", {}, total_epochs=20, started=0.0, n_fake=n_fake)
+    for number, fid, n in reports:
+        objective = fid if n == n_fake else None
+        seconds = {} if fid is None else {"fid_seconds": 0.25}
+        record.progress(epoch(number, fid=fid, objective=objective, n_fake=n, metrics=seconds))
+    record.seconds = float(len(reports))
+    return record
+
+
+def row(*records: TrialRecord) -> list[str]:
+    """The words of the table's first row."""
+    console = Console(file=io.StringIO(), width=160)
+    console.print(trials_table(list(records)))
+    return console.file.getvalue().splitlines()[1].split()  # type: ignore[attr-defined]
+
+
+def test_a_carried_fid_says_from_when_it_is() -> None:
+    record = running((4, 90.0, 256), (5, None, 0), (6, None, 0))
+    record.objective = 90.0
+    assert row(record)[2:5] == ["6/20", "90.0", "@4"]
+    assert row(running((4, 90.0, 256)))[2:4] == ["4/20", "90.0"]
+    assert row(running((1, None, 0)))[1:4] == ["1/20", "-", "-"]
+
+
+def test_fid_on_fewer_fakes_says_so_and_is_compared_with_its_like() -> None:
+    record = running((1, 70.0, 64), (2, 90.0, 128), (3, 80.0, 128), (4, 85.0, 128))
+    assert (record.last_fid, record.lowest_fid, record.last_fid_n) == (85.0, 80.0, 128)
+    assert row(record)[1:6] == ["4/20", "85.0", "n128", "~80.0", "n128"]
+    screen = io.StringIO()
+    Screen(Console(file=screen), trials=1).progressed(
+        record, epoch(4, 85.0, n_fake=128, metrics={"images_per_second": 9})
+    )
+    assert screen.getvalue() == "trial 0000  epoch 4/20  FID 85.0 n128  9 images/s\n"
+
+
+def test_time_spent_on_fid_is_a_share_of_the_trials() -> None:
+    record = running((1, None, 0), (2, 90.0, 256), (3, None, 0), (4, 80.0, 256))
+    assert (record.fid_seconds, record.fid_share) == (0.5, 0.125)
+    assert row(record)[-2] == "12%"
+    assert record.to_json()["fid_share"] == 0.125
+    assert running((1, None, 0)).to_json()["fid_share"] is None
+
+
+def test_the_table_shows_mean_and_spread() -> None:
+    lucky, steady = trial("0000", 60.0, 70.0, 72.0), trial("0001", 64.0, 66.0, 65.0)
+    console = Console(file=io.StringIO(), width=160)
+    console.print(trials_table([lucky, steady, trial("0002", 65.0)]))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "confirmed" in lines[0]
+    assert "71.0 ± 1.4" in lines[1] and lines[2].startswith("0001 *") and "65.5 ± 0.7" in lines[2]
+    assert lines[3].split()[3:5] == ["65.0", "-"]
+    console = Console(file=io.StringIO(), width=160)
+    console.print(trials_table([trial("0002", 65.0)]))
+    assert "confirmed" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_narrow_terminal_has_room_for_the_verdict() -> None:
+    record = trial("0000", 1281.5, 1260.2, 1285.2, 1310.2)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(trials_table([record]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1285.2 ± 25.0" in shown and "completed" in shown

@@ -1,0 +1,380 @@
+"""Whole sweeps: real Ray, Tune, Optuna, MLflow, DDP ranks, and processes that get killed."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import ray
+import torch
+from click.testing import CliRunner
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+from rich.console import Console
+
+from orchestrator.cli import main
+from orchestrator.commands.launch import launch
+from orchestrator.plan.budgets import Budgets
+from orchestrator.plan.plan import LaunchOptions
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.store import ResultsStore, find_sweep
+from orchestrator.search.studies import ORIGIN, read_study
+from orchestrator.space.space import ConfirmConfig
+from orchestrator.space.yaml_text import dump_yaml, parse_yaml
+from orchestrator.sweep.broker import start_broker
+from orchestrator.sweep.confirm import confirm_best
+from orchestrator.sweep.recorder import Recorder, StoreSink
+from orchestrator.sweep.stopper import Watch
+from trainers.checkpoint import load_generator
+from trainers.run_report import EpochReport, Outcome, Verdict
+
+SMALL = (
+    "network.base_width=8",
+    "network.latent_dim=16",
+    "data.batch_size=16",
+    "schedule.epochs=6",
+    "schedule.window_first=4",
+    "schedule.samples_every=3",
+    "fid.every=2",
+    "fid.n_fake=16",
+    "scheduler.grace_epochs=2",
+    "scheduler.reduction_factor=2",
+    "scheduler.min_diversity=0",  # nothing is learnt in 18 steps
+)
+METRIC = "fid_efflite0_96px_n16"
+
+
+def sweep(sweeps: Path, data: Path, name: str, **options: Any) -> tuple[ResultsStore, str]:
+    """Run a small sweep; returns its store and what the screen showed."""
+    settings = (*SMALL, *options.pop("settings", ()))
+    screen = io.StringIO()
+    asked = LaunchOptions(
+        **{"space": "ralsgan_motorbike", "demo": True, "data": data, "name": name, "sweeps_dir": sweeps, **options},
+        settings=settings,
+    )
+    assert launch(asked, console=Console(file=screen, width=200)) == 0
+    return find_sweep(name, sweeps), screen.getvalue()
+
+
+def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
+    info = store.read_info()
+    client = MlflowClient(info.tracking_uri)
+    experiment = client.get_experiment_by_name(info.space)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
+    return client, parents[0], sorted(trials, key=lambda run: run.data.tags["gan_sweep.trial"])
+
+
+@pytest.fixture(scope="module")
+def two_ranks(
+    ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ResultsStore, str]:
+    """Five trials on one gang of two ranks; FID on 8 fakes at epoch 2, on 16 in the window."""
+    return sweep(
+        tmp_path_factory.mktemp("sweeps"),
+        motorbikes,
+        "two",
+        trials=5,
+        workers_per_trial=2,
+        settings=("fid.n_fake_first=8",),
+    )
+
+
+def test_every_trial_is_in_the_results(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    summary = store.summary()
+    assert summary["status"] == "finished"
+    assert summary["objective"] == METRIC
+    assert [trial["trial_id"] for trial in summary["trials"]] == [f"{n:04d}" for n in range(5)]
+    first = summary["trials"][0]
+    assert first["params"]["optimizer.lr_g"] == 8e-4  # the document's own setting comes first
+    assert (first["state"], first["epochs"]) == ("COMPLETED", 6)
+    assert all(trial["state"] in ("COMPLETED", "PRUNED") for trial in summary["trials"])
+    cut = [trial for trial in summary["trials"] if trial["state"] == "PRUNED"]
+    assert cut and all(trial["verdict"] == "outranked" and trial["epochs"] in (2, 4) for trial in cut)
+    assert all(0 < trial["fid_share"] < 1 for trial in summary["trials"])
+
+
+def test_the_best_three_are_measured_again_and_the_lowest_mean_wins(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, screen = two_ranks
+    trials = [trial for trial in store.read_trials() if trial.objective is not None]
+    best_three = sorted(trials, key=lambda trial: (trial.objective, trial.trial_id))[:3]
+    again = [trial for trial in trials if trial.confirmed]
+    assert again and {trial.trial_id for trial in again} == {trial.trial_id for trial in best_three}
+    for trial in again:
+        assert len(set(trial.confirmed)) == 3 and trial.objective not in trial.confirmed
+    best = store.summary()["best"]
+    assert best["objective_mean"] == min(trial.objective_mean for trial in again)
+    won = f"{METRIC} {best['objective_mean']:.2f} ± {best['objective_spread']:.2f} over 3 seeds"
+    in_training = f"(objective in training {best['objective']:.2f} at epoch {best['best_epoch']})"
+    assert f"{best['trial_id']}: {won} {in_training}" in screen
+    _, parent, runs = children(store)
+    assert parent.data.metrics["objective_mean"] == best["objective_mean"]
+    for trial in again:
+        metrics = runs[int(trial.trial_id)].data.metrics
+        assert metrics["objective_mean"] == trial.objective_mean
+        assert metrics["objective_spread"] == trial.objective_spread
+
+
+def test_without_gangs_nothing_is_waited_for(ray_instance: None, caplog: pytest.LogCaptureFixture) -> None:
+    """A real broker, whose only gang has gone for good after the last trial."""
+
+    class Gang:
+        number, name, error, alive = 0, "gang-0", None, True
+
+        def is_alive(self) -> bool:
+            return self.alive
+
+    said: list[str] = []
+    gang, broker = Gang(), start_broker(METRIC)
+
+    def say(line: str) -> None:
+        said.append(line)
+        gang.alive = False  # just when it is to measure
+
+    ray.get(broker.submit.remote("0000", {}))
+    ray.get(broker.lease.remote(0))
+    ray.get(broker.end.remote("0000", Outcome(verdict=Verdict.COMPLETED, epochs=4, objective=80.0, best_epoch=4)))
+    confirm_best(ConfirmConfig(), broker, Watch(broker, [gang], Recorder(broker, None, []), Budgets(), 0), say)
+    assert said == ["measuring the best trials again: 0000 ..."]
+    assert "1 of 1 were not measured again: interrupted, or no gang is left" in caplog.text
+    ray.kill(broker)
+
+
+def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    for trial in store.read_trials():
+        history = store.read_history(trial.trial_id)
+        assert [report.epoch for report in history] == list(range(1, trial.epochs + 1))
+        assert [report.epoch for report in history if report.fid is not None] == [
+            epoch for epoch in (2, 4, 6) if epoch <= trial.epochs
+        ]
+        window = [report.fid for report in history if report.fid is not None and report.epoch >= 4]
+        assert trial.objective == min(window, default=None)
+        assert history[-1].images_seen == 48 * trial.epochs
+
+
+def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    client, parent, runs = children(store)
+    trials = store.read_trials()
+    assert [run.data.tags["gan_sweep.trial"] for run in runs] == [trial.trial_id for trial in trials]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["n_real"] == "48"
+    for run, trial in zip(runs, trials, strict=True):
+        assert run.data.params["data.image_size"] == "32"
+        assert float(run.data.params["optimizer.lr_g"]) == trial.params["optimizer.lr_g"]
+        assert (run.data.tags["verdict"], run.data.tags["state"]) == (str(trial.verdict), trial.state.value)
+        history = client.get_metric_history(run.info.run_id, "d_loss")
+        assert [metric.step for metric in history] == list(range(1, trial.epochs + 1))
+        reports = store.read_history(trial.trial_id)
+        assert {report.fid_name for report in reports if report.epoch == 2} == {"fid_efflite0_96px_n8"}
+        for name in (METRIC, "fid_efflite0_96px_n8"):
+            fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, name)}
+            assert fids == {report.epoch: report.fid for report in reports if report.fid_name == name}
+        artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
+        assert {"config.yaml", "images"} <= artifacts
+        pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
+        steps = {int(path.split("+step+")[1].split("+")[0]) for path in pictures if path.endswith(".png")}
+        assert steps == {report.epoch for report in reports if report.samples is not None}
+        assert 1 in steps
+    assert store.directory / "mlflow.db" == Path(store.read_info().tracking_uri.removeprefix("sqlite:///"))
+
+
+def test_optuna_knows_the_truth(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    study = read_study(store.directory / "study.journal", "two")
+    states = {"COMPLETED": optuna.trial.TrialState.COMPLETE, "PRUNED": optuna.trial.TrialState.PRUNED}
+    trials = store.read_trials()
+    assert [trial.state for trial in study.trials] == [states[trial.state.value] for trial in trials]
+    for ours, theirs in zip(trials, study.trials, strict=True):
+        assert theirs.params == ours.params
+        fids = {report.epoch: report.fid for report in store.read_history(ours.trial_id) if report.fid is not None}
+        assert theirs.intermediate_values == {epoch: fid for epoch, fid in fids.items() if epoch < 6}
+        if ours.state.value == "COMPLETED":
+            assert theirs.value == ours.objective
+
+
+def test_two_objectives_in_sqlite_after_a_warm_start(
+    two_ranks: tuple[ResultsStore, str], motorbikes: Path, tmp_path: Path
+) -> None:
+    """The trials of an earlier sweep come first in the study; this one's have the numbers after them."""
+    earlier, _ = two_ranks
+    values = parse_yaml((earlier.directory / "space.yaml").read_text(), "space.yaml")
+    two = {"objectives": ["fid", "generator_parameters"], "sampler": {"name": "nsga2"}, "scheduler": {"name": "none"}}
+    search = {**values["search"], "network.base_width": {"choice": [8, 16]}}
+    space = tmp_path / "pair.yaml"
+    space.write_text(dump_yaml({**values, **two, "search": search}))
+    settings = tuple(setting for setting in SMALL if not setting.startswith("network.base_width"))
+    options = {"space": str(space), "demo": False, "storage": "sqlite", "warm_start": str(earlier.directory)}
+    screen = io.StringIO()
+    asked = LaunchOptions(data=motorbikes, name="pair", sweeps_dir=tmp_path, trials=2, settings=settings, **options)
+    assert launch(asked, console=Console(file=screen, width=200)) == 0
+    store = find_sweep("pair", tmp_path)
+    study = read_study(f"sqlite:///{store.directory / 'study.db'}", "pair")
+    finished = [trial.trial_id for trial in earlier.read_trials()]
+    assert [trial.user_attrs.get(ORIGIN) for trial in study.trials] == [
+        *(f"two/{name}" for name in finished),
+        None,
+        None,
+    ]
+    assert f"{len(finished)} trials of two" in screen.getvalue()
+    trials = store.read_trials()
+    assert [trial.trial_id for trial in trials] == ["0005", "0006"]
+    for trial in trials:
+        told = study.trials[int(trial.trial_id)]
+        assert told.values == [trial.objective, trial.costs["generator_parameters"]]
+        assert told.params == trial.params
+        assert trial.params not in [before.params for before in earlier.read_trials()]
+    front = store.summary()["pareto_front"]
+    assert front and f"Pareto front  {', '.join(front)}" in screen.getvalue()
+
+
+def test_a_sweep_can_be_replayed(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, _ = two_ranks
+    shown = CliRunner().invoke(main, ["replay", str(store.directory), "--json", "--scheduler", "none"])
+    assert shown.exit_code == 0, shown.output
+    runs = {run["run"]: run for run in json.loads(shown.output)["runs"]}
+    trials = {f"two/{trial.trial_id}": trial for trial in store.read_trials()}
+    assert runs.keys() == trials.keys()
+    for name, trial in trials.items():
+        assert (runs[name]["best_objective"], runs[name]["last_step"]) == (trial.objective, trial.epochs)
+        assert runs[name]["stopped_at_step"] is None, "rules that let a trial live let its replay live"
+
+
+def test_the_winner_can_be_used(two_ranks: tuple[ResultsStore, str]) -> None:
+    store, screen = two_ranks
+    folder = store.trials_dir / store.summary()["best"]["trial_id"]
+    assert str(folder / "best.pt") in screen
+    images = load_generator(folder / "best.pt")(torch.randn(2, 16))
+    assert images.shape == (2, 3, 32, 32)
+    with Image.open(folder / "samples" / "epoch_0001.png") as grid:
+        assert grid.width == grid.height > 8 * 32
+    assert not list(store.trials_dir.glob("*/latest.pt"))
+
+
+def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
+    ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two ranks gets SIGKILL in mid-trial; the trial goes on from its checkpoint and reaches the target FID."""
+    killed: list[int] = []
+    carry = StoreSink.progressed
+
+    def kill_once(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
+        carry(self, trial, report)
+        if report.epoch == 3 and not killed:
+            killed.append(train_worker())
+            os.kill(killed[0], signal.SIGKILL)
+
+    monkeypatch.setattr(StoreSink, "progressed", kill_once)
+    settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=12", "fid.every=12")
+    options = {"trials": 3, "workers_per_trial": 2, "target_fid": "1e9", "settings": settings}
+    store, screen = sweep(tmp_path, motorbikes, "killed", **options)
+    assert killed
+    assert "its workers died; going on from the last checkpoint" in screen
+    summary = store.summary()
+    assert summary["status"] == "target_reached" and "\ntarget reached: 1 of 3 trials" in screen
+    (trial,) = store.read_trials()  # the second waited
+    assert (trial.state.value, trial.verdict) == ("PRUNED", "target_reached")
+    assert 12 <= trial.best_epoch <= trial.epochs < 5000
+    assert len(trial.confirmed) == 3  # what ended the sweep has left its gang up
+    assert summary["best"]["objective"] == trial.objective
+    assert load_generator(store.trials_dir / "0000" / "best.pt")(torch.randn(2, 16)).shape == (2, 3, 32, 32)
+    lines = (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
+    assert len(lines) < trial.epochs + 12  # it did not start from scratch
+    study = read_study(store.directory / "study.journal", "killed")
+    assert len(study.trials) > 1 and all(trial.state.is_finished() for trial in study.trials)
+    _, parent, runs = children(store)
+    assert [run.info.status for run in (parent, *runs)] == ["FINISHED", "KILLED"]
+
+
+def test_failures_end_their_trial_alone(
+    ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two gangs; one trial's learning rate explodes, one finds a damaged checkpoint; the others finish."""
+    carry = StoreSink.started
+
+    def damage(self: StoreSink, trial: TrialRecord) -> None:
+        carry(self, trial)
+        victim = self._store.trials_dir / "0003" / "latest.pt"
+        victim.parent.mkdir(exist_ok=True)
+        victim.write_bytes(b"not a checkpoint")
+
+    monkeypatch.setattr(StoreSink, "started", damage)
+    space = tmp_path / "risky.yaml"
+    space.write_text(
+        """
+        base: {data: {image_size: 32, batch_size: 16}, fid: {extractor: efficientnet_lite0}}
+        search:
+          optimizer.lr_g: {choice: [8e-4, 1e30]}
+          optimizer.beta1: {float: [0.4, 0.6]}
+        points: [{optimizer.lr_g: 1e30}]
+        scheduler: {name: none}
+        """
+    )
+    store, screen = sweep(tmp_path, motorbikes, "risky", space=str(space), trials=5, concurrency=2)
+    trials = {trial.trial_id: trial for trial in store.read_trials()}
+    assert len(trials) == 5
+    damaged = trials.pop("0003")
+    assert (damaged.state.value, str(damaged.verdict)) == ("FAILED", "error")
+    assert "is not a whole checkpoint" in damaged.detail and damaged.detail in screen
+    assert "UserError" in (store.trials_dir / "0003" / "error.rank0.txt").read_text()
+    exploded = [trial for trial in trials.values() if trial.params["optimizer.lr_g"] == 1e30]
+    assert exploded
+    for trial in exploded:
+        assert (trial.state.value, str(trial.verdict)) == ("FAILED", "nonfinite")
+        assert trial.detail.endswith(" at epoch 1") and trial.detail in screen
+    healthy = [trial for trial in trials.values() if trial not in exploded]
+    assert healthy and all(trial.state.value == "COMPLETED" for trial in healthy)
+    study = read_study(store.directory / "study.journal", "risky")
+    assert not [trial for trial in study.trials if not trial.state.is_finished()]
+    _, _, runs = children(store)
+    assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
+
+
+def train_worker() -> int:
+    """Process id of one of the gang's ranks."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and b"RayTrainWorker" in (process / "cmdline").read_bytes():
+            return int(process.name)
+    raise AssertionError("no train worker is running")
+
+
+def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:
+    """The real MLflow server, asked over HTTP for the runs of the sweep."""
+    store, _ = two_ranks
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.listen()
+        arguments = [sys.executable, "-m", "orchestrator.cli", "ui", str(store.directory), "--port", str(port)]
+        taken = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert (taken.returncode, taken.stderr) == (2, f"gan-sweep: port {port} is taken: give another with --port\n")
+    server = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if "Uvicorn running on" in line or "Application startup complete" in line:
+                break
+        client = MlflowClient(f"http://127.0.0.1:{port}")
+        experiment = client.get_experiment_by_name("ralsgan_motorbike")
+        assert experiment is not None
+        assert len(client.search_runs([experiment.experiment_id])) == 6
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+        if server.stdout is not None:
+            server.stdout.close()

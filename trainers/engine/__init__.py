@@ -1,0 +1,1 @@
+"""How an update is carried out: precision, optimisers, the descent."""
