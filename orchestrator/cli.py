@@ -128,7 +128,7 @@ def spaces() -> None:
 @spaces.command("list")
 def spaces_list() -> None:
     """Name and description of each."""
-    from orchestrator.space.space import bundled_spaces, load_space
+    from orchestrator.space.load import bundled_spaces, load_space
 
     for name in bundled_spaces():
         click.echo(f"{name:<22}{load_space(name).description}")
@@ -141,7 +141,7 @@ def spaces_show(name: str) -> None:
     from rich.console import Console
 
     from orchestrator.display.summary import print_space
-    from orchestrator.space.space import load_space
+    from orchestrator.space.load import load_space
 
     print_space(Console(), load_space(name))
 

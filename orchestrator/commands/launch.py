@@ -13,7 +13,7 @@ from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data,
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
 from orchestrator.search.studies import check_storage
 from orchestrator.search.warm_start import WarmStart, read_warm_start
-from orchestrator.space.domains import Domain
+from orchestrator.space.load import space_as_yaml
 from orchestrator.space.yaml_text import dump_yaml
 
 
@@ -72,7 +72,7 @@ def _prepare(plan: Plan, console: Console) -> list[Any]:
 
 def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:
     store = create_sweep(plan.directory)
-    (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan)))
+    (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan.space)))
     info = SweepInfo(
         sweep=plan.sweep,
         space=plan.space.name,
@@ -105,24 +105,3 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
     if ending.lost_writes:
         console.print(f"[yellow]MLflow did not take {ending.lost_writes} writes;[/] {store.directory} has everything")
     return {"interrupted": 130, "failed": 1}.get(ending.status, 0)
-
-
-def space_as_yaml(plan: Plan) -> dict[str, Any]:
-    """The plan's space as a YAML space file would say it, ``--demo`` and ``--set`` included."""
-    space = plan.space
-    return {
-        "description": space.description,
-        "base": space.base.model_dump(),
-        "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
-        "sampler": space.sampler.model_dump(exclude_none=True),
-        "scheduler": space.scheduler.model_dump(),
-        "objectives": list(space.objectives),
-        "confirm": space.confirm.model_dump(),
-        "pruning": space.pruning,
-        "trials": plan.trials,
-        "points": [dict(point) for point in space.points],
-    }
-
-
-def _domain_as_yaml(domain: Domain) -> dict[str, Any]:
-    return domain.model_dump(by_alias=True, mode="json", exclude_defaults=True)

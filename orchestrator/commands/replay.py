@@ -16,8 +16,9 @@ from orchestrator.replay.cutting import Cut, replay_scheduler
 from orchestrator.replay.recorded import RecordedRun, read_runs
 from orchestrator.replay.replay import Replayed, Total, replay_run, total
 from orchestrator.replay.tuning import Tuned, tune
+from orchestrator.space.load import load_space
 from orchestrator.space.rules_file import read_block
-from orchestrator.space.space import SCHEDULERS, SchedulerConfig, load_space
+from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.config import ScheduleConfig
 from trainers.errors import UserError, unknown_name

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import State, TrialRecord, best_trial
-from orchestrator.sweep.recorder import Sink
+from orchestrator.results.sinks import Sink
 from trainers.run_report import EpochReport
 
 _STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yellow", State.FAILED: "red"}

@@ -5,10 +5,11 @@ from pathlib import Path
 from orchestrator.plan.plan import Plan
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord
-from orchestrator.search.samplers import SAMPLERS, left_to_chance
+from orchestrator.search.samplers import left_to_chance
 from orchestrator.search.studies import without_password
 from orchestrator.search.warm_start import WarmStart
-from orchestrator.space.space import SchedulerConfig, Space
+from orchestrator.space.sections import SAMPLERS, SchedulerConfig
+from orchestrator.space.space import Space
 
 
 def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:

@@ -14,9 +14,10 @@ from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.store import find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
+from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
 from orchestrator.space.rules_file import read_block
-from orchestrator.space.space import Space, load_space, possible_search
+from orchestrator.space.space import Space, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
@@ -60,8 +61,7 @@ class Plan:
     Attributes:
         sweep: its name.
         directory: where everything of it lands.
-        space: with ``--demo`` and ``--set`` applied.
-        trials: how many.
+        space: with ``--demo``, ``--set`` and ``--trials`` applied.
         data: directory of the real images.
         synthetic: whether they are to be drawn there first.
         cache_dir: decoded images and statistics.
@@ -78,7 +78,6 @@ class Plan:
     sweep: str
     directory: Path
     space: Space
-    trials: int
     data: Path
     synthetic: bool
     cache_dir: Path
@@ -90,6 +89,11 @@ class Plan:
     address: str | None
     budgets: Budgets
     seed: int
+
+    @property
+    def trials(self) -> int:
+        """How many are planned."""
+        return self.space.trials
 
 
 def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) -> Plan:
@@ -134,7 +138,6 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         sweep=sweep,
         directory=directory,
         space=space,
-        trials=options.trials or space.trials,
         data=data.resolve(),
         synthetic=synthetic,
         cache_dir=cache_dir,
@@ -250,7 +253,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"sampler.name={options.sampler}")
     if options.scheduler:
         settings.append(f"scheduler.name={options.scheduler}")
-    return apply_settings(space, [*settings, *options.settings])
+    space = apply_settings(space, [*settings, *options.settings])
+    return space if options.trials is None else space.model_copy(update={"trials": options.trials})
 
 
 def _metric(base: TrainConfig) -> str:

@@ -9,7 +9,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.replay.recorded import RecordedRun, Report
 from orchestrator.search.schedulers import CLOCK, make_scheduler
-from orchestrator.space.space import SchedulerConfig
+from orchestrator.space.sections import SchedulerConfig
 
 METRIC = "fid"
 LENGTH = 1000  # of every run on the common clock: runs may have been planned for different numbers of reports

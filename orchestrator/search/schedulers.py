@@ -10,8 +10,9 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from orchestrator.space.space import SCHEDULERS, SchedulerConfig, Space
-from orchestrator.sweep.broker import WORST_FID
+from orchestrator.search.result import WORST_FID
+from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+from orchestrator.space.space import Space
 
 CLOCK = "epoch"
 

@@ -12,12 +12,12 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from orchestrator.search.samplers import SAMPLERS
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
 from orchestrator.search.untried import Untried
 from orchestrator.space.domains import Value
 from orchestrator.space.objectives import costs
+from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.run_report import Verdict
 

@@ -13,12 +13,13 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from orchestrator.results.records import State, TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo
-from orchestrator.search.samplers import SAMPLERS
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
 from orchestrator.space.domains import FloatRange, Value
+from orchestrator.space.load import build_space
 from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
-from orchestrator.space.space import Space, build_space
+from orchestrator.space.sections import SAMPLERS
+from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.errors import UserError
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from orchestrator.space.sections import SAMPLERS
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
 
@@ -36,8 +37,6 @@ def check_objectives(names: Sequence[str], sampler: str) -> None:
     Raises:
         UserError: anything else.
     """
-    from orchestrator.search.samplers import SAMPLERS  # takes Optuna along, and records of trials need only the names
-
     for name in names:
         if name != FID and name not in COSTS:
             raise unknown_name("objective", name, [FID, *COSTS])

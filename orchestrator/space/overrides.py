@@ -3,21 +3,22 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from orchestrator.search.samplers import SamplerConfig
-from orchestrator.space.space import ConfirmConfig, SchedulerConfig, Space, check_space, config_names, possible_search
+from orchestrator.space.load import check_space
+from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerConfig, Section
+from orchestrator.space.space import Space, config_names, possible_search
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_problem, unknown_name
 
-_SECTIONS: dict[str, type[BaseModel]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "scheduler": SchedulerConfig,
     "sampler": SamplerConfig,
     "confirm": ConfirmConfig,
 }
 _SECTION_KEYS = [f"{section}.{name}" for section, model in _SECTIONS.items() for name in model.model_fields]
-Section = TypeVar("Section", bound=BaseModel)
+AnySection = TypeVar("AnySection", bound=Section)
 _INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every")
 
 
@@ -77,7 +78,7 @@ def _first_fakes_for(base: TrainConfig, n_fake: Any) -> dict[str, int | None]:
     return {"fid.n_fake_first": None} if first is not None and isinstance(n_fake, int) and n_fake <= first else {}
 
 
-def _changed(title: str, section: Section, values: dict[str, Any]) -> Section:
+def _changed(title: str, section: AnySection, values: dict[str, Any]) -> AnySection:
     try:
         return section.model_validate({**section.model_dump(), **values})
     except ValidationError as error:

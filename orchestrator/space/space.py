@@ -1,65 +1,18 @@
 """Spaces: what YAML may say, and what it means."""
 
-from collections.abc import Mapping
-from importlib.resources import files
-from itertools import combinations, product
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from orchestrator.pruning import build_rules
-from orchestrator.search.samplers import SamplerConfig, one_of
-from orchestrator.space.domains import Domain, Value, build_domain
-from orchestrator.space.objectives import FID, check_objectives
-from orchestrator.space.yaml_text import parse_yaml
+from orchestrator.space.domains import Domain, Value
+from orchestrator.space.objectives import FID
+from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
-from trainers.errors import UserError, first_problem, unknown_name
-
-SCHEDULERS = ("asha", "hyperband", "median", "none")
+from trainers.errors import UserError
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class SchedulerConfig(_Model):
-    """Which trials are cut for others' sake."""
-
-    name: Annotated[str, one_of("scheduler", SCHEDULERS)] = Field(
-        "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
-    )
-    grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
-    reduction_factor: Annotated[float, Field(gt=1)] = Field(
-        3, description="asha, hyperband: one trial in this many goes on at a rung"
-    )
-    brackets: Annotated[int, Field(ge=1)] = Field(
-        3, description="hyperband: how many graces, each reduction_factor times the last; those beyond the run go"
-    )
-
-    min_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.25,
-        description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
-    )
-
-    def is_uniform(self, result: Mapping[str, Any]) -> bool:
-        """Whether the fakes of a rung hardly vary; those whose diversity is not known count as varied."""
-        return bool(result.get("diversity", 1.0) < self.min_diversity)
-
-    def scaled_grace(self, before: int, now: int) -> int:
-        """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
-        return max(1, round(self.grace_epochs * now / before))
-
-
-class ConfirmConfig(_Model):
-    """Which trials are measured again, on latents that nobody has chosen them by, before a winner is named."""
-
-    top: Annotated[int, Field(ge=0)] = Field(3, description="how many of the best trials; 0: none")
-    seeds: Annotated[int, Field(ge=1)] = Field(3, description="how often each, every time on fresh latents")
-
-
-class Space(_Model):
+class Space(Section):
     """One search: where it starts, what varies, who is cut.
 
     Attributes:
@@ -90,7 +43,7 @@ class Space(_Model):
     trials: Annotated[int, Field(ge=1)] = 20
     points: tuple[dict[str, Value], ...] = ()
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
-    demo: dict[str, Value | None] = {}
+    demo: dict[str, Value | None] = Field(default_factory=dict)
 
     @property
     def conditional(self) -> bool:
@@ -166,64 +119,6 @@ class Space(_Model):
         return kept
 
 
-def bundled_spaces() -> dict[str, Path]:
-    """The spaces that come with gan-sweep: name to file."""
-    folder = Path(str(files("search_spaces")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def load_space(name_or_file: str) -> Space:
-    """A bundled space by name, or any by its file.
-
-    Raises:
-        UserError: no such space, or it says something wrong; one line.
-    """
-    path = bundled_spaces().get(name_or_file, Path(name_or_file))
-    if not path.is_file():
-        if path.suffix in {".yaml", ".yml"}:
-            raise UserError(f"no space file {path}")
-        raise unknown_name("space", name_or_file, bundled_spaces())
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the space {path}: {error}") from None
-    return build_space(path.stem, parse_yaml(text, str(path)))
-
-
-def build_space(name: str, values: Any) -> Space:
-    """Validate what a space's YAML says.
-
-    Raises:
-        UserError: naming the space, the key, the value and what would be valid.
-    """
-    try:
-        return _build(name, values)
-    except UserError as error:
-        raise UserError(f"space {name}: {error}") from None
-
-
-def _build(name: str, values: Any) -> Space:
-    if not isinstance(values, dict) or "base" not in values or "search" not in values:
-        raise UserError("needs a mapping with at least base: and search:")
-    keys = set(Space.model_fields) - {"name"}
-    for key in values:
-        if key not in keys:
-            raise unknown_name("key", str(key), keys)
-    if not isinstance(values["base"], dict) or not isinstance(values["search"], dict):
-        raise UserError("base: and search: must be mappings")
-    build_rules(values.get("pruning", True))
-    base = TrainConfig.build(values["base"])
-    known = config_names(base)
-    search = {key: build_domain(key, domain, known) for key, domain in values["search"].items()}
-    try:
-        space = Space.model_validate({**values, "name": name, "base": base, "search": search})
-    except ValidationError as error:
-        place, message, given = first_problem(error)
-        raise UserError(f"{place}: {message}, got {given!r}") from None
-    check_space(space)
-    return space
-
-
 def possible_search(space: Space) -> Space:
     """The space without the keys that can no longer exist, since what their ``when:`` names is fixed at another value.
 
@@ -243,64 +138,6 @@ def possible_search(space: Space) -> Space:
 def config_names(base: TrainConfig) -> list[str]:
     """Every dotted name that a setting of `base` may have, its own attributes' included."""
     return list(dict.fromkeys([*field_names(), *base.flat()]))
-
-
-def check_space(space: Space) -> None:
-    """Every searched value must make a valid config, and the known points must lie inside the ranges.
-
-    Raises:
-        UserError: naming the first that does not.
-    """
-    check_objectives(space.objectives, space.sampler.name)
-    _check_conditions(space)
-    if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
-        raise UserError(
-            "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
-            "of fakes at the same epoch"
-        )
-    for name, domain in space.search.items():
-        for value in domain.probes():
-            _check_possible(space, {name: value})
-    for (one, first), (other, second) in combinations(space.search.items(), 2):
-        for ends in product(*({domain.probes()[0], domain.probes()[-1]} for domain in (first, second))):
-            _check_possible(space, dict(zip((one, other), ends, strict=True)))
-    for number, point in enumerate(space.known_points()):
-        where = "base" if number == 0 else f"points[{number - 1}]"
-        if number:
-            for name in space.points[number - 1]:
-                if name not in space.search:
-                    raise unknown_name(f"searched key in {where}", name, space.search)
-                if name not in point:
-                    raise UserError(f"{where}: {name} exists {said(space.search[name].when)}")
-        for name, value in point.items():
-            if not space.search[name].contains(value):
-                raise UserError(f"{where}: {name} = {value!r} lies outside its range {space.search[name]}")
-
-
-def _check_conditions(space: Space) -> None:
-    values = space.base.flat()
-    space.in_order()
-    for name, domain in space.search.items():
-        for parent, allowed in domain.when.items():
-            if parent not in values:
-                raise unknown_name(f"key in search.{name}: when", parent, values)
-            searched = space.search.get(parent)
-            for value in allowed:
-                if searched is not None and not searched.contains(value):
-                    raise UserError(f"search.{name}: when {parent} is {value!r}, which is not in its range {searched}")
-            if searched is None and values[parent] not in allowed:
-                raise UserError(f"search.{name}: never exists: {parent} is always {values[parent]!r}")
-
-
-def _check_possible(space: Space, params: dict[str, Value]) -> None:
-    completed = space.completed(params)
-    if completed is None:
-        return
-    try:
-        space.resolve(completed)
-    except UserError as error:
-        what = " with ".join(f"{name} = {value!r}" for name, value in params.items())
-        raise UserError(f"search: {what} is not possible: {error}") from None
 
 
 def said(when: dict[str, tuple[Value, ...]]) -> str:

@@ -9,34 +9,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Any
 
 import ray
 
-from orchestrator.sweep.confirm_queue import Finals, Remeasure
-from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Progressed, Started
+from orchestrator.search.result import WORST_FID
+from orchestrator.sweep.confirm_queue import Finals
+from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Lease, Lull, Progressed, Remeasure, Started
 from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 MAX_RETRIES = 2  # of a trial whose gang died under it
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long at a rung for Tune; then it trains on and reads the answer later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
-WORST_FID = 1e6  # what Tune is told of a trial without a finite FID: ASHA never stops on NaN
-
-
-class Lull(Enum):
-    """What a gang hears instead of a lease."""
-
-    IDLE = "idle"  # nothing to do yet; ask again
-    CLOSED = "closed"  # the sweep is over
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A trial for a gang: its id and its searched values."""
-
-    trial_id: str
-    params: dict[str, Any]
 
 
 @dataclass

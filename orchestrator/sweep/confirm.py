@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import ray
 
 from orchestrator.results.records import State, state_of
-from orchestrator.space.space import ConfirmConfig
+from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker import BrokerHandle
 from orchestrator.sweep.stopper import Watch
 from trainers.run_report import Outcome

@@ -2,17 +2,10 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from orchestrator.sweep.messages import Remeasure
 
 MAX_ATTEMPTS = 3  # of a measurement whose gang died under it
-
-
-@dataclass(frozen=True)
-class Remeasure:
-    """A finished trial for a gang: measure its best checkpoint on so many sets of fresh latents."""
-
-    trial_id: str
-    seeds: int
 
 
 class Finals:

@@ -17,6 +17,7 @@ from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import RELAY_CPUS
 from orchestrator.results.records import best_trial
+from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
@@ -24,10 +25,11 @@ from orchestrator.search.studies import open_study
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.sweep.broker import BrokerHandle, start_broker
 from orchestrator.sweep.confirm import confirm_best
-from orchestrator.sweep.gang import Gang, GangSetup
-from orchestrator.sweep.recorder import Recorder, StoreSink
+from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import Watch
 from orchestrator.sweep.trainable import Relay
+from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from trainers.run_report import Verdict
 

@@ -1,9 +1,33 @@
-"""What the broker tells the recorder."""
+"""What the broker says to gangs and to the recorder."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from trainers.run_report import EpochReport, Outcome
+
+
+class Lull(Enum):
+    """What a gang hears instead of a lease."""
+
+    IDLE = "idle"  # nothing to do yet; ask again
+    CLOSED = "closed"  # the sweep is over
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A trial for a gang: its id and its searched values."""
+
+    trial_id: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Remeasure:
+    """A finished trial for a gang: measure its best checkpoint on so many sets of fresh latents."""
+
+    trial_id: str
+    seeds: int
 
 
 @dataclass(frozen=True)

@@ -3,69 +3,21 @@
 import logging
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 
 from orchestrator.results.records import State, TrialRecord
-from orchestrator.results.store import ResultsStore
+from orchestrator.results.sinks import Sink
 from orchestrator.space.objectives import costs
 from orchestrator.space.space import Space
 from orchestrator.sweep.broker import BrokerHandle
 from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Progressed, Started
 from trainers.errors import UserError
-from trainers.run_report import EpochReport, Outcome, Verdict
+from trainers.run_report import Outcome, Verdict
 
 log = logging.getLogger(__name__)
-
-
-class Sink(ABC):
-    """Something that keeps or shows what happens. Called from the recorder's thread alone."""
-
-    @abstractmethod
-    def started(self, trial: TrialRecord) -> None:
-        """A gang took the trial, for the first time or again."""
-
-    @abstractmethod
-    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
-        """The trial finished an epoch."""
-
-    @abstractmethod
-    def ended(self, trial: TrialRecord) -> None:
-        """The trial is over."""
-
-    @abstractmethod
-    def confirmed(self, trial: TrialRecord) -> None:
-        """The trial, which is over, was measured again."""
-
-
-class StoreSink(Sink):
-    """Keeps everything in the sweep's directory."""
-
-    def __init__(self, store: ResultsStore) -> None:
-        self._store = store
-
-    def started(self, trial: TrialRecord) -> None:
-        """Write its config and first record."""
-        if trial.config is not None:
-            self._store.write_config(trial.trial_id, trial.config)
-        self._store.write_trial(trial)
-
-    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
-        """Append the epoch."""
-        self._store.append_history(trial, report)
-        self._store.write_trial(trial)
-
-    def ended(self, trial: TrialRecord) -> None:
-        """Write its last record; what only a resume would need goes."""
-        self._store.write_trial(trial)
-        (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
-
-    def confirmed(self, trial: TrialRecord) -> None:
-        """Write its record with the values."""
-        self._store.write_trial(trial)
 
 
 class Recorder(threading.Thread):

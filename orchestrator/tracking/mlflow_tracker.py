@@ -22,8 +22,8 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
-from orchestrator.sweep.recorder import Sink
 from trainers.errors import UserError
 from trainers.run_report import EpochReport
 

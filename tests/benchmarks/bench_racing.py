@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from orchestrator.space.demo import DEMO_IMAGES, demo_space
+from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
-from orchestrator.space.space import load_space
 from tests.benchmarks.common import print_setting
 from trainers.assets import Assets
 from trainers.checkpoint import BEST, load_checkpoint

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from orchestrator.cli import main
 from orchestrator.replay.cutting import replay_scheduler
 from orchestrator.replay.recorded import RecordedRun, Report
-from orchestrator.space.space import SchedulerConfig
+from orchestrator.space.sections import SchedulerConfig
 
 
 def run(name: str, fids: Sequence[float], stretch: int = 1) -> RecordedRun:

@@ -18,8 +18,8 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.pruning import Guard, Rule
+from orchestrator.search.result import WORST_FID
 from orchestrator.search.searcher import OptunaSearcher
-from orchestrator.sweep.broker import WORST_FID
 from trainers.run_report import EpochReport, Outcome, Verdict
 
 METRIC = "fid_test_n2"

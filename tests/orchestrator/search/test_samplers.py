@@ -9,9 +9,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from orchestrator.search.samplers import SAMPLERS, SamplerConfig, build_sampler, left_to_chance
+from orchestrator.search.samplers import build_sampler, left_to_chance
+from orchestrator.space.load import build_space, load_space
 from orchestrator.space.overrides import apply_settings
-from orchestrator.space.space import Space, build_space, load_space
+from orchestrator.space.sections import SAMPLERS, SamplerConfig
+from orchestrator.space.space import Space
 from tests.orchestrator.search.test_searcher import METRIC, Sweep
 from trainers.errors import UserError
 

@@ -15,7 +15,9 @@ from orchestrator.pruning import build_rules
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.telling import FEASIBLE, HEALTHY
-from orchestrator.space.space import SCHEDULERS, Space, build_space
+from orchestrator.space.load import build_space
+from orchestrator.space.sections import SCHEDULERS
+from orchestrator.space.space import Space
 from tests.orchestrator.search.simulated import METRIC, Curve, Field
 from trainers.run_report import Verdict
 

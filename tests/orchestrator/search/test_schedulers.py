@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
+from orchestrator.search.result import WORST_FID
 from orchestrator.search.schedulers import Hyperband, build_scheduler
-from orchestrator.space.space import SCHEDULERS, SchedulerConfig, build_space
-from orchestrator.sweep.broker import WORST_FID
+from orchestrator.space.load import build_space
+from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
 
 METRIC = "fid_test_n2"
 EPOCHS = 81

@@ -15,7 +15,8 @@ from ray.tune.search import Searcher
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.telling import HEALTHY
-from orchestrator.space.space import Space, build_space, load_space
+from orchestrator.space.load import build_space, load_space
+from orchestrator.space.space import Space
 from trainers.run_report import Verdict
 
 METRIC = "fid_test_n2"

@@ -14,7 +14,8 @@ from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.telling import HEALTHY
 from orchestrator.search.warm_start import WarmStart, read_warm_start
-from orchestrator.space.space import Space, build_space
+from orchestrator.space.load import build_space
+from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
 from tests.orchestrator.sweep.test_broker import epoch
 from trainers.errors import UserError

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.space.space import load_space
+from orchestrator.space.load import load_space
 from tests.contracts.family_cases import BATCH, SIZE, fresh_family, take_steps
 from trainers.config import TrainConfig
 

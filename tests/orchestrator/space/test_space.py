@@ -4,7 +4,8 @@ import optuna
 import pytest
 
 from orchestrator.space.domains import Choice, FloatRange, IntRange
-from orchestrator.space.space import Space, build_space, bundled_spaces, load_space, possible_search
+from orchestrator.space.load import build_space, bundled_spaces, load_space
+from orchestrator.space.space import Space, possible_search
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.sweep.broker import MAX_RETRIES, WORST_FID, Broker, Lease, Lull
-from orchestrator.sweep.confirm_queue import MAX_ATTEMPTS, Remeasure
-from orchestrator.sweep.messages import Confirmed, Ended, Joined, Progressed, Started
+from orchestrator.search.result import WORST_FID
+from orchestrator.sweep.broker import MAX_RETRIES, Broker
+from orchestrator.sweep.confirm_queue import MAX_ATTEMPTS
+from orchestrator.sweep.messages import Confirmed, Ended, Joined, Lease, Lull, Progressed, Remeasure, Started
 from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 METRIC = "fid_test_n2"

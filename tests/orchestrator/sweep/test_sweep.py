@@ -25,13 +25,14 @@ from orchestrator.commands.launch import launch
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, find_sweep
 from orchestrator.search.studies import ORIGIN, read_study
-from orchestrator.space.space import ConfirmConfig
+from orchestrator.space.sections import ConfirmConfig
 from orchestrator.space.yaml_text import dump_yaml, parse_yaml
 from orchestrator.sweep.broker import start_broker
 from orchestrator.sweep.confirm import confirm_best
-from orchestrator.sweep.recorder import Recorder, StoreSink
+from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import Watch
 from trainers.checkpoint import load_generator
 from trainers.run_report import EpochReport, Outcome, Verdict

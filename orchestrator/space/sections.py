@@ -1,0 +1,117 @@
+"""Sections of a space's YAML: sampler, scheduler, confirm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from trainers.errors import unknown_name
+
+
+def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
+    """A pydantic check that a string is one of `names`; its error has the nearest."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise unknown_name(kind, name, names)
+        return name
+
+    return AfterValidator(check)
+
+
+SCHEDULERS = ("asha", "hyperband", "median", "none")
+
+
+class Section(BaseModel):
+    """Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class SchedulerConfig(Section):
+    """Which trials are cut for others' sake."""
+
+    name: Annotated[str, one_of("scheduler", SCHEDULERS)] = Field(
+        "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
+    )
+    grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
+    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+        3, description="asha, hyperband: one trial in this many goes on at a rung"
+    )
+    brackets: Annotated[int, Field(ge=1)] = Field(
+        3, description="hyperband: how many graces, each reduction_factor times the last; those beyond the run go"
+    )
+
+    min_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.25,
+        description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
+    )
+
+    def is_uniform(self, result: Mapping[str, Any]) -> bool:
+        """Whether the fakes of a rung hardly vary; those whose diversity is not known count as varied."""
+        return bool(result.get("diversity", 1.0) < self.min_diversity)
+
+    def scaled_grace(self, before: int, now: int) -> int:
+        """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
+        return max(1, round(self.grace_epochs * now / before))
+
+
+class ConfirmConfig(Section):
+    """Which trials are measured again, on latents that nobody has chosen them by, before a winner is named."""
+
+    top: Annotated[int, Field(ge=0)] = Field(3, description="how many of the best trials; 0: none")
+    seeds: Annotated[int, Field(ge=1)] = Field(3, description="how often each, every time on fresh latents")
+
+
+@dataclass(frozen=True)
+class SamplerKind:
+    """What a sampler can do.
+
+    Attributes:
+        options: fields of `SamplerConfig` that mean something to it.
+        several_objectives: whether it can search for two objectives.
+        conditions: whether it models keys that not every trial has; else it draws them at random.
+        choices: whether it models choices; else it draws them at random.
+        violations: whether it learns from a failed trial that its setting is not feasible. A failed trial has no value,
+            so it can only be told PRUNED, and Optuna's GP and NSGA-II read the constraints of COMPLETE trials alone.
+        learns_from_cut: whether trials that the scheduler cut teach it anything.
+        sequence: whether it goes on where it was when built again with the same seed.
+    """
+
+    options: frozenset[str] = frozenset()
+    several_objectives: bool = True
+    conditions: bool = False
+    choices: bool = True
+    violations: bool = False
+    learns_from_cut: bool = False
+    sequence: bool = False
+
+
+# Each is built in `orchestrator.search.samplers`.
+SAMPLERS: dict[str, SamplerKind] = {
+    "tpe": SamplerKind(frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True),
+    "gp": SamplerKind(frozenset({"startup"})),
+    "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
+    "qmc": SamplerKind(learns_from_cut=True, sequence=True),  # it learns from nothing, so misses nothing
+    "random": SamplerKind(conditions=True, learns_from_cut=True),
+    "nsga2": SamplerKind(frozenset({"population"})),
+}
+
+
+class SamplerConfig(Section):
+    """Who proposes settings."""
+
+    name: Annotated[str, one_of("sampler", tuple(SAMPLERS))] = Field(
+        "tpe", description="tpe, gp (Gaussian process), cmaes, qmc (Sobol sequence), random, nsga2 (two objectives)"
+    )
+    startup: int | None = Field(None, ge=1, description="tpe, gp: trials before the model is used; None: 10")
+    population: int | None = Field(None, ge=2, description="nsga2, cmaes: trials of a generation; None: 10, or its own")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for option in ("startup", "population"):
+            if getattr(self, option) is not None and option not in SAMPLERS[self.name].options:
+                having = " and ".join(name for name, kind in SAMPLERS.items() if option in kind.options)
+                raise ValueError(f"sampler {self.name} has no {option}; {having} have")
+        return self
