@@ -14,8 +14,8 @@ from typing import Any
 import ray
 
 from orchestrator.search.result import WORST_FID
-from orchestrator.sweep.confirm_queue import Finals
 from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Lease, Lull, Progressed, Remeasure, Started
+from orchestrator.sweep.retry_queue import Finals
 from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 MAX_RETRIES = 2  # of a trial whose gang died under it

@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.search.result import WORST_FID
 from orchestrator.sweep.broker import MAX_RETRIES, Broker
-from orchestrator.sweep.confirm_queue import MAX_ATTEMPTS
 from orchestrator.sweep.messages import Confirmed, Ended, Joined, Lease, Lull, Progressed, Remeasure, Started
+from orchestrator.sweep.retry_queue import MAX_ATTEMPTS
 from trainers.run_report import Decision, EpochReport, Outcome, Verdict
 
 METRIC = "fid_test_n2"
