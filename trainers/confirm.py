@@ -37,4 +37,5 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
         family.load_state_dict(checkpoint["family"])
         sets = range(1, (seeds if family.draws_latents else 1) + 1)
         targets = [family.fid_targets(assets, f"confirm {number}") for number in sets]
-    return [measure(config, target, assets, config.fid.n_fake).fid for target in targets]
+    epoch = checkpoint["progress"]["epoch"]
+    return [measure(config, target, assets, config.fid.n_fake, epoch=epoch).fid for target in targets]

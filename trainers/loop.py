@@ -12,13 +12,13 @@ from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_bes
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.distributed import all_or_none, barrier, broadcast_object, rank
 from trainers.families import Family, build_family
-from trainers.measuring import Measurement, fakes_at, fid_due, measure
+from trainers.measuring import fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
-from trainers.run_report import Decision, EpochReport, Outcome, Report, Verdict
+from trainers.run_report import Decision, EpochReport, Measurement, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
 
-def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> Outcome:
+def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
     Goes on from ``run_dir/latest.pt`` where there is one. Writes ``samples/epoch_0001.png``, ``latest.pt`` and, at the
@@ -48,18 +48,18 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         finite = all(math.isfinite(value) for value in metrics.values())
         measured = None
         if finite and fid_due(epoch, config):
-            measured = measure(config, targets, assets, fakes_at(epoch, config))
-            metrics |= measured.metrics()
-            finite = math.isfinite(measured.fid)
+            measured = measure(config, targets, assets, fakes_at(epoch, config), epoch=epoch)
+            if not math.isfinite(measured.fid):
+                finite, metrics, measured = False, metrics | measured.metrics(), None
         samples = _write_samples(config, family, assets, run_dir, epoch) if finite else None
         if finite:
             _write_checkpoint(config, family, run_dir, progress, measured)
-        answer = _ask(report, _epoch_report(progress, metrics, measured if finite else None, samples, started, trained))
+        answer = _ask(report, _epoch_report(progress, metrics, measured, samples, started, trained))
         if not finite:
-            return _outcome(Verdict.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
+            return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
         if answer is Decision.STOP and progress.epoch < config.schedule.epochs:
-            return _outcome(Verdict.OUTRANKED, progress)
-    return _outcome(Verdict.COMPLETED, progress)
+            return _outcome(RunEnd.STOPPED, progress)
+    return _outcome(RunEnd.COMPLETED, progress)
 
 
 def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:
@@ -158,9 +158,7 @@ def _epoch_report(
         epoch=progress.epoch,
         images_seen=progress.images_seen,
         metrics=metrics,
-        fid=None if measured is None else measured.fid,
-        n_fake=None if measured is None else measured.n_fake,
-        fid_name=None if measured is None else measured.name,
+        measurement=measured,
         objective=progress.objective,
         best_epoch=progress.best_epoch,
         samples=samples,
@@ -174,9 +172,9 @@ def _nonfinite(metrics: dict[str, float]) -> str:
     return ", ".join(name for name, value in metrics.items() if not math.isfinite(value)) or "FID (samples)"
 
 
-def _outcome(verdict: Verdict, progress: Progress, detail: str = "") -> Outcome:
-    return Outcome(
-        verdict=verdict,
+def _outcome(end: RunEnd, progress: Progress, detail: str = "") -> RunOutcome:
+    return RunOutcome(
+        end=end,
         epochs=progress.epoch,
         objective=progress.objective,
         best_epoch=progress.best_epoch,

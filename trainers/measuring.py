@@ -6,45 +6,12 @@ window may use fewer fakes, the same number for all trials at the same epoch. In
 """
 
 import math
-from dataclasses import dataclass
 
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.families import FidTarget
 from trainers.metrics import FidResult, measure_fid
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """FID over all targets of a family, on the same number of fakes each.
-
-    Attributes:
-        fid: mean over the targets; NaN when a sample was not finite.
-        diversity: the least of the targets'; NaN where it is none, see `FidResult`.
-        name: its protocol.
-        n_fake: generated images of each target.
-        seconds: wall time.
-        targets: each target's own result.
-    """
-
-    fid: float
-    diversity: float
-    name: str
-    n_fake: int
-    seconds: float
-    targets: dict[str, FidResult]
-
-    def metrics(self) -> dict[str, float]:
-        """What a report says beside the FID; where there are several targets, each one's own values too."""
-        values = {"fid_seconds": self.seconds}
-        if math.isfinite(self.diversity):  # a real set that does not vary has none: no failure of the run
-            values["diversity"] = self.diversity
-        if len(self.targets) > 1:
-            for name, result in self.targets.items():
-                values[f"{result.name}_{name}"] = result.value
-                if math.isfinite(result.diversity):
-                    values[f"diversity_{name}"] = result.diversity
-        return values
+from trainers.run_report import Measurement
 
 
 def fid_due(epoch: int, config: TrainConfig) -> bool:
@@ -68,7 +35,9 @@ def fakes_at(epoch: int, config: TrainConfig) -> int:
     return first << math.floor(doublings)
 
 
-def measure(config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, n_fake: int) -> Measurement:
+def measure(
+    config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, n_fake: int, *, epoch: int
+) -> Measurement:
     """Measure FID of every target; all ranks must call this and get the same values, but for the time.
 
     Args:
@@ -76,6 +45,7 @@ def measure(config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, 
         targets: as `Family.fid_targets` gives them.
         assets: the extractor.
         n_fake: samples of each target, over all ranks.
+        epoch: of the generator.
     """
     results = {
         name: measure_fid(
@@ -88,12 +58,25 @@ def measure(config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, 
         )
         for name, target in targets.items()
     }
+    return combine(results, n_fake, epoch)
+
+
+def combine(results: dict[str, FidResult], n_fake: int, epoch: int) -> Measurement:
+    """One measurement from each target's own result."""
     first, *_ = results.values()
+    diversity = min(result.diversity for result in results.values())
+    per_target: dict[str, float] = {}
+    if len(results) > 1:
+        for name, result in results.items():
+            per_target[f"{result.name}_{name}"] = result.value
+            if math.isfinite(result.diversity):
+                per_target[f"diversity_{name}"] = result.diversity
     return Measurement(
+        epoch=epoch,
         fid=sum(result.value for result in results.values()) / len(results),
-        diversity=min(result.diversity for result in results.values()),
         name=first.name,
         n_fake=n_fake,
+        diversity=diversity if math.isfinite(diversity) else None,  # a real set that does not vary has none: no failure
         seconds=sum(result.seconds for result in results.values()),
-        targets=results,
+        per_target=per_target,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Decision(StrEnum):
@@ -12,18 +13,43 @@ class Decision(StrEnum):
     STOP = "stop"
 
 
-class Verdict(StrEnum):
-    """Why a trial ended."""
+class RunEnd(StrEnum):
+    """How a training run ended."""
 
-    COMPLETED = "completed"
-    OUTRANKED = "outranked"  # the scheduler preferred others
+    COMPLETED = "completed"  # all its epochs
+    STOPPED = "stopped"  # the answer to a report was to stop
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
-    ERROR = "error"  # the trial could not be run
-    LOST = "lost"  # its workers failed or died more often than it may be retried
-    OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
-    OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
-    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the FID that was asked for
-    INTERRUPTED = "interrupted"  # Ctrl-C
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """FID at an epoch, with its protocol; of a family with several targets the mean over them, on as many fakes each.
+
+    Attributes:
+        epoch: the epoch it was measured at.
+        fid: NaN when a sample was not finite.
+        name: its protocol, such as ``fid_inception2048_n10000``: compare it with values of that name only. None in
+            histories of older versions.
+        n_fake: generated images of each target; fewer before the window than in it. None in such histories.
+        diversity: of the fakes' features against the real images' (see `FidResult`), the least of the targets'; None
+            where it is not known or the real images do not vary.
+        seconds: wall time.
+        per_target: where there are several targets, each one's FID and diversity as ``PROTOCOL_TARGET`` and
+            ``diversity_TARGET``.
+    """
+
+    epoch: int
+    fid: float
+    name: str | None = None
+    n_fake: int | None = None
+    diversity: float | None = None
+    seconds: float = 0.0
+    per_target: dict[str, float] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, float]:
+        """What is logged beside the FID: ``fid_seconds``, ``diversity`` where it is known, and `per_target`."""
+        diversity = {} if self.diversity is None else {"diversity": self.diversity}
+        return {"fid_seconds": self.seconds, **diversity, **self.per_target}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +62,8 @@ class EpochReport:
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
             d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
             images_per_second; families add their own. What no step of the epoch computed is not there. Also
-            weight_norm_d and weight_norm_g after the epoch and, where FID was measured, fid_seconds (wall time) and
-            diversity (see `FidResult`; the least of several targets', which have theirs as diversity_NAME).
-        fid: FID measured at this epoch, None where none was due.
-        n_fake: generated images that it was measured on; fewer before the window than in it.
-        fid_name: its protocol, such as ``fid_inception2048_n10000``: compare it with values of that name only.
+            weight_norm_d and weight_norm_g after the epoch.
+        measurement: FID at this epoch, None where none was due or it was not finite.
         objective: lowest FID inside the window so far, None before the window.
         best_epoch: the epoch it was measured at.
         samples: file name of the sample grid written at this epoch, in the run's directory.
@@ -52,34 +75,74 @@ class EpochReport:
     epoch: int
     images_seen: int
     metrics: dict[str, float]
-    fid: float | None
+    measurement: Measurement | None
     objective: float | None
     best_epoch: int | None
     samples: str | None
     started: float
     trained: float
     ended: float
-    n_fake: int | None = None
-    fid_name: str | None = None
+
+    @property
+    def logged(self) -> dict[str, float]:
+        """All numbers of the epoch but the FID itself."""
+        return self.metrics | (self.measurement.metrics() if self.measurement is not None else {})
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of ``history.jsonl``."""
+        fid = self.measurement
+        return {
+            "epoch": self.epoch,
+            "images_seen": self.images_seen,
+            "metrics": self.logged,
+            "fid": fid.fid if fid is not None else None,
+            "objective": self.objective,
+            "best_epoch": self.best_epoch,
+            "samples": self.samples,
+            "started": self.started,
+            "trained": self.trained,
+            "ended": self.ended,
+            "n_fake": fid.n_fake if fid is not None else None,
+            "fid_name": fid.name if fid is not None else None,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "EpochReport":
+        """Undo `to_json`; lines of older versions lack ``n_fake`` and ``fid_name``."""
+        rest, metrics = dict(values), dict(values["metrics"])
+        fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
+        del rest["metrics"]
+        if fid is None:
+            return cls(**rest, metrics=metrics, measurement=None)
+        measurement = Measurement(
+            epoch=rest["epoch"],
+            fid=fid,
+            name=name,
+            n_fake=n_fake,
+            diversity=metrics.pop("diversity", None),
+            seconds=metrics.pop("fid_seconds", 0.0),
+            per_target={key: metrics.pop(key) for key in list(metrics) if key.startswith((f"{name}_", "diversity_"))},
+        )
+        return cls(**rest, metrics=metrics, measurement=measurement)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
-        verdict: why; a string is the name of the rule that ended it.
+        end: completed, stopped or not finite.
         epochs: the last epoch that was trained.
         objective: lowest FID inside the window, None when it was never measured there.
         best_epoch: the epoch it was measured at.
-        detail: a sentence for people, empty where the verdict says it all.
+        detail: a sentence for people, empty where `end` says it all.
     """
 
-    verdict: Verdict | str
+    end: RunEnd
     epochs: int
     objective: float | None = None
     best_epoch: int | None = None
-    detail: str = field(default="")
+    detail: str = ""
 
 
 Report = Callable[[EpochReport], Decision]

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from orchestrator.display.summary import print_plan, print_winner
 from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
+from orchestrator.results.verdict import SweepStatus
 from orchestrator.search.studies import check_storage
 from orchestrator.search.warm_start import WarmStart, read_warm_start
 from orchestrator.space.load import space_as_yaml
@@ -77,7 +78,7 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         sweep=plan.sweep,
         space=plan.space.name,
         objective=plan.metric,
-        status="running",
+        status=SweepStatus.RUNNING,
         trials=plan.trials,
         data=str(plan.data),
         n_real=n_real,
@@ -86,7 +87,7 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
     )
     store.write_info(info)
     from orchestrator.display.live import Screen
-    from orchestrator.sweep.driver import Ending, run_sweep
+    from orchestrator.sweep.driver import SweepOutcome, run_sweep
     from orchestrator.sweep.ray_session import connected, log_to
 
     console.print("\nstarting Ray and the gangs, some 20 s ...")
@@ -94,9 +95,9 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         with log_to(plan.directory / "sweep.log"), connected(plan.address):
             ending = run_sweep(plan, store, info, Screen(console, plan.trials), warm)
     except KeyboardInterrupt:
-        ending = Ending("interrupted", 0, [])
+        ending = SweepOutcome(SweepStatus.INTERRUPTED, 0, [])
     except BaseException:
-        store.write_info(replace(info, status="failed"))
+        store.write_info(replace(info, status=SweepStatus.FAILED))
         raise
     store.write_info(replace(info, status=ending.status))
     print_winner(console, plan, store, ending.status)
@@ -104,4 +105,4 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
     if ending.lost_writes:
         console.print(f"[yellow]MLflow did not take {ending.lost_writes} writes;[/] {store.directory} has everything")
-    return {"interrupted": 130, "failed": 1}.get(ending.status, 0)
+    return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)

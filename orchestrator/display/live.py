@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.results.pareto import pareto_front
-from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.sinks import Sink
+from orchestrator.results.verdict import State
 from trainers.run_report import EpochReport
 
 _STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yellow", State.FAILED: "red"}
@@ -160,9 +161,9 @@ class Screen(Sink):
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """Update it."""
-        if report.fid is not None:
+        if (newest := report.measurement) is not None:
             rate = report.metrics["images_per_second"]
-            fid = f"{report.fid:.1f}{_few(trial, report.n_fake)}"
+            fid = f"{newest.fid:.1f}{_few(trial, newest.n_fake)}"
             self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
 
     def ended(self, trial: TrialRecord) -> None:

@@ -8,29 +8,17 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.search.samplers import left_to_chance
 from orchestrator.search.studies import without_password
 from orchestrator.search.warm_start import WarmStart
-from orchestrator.space.sections import SAMPLERS, SchedulerConfig
+from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 
 
 def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
     """Rows of the plan."""
     space = plan.space
-    rows = {"search": f"sampler {space.sampler.name}, {scheduler_text(space.scheduler)}; study in {_storage(plan)}"}
+    rows = {"search": f"sampler {space.sampler.name}, {space.scheduler}; study in {_storage(plan)}"}
     if len(space.objectives) > 1:
         rows["objectives"] = ", ".join(space.objectives)
     return {**rows, "warm start": str(warm)} if warm else rows
-
-
-def scheduler_text(config: SchedulerConfig) -> str:
-    """Who is cut, when."""
-    grace, factor = config.grace_epochs, f"{config.reduction_factor:g}"
-    return {
-        "asha": f"scheduler asha: every trial runs {grace} epochs, then one in {factor} goes on",
-        "hyperband": f"scheduler hyperband: every trial runs {grace} epochs, some {factor} times as many and so on "
-        f"(at most {config.brackets} brackets), then one in {factor} goes on",
-        "median": f"scheduler median: every trial runs {grace} epochs, then those worse than the median end",
-        "none": "scheduler none: no trial is cut",
-    }[config.name]
 
 
 def sampler_hints(space: Space) -> list[str]:

@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.display.live import confirmed_text, trials_table
-from orchestrator.display.search_text import front_rows, sampler_hints, scheduler_text, search_rows
+from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.plan.plan import Plan
-from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.space.domains import Domain
 from orchestrator.space.space import Space, said
@@ -69,7 +70,7 @@ def _images(report: Any, path: Path) -> str:
     return f"{report.summary()} in {report.source}{listed}"
 
 
-def print_winner(console: Console, plan: Plan, store: ResultsStore, status: str) -> None:
+def print_winner(console: Console, plan: Plan, store: ResultsStore, status: SweepStatus) -> None:
     """The best trial, where its samples and checkpoint are, and how to look at everything."""
     trials = store.read_trials()
     counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
@@ -124,9 +125,7 @@ def print_space(console: Console, space: Space) -> None:
     fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
     _print_rows(console, fixed)
-    console.print(
-        f"\nsampler {space.sampler.name}, {scheduler_text(space.scheduler)}; {space.trials} trials", soft_wrap=True
-    )
+    console.print(f"\nsampler {space.sampler.name}, {space.scheduler}; {space.trials} trials", soft_wrap=True)
     console.print(f"objective: the lowest FID in the window{_racing(space)}", highlight=False, soft_wrap=True)
 
 

@@ -4,8 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from orchestrator.results.verdict import SweepStatus
 from trainers.errors import UserError
-from trainers.run_report import Verdict
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -24,8 +24,8 @@ class Budgets:
     gpu_hours: float | None = None
     target_fid: float | None = None
 
-    def reached(self, *, seconds: float, gpu_hours: float, objective: float | None) -> Verdict | None:
-        """The budget that is reached, the target before those that are merely used up.
+    def reached(self, *, seconds: float, gpu_hours: float, objective: float | None) -> SweepStatus | None:
+        """How the sweep ends by the budget that is reached, the target before those that are merely used up.
 
         Args:
             seconds: since the sweep started.
@@ -33,11 +33,11 @@ class Budgets:
             objective: the lowest of all trials, None while there is none.
         """
         if self.target_fid is not None and objective is not None and objective <= self.target_fid:
-            return Verdict.TARGET_REACHED
+            return SweepStatus.TARGET_REACHED
         if self.time_s is not None and seconds > self.time_s:
-            return Verdict.OUT_OF_TIME
+            return SweepStatus.OUT_OF_TIME
         if self.gpu_hours is not None and gpu_hours > self.gpu_hours:
-            return Verdict.OUT_OF_GPU_HOURS
+            return SweepStatus.OUT_OF_GPU_HOURS
         return None
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainers.errors import UserError
 
-RELAY_CPUS = 0.01  # Tune's side of a trial sleeps; Tune refuses 0
+TRAINABLE_CPUS = 0.01  # Tune's side of a trial sleeps; Tune refuses 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ def choose_resources(
     ranks = gangs * workers
     threads = int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks)
     if cpus is None:
-        left = available_cpus - RELAY_CPUS * (gangs + 1)
+        left = available_cpus - TRAINABLE_CPUS * (gangs + 1)
         cpus = min(1.0, math.floor(100 * left / ranks) / 100)
     if local and ranks * cpus > available_cpus + 1e-9:
         raise UserError(

@@ -1,11 +1,10 @@
 """The guard: rules at work inside a gang, on the trial that it trains."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from orchestrator.pruning.history import History
 from orchestrator.pruning.rule import Rule, Trip
-from trainers.run_report import EpochReport, Outcome, Verdict
+from trainers.run_report import EpochReport
 
 
 class Guard:
@@ -37,11 +36,9 @@ class Guard:
         self.trip = next((trip for trip in trips if trip is not None), None)
         return self.trip
 
-    def name(self, outcome: Outcome) -> Outcome:
-        """The outcome under the rule's name and with its sentence, where a rule ended the trial."""
-        if self.trip is None or outcome.verdict not in (Verdict.OUTRANKED, Verdict.NONFINITE):
-            return outcome
-        return replace(outcome, verdict=self.trip.verdict, detail=self.trip.sentence)
-
     def _append(self, report: EpochReport) -> None:
-        self._history.append(report.epoch, report.metrics, report.fid, report.fid_name)
+        newest = report.measurement
+        if newest is None:
+            self._history.append(report.epoch, report.logged)
+        else:
+            self._history.append(report.epoch, report.logged, newest.fid, newest.name)

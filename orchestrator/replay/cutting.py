@@ -8,7 +8,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.replay.recorded import RecordedRun, Report
-from orchestrator.search.schedulers import CLOCK, make_scheduler
+from orchestrator.search.result import TrialResult
+from orchestrator.search.schedulers import make_scheduler
 from orchestrator.space.sections import SchedulerConfig
 
 METRIC = "fid"
@@ -51,7 +52,9 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
     for time, run, report in _rungs(runs):
         if run.name in steps:
             continue
-        trial, result = trials[run.name], {**report.metrics, CLOCK: time, METRIC: report.fid}
+        trial = trials[run.name]
+        now = TrialResult(epoch=time, fid=report.fid, diversity=report.metrics.get("diversity"))
+        result = now.to_tune(METRIC)
         if scheduler.on_trial_result(nobody, trial, result) == TrialScheduler.STOP:
             scheduler.on_trial_complete(nobody, trial, result)
             steps[run.name] = report.step

@@ -11,6 +11,7 @@ from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.run_report import EpochReport
 
 NOT_METRICS = {"step", "epoch", "elapsed", "fid"}
 
@@ -127,11 +128,18 @@ def read_sweep(store: ResultsStore) -> list[RecordedRun]:
         if not history:
             continue
         window = _window_first(store, trial.trial_id)
-        reports = [Report(r.epoch, r.metrics, r.fid, r.fid_name) for r in history]
+        reports = [_from_history(report) for report in history]
         name = f"{store.directory.name}/{trial.trial_id}"
         total = max(trial.total_epochs, history[-1].epoch)
         runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch"))
     return runs
+
+
+def _from_history(report: EpochReport) -> Report:
+    newest = report.measurement
+    if newest is None:
+        return Report(report.epoch, report.logged)
+    return Report(report.epoch, report.logged, newest.fid, newest.name)
 
 
 def _window_first(store: ResultsStore, trial_id: str) -> int:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeVar
 
-from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.verdict import State
 
 Key = TypeVar("Key")
 

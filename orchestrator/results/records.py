@@ -2,47 +2,12 @@
 
 import statistics
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from orchestrator.pruning import HOPELESS
+from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.objectives import FID
 from trainers.config import TrainConfig
-from trainers.run_report import EpochReport, Outcome, Verdict
-
-
-class State(StrEnum):
-    """What became of a trial."""
-
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    PRUNED = "PRUNED"
-    FAILED = "FAILED"
-
-
-_STATES = {
-    Verdict.COMPLETED: State.COMPLETED,
-    Verdict.OUTRANKED: State.PRUNED,
-    Verdict.OUT_OF_TIME: State.PRUNED,
-    Verdict.OUT_OF_GPU_HOURS: State.PRUNED,
-    Verdict.TARGET_REACHED: State.PRUNED,
-    Verdict.INTERRUPTED: State.PRUNED,
-    Verdict.ERROR: State.FAILED,
-    Verdict.LOST: State.FAILED,
-}
-
-
-def state_of(verdict: str, objective: float | None) -> State:
-    """What became of a trial that ended for `verdict`.
-
-    A trial that a rule ended counts as COMPLETED when it was measured inside its window: it peaked, then collapsed.
-    Otherwise it FAILED, or was PRUNED where the rule only saw no hope for it.
-    """
-    if verdict in _STATES:
-        return _STATES[Verdict(verdict)]
-    if objective is not None:
-        return State.COMPLETED
-    return State.PRUNED if verdict in HOPELESS else State.FAILED
+from trainers.run_report import EpochReport
 
 
 @dataclass
@@ -55,7 +20,7 @@ class TrialRecord:
         total_epochs: how many it would run.
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING until it ends.
-        verdict: why it ended: a `Verdict`, or the name of the rule that ended it.
+        verdict: why it ended, in one word; see `orchestrator.results.verdict`.
         objective: lowest FID inside the window so far.
         best_epoch: the epoch it was measured at.
         n_fake: generated images of the objective's protocol; 0 where it is not known.
@@ -100,11 +65,11 @@ class TrialRecord:
         self.last, self.epochs = report, report.epoch
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds = report.ended - self.started
-        self.fid_seconds += report.metrics.get("fid_seconds", 0.0)
-        if report.fid is not None:
-            comparable = self.lowest_fid is not None and report.n_fake == self.last_fid_n
-            self.lowest_fid = min(report.fid, self.lowest_fid) if comparable and self.lowest_fid else report.fid
-            self.last_fid, self.last_fid_epoch, self.last_fid_n = report.fid, report.epoch, report.n_fake
+        self.fid_seconds += report.logged.get("fid_seconds", 0.0)
+        if (newest := report.measurement) is not None:
+            comparable = self.lowest_fid is not None and newest.n_fake == self.last_fid_n
+            self.lowest_fid = min(newest.fid, self.lowest_fid) if comparable and self.lowest_fid else newest.fid
+            self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
 
     @property
     def fid_share(self) -> float | None:
@@ -121,13 +86,12 @@ class TrialRecord:
         """Sample standard deviation of `confirmed`; None with fewer than two values."""
         return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
 
-    def end(self, outcome: Outcome, now: float) -> None:
-        """Take the end in."""
-        self.verdict, self.detail = str(outcome.verdict), outcome.detail
-        self.seconds = now - self.started
+    def end(self, outcome: TrialOutcome, seconds: float) -> None:
+        """Take the end in, so many seconds after the first lease."""
+        self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
-        self.state = state_of(self.verdict, self.objective)
+        self.state = state_of(outcome.verdict, self.objective)
 
     @property
     def objectives(self) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
@@ -31,7 +32,7 @@ class SweepInfo:
         sweep: its name.
         space: name of its space.
         objective: name of the metric, protocol included.
-        status: running, finished, target_reached, out_of_time, out_of_gpu_hours, interrupted or failed.
+        status: how it stands.
         trials: how many were planned.
         data: directory of the real images.
         n_real: usable images in it.
@@ -42,7 +43,7 @@ class SweepInfo:
     sweep: str
     space: str
     objective: str
-    status: str
+    status: SweepStatus
     trials: int
     data: str
     n_real: int
@@ -71,7 +72,8 @@ class ResultsStore:
 
     def read_info(self) -> SweepInfo:
         """Read ``sweep.json``."""
-        return SweepInfo(**json.loads((self.directory / SWEEP_FILE).read_text()))
+        values = json.loads((self.directory / SWEEP_FILE).read_text())
+        return SweepInfo(**{**values, "status": SweepStatus(values["status"])})
 
     def write_config(self, trial_id: str, config: TrainConfig) -> Path:
         """Write a trial's resolved config; returns its file."""
@@ -87,7 +89,7 @@ class ResultsStore:
     def append_history(self, trial: TrialRecord, report: EpochReport) -> None:
         """Add an epoch. A resumed trial repeats epochs; the later line holds."""
         with open(self.trials_dir / trial.trial_id / "history.jsonl", "a") as file:
-            file.write(json.dumps(asdict(report)) + "\n")
+            file.write(json.dumps(report.to_json()) + "\n")
 
     def read_trials(self) -> list[TrialRecord]:
         """All trials that have started, by number."""
@@ -98,7 +100,7 @@ class ResultsStore:
         """A trial's epochs in order, the last report of each. A line cut off by a crash is left out."""
         path = self.trials_dir / trial_id / "history.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        reports = [EpochReport(**json.loads(line)) for line in lines if line.endswith("\n")]
+        reports = [EpochReport.from_json(json.loads(line)) for line in lines if line.endswith("\n")]
         return sorted({report.epoch: report for report in reports}.values(), key=lambda report: report.epoch)
 
     def summary(self) -> dict[str, Any]:

@@ -12,29 +12,30 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from orchestrator.results.verdict import StopReason
+from orchestrator.search.result import WORST_FID, TrialResult
 from orchestrator.search.studies import DUPLICATE
-from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
+from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
 from orchestrator.space.domains import Value
 from orchestrator.space.objectives import costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
-from trainers.run_report import Verdict
 
 TRIES = 3  # proposals that had been tried, before a setting is taken from the list, or is tried again
 
 
 @dataclass
-class _Asked:
+class _OpenTrial:
     """A trial that Optuna was asked for and has not been told the end of."""
 
     trial: optuna.Trial
     params: dict[str, Value]
-    epoch: int = 0  # of its last FID
+    epoch: int = 0  # of its last measurement
 
 
 class OptunaSearcher(Searcher):
-    """Asks Optuna for trials, tells it every rung and how each trial ended.
+    """Asks Optuna for trials, tells it every measurement and how each trial ended.
 
     What it does itself takes the same time for every trial, however many there were.
 
@@ -60,11 +61,11 @@ class OptunaSearcher(Searcher):
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         super().__init__(metric=metric, mode="min")
-        self._fid = metric
+        self._metric_name = metric
         self._study, self._space, self._submit = study, space, submit
         self._config, self._devices, self._say = dict(config or {}), devices, say
         self._violations = SAMPLERS[space.sampler.name].violations
-        self._open: dict[str, _Asked] = {}
+        self._open: dict[str, _OpenTrial] = {}
         self._untried = Untried(space)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
@@ -77,7 +78,7 @@ class OptunaSearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The next setting, under Optuna's own trial number; FINISHED when every setting has been tried.
 
-        It is submitted at once, so that gangs take trials in this order and never wait for a relay to start.
+        It is submitted at once, so that gangs take trials in this order and never wait for a trainable to start.
         """
         asked = self._ask()
         if asked is None:
@@ -89,19 +90,12 @@ class OptunaSearcher(Searcher):
         return {"trial_id": name, **self._config}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A rung, at its epoch. One that comes again, after its gang has died, stays as it was.
+        """A measurement, at its epoch. One that comes again, after its gang has died, stays as it was.
 
-        A FID that counts as worst at a rung (`SchedulerConfig.min_diversity`) is no intermediate value: samplers would
-        take a trial that was cut with it for a good one.
+        A FID that schedulers take for the worst (`SchedulerConfig.min_diversity`) is no intermediate value: samplers
+        would take a trial that was cut with it for a good one.
         """
-        asked, fid, epoch = self._open[trial_id], result[self._fid], result["epoch"]
-        if epoch <= asked.epoch:
-            return
-        asked.epoch = epoch
-        if len(self._space.objectives) == 1 and not self._space.scheduler.is_uniform(result):
-            asked.trial.report(fid, step=epoch)
-        else:  # nor has Optuna any beside several objectives
-            asked.trial.set_user_attr(f"{self._fid}@{epoch}", fid)
+        self._measured(self._open[trial_id], TrialResult.from_tune(result, self._metric_name))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """COMPLETE with the objective; PRUNED when it was cut; FAIL when it failed or was never measured.
@@ -109,24 +103,25 @@ class OptunaSearcher(Searcher):
         A trial that a rule ended has failed for its setting's sake: a sampler that can learn that is told PRUNED with a
         violated constraint, the greater the earlier it failed.
         """
-        result = result or {}
-        verdict, objective = result.get("verdict"), result.get("objective")
-        if trial_id in self._open and verdict is None and self._fid in result:
-            self.on_trial_result(trial_id, result)  # Tune passes on the rung that the scheduler cut at only here
         asked = self._open.pop(trial_id, None)
         if asked is None:
             return
-        verdict = verdict or Verdict.OUTRANKED
-        state, at_fault = told(verdict, objective, measured=asked.epoch > 0)
+        ended = TrialResult.from_tune(result, self._metric_name) if result and self._metric_name in result else None
+        if ended is not None and ended.outcome is None:
+            self._measured(asked, ended)  # Tune passes on the measurement that the scheduler cut at only here
+        outcome = ended.outcome if ended is not None else None
+        verdict, objective = (outcome.verdict, outcome.objective) if outcome else (StopReason.OUTRANKED, None)
+        state, at_fault = state_for_optuna(verdict, objective, measured=asked.epoch > 0)
         if error:
             state, at_fault = TrialState.FAIL, False
         if self._violations:
             if at_fault:
                 state = TrialState.PRUNED
             if state is not TrialState.FAIL:
-                worse = violation(self._space, asked.params, result.get("epoch", 0)) if at_fault else FEASIBLE
+                epoch = ended.epoch if ended is not None else 0
+                worse = violation(self._space, asked.params, epoch) if at_fault else FEASIBLE
                 asked.trial.set_constraint(HEALTHY, worse)
-        values = self._values(asked, result) if state is TrialState.COMPLETE else None
+        values = self._values(asked, objective, ended.seconds) if ended and state is TrialState.COMPLETE else None
         self._study.tell(asked.trial, values, state=state)
 
     def close(self) -> None:
@@ -142,9 +137,9 @@ class OptunaSearcher(Searcher):
 
     def __reduce__(self) -> Any:
         # Tune pickles its config for a restore from elsewhere; the study (its URL's password too) stays here.
-        return (Searcher, (self._fid, "min"))
+        return (Searcher, (self._metric_name, "min"))
 
-    def _ask(self) -> _Asked | None:
+    def _ask(self) -> _OpenTrial | None:
         for left in range(TRIES, -1, -1):
             if self._untried.exhausted:
                 return None
@@ -153,14 +148,24 @@ class OptunaSearcher(Searcher):
             trial = self._study.ask()
             params = self._space.sample(trial)
             if self._untried.take(params) or left == 0:
-                return _Asked(trial, params)
+                return _OpenTrial(trial, params)
             trial.set_user_attr(DUPLICATE, True)
             self._study.tell(trial, state=TrialState.FAIL)
         raise AssertionError
 
-    def _values(self, asked: _Asked, result: dict[str, Any]) -> list[float]:
-        seconds = result.get("seconds", 0.0) * self._devices
-        values = [result["objective"]]
-        if len(self._space.objectives) > 1:
-            values += costs(self._space.objectives, self._space.resolve(asked.params), seconds).values()
-        return values
+    def _measured(self, asked: _OpenTrial, result: TrialResult) -> None:
+        if result.epoch <= asked.epoch:
+            return
+        asked.epoch = int(result.epoch)
+        fid = WORST_FID if result.fid is None else result.fid
+        if len(self._space.objectives) == 1 and not self._space.scheduler.hardly_vary(result.diversity):
+            asked.trial.report(fid, step=asked.epoch)
+        else:  # nor has Optuna any beside several objectives
+            asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", fid)
+
+    def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:
+        assert objective is not None
+        names = self._space.objectives
+        if len(names) == 1:
+            return [objective]
+        return [objective, *costs(names, self._space.resolve(asked.params), seconds * self._devices).values()]

@@ -11,10 +11,11 @@ from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.results.verdict import State
 from orchestrator.search.studies import ORIGIN
-from orchestrator.search.telling import FEASIBLE, HEALTHY, told, violation
+from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.space.domains import FloatRange, Value
 from orchestrator.space.load import build_space
 from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
@@ -119,8 +120,9 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
 def _import(record: TrialRecord, store: ResultsStore, old: Space, new: Space) -> FrozenTrial:
     if record.state is State.RUNNING or record.verdict is None:
         raise _Unfit("not finished")
-    fids = {report.epoch: report.fid for report in store.read_history(record.trial_id) if report.fid is not None}
-    state, at_fault = told(record.verdict, record.objective, measured=bool(fids))
+    measured = [report.measurement for report in store.read_history(record.trial_id)]
+    fids = {one.epoch: one.fid for one in measured if one is not None}
+    state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(fids))
     learns = SAMPLERS[new.sampler.name].violations
     if at_fault and learns:
         state = TrialState.PRUNED

@@ -1,8 +1,7 @@
 """Sections of a space's YAML: sampler, scheduler, confirm."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -20,7 +19,14 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-SCHEDULERS = ("asha", "hyperband", "median", "none")
+# Whom each cuts, filled in with the fields of `SchedulerConfig`. Each is a file in `orchestrator.search.schedulers`.
+SCHEDULERS = {
+    "asha": "every trial runs {grace_epochs} epochs, then one in {reduction_factor:g} goes on",
+    "hyperband": "every trial runs {grace_epochs} epochs, some {reduction_factor:g} times as many and so on "
+    "(at most {brackets} brackets), then one in {reduction_factor:g} goes on",
+    "median": "every trial runs {grace_epochs} epochs, then those worse than the median end",
+    "none": "no trial is cut",
+}
 
 
 class Section(BaseModel):
@@ -32,7 +38,7 @@ class Section(BaseModel):
 class SchedulerConfig(Section):
     """Which trials are cut for others' sake."""
 
-    name: Annotated[str, one_of("scheduler", SCHEDULERS)] = Field(
+    name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
         "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
     )
     grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
@@ -48,9 +54,12 @@ class SchedulerConfig(Section):
         description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
     )
 
-    def is_uniform(self, result: Mapping[str, Any]) -> bool:
-        """Whether the fakes of a rung hardly vary; those whose diversity is not known count as varied."""
-        return bool(result.get("diversity", 1.0) < self.min_diversity)
+    def hardly_vary(self, diversity: float | None) -> bool:
+        """Whether fakes of this diversity hardly vary; where it is not known they count as varied."""
+        return diversity is not None and diversity < self.min_diversity
+
+    def __str__(self) -> str:
+        return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**self.model_dump())}"
 
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""

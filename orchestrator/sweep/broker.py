@@ -1,203 +1,214 @@
-"""The broker: hands trials to gangs, rung results to Tune, stops to gangs, and everything to the recorder.
+"""The broker: hands trials to gangs, measurements to Tune, stops to gangs, and everything to the recorder.
 
-One async Ray actor per sweep. It imports no torch and waits almost all of the time.
+One async Ray actor per sweep. It imports no torch and waits almost all of the time. Others talk to it through
+`orchestrator.sweep.broker_client`.
 """
 
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import ray
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
+from orchestrator.search.result import TrialResult
+from orchestrator.sweep.messages import (
+    Confirmed,
+    ConfirmLease,
+    Ended,
+    Event,
+    GangUp,
+    Lease,
+    NoLease,
+    Progressed,
+    Started,
+)
+from orchestrator.sweep.retry_queue import RetryQueue
+from trainers.run_report import EpochReport
 
-from orchestrator.search.result import WORST_FID
-from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Lease, Lull, Progressed, Remeasure, Started
-from orchestrator.sweep.retry_queue import Finals
-from trainers.run_report import Decision, EpochReport, Outcome, Verdict
-
-MAX_RETRIES = 2  # of a trial whose gang died under it
-DECISION_TIMEOUT_S = 10.0  # a gang waits this long at a rung for Tune; then it trains on and reads the answer later
+DECISION_TIMEOUT_S = 10.0  # a gang waits this long at a measurement for Tune; then it trains on and reads it later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
 
 
 @dataclass
 class _Trial:
     params: dict[str, Any]
-    results: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    results: asyncio.Queue[TrialResult] = field(default_factory=asyncio.Queue)
     decided: asyncio.Event = field(default_factory=asyncio.Event)
-    stopped: Verdict | None = None
-    gang: int | None = None
-    attempts: int = 0
-    leased: float | None = None  # wall clock of its first lease
-    complaint: str = ""
+    stopped: StopReason | Failure | None = None
+    first_leased: float | None = None  # wall clock
+    seconds: float = 0.0  # from its first lease to its end
     last: EpochReport | None = None
-    outcome: Outcome | None = None
+    outcome: TrialOutcome | None = None
 
 
 class Broker:
-    """State of all trials of a sweep; every method is one message.
+    """State of all trials of a sweep; every public method is one message."""
 
-    Args:
-        metric: name of the FID, protocol included, under which Tune gets it.
-    """
-
-    def __init__(self, metric: str) -> None:
-        self._metric = metric
+    def __init__(self) -> None:
         self._trials: dict[str, _Trial] = {}
-        self._waiting: deque[str] = deque()
+        self._queue = RetryQueue()
         self._changed = asyncio.Condition()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._gangs: set[int] = set()
-        self._finals = Finals()
+        self._confirmations = RetryQueue()
+        self._seeds = 0
+        self._unconfirmed: dict[str, str] = {}  # trial to the reason
         self._halted = self._closed = False
 
-    # Tune's side (its searcher submits, its relays ask)
+    # Tune's side (its searcher submits, its trainables ask)
 
     async def submit(self, trial_id: str, params: dict[str, Any]) -> None:
         """Queue a trial."""
         self._trials[trial_id] = _Trial(params)
-        self._waiting.append(trial_id)
+        self._queue.add(trial_id)
         await self._notify()
 
-    async def next_result(self, trial_id: str) -> dict[str, Any]:
-        """The trial's next rung, for Tune. Asking for it means that Tune lets the trial go on.
+    async def next_result(self, trial_id: str) -> TrialResult:
+        """The trial's next measurement, for Tune. Asking for it means that Tune lets the trial go on.
 
-        The last result stays: a relay that died may have taken it along, and Tune starts another that asks again.
+        The last result stays: a trainable that died may have taken it along, and Tune starts another that asks again.
         """
         trial = self._trials[trial_id]
         trial.decided.set()
         result = await trial.results.get()
-        if "done" in result:
+        if result.outcome is not None:
             trial.results.put_nowait(result)
         return result
 
-    async def stop(self, trial_id: str, verdict: Verdict) -> None:
+    async def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """End a trial: at its gang's next report, or at once when no gang has it."""
         trial = self._trials.get(trial_id)
         if trial is None or trial.outcome is not None or trial.stopped is not None:
             return
-        trial.stopped = verdict
+        trial.stopped = reason
         trial.decided.set()
-        if trial_id in self._waiting:
-            self._waiting.remove(trial_id)
-            self._end(trial, Outcome(verdict=verdict, epochs=0))
+        if self._queue.take_back(trial_id):
+            self._end(trial, TrialOutcome(verdict=reason, epochs=0))
             await self._notify()
 
-    async def halt(self, verdict: Verdict) -> None:
+    async def halt(self, reason: StopReason | Failure) -> None:
         """End all trials and let none start; the gangs stay, to measure the best ones again."""
         self._halted = True
         for trial_id in list(self._trials):
-            await self.stop(trial_id, verdict)
+            await self.stop(trial_id, reason)
 
-    async def close(self, verdict: Verdict) -> None:
+    async def close(self, reason: StopReason | Failure) -> None:
         """End the sweep: stop what runs, send every gang home."""
         self._closed = True
-        await self.halt(verdict)
+        await self.halt(reason)
         await self._notify()
 
     # the end of a sweep: the best are measured again
 
-    async def outcomes(self, wait_s: float) -> tuple[int, dict[str, Outcome]]:
+    async def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
         """How many trials gangs still hold, and how the others ended; waits up to `wait_s` until none is held."""
+        await self._until(lambda: not self._queue.held, wait_s)
+        ended = {name: trial.outcome for name, trial in self._trials.items() if trial.outcome is not None}
+        return self._queue.held, ended
 
-        def held() -> int:
-            return sum(trial.gang is not None and trial.outcome is None for trial in self._trials.values())
-
-        await self._until(lambda: not held(), wait_s)
-        return held(), {name: trial.outcome for name, trial in self._trials.items() if trial.outcome is not None}
-
-    async def remeasure(self, trial_ids: list[str], seeds: int) -> None:
+    async def confirm(self, trial_ids: list[str], seeds: int) -> None:
         """Queue finished trials for the gangs, each for `seeds` sets of fresh latents."""
-        self._finals.open(trial_ids, seeds)
+        self._seeds = seeds
+        for trial_id in trial_ids:
+            self._confirmations.add(trial_id)
         await self._notify()
 
-    async def remeasuring(self, wait_s: float) -> tuple[int, dict[str, str]]:
+    async def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
         """How many of them wait or run, and why others were given up; waits up to `wait_s` until none is left."""
-        await self._until(lambda: not self._finals.pending, wait_s)
-        return self._finals.pending, dict(self._finals.given_up)
+        await self._until(lambda: not self._confirmations.pending, wait_s)
+        return self._confirmations.pending, dict(self._unconfirmed)
 
     # the gangs' side
 
-    async def lease(self, gang: int) -> Lease | Remeasure | Lull:
+    async def lease(self, gang: int) -> Lease | ConfirmLease | NoLease:
         """The next trial for `gang`. A trial that it still holds was interrupted: it comes first, for any gang.
 
         Where no trial waits, one to be measured again.
         """
         if gang not in self._gangs:
             self._gangs.add(gang)
-            self._events.put_nowait(Joined(gang))
+            self._events.put_nowait(GangUp(gang))
         await self.abandon(gang)
         async with self._changed:
             try:
                 await asyncio.wait_for(self._changed.wait_for(self._has_news), IDLE_S)
             except TimeoutError:
-                return Lull.IDLE
+                return NoLease.ASK_AGAIN
             if self._closed:
-                return Lull.CLOSED
+                return NoLease.SWEEP_OVER
             if not self._has_news():  # what waited was taken back before this gang came to take it
-                return Lull.IDLE
-            if self._halted or not self._waiting:
-                return self._finals.take(gang)
-            trial_id = self._waiting.popleft()
+                return NoLease.ASK_AGAIN
+            if self._halted or not self._queue:
+                trial_id, _ = self._confirmations.take(gang)
+                return ConfirmLease(trial_id, self._seeds)
+            trial_id, attempt = self._queue.take(gang)
         trial = self._trials[trial_id]
-        trial.gang, trial.attempts = gang, trial.attempts + 1
-        trial.leased = trial.leased or time.time()
-        self._events.put_nowait(Started(trial_id, trial.params, trial.attempts))
+        if trial.first_leased is None:
+            trial.first_leased = time.time()
+        self._events.put_nowait(Started(trial_id, trial.params, attempt, trial.first_leased))
         return Lease(trial_id, trial.params)
 
     async def abandon(self, gang: int) -> None:
         """Give back what `gang` holds: it has died."""
-        for trial_id, trial in list(self._trials.items()):
-            if trial.gang == gang and trial.outcome is None:
-                await self._give_back(trial_id, trial)
-        self._finals.give_back(gang)
+        for trial_id in self._queue.held_by(gang):
+            trial = self._trials[trial_id]
+            if trial.stopped is not None:
+                await self.end(trial_id, _unfinished(trial, trial.stopped))
+            elif (why := self._queue.retry(trial_id)) is not None:
+                await self.end(trial_id, _unfinished(trial, Failure.LOST, why))
+        for trial_id in self._confirmations.held_by(gang):
+            if (why := self._confirmations.retry(trial_id)) is not None:
+                self._unconfirmed[trial_id] = why
         await self._notify()
 
-    async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> Decision:
-        """Record an epoch. At a rung, wait for Tune's decision, so that a cut trial ends at its rung.
+    async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
+        """Record an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
         Args:
             trial_id: whose.
             report: the epoch.
             last: the trial ends with it, whatever Tune says.
+
+        Returns:
+            Why the trial has to stop, None where it goes on.
         """
         trial = self._trials[trial_id]
         self._events.put_nowait(Progressed(trial_id, report))
         trial.last = report
-        if report.fid is not None and not last and trial.stopped is None:
+        if report.measurement is not None and not last and trial.stopped is None:
             trial.decided.clear()
-            trial.results.put_nowait(self._result(trial))
+            trial.results.put_nowait(_result(trial))
             try:
                 await asyncio.wait_for(trial.decided.wait(), DECISION_TIMEOUT_S)
             except TimeoutError:
-                return Decision.CONTINUE
-        return Decision.STOP if trial.stopped else Decision.CONTINUE
+                return None
+        return trial.stopped
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """A rank's error, before its gang restarts; the first of an attempt is closest to the cause."""
-        trial = self._trials[trial_id]
-        if trial.outcome is not None:
-            self._finals.complain(trial_id, detail)
-        trial.complaint = trial.complaint or detail
+        over = self._trials[trial_id].outcome is not None
+        (self._confirmations if over else self._queue).complain(trial_id, detail)
 
-    async def end(self, trial_id: str, outcome: Outcome) -> None:
-        """Record how a trial ended. One that was told to stop ended for that reason."""
+    async def end(self, trial_id: str, outcome: TrialOutcome) -> None:
+        """Record how a trial ended."""
         trial = self._trials[trial_id]
         if trial.outcome is not None:
             return
-        if outcome.verdict is Verdict.OUTRANKED and trial.stopped is not None:
-            outcome = replace(outcome, verdict=trial.stopped)
-        self._events.put_nowait(Ended(trial_id, outcome))
+        self._queue.finish(trial_id)
+        self._queue.take_back(trial_id)  # its gang was taken for dead before it said this
         self._end(trial, outcome)
+        self._events.put_nowait(Ended(trial_id, outcome, trial.seconds))
         await self._notify()
 
-    async def measured(self, trial_id: str, values: list[float], failure: str = "") -> None:
+    async def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
         """Record what a trial was measured at again, or with `failure` why it was not."""
-        if self._finals.finish(trial_id, failure):
-            self._events.put_nowait(Confirmed(trial_id, tuple(values)))
+        if self._confirmations.finish(trial_id):
+            if failure:
+                self._unconfirmed[trial_id] = failure
+            else:
+                self._events.put_nowait(Confirmed(trial_id, tuple(values)))
         await self._notify()
 
     # the recorder's side
@@ -212,52 +223,14 @@ class Broker:
             happened.append(self._events.get_nowait())
         return happened
 
-    def _end(self, trial: _Trial, outcome: Outcome) -> None:
+    def _end(self, trial: _Trial, outcome: TrialOutcome) -> None:
         trial.outcome = outcome
-        trial.results.put_nowait(self._result(trial))
-
-    def _result(self, trial: _Trial) -> dict[str, Any]:
-        """What Tune gets: FID, our own clock, and the verdict once there is one.
-
-        Every FID goes under the objective's name, those of rungs on fewer fakes too: schedulers compare trials at the
-        same epoch, where all have the same number (`trainers.measuring.fakes_at`).
-        """
-        last, outcome = trial.last, trial.outcome
-        fid = last.fid if last is not None else None
-        result: dict[str, Any] = {"epoch": last.epoch if last else 0, self._metric: WORST_FID if fid is None else fid}
-        if last is not None and "diversity" in last.metrics:
-            result["diversity"] = last.metrics["diversity"]
-        if outcome is not None:
-            seconds = time.time() - trial.leased if trial.leased else 0.0
-            result |= {
-                "done": True,
-                "verdict": str(outcome.verdict),
-                "objective": outcome.objective,
-                "seconds": seconds,
-            }
-        return result
-
-    async def _give_back(self, trial_id: str, trial: _Trial) -> None:
-        if trial.stopped is not None:
-            await self.end(trial_id, self._lost(trial, trial.stopped, ""))
-        elif trial.attempts > MAX_RETRIES:
-            last_words = f", last: {trial.complaint}" if trial.complaint else ""
-            detail = f"its workers died {trial.attempts} times{last_words}"
-            await self.end(trial_id, self._lost(trial, Verdict.LOST, detail))
-        else:
-            trial.gang, trial.complaint = None, ""
-            self._waiting.appendleft(trial_id)
-            await self._notify()
-
-    def _lost(self, trial: _Trial, verdict: Verdict, detail: str) -> Outcome:
-        last = trial.last
-        objective, best_epoch = (last.objective, last.best_epoch) if last else (None, None)
-        epochs = last.epoch if last else 0
-        return Outcome(verdict=verdict, epochs=epochs, objective=objective, best_epoch=best_epoch, detail=detail)
+        trial.seconds = time.time() - trial.first_leased if trial.first_leased is not None else 0.0
+        trial.results.put_nowait(_result(trial))
 
     def _has_news(self) -> bool:
         """Whether a gang that asks for work hears anything but that there is none."""
-        return self._closed or self._finals.waiting or (bool(self._waiting) and not self._halted)
+        return self._closed or bool(self._confirmations) or (bool(self._queue) and not self._halted)
 
     async def _until(self, condition: Callable[[], bool], wait_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -269,10 +242,21 @@ class Broker:
             self._changed.notify_all()
 
 
-# Ray turns every method into a message; its stubs do not follow that.
-BrokerHandle = Any
+def _result(trial: _Trial) -> TrialResult:
+    last = trial.last
+    newest = last.measurement if last is not None else None
+    return TrialResult(
+        epoch=last.epoch if last is not None else 0,
+        fid=newest.fid if newest is not None else None,
+        diversity=newest.diversity if newest is not None else None,
+        outcome=trial.outcome,
+        seconds=trial.seconds,
+    )
 
 
-def start_broker(metric: str) -> BrokerHandle:
-    """Start a sweep's broker in the connected Ray."""
-    return ray.remote(num_cpus=0)(Broker).remote(metric)
+def _unfinished(trial: _Trial, verdict: StopReason | Failure, detail: str = "") -> TrialOutcome:
+    """The outcome of a trial that no gang will go on with."""
+    last = trial.last
+    objective, best_epoch = (last.objective, last.best_epoch) if last is not None else (None, None)
+    epochs = last.epoch if last is not None else 0
+    return TrialOutcome(verdict=verdict, epochs=epochs, objective=objective, best_epoch=best_epoch, detail=detail)

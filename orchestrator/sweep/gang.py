@@ -7,7 +7,6 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 import threading
 from pathlib import Path
 
-import ray
 import ray.train
 
 from orchestrator.plan.resources import Resources

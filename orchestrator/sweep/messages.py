@@ -4,26 +4,27 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from trainers.run_report import EpochReport, Outcome
+from orchestrator.results.verdict import TrialOutcome
+from trainers.run_report import EpochReport
 
 
-class Lull(Enum):
+class NoLease(Enum):
     """What a gang hears instead of a lease."""
 
-    IDLE = "idle"  # nothing to do yet; ask again
-    CLOSED = "closed"  # the sweep is over
+    ASK_AGAIN = "ask_again"  # nothing to do yet
+    SWEEP_OVER = "sweep_over"
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial for a gang: its id and its searched values."""
+    """A trial for a gang to train: its id and its searched values."""
 
     trial_id: str
     params: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Remeasure:
+class ConfirmLease:
     """A finished trial for a gang: measure its best checkpoint on so many sets of fresh latents."""
 
     trial_id: str
@@ -31,7 +32,7 @@ class Remeasure:
 
 
 @dataclass(frozen=True)
-class Joined:
+class GangUp:
     """The ranks of a gang are up, for the first time."""
 
     gang: int
@@ -39,11 +40,19 @@ class Joined:
 
 @dataclass(frozen=True)
 class Started:
-    """A gang has taken a trial; `attempt` counts from 1."""
+    """A gang has taken a trial.
+
+    Attributes:
+        trial_id: whose.
+        params: its searched values.
+        attempt: from 1.
+        first_leased: wall clock of the first attempt, seconds since 1970.
+    """
 
     trial_id: str
     params: dict[str, Any]
     attempt: int
+    first_leased: float
 
 
 @dataclass(frozen=True)
@@ -56,10 +65,11 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial is over."""
+    """A trial is over, so many seconds after its first lease."""
 
     trial_id: str
-    outcome: Outcome
+    outcome: TrialOutcome
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -70,4 +80,4 @@ class Confirmed:
     values: tuple[float, ...]
 
 
-Event = Joined | Started | Progressed | Ended | Confirmed
+Event = GangUp | Started | Progressed | Ended | Confirmed

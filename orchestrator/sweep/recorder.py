@@ -6,16 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import ray
-
-from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
+from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.objectives import costs
 from orchestrator.space.space import Space
-from orchestrator.sweep.broker import BrokerHandle
-from orchestrator.sweep.messages import Confirmed, Ended, Event, Joined, Progressed, Started
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.messages import Confirmed, Ended, Event, GangUp, Progressed, Started
 from trainers.errors import UserError
-from trainers.run_report import Outcome, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ class Recorder(threading.Thread):
         error: what a sink raised; recording ended there.
     """
 
-    def __init__(self, broker: BrokerHandle, space: Space, sinks: Sequence[Sink], devices: float = 1.0) -> None:
+    def __init__(self, broker: BrokerClient, space: Space, sinks: Sequence[Sink], devices: float = 1.0) -> None:
         super().__init__(name="recorder", daemon=True)
         self.trials: dict[str, TrialRecord] = {}
         self.gangs: set[int] = set()
@@ -48,7 +46,7 @@ class Recorder(threading.Thread):
         try:
             while True:
                 closing = self._closing.is_set()
-                events: list[Event] = ray.get(self._broker.events.remote(0.0 if closing else 0.5))
+                events: list[Event] = self._broker.events(0.0 if closing else 0.5)
                 for event in events:
                     self._carry(event)
                 if closing and not events:
@@ -57,43 +55,42 @@ class Recorder(threading.Thread):
             log.exception("recording stopped")
             self.error = error
 
-    def close(self, verdict: Verdict) -> None:
+    def close(self, verdict: StopReason | Failure) -> None:
         """Record what is left and end; trials still open ended for `verdict`."""
         self._closing.set()
         self.join()
         if self.error is None:
             for trial in self.trials.values():
                 if trial.state is State.RUNNING:
-                    outcome = Outcome(
+                    outcome = TrialOutcome(
                         verdict=verdict, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
                     )
-                    self._carry(Ended(trial.trial_id, outcome))
+                    self._carry(Ended(trial.trial_id, outcome, time.time() - trial.started))
 
-    def _new_record(self, trial_id: str, params: dict[str, Any], now: float) -> TrialRecord:
+    def _new_record(self, trial_id: str, params: dict[str, Any], started: float) -> TrialRecord:
         try:
             config = self._space.resolve(params)
         except UserError as error:  # its gang finds the same, and that is the trial's verdict
             log.warning("trial %s: %s", trial_id, error)
-            return TrialRecord(trial_id, params, 0, now)
-        return TrialRecord(trial_id, params, config.schedule.epochs, now, n_fake=config.fid.n_fake, config=config)
+            return TrialRecord(trial_id, params, 0, started)
+        return TrialRecord(trial_id, params, config.schedule.epochs, started, n_fake=config.fid.n_fake, config=config)
 
     def _carry(self, event: Event) -> None:
-        now = time.time()
         match event:
-            case Joined(gang):
+            case GangUp(gang):
                 self.gangs.add(gang)
-            case Started(trial_id, params, _):
+            case Started(trial_id, params, _, first_leased):
                 if trial_id not in self.trials:
-                    self.trials[trial_id] = self._new_record(trial_id, params, now)
+                    self.trials[trial_id] = self._new_record(trial_id, params, first_leased)
                 for sink in self._sinks:
                     sink.started(self.trials[trial_id])
             case Progressed(trial_id, report):
                 self.trials[trial_id].progress(report)
                 for sink in self._sinks:
                     sink.progressed(self.trials[trial_id], report)
-            case Ended(trial_id, outcome):
+            case Ended(trial_id, outcome, seconds):
                 trial = self.trials[trial_id]
-                trial.end(outcome, now)
+                trial.end(outcome, seconds)
                 if trial.config is not None:
                     trial.costs = costs(self._space.objectives, trial.config, trial.seconds * self._devices)
                 for sink in self._sinks:

@@ -1,68 +1,71 @@
-"""The finals: which trials are measured again by which gang, and how often that was tried. Plain state, no messages."""
+"""Work that gangs take: what waits, which gang holds what, and how often it was tried. Plain state, no messages."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
 
-from orchestrator.sweep.messages import Remeasure
-
-MAX_ATTEMPTS = 3  # of a measurement whose gang died under it
+MAX_ATTEMPTS = 3  # of work whose gang died under it
 
 
-class Finals:
-    """Measurements that wait, run, or were given up.
-
-    Attributes:
-        given_up: why, by trial; those stay unconfirmed.
-    """
+class RetryQueue:
+    """Named work in order. Where a gang dies its work comes first again, until it was tried MAX_ATTEMPTS times."""
 
     def __init__(self) -> None:
-        self.given_up: dict[str, str] = {}
-        self._seeds = 0
         self._waiting: deque[str] = deque()
-        self._held: dict[str, int] = {}  # by which gang
+        self._holders: dict[str, int] = {}
         self._attempts: Counter[str] = Counter()
-        self._complaints: dict[str, str] = {}
+        self._complaints: dict[str, str] = {}  # the first of each attempt: it is closest to the cause
 
-    def open(self, trial_ids: Iterable[str], seeds: int) -> None:
-        """Queue trials, each for `seeds` sets of latents."""
-        self._seeds = seeds
-        self._waiting.extend(trial_ids)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is one for a free gang."""
+    def __bool__(self) -> bool:
+        """Whether any waits for a gang."""
         return bool(self._waiting)
 
     @property
+    def held(self) -> int:
+        """How many gangs work on."""
+        return len(self._holders)
+
+    @property
     def pending(self) -> int:
-        """How many wait or run."""
-        return len(self._waiting) + len(self._held)
+        """How many wait or are held."""
+        return len(self._waiting) + self.held
 
-    def take(self, gang: int) -> Remeasure:
-        """The next for `gang`; there must be one waiting."""
-        trial_id = self._waiting.popleft()
-        self._held[trial_id] = gang
-        self._attempts[trial_id] += 1
-        return Remeasure(trial_id, self._seeds)
+    def add(self, name: str) -> None:
+        """Queue it, last in line."""
+        self._waiting.append(name)
 
-    def complain(self, trial_id: str, detail: str) -> None:
-        """A rank's error, before its gang restarts; the first is closest to the cause."""
-        self._complaints.setdefault(trial_id, detail)
-
-    def give_back(self, gang: int) -> None:
-        """`gang` has died: what it held is for the next one, unless that was tried often enough."""
-        for trial_id in [held for held, by in self._held.items() if by == gang]:
-            del self._held[trial_id]
-            if self._attempts[trial_id] < MAX_ATTEMPTS:
-                self._waiting.appendleft(trial_id)
-            else:
-                last_words = f", last: {self._complaints[trial_id]}" if trial_id in self._complaints else ""
-                self.given_up[trial_id] = f"its workers died {self._attempts[trial_id]} times{last_words}"
-
-    def finish(self, trial_id: str, failure: str = "") -> bool:
-        """A gang is done with it. Whether that counts: not where it was done with or given up before."""
-        if self._held.pop(trial_id, None) is None:
+    def take_back(self, name: str) -> bool:
+        """Leave it undone where it waits; whether it did."""
+        if name not in self._waiting:
             return False
-        if failure:
-            self.given_up[trial_id] = failure
-        return not failure
+        self._waiting.remove(name)
+        return True
+
+    def take(self, gang: int) -> tuple[str, int]:
+        """The next for `gang`, and the number of this attempt, from 1; there must be one waiting."""
+        name = self._waiting.popleft()
+        self._holders[name] = gang
+        self._attempts[name] += 1
+        self._complaints.pop(name, None)
+        return name, self._attempts[name]
+
+    def held_by(self, gang: int) -> list[str]:
+        """What `gang` works on."""
+        return [name for name, holder in self._holders.items() if holder == gang]
+
+    def complain(self, name: str, detail: str) -> None:
+        """Remember a rank's error, before its gang restarts."""
+        self._complaints.setdefault(name, detail)
+
+    def retry(self, name: str) -> str | None:
+        """Its gang has died: queue it again, first in line, or say why it is given up."""
+        attempts = self._attempts[name]
+        if attempts < MAX_ATTEMPTS:
+            del self._holders[name]
+            self._waiting.appendleft(name)
+            return None
+        self.finish(name)
+        last = f", last: {self._complaints[name]}" if name in self._complaints else ""
+        return f"its workers died {attempts} times{last}"
+
+    def finish(self, name: str) -> bool:
+        """Its gang is done with it. Whether one held it: not where that gang was taken for dead before."""
+        return self._holders.pop(name, None) is not None

@@ -1,4 +1,4 @@
-"""The watch: sees from within Tune's loop whether the sweep has to end."""
+"""The stopper: sees from within Tune's loop whether the sweep has to end."""
 
 import logging
 import threading
@@ -10,18 +10,18 @@ from ray import tune
 
 from orchestrator.plan.budgets import Budgets
 from orchestrator.results.records import best_trial
-from orchestrator.sweep.broker import BrokerHandle
+from orchestrator.results.verdict import SweepStatus
+from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.recorder import Recorder
-from trainers.run_report import Verdict
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = (Verdict.INTERRUPTED, Verdict.ERROR)  # nobody measures anything any more
+_WITHOUT_CONFIRMING = (SweepStatus.INTERRUPTED, SweepStatus.FAILED)  # the best trials are not measured again
 
 
-class Watch(tune.Stopper):
-    """Ends the sweep when a budget is reached, someone interrupts, or nobody is left to work.
+class SweepStopper(tune.Stopper):
+    """Ends the sweep when a budget is reached, someone interrupts, or no gang is left to work.
 
     Args:
         broker: told as soon as there is a reason, so that the trials stop while Tune still winds down. A budget leaves
@@ -33,26 +33,26 @@ class Watch(tune.Stopper):
         clock: seconds.
 
     Attributes:
-        reason: why it ended the sweep, None while it has not.
+        status: how it ended the sweep; running while it has not.
         interrupted: set it to end the sweep.
         gpu_hours: what the gangs have held so far.
     """
 
     def __init__(
         self,
-        broker: BrokerHandle,
+        broker: BrokerClient,
         gangs: Sequence[Gang],
         recorder: Recorder,
         budgets: Budgets,
         gpus_per_gang: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.reason: Verdict | None = None
+        self.status = SweepStatus.RUNNING
         self.interrupted = threading.Event()
         self.gpu_hours = 0.0
         self._broker, self._gangs, self._recorder, self._budgets = broker, gangs, recorder, budgets
         self._gpus_per_gang, self._clock = gpus_per_gang, clock
-        self._mourned: set[Gang] = set()
+        self._known_dead: set[Gang] = set()
         self._start = self._counted = clock()
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -61,41 +61,52 @@ class Watch(tune.Stopper):
 
     def stop_all(self) -> bool:
         """Tune asks this in every turn of its loop."""
-        self._mourn()
-        if self.reason is None and (reason := self._find_reason()) is not None:
-            self.reason = reason
-            (self._broker.close if reason in _AT_ONCE else self._broker.halt).remote(reason)
-        return self.reason is not None
+        self._report_dead_gangs()
+        if self.status is SweepStatus.RUNNING and (status := self._find_reason()) is not None:
+            self.status = status
+            (self._broker.close if status in _WITHOUT_CONFIRMING else self._broker.halt)(status.trials_end_as)
+        return self.status is not SweepStatus.RUNNING
 
     def may_wait(self) -> bool:
         """Whether gangs can still be waited for: one is up, nobody interrupts, and what they say is recorded."""
-        self._mourn()
+        self._report_dead_gangs()
         self._count_gpu_hours()
-        return not self.interrupted.is_set() and self._recorder.error is None and self._anybody_left()
+        return not self.interrupted.is_set() and self._recorder.error is None and self._any_gang_left()
 
-    def _mourn(self) -> None:
+    def may_confirm(self) -> bool:
+        """Whether the sweep has ended in a way after which its best trials are measured again."""
+        return self.status not in _WITHOUT_CONFIRMING
+
+    def finish(self) -> SweepStatus:
+        """Tune's loop is over, and so is measuring again: how the sweep ended."""
+        if self.status is SweepStatus.RUNNING:
+            self.status = SweepStatus.INTERRUPTED if self.interrupted.is_set() else SweepStatus.FINISHED
+        return self.status
+
+    def _report_dead_gangs(self) -> None:
         for gang in self._gangs:
-            if gang.error is not None and gang not in self._mourned:
-                self._mourned.add(gang)
+            if gang.error is not None and gang not in self._known_dead:
+                self._known_dead.add(gang)
                 log.error("%s ended: %s", gang.name, gang.error)
-                self._broker.abandon.remote(gang.number)
+                self._broker.abandon(gang.number)
 
-    def _anybody_left(self) -> bool:
+    def _any_gang_left(self) -> bool:
         return any(gang.is_alive() for gang in self._gangs)
 
-    def _find_reason(self) -> Verdict | None:
+    def _find_reason(self) -> SweepStatus | None:
+        self._count_gpu_hours()
         if self.interrupted.is_set():
-            return Verdict.INTERRUPTED
+            return SweepStatus.INTERRUPTED
         best = best_trial(list(self._recorder.trials.values()))
         reached = self._budgets.reached(
             seconds=self._clock() - self._start,
-            gpu_hours=self._count_gpu_hours(),
-            objective=best.objective if best else None,
+            gpu_hours=self.gpu_hours,
+            objective=best.objective if best is not None else None,
         )
         if reached is not None:
             return reached
-        if self._recorder.error is not None or not self._anybody_left():
-            return Verdict.ERROR
+        if self._recorder.error is not None or not self._any_gang_left():
+            return SweepStatus.FAILED
         return None
 
     def _count_gpu_hours(self) -> float:
@@ -107,5 +118,5 @@ class Watch(tune.Stopper):
         return self.gpu_hours
 
     def __reduce__(self) -> Any:
-        # Tune pickles its run config for a restore from elsewhere; the watch belongs to this process.
+        # Tune pickles its run config for a restore from elsewhere; the stopper belongs to this process.
         return (tune.stopper.NoopStopper, ())

@@ -1,20 +1,23 @@
-"""The Tune side of a trial: a featherweight actor without torch that passes a gang's rungs on to Tune."""
+"""The Tune side of a trial: a featherweight actor without torch that passes a gang's measurements on to Tune."""
 
 from typing import Any
 
-import ray
 from ray import tune
 
+from orchestrator.sweep.broker_client import BrokerClient
 
-class Relay(tune.Trainable):
-    """Turns each rung of a trial into a Tune result. The searcher has already submitted the trial to the broker.
 
-    Config: ``trial_id``, ``broker`` (the actor's handle).
+class TrialTrainable(tune.Trainable):
+    """Turns each measurement of a trial into a Tune result. The searcher has already submitted the trial to the broker.
+
+    Config: ``trial_id``, ``broker`` (a `BrokerClient`), ``metric`` (the name under which Tune gets the FID).
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take a trial."""
-        self._broker, self._trial_id = config["broker"], config["trial_id"]
+        self._broker: BrokerClient = config["broker"]
+        self._trial_id: str = config["trial_id"]
+        self._metric: str = config["metric"]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process (``reuse_actors``)."""
@@ -22,5 +25,5 @@ class Relay(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Wait for the next rung. Tune calls this again only when the trial may go on."""
-        return ray.get(self._broker.next_result.remote(self._trial_id))
+        """Wait for the next measurement. Tune calls this again only when the trial may go on."""
+        return self._broker.next_result(self._trial_id).to_tune(self._metric)

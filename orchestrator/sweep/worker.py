@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from orchestrator.pruning import Guard, build_rules
 from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outcome_of
 from orchestrator.space.space import Space
-from orchestrator.sweep.broker import BrokerHandle
-from orchestrator.sweep.messages import Lease, Lull, Remeasure
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from trainers.errors import UserError
-from trainers.run_report import Decision, EpochReport, Outcome, Verdict
+from trainers.run_report import Decision, EpochReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class GangSetup:
         cache_dir: where decoded images and statistics are kept.
         trials_dir: directory with one folder per trial.
         threads: torch threads per rank.
-        broker: handle of the broker.
+        broker: gives leases and takes reports.
     """
 
     space: Space
@@ -36,11 +35,15 @@ class GangSetup:
     cache_dir: Path
     trials_dir: Path
     threads: int
-    broker: BrokerHandle
+    broker: BrokerClient
 
 
 def gang_loop(config: dict[str, Any]) -> None:
-    """What every rank runs for the whole sweep: take a lease, train or measure it, take the next."""
+    """Ray Train's loop function: take a lease, train or measure it, take the next, until the sweep is over.
+
+    Args:
+        config: ``setup`` (a `GangSetup`) and ``gang`` (its number).
+    """
     import torch
     from ray.train.torch import get_device
 
@@ -53,16 +56,16 @@ def gang_loop(config: dict[str, Any]) -> None:
     assert isinstance(device, torch.device), f"one device per rank, got {device}"
     if device.type == "cuda":
         torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
-    gc.freeze()  # see _tidy_up
+    gc.freeze()  # see _free_memory
     assets = Assets(setup.data, setup.cache_dir, device)
     while True:
-        lease = broadcast_object(ray.get(setup.broker.lease.remote(config["gang"])) if rank() == 0 else None)
-        if lease is Lull.CLOSED:
+        lease = broadcast_object(setup.broker.lease(config["gang"]) if rank() == 0 else None)
+        if lease is NoLease.SWEEP_OVER:
             return
         if isinstance(lease, Lease):
             run_lease(setup, lease, assets)
-        elif isinstance(lease, Remeasure):
-            run_remeasure(setup, lease, assets)
+        elif isinstance(lease, ConfirmLease):
+            run_confirm_lease(setup, lease, assets)
 
 
 def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
@@ -71,32 +74,46 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     With one rank an error is the trial's verdict, and the gang goes on. With several, the others may be waiting for the
     one that raised, or raise only because another died: the gang is restarted and the trial tried again, unless the
     error is one that every rank meets.
+
+    Args:
+        setup: what the rank knows.
+        lease: the trial.
+        assets: the rank's warm `trainers.assets.Assets`.
+
+    Raises:
+        Exception: any that training raised on one of several ranks, but a UserError.
     """
     from trainers.distributed import rank
     from trainers.loop import train
 
-    broker = setup.broker
     run_dir = setup.trials_dir / lease.trial_id
+    reason: StopReason | Failure | None = None
 
-    def report(epoch_report: EpochReport) -> Decision:
+    def report(epoch_report: EpochReport) -> Decision:  # called on rank 0 alone
+        nonlocal reason
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
-        decision = Decision(ray.get(broker.report.remote(lease.trial_id, epoch_report, last=last)))
-        return decision if trip is None else Decision.STOP
+        reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
+        return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
+    outcome = None
     try:
         train_config = setup.space.resolve(lease.params)
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
         guard = Guard(rules, epochs, lambda: ResultsStore(setup.trials_dir.parent).read_history(lease.trial_id))
-        outcome = guard.name(train(train_config, assets, run_dir, report))
+        run = train(train_config, assets, run_dir, report)
+        if rank() == 0:
+            outcome = outcome_of(run, guard.trip, reason)
     except Exception as error:
-        outcome = Outcome(verdict=Verdict.ERROR, epochs=0, detail=_excuse(error, broker, lease.trial_id, run_dir))
+        detail = _keep_error(error, setup.broker, lease.trial_id, run_dir)
+        outcome = TrialOutcome(verdict=Failure.ERROR, epochs=0, detail=detail)
     if rank() == 0:
-        ray.get(broker.end.remote(lease.trial_id, outcome))
-    _tidy_up()
+        assert outcome is not None
+        setup.broker.end(lease.trial_id, outcome)
+    _free_memory()
 
 
-def run_remeasure(setup: GangSetup, lease: Remeasure, assets: Any) -> None:
+def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> None:
     """Measure a finished trial's best checkpoint again and tell the broker the values; errors as in `run_lease`."""
     from trainers.confirm import confirm
     from trainers.distributed import rank
@@ -107,26 +124,30 @@ def run_remeasure(setup: GangSetup, lease: Remeasure, assets: Any) -> None:
         values = confirm(assets, run_dir, lease.seeds)
         failure = "" if all(map(math.isfinite, values)) else "its samples are not finite"
     except Exception as error:
-        failure = _excuse(error, setup.broker, lease.trial_id, run_dir)
+        failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:
-        ray.get(setup.broker.measured.remote(lease.trial_id, values, failure))
-    _tidy_up()
+        setup.broker.confirmed(lease.trial_id, values, failure)
+    _free_memory()
 
 
-def _excuse(error: Exception, broker: BrokerHandle, trial_id: str, run_dir: Path) -> str:
-    """An error's text for people, with the traceback in a file; raises it again where it is this gang's end."""
+def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: Path) -> str:
+    """An error's text for people, with the traceback in a file.
+
+    Raises:
+        Exception: `error` itself where there are other ranks that did not meet it; the broker has its text by then.
+    """
     from trainers.distributed import rank, world_size
 
     detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / f"error.rank{rank()}.txt").write_text("".join(traceback.format_exception(error)))
     if world_size() > 1 and not isinstance(error, UserError):
-        ray.get(broker.complain.remote(trial_id, detail))
+        broker.complain(trial_id, detail)
         raise error
     return detail
 
 
-def _tidy_up() -> None:
+def _free_memory() -> None:
     import torch
 
     # Free what the trial left in cycles. Freezing what survives keeps the next collection short: with torch and Ray

@@ -21,9 +21,10 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from orchestrator.results.records import State, TrialRecord
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.results.verdict import State, SweepStatus
 from trainers.errors import UserError
 from trainers.run_report import EpochReport
 
@@ -87,7 +88,7 @@ class MlflowTracker(Sink):
         metrics = _confirmed_metrics(trial)
         self._work.put(lambda: self._log_confirmed(trial, metrics))
 
-    def close(self, best: TrialRecord | None, status: str, patience_s: float) -> int:
+    def close(self, best: TrialRecord | None, status: SweepStatus, patience_s: float) -> int:
         """Log the winner, close the parent run, wait for what is queued, at most `patience_s` longer than it flows.
 
         Returns:
@@ -162,10 +163,10 @@ class MlflowTracker(Sink):
             self._client.log_artifact(self._run_id(trial), str(self._store.trials_dir / trial.trial_id / "config.yaml"))
 
     def _log_epoch(self, trial: TrialRecord, report: EpochReport) -> None:
-        values = {**report.metrics, "images_seen": report.images_seen}
-        if report.fid is not None:
-            # A report without a name is from before there were rungs on fewer fakes.
-            values[report.fid_name or self._info.objective] = report.fid
+        values = {**report.logged, "images_seen": report.images_seen}
+        if (newest := report.measurement) is not None:
+            # One without a name is from before there were measurements on fewer fakes.
+            values[newest.name or self._info.objective] = newest.fid
         if report.objective is not None:
             values["objective"] = report.objective
         stamp = int(report.ended * 1000)
@@ -183,11 +184,11 @@ class MlflowTracker(Sink):
     def _log_confirmed(self, trial: TrialRecord, metrics: list[Metric]) -> None:
         self._client.log_batch(self._run_id(trial), metrics=metrics)
 
-    def _end_parent(self, best: TrialRecord | None, status: str) -> None:
+    def _end_parent(self, best: TrialRecord | None, status: SweepStatus) -> None:
         if best is not None and best.objective is not None:
             metrics = [Metric("objective", best.objective, int(time.time() * 1000), 0), *_confirmed_metrics(best)]
             self._client.log_batch(self.parent_id, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
-        reached = status in ("finished", "target_reached")
+        reached = status in (SweepStatus.FINISHED, SweepStatus.TARGET_REACHED)
         self._client.set_terminated(self.parent_id, status="FINISHED" if reached else "KILLED")
 
 

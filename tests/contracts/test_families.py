@@ -29,7 +29,7 @@ from trainers.loop import train
 from trainers.networks import NETWORKS, TRANSLATORS
 from trainers.randomness import GlobalRandom
 from trainers.regimes import REGIMES
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -145,7 +145,7 @@ def test_two_ranks_train_what_one_trains(name: str, two_ranks: Results) -> None:
 
 def test_a_resumed_run_is_the_uninterrupted_one(config: TrainConfig, assets: dict[str, Assets], tmp_path: Path) -> None:
     whole, halves = Recorder(), Recorder(2)
-    assert train(config, assets[config.family], tmp_path / "whole", whole).verdict is Verdict.COMPLETED
+    assert train(config, assets[config.family], tmp_path / "whole", whole).end is RunEnd.COMPLETED
     train(config, assets[config.family], tmp_path / "halves", halves)
     halves.stop_at = ()
     train(config, assets[config.family], tmp_path / "halves", halves)

@@ -15,8 +15,8 @@ from PIL import Image
 
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
-from tests.orchestrator.results.test_store import INFO, ended
-from trainers.run_report import Verdict
+from tests.orchestrator.sweep_helpers import INFO, ended
+from trainers.run_report import RunEnd
 
 DEMO = ["launch", "--space", "ralsgan_motorbike", "--demo"]
 
@@ -97,8 +97,8 @@ def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path
 def test_results_as_table_and_json(tmp_path: Path) -> None:
     store = ResultsStore(tmp_path / "s")
     store.write_info(INFO)
-    store.write_trial(ended("0000", Verdict.COMPLETED, 80.0))
-    store.write_trial(ended("0001", Verdict.NONFINITE, None))
+    store.write_trial(ended("0000", RunEnd.COMPLETED, 80.0))
+    store.write_trial(ended("0001", RunEnd.NONFINITE, None))
     table = typed("results", "s", "--sweeps-dir", tmp_path).output
     assert "0000 *" in table and "80.0" in table and "nonfinite" in table
     summary = json.loads(typed("results", "s", "--json", "--sweeps-dir", tmp_path).output)

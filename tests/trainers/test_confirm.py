@@ -64,7 +64,7 @@ def test_without_latents_once_is_enough(cache_dir: Path, tmp_path: Path) -> None
     short = {"schedule.epochs": 1, "schedule.window_first": 1, "fid.n_fake": 16}
     train(small_config({**cyclegan, **short}), assets, tmp_path / "run", recorder)
     assert confirm(assets, tmp_path / "run", 3) == pytest.approx([recorder.reports[-1].objective], rel=1e-6)
-    metrics = recorder.reports[-1].metrics
+    metrics = recorder.reports[-1].logged
     assert metrics["diversity"] == min(metrics["diversity_a2b"], metrics["diversity_b2a"])
     assert recorder.fids[1] == pytest.approx((metrics["fid_tiny_n16_a2b"] + metrics["fid_tiny_n16_b2a"]) / 2)
 

@@ -15,7 +15,7 @@ from trainers.families import build_family
 from trainers.loop import train
 from trainers.measuring import fid_due
 from trainers.randomness import GlobalRandom
-from trainers.run_report import Decision, EpochReport, Outcome, Verdict
+from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,7 +26,7 @@ STEP_NAMES |= {"grad_norm_d", "grad_norm_g", "grad_norm_d_max", "grad_norm_g_max
 STEP_NAMES |= {"d_updates", "g_updates", "weight_norm_d", "weight_norm_g"}
 
 
-def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) -> tuple[Outcome, Recorder]:
+def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) -> tuple[RunOutcome, Recorder]:
     recorder = Recorder(*stop_at)
     return train(small_config(overrides), assets, folder, recorder), recorder
 
@@ -36,13 +36,13 @@ def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) 
 
 def test_every_epoch_is_reported(assets: Assets, tmp_path: Path) -> None:
     outcome, recorder = run(assets, tmp_path, {})
-    assert outcome.verdict is Verdict.COMPLETED and outcome.epochs == 6 and outcome.detail == ""
+    assert outcome.end is RunEnd.COMPLETED and outcome.epochs == 6 and outcome.detail == ""
     reports = recorder.reports
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
     assert [report.images_seen for report in reports] == [epoch * STEPS * 32 for epoch in range(1, 7)]
     for report in reports:
-        measured = set() if report.fid is None else {"fid_seconds", "diversity"}
-        assert set(report.metrics) == STEP_NAMES | measured and all(map(math.isfinite, report.metrics.values()))
+        measured = set() if report.measurement is None else {"fid_seconds", "diversity"}
+        assert set(report.logged) == STEP_NAMES | measured and all(map(math.isfinite, report.logged.values()))
         assert report.started < report.trained <= report.ended
         for name in ("d_real_accuracy", "d_fake_accuracy"):
             assert 0 <= report.metrics[name] <= 1
@@ -136,19 +136,19 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
 
 def test_stop_ends_the_run_and_keeps_the_best(assets: Assets, tmp_path: Path) -> None:
     outcome, recorder = run(assets, tmp_path, {"fid.every": 1, "schedule.window_first": 2}, 4)
-    assert (outcome.verdict, outcome.epochs) == (Verdict.OUTRANKED, 4)
+    assert (outcome.end, outcome.epochs) == (RunEnd.STOPPED, 4)
     assert [report.epoch for report in recorder.reports] == [1, 2, 3, 4]
     assert outcome.best_epoch in (2, 3, 4) and outcome.objective == recorder.fids[outcome.best_epoch]
     assert load(tmp_path / "best.pt")["progress"]["epoch"] == outcome.best_epoch
 
 
 def test_stop_at_the_last_epoch_is_completed(assets: Assets, tmp_path: Path) -> None:
-    assert run(assets, tmp_path, {}, 6)[0].verdict is Verdict.COMPLETED
+    assert run(assets, tmp_path, {}, 6)[0].end is RunEnd.COMPLETED
 
 
 def test_nonfinite_ends_the_epoch_it_happens_in(assets: Assets, tmp_path: Path) -> None:
     outcome, recorder = run(assets, tmp_path, {"optimizer.lr_g": 1e30})
-    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 1)
+    assert (outcome.end, outcome.epochs) == (RunEnd.NONFINITE, 1)
     broken = [name for name, value in recorder.reports[0].metrics.items() if not math.isfinite(value)]
     assert "g_loss" in broken and "images_per_second" not in broken
     assert outcome.detail == f"{', '.join(broken)} not finite at epoch 1"
@@ -174,7 +174,7 @@ EXPLODING = {"data.batch_size": 128, "optimizer.lr_g": 1e30, "schedule.checkpoin
 def test_weights_that_are_no_numbers_end_the_epoch_that_made_them(assets: Assets, tmp_path: Path) -> None:
     """The last step's update is in no loss of its epoch, only in the weights; huge ones (1e30) are still numbers."""
     outcome, recorder = run(assets, tmp_path, {**EXPLODING, "optimizer.lr_g": 1e38, "optimizer.name": "rmsprop"})
-    assert (outcome.verdict, outcome.detail) == (Verdict.NONFINITE, "weight_norm_g not finite at epoch 1")
+    assert (outcome.end, outcome.detail) == (RunEnd.NONFINITE, "weight_norm_g not finite at epoch 1")
     assert math.isfinite(recorder.reports[0].metrics["weight_norm_d"])
     _, huge = run(assets, tmp_path / "huge", EXPLODING, 1)
     assert 1e30 < huge.reports[0].metrics["weight_norm_g"] < 1e38
@@ -183,17 +183,17 @@ def test_weights_that_are_no_numbers_end_the_epoch_that_made_them(assets: Assets
 def test_the_last_good_checkpoint_survives(assets: Assets, tmp_path: Path) -> None:
     recorder = Bytes(tmp_path / "latest.pt")
     outcome = train(small_config(EXPLODING), assets, tmp_path, recorder)
-    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 2)
+    assert (outcome.end, outcome.epochs) == (RunEnd.NONFINITE, 2)
     assert recorder.contents[0] is not None and recorder.contents[0] == recorder.contents[1]
     assert (tmp_path / "latest.pt").read_bytes() == recorder.contents[0]
-    assert recorder.reports[1].fid is None and recorder.reports[1].samples is None
+    assert recorder.reports[1].measurement is None and recorder.reports[1].samples is None
 
 
 def test_nonfinite_samples_are_named(assets: Assets, tmp_path: Path) -> None:
     outcome, recorder = run(assets, tmp_path, {**EXPLODING, "fid.every": 1, "optimizer.lr_g": 1e38})
-    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 1)
+    assert (outcome.end, outcome.epochs) == (RunEnd.NONFINITE, 1)
     assert outcome.detail == "FID (samples) not finite at epoch 1"
-    assert recorder.reports[0].fid is None and not (tmp_path / "latest.pt").exists()
+    assert recorder.reports[0].measurement is None and not (tmp_path / "latest.pt").exists()
 
 
 def test_a_batch_larger_than_the_data(assets: Assets, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.loop import train
-from trainers.measuring import Measurement, fakes_at
+from trainers.measuring import combine, fakes_at
 from trainers.metrics import FidResult
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,8 +61,10 @@ def test_reports_name_the_protocol_of_each_value(assets: Assets, tmp_path: Path)
     train(small_config({**racing, "fid.n_fake_first": None, "fid.n_fake": 8}), assets, tmp_path / "few", few)
     outcome = train(small_config(racing), assets, tmp_path / "racing", recorder)
     reports = recorder.reports
-    assert [report.n_fake for report in reports] == [8, 8, 16, 30, 30, 30]  # log2(30 / 8) = 1.9 doublings
-    assert [report.fid_name for report in reports] == [f"fid_tiny_n{n}" for n in (8, 8, 16, 30, 30, 30)]
+    measured = [report.measurement for report in reports if report.measurement is not None]
+    assert [one.n_fake for one in measured] == [8, 8, 16, 30, 30, 30]  # log2(30 / 8) = 1.9 doublings
+    assert [one.name for one in measured] == [f"fid_tiny_n{n}" for n in (8, 8, 16, 30, 30, 30)]
+    assert [one.epoch for one in measured] == [report.epoch for report in reports]
     # 30 latents have other first 8 than 8 latents: near, not equal. The training in between is the same.
     assert all(0.2 < recorder.fids[epoch] / few.fids[epoch] < 5 for epoch in (1, 2))
     assert [report.objective is None for report in reports] == [True] * 3 + [False] * 3
@@ -73,25 +75,21 @@ def test_an_epoch_without_fid_has_no_protocol(assets: Assets, tmp_path: Path) ->
     recorder = Recorder()
     train(small_config({"schedule.epochs": 3, "fid.every": 3}), assets, tmp_path, recorder)
     first, *_, last = recorder.reports
-    assert (first.fid, first.n_fake, first.fid_name) == (None, None, None)
-    assert not {"fid_seconds", "diversity"} & first.metrics.keys()
-    assert (last.n_fake, last.fid_name) == (30, "fid_tiny_n30")
-    assert 0 < last.metrics["fid_seconds"] <= last.ended - last.trained
-    assert 0 < last.metrics["diversity"] < 2
+    assert first.measurement is None and not {"fid_seconds", "diversity"} & first.logged.keys()
+    assert last.measurement is not None
+    assert (last.measurement.n_fake, last.measurement.name) == (30, "fid_tiny_n30")
+    assert 0 < last.logged["fid_seconds"] <= last.ended - last.trained
+    assert 0 < last.logged["diversity"] < 2
 
 
 def result(value: float, diversity: float) -> FidResult:
     return FidResult(value=value, diversity=diversity, name="fid_x_n9", n_real=9, n_fake=9, seconds=1.0)
 
 
-def measurement(targets: dict[str, FidResult], diversity: float) -> Measurement:
-    return Measurement(fid=3.0, diversity=diversity, name="fid_x_n9", n_fake=9, seconds=2.0, targets=targets)
-
-
 def test_metrics_of_one_target_and_of_several() -> None:
-    one = measurement({"images": result(3.0, 0.5)}, 0.5)
-    assert one.metrics() == {"fid_seconds": 2.0, "diversity": 0.5}
-    both = measurement({"a2b": result(2.0, 0.9), "b2a": result(4.0, 0.4)}, 0.4)
+    one = combine({"images": result(3.0, 0.5)}, n_fake=9, epoch=4)
+    assert (one.fid, one.epoch, one.metrics()) == (3.0, 4, {"fid_seconds": 1.0, "diversity": 0.5})
+    both = combine({"a2b": result(2.0, 0.9), "b2a": result(4.0, 0.4)}, n_fake=9, epoch=4)
     own = {"fid_x_n9_a2b": 2.0, "fid_x_n9_b2a": 4.0, "diversity_a2b": 0.9, "diversity_b2a": 0.4}
-    assert both.metrics() == {"fid_seconds": 2.0, "diversity": 0.4, **own}
-    assert measurement({"images": result(3.0, math.nan)}, math.nan).metrics() == {"fid_seconds": 2.0}
+    assert (both.fid, both.metrics()) == (3.0, {"fid_seconds": 2.0, "diversity": 0.4, **own})
+    assert combine({"images": result(3.0, math.nan)}, n_fake=9, epoch=4).metrics() == {"fid_seconds": 1.0}

@@ -13,7 +13,7 @@ from tests.trainers.trainer_helpers import Recorder, flat_state, load, small_con
 from trainers.assets import Assets
 from trainers.distributed import all_reduce_sum, average_gradients, batch_mean, my_slice, rank, world_size
 from trainers.loop import train
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Results = list[dict[str, dict[str, Any]]]
@@ -189,7 +189,7 @@ def test_one_rank_goes_on_where_two_stopped(
     torch.save(two_rank_results[0]["stopped"]["checkpoint"], tmp_path / "latest.pt")
     recorder = Recorder()
     outcome = train(small_config(SHARED), assets, tmp_path, recorder)
-    assert outcome.verdict is Verdict.COMPLETED
+    assert outcome.end is RunEnd.COMPLETED
     assert [report.epoch for report in recorder.reports] == [3, 4]
     assert too_far([timeless(report) for report in recorder.reports], one_rank["train"]["reports"][2:]) == {}
     resumed = load(tmp_path / "latest.pt")["family"]

@@ -10,7 +10,7 @@ from tests.trainers.trainer_helpers import Recorder, load, small_config
 from trainers.assets import Assets
 from trainers.config import NoiseConfig, ScheduleConfig
 from trainers.loop import instance_sigma, train
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -35,7 +35,7 @@ def short(assets: Assets, folder: Path, overrides: dict[str, Any]) -> tuple[Reco
     """Two epochs. Returns the reports and the last checkpoint."""
     recorder = Recorder()
     config = small_config({"schedule.epochs": 2, "schedule.window_first": 2, **overrides})
-    assert train(config, assets, folder, recorder).verdict is Verdict.COMPLETED
+    assert train(config, assets, folder, recorder).end is RunEnd.COMPLETED
     return recorder, load(folder / "latest.pt")
 
 

@@ -12,7 +12,7 @@ import torch
 from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config, timeless, train_until_killed
 from trainers.assets import Assets
 from trainers.loop import train
-from trainers.run_report import Outcome, Verdict
+from trainers.run_report import RunEnd, RunOutcome
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -28,7 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 class Run:
     folder: Path
     recorder: Recorder
-    outcome: Outcome
+    outcome: RunOutcome
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def whole(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return runs
 
 
-def check_same(folder: Path, recorder: Recorder, outcome: Outcome, whole: Run) -> None:
+def check_same(folder: Path, recorder: Recorder, outcome: RunOutcome, whole: Run) -> None:
     """Compare every bit that a run leaves behind."""
-    assert outcome == whole.outcome and outcome.verdict is Verdict.COMPLETED
+    assert outcome == whole.outcome and outcome.end is RunEnd.COMPLETED
     by_epoch = {report.epoch: timeless(report) for report in whole.recorder.reports}
     assert recorder.reports and all(timeless(report) == by_epoch[report.epoch] for report in recorder.reports)
     for name in ("latest.pt", "best.pt"):
@@ -81,7 +81,7 @@ def test_stopped_between_epochs(
     config, recorder = small_config(VARIANTS[variant]), Recorder(*stops)
     for stop in stops:
         outcome = train(config, assets, tmp_path, recorder)
-        assert (outcome.verdict, outcome.epochs) == (Verdict.OUTRANKED, stop)
+        assert (outcome.end, outcome.epochs) == (RunEnd.STOPPED, stop)
         recorder.stop_at = tuple(s for s in recorder.stop_at if s != stop)
     outcome = train(config, assets, tmp_path, recorder)
     check_same(tmp_path, recorder, outcome, whole[variant])
@@ -135,4 +135,5 @@ def test_memory_order_may_change(assets: Assets, tmp_path: Path, whole: dict[str
     # One epoch after the change: rounding, which ReLUs amplify, against moments in the wrong places.
     for name in ("d_loss", "g_loss", "grad_norm_d", "grad_norm_g"):
         assert third.metrics[name] == pytest.approx(expected.metrics[name], rel=0.01)
-    assert third.fid == pytest.approx(expected.fid, rel=0.01)
+    assert third.measurement is not None and expected.measurement is not None
+    assert third.measurement.fid == pytest.approx(expected.measurement.fid, rel=0.01)

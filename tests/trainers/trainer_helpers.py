@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +75,12 @@ class Recorder:
 
     @property
     def fids(self) -> dict[int, float]:
-        return {report.epoch: report.fid for report in self.reports if report.fid is not None}
+        return {report.epoch: report.measurement.fid for report in self.reports if report.measurement is not None}
 
 
 def timeless(report: EpochReport) -> dict[str, Any]:
     """What a report says, but for the clock's part in it."""
-    fields = asdict(report)
+    fields = report.to_json()
     for name in ("started", "trained", "ended"):
         del fields[name]
     for name in ("images_per_second", "fid_seconds"):

@@ -1,5 +1,26 @@
-"""Schedulers: which trials are cut for others' sake."""
+"""Schedulers: which trials are cut for others' sake, one file each.
 
-from orchestrator.search.schedulers.asha import CLOCK, Hyperband, build_scheduler, make_scheduler
+All run on our own clock (`orchestrator.search.result.CLOCK`). None can cut before `grace_epochs`, nor before the first
+FID: Tune hears of no other epochs. A new one is a file here, named as the scheduler and with a function
+``build(config, longest)``, and a row in `orchestrator.space.sections.SCHEDULERS`.
+"""
 
-__all__ = ["CLOCK", "Hyperband", "build_scheduler", "make_scheduler"]
+from importlib import import_module
+
+from ray.tune.schedulers import TrialScheduler
+
+from orchestrator.space.sections import SchedulerConfig
+from orchestrator.space.space import Space
+
+
+def build_scheduler(space: Space) -> TrialScheduler:
+    """The scheduler of a space."""
+    domain = space.search.get("schedule.epochs")
+    longest = max(int(epochs) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
+    return make_scheduler(space.scheduler, longest)
+
+
+def make_scheduler(config: SchedulerConfig, longest: int) -> TrialScheduler:
+    """The scheduler of a configuration, for trials of at most `longest` epochs."""
+    scheduler: TrialScheduler = import_module(f"{__name__}.{config.name}").build(config, longest)
+    return scheduler

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,15 +10,15 @@ import torch
 from torch import Tensor
 
 from orchestrator.pruning import Guard, build_rules
-from orchestrator.results.records import State, state_of
-from tests.orchestrator.sweep.test_broker import epoch
+from orchestrator.results.verdict import State, TrialOutcome, outcome_of, state_of
+from tests.orchestrator.sweep_helpers import epoch
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.data import build_cache
 from trainers.loop import train
 from trainers.losses import LOSSES
 from trainers.losses.bce import BCE
-from trainers.run_report import Decision, EpochReport, Outcome, Verdict
+from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,12 +55,12 @@ def assets(motorbikes: Path, own_cache: Path) -> Assets:
     return Assets(motorbikes, own_cache, torch.device("cpu"))
 
 
-Run = Callable[..., tuple[Outcome, list[EpochReport]]]
+Run = Callable[..., tuple[TrialOutcome, list[EpochReport]]]
 
 
 @pytest.fixture
 def run(assets: Assets, tmp_path: Path) -> Run:
-    def run(settings: dict[str, Any], pruning: Any = True) -> tuple[Outcome, list[EpochReport]]:
+    def run(settings: dict[str, Any], pruning: Any = True) -> tuple[TrialOutcome, list[EpochReport]]:
         """Train under guard, as a gang does."""
         config = TrainConfig.build({}, {**SMALL, **settings})
         guard = Guard(build_rules(pruning), config.schedule.epochs, past=lambda: [])
@@ -71,7 +70,7 @@ def run(assets: Assets, tmp_path: Path) -> Run:
             reports.append(epoch_report)
             return Decision.CONTINUE if guard.see(epoch_report) is None else Decision.STOP
 
-        return guard.name(train(config, assets, tmp_path, report)), reports
+        return outcome_of(train(config, assets, tmp_path, report), guard.trip, None), reports
 
     return run
 
@@ -101,7 +100,8 @@ def test_nan_at_step_50(run: Run, monkeypatch: pytest.MonkeyPatch, window_first:
     assert (outcome.verdict, outcome.epochs) == ("nonfinite", 9), "step 50 is the second of epoch 9"
     assert outcome.detail.startswith("d_fake_mean is nan") or "d_loss is nan" in outcome.detail
     assert state_of(outcome.verdict, outcome.objective) is state
-    inside = [report.fid for report in reports if report.fid is not None and report.epoch >= window_first]
+    measured = [report.measurement for report in reports]
+    inside = [one.fid for one in measured if one is not None and one.epoch >= window_first]
     assert outcome.objective == min(inside, default=None), "the best before the NaN is kept"
 
 
@@ -109,7 +109,7 @@ def test_without_rules_nan_ends_a_trial_all_the_same(run: Run, monkeypatch: pyte
     monkeypatch.setitem(LOSSES, "nan_at_step_50", NanAtStep50)
     monkeypatch.setattr(NanAtStep50, "steps", 0)
     outcome, _ = run({"loss.name": "nan_at_step_50"}, False)
-    assert (outcome.verdict, outcome.epochs) == (Verdict.NONFINITE, 9)
+    assert (outcome.verdict, outcome.epochs) == (RunEnd.NONFINITE, 9)
 
 
 def report(number: int, fid: float | None = None, **metrics: float) -> EpochReport:
@@ -132,18 +132,9 @@ def test_a_trial_that_peaked_and_then_collapsed_is_completed() -> None:
     while guard.trip is None:
         number += 1
         guard.see(report(number, fid=50.0 if number <= 20 else 200.0))
-    stopped = Outcome(verdict=Verdict.OUTRANKED, epochs=number, objective=50.0, best_epoch=20)
-    outcome = guard.name(stopped)
+    run = RunOutcome(end=RunEnd.STOPPED, epochs=number, objective=50.0, best_epoch=20)
+    outcome = outcome_of(run, guard.trip, None)
     assert (outcome.verdict, outcome.objective, number) == ("fid_diverged", 50.0, 24)
     assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 4 rungs"
-    assert state_of(outcome.verdict, outcome.objective) is State.COMPLETED
+    assert outcome.state is State.COMPLETED
     assert state_of(outcome.verdict, None) is State.PRUNED
-
-
-@pytest.mark.parametrize("verdict", [Verdict.COMPLETED, Verdict.ERROR])
-def test_only_a_stop_gets_the_rules_name(verdict: Verdict) -> None:
-    guard = Guard(build_rules(), 100, past=lambda: [])
-    assert guard.see(report(1, d_loss=math.nan)) is not None
-    outcome = Outcome(verdict=verdict, epochs=1)
-    assert guard.name(outcome) == outcome
-    assert guard.name(replace(outcome, verdict=Verdict.OUTRANKED)).verdict == "nonfinite"

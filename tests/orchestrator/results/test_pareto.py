@@ -5,8 +5,9 @@ from hypothesis import given
 
 from orchestrator.results.pareto import non_dominated, pareto_front
 from orchestrator.results.records import TrialRecord
-from tests.orchestrator.results.test_store import ended
-from trainers.run_report import Verdict
+from orchestrator.results.verdict import Failure, StopReason
+from tests.orchestrator.sweep_helpers import ended
+from trainers.run_report import RunEnd
 
 
 def test_fronts_by_hand() -> None:
@@ -28,7 +29,7 @@ def test_the_front_is_what_no_other_point_dominates(points: list[tuple[float, fl
     assert non_dominated(dict(enumerate(points))) == expected
 
 
-def costing(trial_id: str, verdict: Verdict, objective: float | None, seconds: float | None) -> TrialRecord:
+def costing(trial_id: str, verdict: str, objective: float | None, seconds: float | None) -> TrialRecord:
     trial = ended(trial_id, verdict, objective)
     trial.costs = {} if seconds is None else {"device_seconds": seconds}
     return trial
@@ -36,13 +37,13 @@ def costing(trial_id: str, verdict: Verdict, objective: float | None, seconds: f
 
 def test_the_front_of_trials() -> None:
     trials = [
-        costing("0000", Verdict.COMPLETED, 80.0, 10.0),
-        costing("0001", Verdict.COMPLETED, 60.0, 30.0),
-        costing("0002", Verdict.COMPLETED, 70.0, 40.0),  # dominated
-        costing("0003", Verdict.LOST, 10.0, 1.0),  # failed
-        costing("0004", Verdict.OUTRANKED, None, 1.0),  # never measured in its window
-        costing("0005", Verdict.OUTRANKED, 90.0, 5.0),  # cut, but measured
-        costing("0006", Verdict.COMPLETED, 1.0, None),  # still runs: its cost is not known
+        costing("0000", RunEnd.COMPLETED, 80.0, 10.0),
+        costing("0001", RunEnd.COMPLETED, 60.0, 30.0),
+        costing("0002", RunEnd.COMPLETED, 70.0, 40.0),  # dominated
+        costing("0003", Failure.LOST, 10.0, 1.0),  # failed
+        costing("0004", StopReason.OUTRANKED, None, 1.0),  # never measured in its window
+        costing("0005", StopReason.OUTRANKED, 90.0, 5.0),  # cut, but measured
+        costing("0006", RunEnd.COMPLETED, 1.0, None),  # still runs: its cost is not known
     ]
     assert pareto_front(trials) == ["0000", "0001", "0005"]
     for trial in trials:
@@ -52,7 +53,7 @@ def test_the_front_of_trials() -> None:
 
 
 def test_costs_survive_the_round_trip() -> None:
-    trial = costing("0000", Verdict.COMPLETED, 80.0, 10.0)
+    trial = costing("0000", RunEnd.COMPLETED, 80.0, 10.0)
     values = trial.to_json()
     assert values["objectives"] == {"fid": 80.0, "device_seconds": 10.0}
     assert TrialRecord.from_json(values).costs == trial.costs

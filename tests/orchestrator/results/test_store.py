@@ -5,23 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results.records import State, TrialRecord, best_trial
-from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep, find_sweep
-from tests.orchestrator.sweep.test_broker import epoch
+from orchestrator.results.records import best_trial
+from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
+from orchestrator.results.verdict import Failure, State, StopReason
+from tests.orchestrator.sweep_helpers import INFO, ended, epoch
 from trainers.errors import UserError
-from trainers.run_report import Outcome, Verdict
-
-INFO = SweepInfo(
-    sweep="s",
-    space="x",
-    objective="fid_test_n2",
-    status="running",
-    trials=3,
-    data="/photos",
-    n_real=9,
-    synthetic=False,
-    tracking_uri="sqlite:///x.db",
-)
+from trainers.run_report import RunEnd
 
 
 @pytest.fixture
@@ -31,17 +20,10 @@ def store(tmp_path: Path) -> ResultsStore:
     return store
 
 
-def ended(trial_id: str, verdict: Verdict, objective: float | None) -> TrialRecord:
-    trial = TrialRecord(trial_id, {"optimizer.lr_g": 1e-3}, total_epochs=4, started=100.0)
-    trial.progress(epoch(3, fid=objective or 99.0, objective=objective))
-    trial.end(Outcome(verdict=verdict, epochs=3, objective=objective, best_epoch=3 if objective else None), now=112.5)
-    return trial
-
-
 def test_summary_is_the_promised_object(store: ResultsStore) -> None:
-    store.write_trial(ended("0000", Verdict.COMPLETED, 80.0))
-    store.write_trial(ended("0001", Verdict.OUTRANKED, None))
-    store.write_trial(ended("0002", Verdict.LOST, 70.0))
+    store.write_trial(ended("0000", RunEnd.COMPLETED, 80.0))
+    store.write_trial(ended("0001", StopReason.OUTRANKED, None))
+    store.write_trial(ended("0002", Failure.LOST, 70.0))
     summary = json.loads(json.dumps(store.summary()))
     assert summary.keys() >= {"sweep", "objective", "best", "trials"}
     assert (summary["sweep"], summary["objective"]) == ("s", "fid_test_n2")
@@ -56,7 +38,7 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
 
 
 def test_records_survive_the_round_trip(store: ResultsStore) -> None:
-    before = ended("0007", Verdict.COMPLETED, 80.0)
+    before = ended("0007", RunEnd.COMPLETED, 80.0)
     store.write_trial(before)
     (after,) = store.read_trials()
     assert after.to_json() == before.to_json()
@@ -65,17 +47,17 @@ def test_records_survive_the_round_trip(store: ResultsStore) -> None:
 
 def test_no_winner_without_a_measurement() -> None:
     assert best_trial([]) is None
-    assert best_trial([ended("0000", Verdict.OUTRANKED, None)]) is None
+    assert best_trial([ended("0000", StopReason.OUTRANKED, None)]) is None
 
 
 def test_history_takes_the_later_line_and_survives_a_crash(store: ResultsStore) -> None:
-    trial = ended("0000", Verdict.COMPLETED, 80.0)
+    trial = ended("0000", RunEnd.COMPLETED, 80.0)
     store.write_trial(trial)
     for report in (epoch(1, fid=9.0), epoch(2, fid=8.0), epoch(2, fid=7.0)):
         store.append_history(trial, report)
     with open(store.trials_dir / "0000" / "history.jsonl", "a") as file:
         file.write('{"epoch": 3, "imag')
-    assert [(report.epoch, report.fid) for report in store.read_history("0000")] == [(1, 9.0), (2, 7.0)]
+    assert [report.measurement.fid for report in store.read_history("0000") if report.measurement] == [9.0, 7.0]
     assert store.read_history("0001") == []
 
 

@@ -18,9 +18,10 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.pruning import Guard, Rule
-from orchestrator.search.result import WORST_FID
+from orchestrator.results.verdict import StopReason, TrialOutcome, outcome_of
+from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
-from trainers.run_report import EpochReport, Outcome, Verdict
+from trainers.run_report import EpochReport, Measurement, RunEnd, RunOutcome
 
 METRIC = "fid_test_n2"
 BROKEN = {"nonfinite": {"d_loss": math.nan}, "grad_explosion": {"grad_norm_d": 1e6}}  # what a failure looks like
@@ -52,7 +53,7 @@ class Life:
     guard: Guard
     epoch: int = 0
     objective: float | None = None
-    shown: dict[int, float] = field(default_factory=dict)  # the rungs that Optuna heard of
+    shown: dict[int, float] = field(default_factory=dict)  # the FIDs that Optuna heard of
     verdict: str | None = None
 
 
@@ -138,36 +139,30 @@ class Field:
         metrics = {"d_loss": 0.5, "g_loss": 1.0, **(BROKEN[life.curve.failure] if broken else {})}
         trip = life.guard.see(_report(life, metrics, fid))
         if trip is not None or last:
-            verdict = Verdict.COMPLETED if trip is None else Verdict.OUTRANKED
-            outcome = life.guard.name(Outcome(verdict=verdict, epochs=life.epoch, objective=life.objective))
-            self._end(life, str(outcome.verdict), fid)
+            end = RunEnd.COMPLETED if trip is None else RunEnd.STOPPED
+            run = RunOutcome(end=end, epochs=life.epoch, objective=life.objective)
+            self._end(life, outcome_of(run, trip, None), fid)
         elif fid is not None:
-            self._rung(life, fid)
+            self._measured(life, fid)
         self.deciding += time.perf_counter() - started
         return life.verdict is None
 
-    def _rung(self, life: Life, fid: float) -> None:
-        """As Tune does: the scheduler first; the searcher hears of a cut trial's last rung only at its end."""
-        result = {"epoch": life.epoch, METRIC: fid}
+    def _measured(self, life: Life, fid: float) -> None:
+        """As Tune does: the scheduler first; the searcher hears of a cut trial's last measurement only at its end."""
+        result = TrialResult(epoch=life.epoch, fid=fid).to_tune(METRIC)
         life.shown[life.epoch] = fid
         if self.scheduler.on_trial_result(self._nobody, life.tune, result) == TrialScheduler.STOP:  # type: ignore[arg-type]
             self.scheduler.on_trial_complete(self._nobody, life.tune, result)  # type: ignore[arg-type]
             self.searcher.on_trial_complete(life.tune.trial_id, result)
-            life.verdict = Verdict.OUTRANKED
+            life.verdict = StopReason.OUTRANKED
         else:
             self.searcher.on_trial_result(life.tune.trial_id, result)
 
-    def _end(self, life: Life, verdict: str, fid: float | None) -> None:
-        result: dict[str, Any] = {
-            "epoch": life.epoch,
-            METRIC: WORST_FID if fid is None else fid,
-            "done": True,
-            "verdict": verdict,
-            "objective": life.objective,
-        }
+    def _end(self, life: Life, outcome: TrialOutcome, fid: float | None) -> None:
+        result = TrialResult(epoch=life.epoch, fid=fid, outcome=outcome).to_tune(METRIC)
         self.scheduler.on_trial_complete(self._nobody, life.tune, result)  # type: ignore[arg-type]
         self.searcher.on_trial_complete(life.tune.trial_id, result)
-        life.verdict = verdict
+        life.verdict = outcome.verdict
 
 
 def _report(life: Life, metrics: dict[str, float], fid: float | None) -> EpochReport:
@@ -175,12 +170,11 @@ def _report(life: Life, metrics: dict[str, float], fid: float | None) -> EpochRe
         epoch=life.epoch,
         images_seen=life.epoch,
         metrics=metrics,
-        fid=fid,
+        measurement=None if fid is None else Measurement(epoch=life.epoch, fid=fid, name=METRIC),
         objective=life.objective,
         best_epoch=None,
         samples=None,
         started=0.0,
         trained=0.0,
         ended=0.0,
-        fid_name=None if fid is None else METRIC,
     )

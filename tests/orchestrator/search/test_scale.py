@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from orchestrator.pruning import build_rules
+from orchestrator.results.verdict import StopReason
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
-from orchestrator.search.telling import FEASIBLE, HEALTHY
+from orchestrator.search.trial_states import FEASIBLE, HEALTHY
 from orchestrator.space.load import build_space
 from orchestrator.space.sections import SCHEDULERS
 from orchestrator.space.space import Space
 from tests.orchestrator.search.simulated import METRIC, Curve, Field
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 EPOCHS, EVERY, WINDOW, GRACE = 24, 2, 16, 4
 
@@ -86,19 +87,19 @@ def check(field: Field, study: optuna.Study, trials: int, *, violations: bool) -
         if life.epoch == fails_at:
             assert life.verdict == life.curve.failure
         elif life.epoch == EPOCHS:
-            assert life.verdict == Verdict.COMPLETED
+            assert life.verdict == RunEnd.COMPLETED
         else:
-            assert life.verdict == Verdict.OUTRANKED or life.verdict in ("fid_diverged", "fid_plateau")
-        if life.verdict == Verdict.OUTRANKED:
+            assert life.verdict == StopReason.OUTRANKED or life.verdict in ("fid_diverged", "fid_plateau")
+        if life.verdict == StopReason.OUTRANKED:
             assert life.epoch >= GRACE
             assert life.epoch % EVERY == 0
-        if life.verdict == Verdict.COMPLETED or (life.verdict != Verdict.OUTRANKED and life.objective is not None):
+        if life.verdict == RunEnd.COMPLETED or (life.verdict != StopReason.OUTRANKED and life.objective is not None):
             assert (trial.state, trial.value) == (TrialState.COMPLETE, life.objective)
         elif life.verdict in ("nonfinite", "grad_explosion"):
             assert trial.state is (TrialState.PRUNED if violations else TrialState.FAIL)
         else:
             assert trial.state is TrialState.PRUNED
-        if life.verdict == Verdict.OUTRANKED:
+        if life.verdict == StopReason.OUTRANKED:
             assert trial.intermediate_values == life.shown
 
 
@@ -123,7 +124,7 @@ def test_any_number_of_trials_on_any_number_of_gangs(scheduler: str, trials: int
     check(field, study, trials, violations=False)
     assert field.busiest == min(trials, gangs)
     if scheduler == "none":
-        assert all(life.verdict != Verdict.OUTRANKED for life in field.lives.values())
+        assert all(life.verdict != StopReason.OUTRANKED for life in field.lives.values())
 
 
 def test_tpe_learns_to_stay_away_from_what_fails() -> None:

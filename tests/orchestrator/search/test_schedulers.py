@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.search.result import WORST_FID
-from orchestrator.search.schedulers import Hyperband, build_scheduler
+from orchestrator.search.result import WORST_FID, TrialResult
+from orchestrator.search.schedulers import build_scheduler
+from orchestrator.search.schedulers.hyperband import Hyperband
 from orchestrator.space.load import build_space
 from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
 
@@ -36,9 +37,9 @@ class Field:
         self.scheduler.on_trial_add(None, trial)
         return trial
 
-    def report(self, trial: Trial, epoch: int, fid: float, **more: float) -> bool:
+    def report(self, trial: Trial, epoch: int, fid: float, diversity: float | None = None) -> bool:
         """Whether the trial may go on."""
-        result = {"epoch": epoch, METRIC: fid, **more}
+        result = TrialResult(epoch=epoch, fid=fid, diversity=diversity).to_tune(METRIC)
         decision = self.scheduler.on_trial_result(None, trial, result)
         assert decision in (TrialScheduler.CONTINUE, TrialScheduler.STOP)  # a gang cannot pause
         if decision == TrialScheduler.STOP:

@@ -12,12 +12,14 @@ from optuna.trial import TrialState
 from ray import cloudpickle
 from ray.tune.search import Searcher
 
+from orchestrator.results.verdict import TrialOutcome
+from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import STORAGES, count_asked, open_study, read_study, resolve_storage
-from orchestrator.search.telling import HEALTHY
+from orchestrator.search.trial_states import HEALTHY
 from orchestrator.space.load import build_space, load_space
 from orchestrator.space.space import Space
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 METRIC = "fid_test_n2"
 SEARCH = {"optimizer.lr_g": {"float": [1e-4, 1e-2], "log": True}, "data.fit": {"choice": ["pad", "stretch"]}}
@@ -46,9 +48,12 @@ class Sweep:
         config = self.searcher.suggest(f"tune-{self.asked}")
         return f"tune-{self.asked}" if config != Searcher.FINISHED else Searcher.FINISHED
 
-    def end(self, trial_id: str, verdict: str, objective: float | None = None, epoch: int = 8, **more: Any) -> None:
-        result = {METRIC: objective or 1e6, "epoch": epoch, "verdict": verdict, "objective": objective, **more}
-        self.searcher.on_trial_complete(trial_id, result)
+    def end(
+        self, trial_id: str, verdict: str, objective: float | None = None, epoch: int = 8, seconds: float = 0.0
+    ) -> None:
+        outcome = TrialOutcome(verdict=verdict, epochs=epoch, objective=objective)
+        result = TrialResult(epoch=epoch, fid=objective, outcome=outcome, seconds=seconds)
+        self.searcher.on_trial_complete(trial_id, result.to_tune(METRIC))
 
     @property
     def params(self) -> list[dict[str, Any]]:
@@ -66,17 +71,17 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_every_end_has_its_state(storage: str) -> None:
     sweep = Sweep(storage, space_with(), config={"broker": "b"})
-    names = ("done", "cut", "nan", "unmeasured", "relay", "lost", "peaked", "open")
+    names = ("done", "cut", "nan", "unmeasured", "trainable", "lost", "peaked", "open")
     configs = {name: sweep.searcher.suggest(name) for name in names}
     assert configs["cut"] == {"trial_id": "0001", "broker": "b"}
     assert list(sweep.submitted) == [f"{n:04d}" for n in range(len(names))]
     for name in ("done", "nan"):
         sweep.searcher.on_trial_result(name, {METRIC: 80.0, "epoch": 4})
     sweep.end("done", "completed", 65.0)
-    sweep.searcher.on_trial_complete("cut", {METRIC: 80.0, "epoch": 4})  # the rung that it was cut at comes only here
-    sweep.end("nan", Verdict.NONFINITE.value, epoch=75)
+    sweep.searcher.on_trial_complete("cut", {METRIC: 80.0, "epoch": 4})  # where it was cut is said only here
+    sweep.end("nan", RunEnd.NONFINITE.value, epoch=75)
     sweep.end("unmeasured", "interrupted", epoch=0)
-    sweep.searcher.on_trial_complete("relay", None, error=True)
+    sweep.searcher.on_trial_complete("trainable", None, error=True)
     sweep.end("lost", "lost")
     sweep.end("peaked", "d_collapse", 70.0)
     assert sweep.trials()[-1].state is TrialState.RUNNING

@@ -10,16 +10,18 @@ from optuna.trial import TrialState
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
+from orchestrator.results.verdict import TrialOutcome
+from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
-from orchestrator.search.telling import HEALTHY
+from orchestrator.search.trial_states import HEALTHY
 from orchestrator.search.warm_start import WarmStart, read_warm_start
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
-from tests.orchestrator.sweep.test_broker import epoch
+from tests.orchestrator.sweep_helpers import epoch
 from trainers.errors import UserError
-from trainers.run_report import Outcome
+from trainers.run_report import RunEnd
 
 METRIC, DATA = "fid_test_n2", "/photos"
 SPACE: dict[str, Any] = {
@@ -69,7 +71,7 @@ def write(tmp_path: Path) -> Write:
             for step in range(1, epochs + 1):
                 store.append_history(record, epoch(step, fid=fids.get(step)))
             if verdict is not None:
-                record.end(Outcome(verdict=verdict, epochs=epochs, objective=objective), now=120.0)
+                record.end(TrialOutcome(verdict=verdict, epochs=epochs, objective=objective), seconds=20.0)
             store.write_trial(record)
         return store
 
@@ -231,7 +233,8 @@ def test_the_sampler_learns_from_them(write: Write, tmp_path: Path) -> None:
         for number in range(10):
             searcher.suggest(str(number))
             objective = valley(list(submitted.values())[-1]["optimizer.lr_g"])
-            result = {METRIC: objective, "epoch": 10, "verdict": "completed", "objective": objective}
-            searcher.on_trial_complete(str(number), result)
+            outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=10, objective=objective)
+            result = TrialResult(epoch=10, fid=objective, outcome=outcome)
+            searcher.on_trial_complete(str(number), result.to_tune(METRIC))
         inside[name] = sum(params["optimizer.lr_g"] < 4e-4 for params in list(submitted.values())[1:])
     assert inside["warm"] >= 6 > inside["cold"]

@@ -1,4 +1,4 @@
-"""The broker's protocol: leases, rungs, stops, gangs that die. The actor's own class, driven on one event loop."""
+"""The broker's protocol: leases, measurements, stops, gangs that die. The actor's class, driven on one event loop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,36 +6,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.search.result import WORST_FID
-from orchestrator.sweep.broker import MAX_RETRIES, Broker
-from orchestrator.sweep.messages import Confirmed, Ended, Joined, Lease, Lull, Progressed, Remeasure, Started
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
+from orchestrator.search.result import TrialResult
+from orchestrator.sweep.broker import Broker
+from orchestrator.sweep.messages import Confirmed, ConfirmLease, Ended, GangUp, Lease, NoLease, Progressed, Started
 from orchestrator.sweep.retry_queue import MAX_ATTEMPTS
-from trainers.run_report import Decision, EpochReport, Outcome, Verdict
-
-METRIC = "fid_test_n2"
-
-
-def epoch(
-    number: int,
-    fid: float | None = None,
-    objective: float | None = None,
-    n_fake: int = 2,
-    metrics: dict[str, float] | None = None,
-) -> EpochReport:
-    return EpochReport(
-        epoch=number,
-        images_seen=number,
-        metrics=metrics or {},
-        fid=fid,
-        n_fake=None if fid is None else n_fake,
-        fid_name=None if fid is None else f"fid_test_n{n_fake}",
-        objective=objective,
-        best_epoch=None if objective is None else number,
-        samples=None,
-        started=0.0,
-        trained=0.0,
-        ended=0.0,
-    )
+from tests.orchestrator.sweep_helpers import epoch
+from trainers.run_report import RunEnd
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -44,69 +21,72 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 
 def test_a_trial_from_submit_to_end() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         waiting = asyncio.create_task(broker.lease(0))
         await broker.submit("0000", {"lr": 1})
         assert await waiting == Lease("0000", {"lr": 1})
-        assert await broker.report("0000", epoch(1), last=False) is Decision.CONTINUE
+        assert await broker.report("0000", epoch(1), last=False) is None
         result = asyncio.create_task(broker.next_result("0000"))
-        rung = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
-        assert await result == {"epoch": 2, METRIC: 90.0}
-        assert not rung.done()  # the gang waits for Tune
+        measured = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
+        assert await result == TrialResult(epoch=2, fid=90.0)
+        assert not measured.done()  # the gang waits for Tune
         final = asyncio.create_task(broker.next_result("0000"))
-        assert await rung is Decision.CONTINUE
-        assert await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=True) is Decision.CONTINUE
-        await broker.end("0000", Outcome(verdict=Verdict.COMPLETED, epochs=3, objective=80.0, best_epoch=3))
-        done = {"epoch": 3, METRIC: 80.0, "done": True, "verdict": "completed", "objective": 80.0}
+        assert await measured is None
+        assert await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=True) is None
+        outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=3, objective=80.0, best_epoch=3)
+        await broker.end("0000", outcome)
         ended = await final
-        assert ended.pop("seconds") >= 0
-        assert ended == done
-        assert await broker.next_result("0000") == done  # a restarted relay asks again
-        kinds = [type(event) for event in await broker.events(0)]
-        assert kinds == [Joined, Started, Progressed, Progressed, Progressed, Ended]
+        assert ended == TrialResult(epoch=3, fid=80.0, outcome=outcome, seconds=ended.seconds)
+        assert await broker.next_result("0000") == ended  # a restarted trainable asks again
+        events = await broker.events(0)
+        assert [type(event) for event in events] == [GangUp, Started, Progressed, Progressed, Progressed, Ended]
+        assert events[-1] == Ended("0000", outcome, ended.seconds) and ended.seconds > 0
 
     run(story())
 
 
-def test_a_cut_trial_ends_at_its_rung() -> None:
+def test_a_cut_trial_ends_at_the_measurement_that_it_was_cut_for() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.lease(0)
         result = asyncio.create_task(broker.next_result("0000"))
-        rung = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
+        measured = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
         await result
-        await broker.stop("0000", Verdict.OUTRANKED)
-        assert await rung is Decision.STOP
-        await broker.end("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=2))
-        await broker.stop("0000", Verdict.ERROR)  # too late to matter
-        assert (await broker.events(0))[-1] == Ended("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=2))
+        await broker.stop("0000", StopReason.OUTRANKED)
+        assert await measured is StopReason.OUTRANKED
+        await broker.end("0000", TrialOutcome(verdict=StopReason.OUTRANKED, epochs=2))
+        await broker.stop("0000", Failure.ERROR)  # too late to matter
+        last = (await broker.events(0))[-1]
+        assert isinstance(last, Ended) and last.outcome == TrialOutcome(verdict=StopReason.OUTRANKED, epochs=2)
 
     run(story())
 
 
-def test_the_reason_of_a_stop_is_the_verdict() -> None:
+def test_a_gang_hears_why_its_trial_has_to_stop() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.lease(0)
-        await broker.close(Verdict.INTERRUPTED)
-        assert await broker.report("0000", epoch(1), last=False) is Decision.STOP
-        await broker.end("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=1))
-        assert (await broker.next_result("0000"))["verdict"] == "interrupted"
-        assert await broker.lease(0) is Lull.CLOSED
+        await broker.close(StopReason.INTERRUPTED)
+        await broker.stop("0000", StopReason.OUTRANKED)  # too late: the first reason stays
+        assert await broker.report("0000", epoch(1), last=False) is StopReason.INTERRUPTED
+        assert await broker.lease(0) is NoLease.SWEEP_OVER
+        # The gang has come back without having ended it: it never will.
+        (ended,) = [event for event in await broker.events(0) if isinstance(event, Ended)]
+        assert ended.outcome == TrialOutcome(verdict=StopReason.INTERRUPTED, epochs=1)
 
     run(story())
 
 
 def test_a_waiting_trial_can_be_stopped() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.submit("0001", {})
-        await broker.stop("0000", Verdict.OUTRANKED)
-        result = await broker.next_result("0000")
-        assert (result["done"], result[METRIC], result["epoch"]) == (True, WORST_FID, 0)
+        await broker.stop("0000", StopReason.OUTRANKED)
+        outcome = TrialOutcome(verdict=StopReason.OUTRANKED, epochs=0)
+        assert await broker.next_result("0000") == TrialResult(epoch=0, outcome=outcome)
         assert await broker.lease(0) == Lease("0001", {})
 
     run(story())
@@ -114,7 +94,7 @@ def test_a_waiting_trial_can_be_stopped() -> None:
 
 def test_an_interrupted_trial_comes_first_for_any_gang() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         for trial_id in ("0000", "0001", "0002"):
             await broker.submit(trial_id, {})
         assert await broker.lease(0) == Lease("0000", {})
@@ -122,7 +102,7 @@ def test_an_interrupted_trial_comes_first_for_any_gang() -> None:
         # Gang 0 comes back from the dead without having ended its trial.
         assert await broker.lease(0) == Lease("0000", {})
         events = await broker.events(0)
-        assert [event for event in events if isinstance(event, Joined)] == [Joined(0), Joined(1)]
+        assert [event for event in events if isinstance(event, GangUp)] == [GangUp(0), GangUp(1)]
         started = [event for event in events if isinstance(event, Started)]
         assert [(event.trial_id, event.attempt) for event in started] == [("0000", 1), ("0001", 1), ("0000", 2)]
 
@@ -131,37 +111,38 @@ def test_an_interrupted_trial_comes_first_for_any_gang() -> None:
 
 def test_a_trial_that_kills_its_gang_is_given_up() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.submit("0001", {})
-        for _ in range(MAX_RETRIES + 1):
+        for _ in range(MAX_ATTEMPTS):
             assert await broker.lease(0) == Lease("0000", {})
             await broker.report("0000", epoch(1), last=False)
         assert await broker.lease(0) == Lease("0001", {})
         ended = next(event for event in await broker.events(0) if isinstance(event, Ended))
-        assert ended.outcome.verdict is Verdict.LOST
+        assert ended.outcome.verdict is Failure.LOST
         assert ended.outcome.epochs == 1
         assert "died 3 times" in ended.outcome.detail
 
     run(story())
 
 
-def test_a_relay_that_dies_takes_nothing_along() -> None:
+def test_a_trainable_that_dies_takes_nothing_along() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.lease(0)
         dead, alive = (asyncio.create_task(broker.next_result("0000")) for _ in range(2))
-        await broker.end("0000", Outcome(verdict=Verdict.COMPLETED, epochs=3))
+        await broker.end("0000", TrialOutcome(verdict=RunEnd.COMPLETED, epochs=3))
         assert await dead == await alive
-        assert (await alive)["verdict"] == "completed"
+        outcome = (await alive).outcome
+        assert outcome is not None and outcome.verdict == "completed"
 
     run(story())
 
 
 def test_a_gang_that_is_gone_for_good_gives_its_trial_to_another() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await broker.submit("0000", {})
         await broker.lease(0)
         waiting = asyncio.create_task(broker.lease(1))
@@ -176,11 +157,11 @@ def test_without_tune_a_gang_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
 
     async def story() -> None:
-        broker = Broker(METRIC)
-        assert await broker.lease(0) is Lull.IDLE
+        broker = Broker()
+        assert await broker.lease(0) is NoLease.ASK_AGAIN
         await broker.submit("0000", {})
         await broker.lease(0)
-        assert await broker.report("0000", epoch(1, fid=9.0), last=False) is Decision.CONTINUE
+        assert await broker.report("0000", epoch(1, fid=9.0), last=False) is None
 
     run(story())
 
@@ -193,13 +174,13 @@ async def completed(broker: Broker, *objectives: float) -> None:
     for number, objective in enumerate(objectives):
         await broker.submit(f"{number:04d}", {})
         assert await broker.lease(9) == Lease(f"{number:04d}", {})
-        outcome = Outcome(verdict=Verdict.COMPLETED, epochs=3, objective=objective, best_epoch=3)
+        outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=3, objective=objective, best_epoch=3)
         await broker.end(f"{number:04d}", outcome)
 
 
 def test_gangs_measure_finished_trials_again() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await completed(broker, 80.0, 70.0)
         running, outcomes = await broker.outcomes(30)
         assert (running, {name: outcome.objective for name, outcome in outcomes.items()}) == (
@@ -207,36 +188,36 @@ def test_gangs_measure_finished_trials_again() -> None:
             {"0000": 80.0, "0001": 70.0},
         )
         waiting = asyncio.create_task(broker.lease(0))
-        await broker.remeasure(["0001", "0000"], 2)
-        assert await waiting == Remeasure("0001", 2)
-        assert await broker.lease(1) == Remeasure("0000", 2)
+        await broker.confirm(["0001", "0000"], 2)
+        assert await waiting == ConfirmLease("0001", 2)
+        assert await broker.lease(1) == ConfirmLease("0000", 2)
         await broker.events(0)
-        await broker.measured("0001", [71.0, 72.0])
-        assert await broker.remeasuring(0) == (1, {})
-        over = asyncio.create_task(broker.remeasuring(30))
-        await broker.measured("0000", [], "no checkpoint")
+        await broker.confirmed("0001", [71.0, 72.0])
+        assert await broker.confirming(0) == (1, {})
+        over = asyncio.create_task(broker.confirming(30))
+        await broker.confirmed("0000", [], "no checkpoint")
         assert await over == (0, {"0000": "no checkpoint"})
         assert await broker.events(0) == [Confirmed("0001", (71.0, 72.0))]
-        await broker.close(Verdict.OUTRANKED)
-        assert await broker.lease(0) is Lull.CLOSED
+        await broker.close(StopReason.OUTRANKED)
+        assert await broker.lease(0) is NoLease.SWEEP_OVER
 
     run(story())
 
 
 def test_a_measurement_goes_to_another_gang_when_its_own_dies() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await completed(broker, 80.0)
-        await broker.remeasure(["0000"], 3)
-        assert await broker.lease(0) == Remeasure("0000", 3)
+        await broker.confirm(["0000"], 3)
+        assert await broker.lease(0) == ConfirmLease("0000", 3)
         waiting = asyncio.create_task(broker.lease(1))
         await broker.abandon(0)  # gone for good
-        assert await waiting == Remeasure("0000", 3)
-        assert await broker.lease(1) == Remeasure("0000", 3)  # restarted: the same gang asks again
+        assert await waiting == ConfirmLease("0000", 3)
+        assert await broker.lease(1) == ConfirmLease("0000", 3)  # restarted: the same gang asks again
         await broker.events(0)
-        await broker.measured("0000", [81.0])
-        await broker.measured("0000", [99.0])  # by a gang that was taken for dead
-        assert await broker.remeasuring(0) == (0, {})
+        await broker.confirmed("0000", [81.0])
+        await broker.confirmed("0000", [99.0])  # by a gang that was taken for dead
+        assert await broker.confirming(0) == (0, {})
         assert await broker.events(0) == [Confirmed("0000", (81.0,))]
 
     run(story())
@@ -246,17 +227,17 @@ def test_a_measurement_that_kills_its_gangs_is_given_up(monkeypatch: pytest.Monk
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
 
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await completed(broker, 80.0, 70.0)
-        await broker.remeasure(["0001", "0000"], 1)
+        await broker.confirm(["0001", "0000"], 1)
         for _ in range(MAX_ATTEMPTS):
-            assert await broker.lease(0) == Remeasure("0001", 1)
+            assert await broker.lease(0) == ConfirmLease("0001", 1)
             await broker.complain("0001", "OutOfMemoryError: too much")
-        assert await broker.lease(0) == Remeasure("0000", 1)
-        await broker.measured("0000", [81.0])
-        assert await broker.lease(0) is Lull.IDLE
+        assert await broker.lease(0) == ConfirmLease("0000", 1)
+        await broker.confirmed("0000", [81.0])
+        assert await broker.lease(0) is NoLease.ASK_AGAIN
         why = "its workers died 3 times, last: OutOfMemoryError: too much"
-        assert await broker.remeasuring(30) == (0, {"0001": why})
+        assert await broker.confirming(30) == (0, {"0001": why})
 
     run(story())
 
@@ -266,33 +247,33 @@ def test_a_halt_ends_the_trials_and_keeps_the_gangs(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
 
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         for trial_id in ("0000", "0001"):
             await broker.submit(trial_id, {})
         await broker.lease(0)
-        await broker.halt(Verdict.OUT_OF_TIME)
+        await broker.halt(StopReason.OUT_OF_TIME)
         await broker.submit("0002", {})  # Tune has not noticed yet
-        assert await broker.lease(1) is Lull.IDLE
+        assert await broker.lease(1) is NoLease.ASK_AGAIN
         over = asyncio.create_task(broker.outcomes(30))
-        assert await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=False) is Decision.STOP
+        assert await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=False) is StopReason.OUT_OF_TIME
         assert not over.done()  # the gang still has it
-        await broker.end("0000", Outcome(verdict=Verdict.OUTRANKED, epochs=3, objective=80.0, best_epoch=3))
+        await broker.end("0000", TrialOutcome(verdict=StopReason.OUT_OF_TIME, epochs=3, objective=80.0, best_epoch=3))
         running, outcomes = await over
-        assert running == 0 and outcomes["0000"].verdict is Verdict.OUT_OF_TIME
-        await broker.remeasure(["0000"], 1)
-        assert await broker.lease(1) == Remeasure("0000", 1)
+        assert running == 0 and outcomes["0000"].verdict is StopReason.OUT_OF_TIME
+        await broker.confirm(["0000"], 1)
+        assert await broker.lease(1) == ConfirmLease("0000", 1)
 
     run(story())
 
 
 def test_closing_ends_measurements_too() -> None:
     async def story() -> None:
-        broker = Broker(METRIC)
+        broker = Broker()
         await completed(broker, 80.0, 70.0)
-        await broker.remeasure(["0001", "0000"], 1)
+        await broker.confirm(["0001", "0000"], 1)
         await broker.lease(0)
-        await broker.close(Verdict.INTERRUPTED)
-        assert await broker.lease(1) is Lull.CLOSED
-        assert await broker.remeasuring(0) == (2, {})
+        await broker.close(StopReason.INTERRUPTED)
+        assert await broker.lease(1) is NoLease.SWEEP_OVER
+        assert await broker.confirming(0) == (2, {})
 
     run(story())

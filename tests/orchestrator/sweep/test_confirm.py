@@ -8,26 +8,26 @@ import pytest
 from rich.console import Console
 
 from orchestrator.display.live import Screen, trials_table
-from orchestrator.results.records import State, TrialRecord, best_trial
+from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import create_sweep
+from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.sweep.confirm import finalists
-from tests.orchestrator.results.test_store import ended
-from tests.orchestrator.sweep.test_broker import epoch
-from trainers.run_report import Outcome, Verdict
+from tests.orchestrator.sweep_helpers import ended, epoch
+from trainers.run_report import RunEnd
 
 
-def outcome(verdict: Verdict | str, objective: float | None) -> Outcome:
-    return Outcome(verdict=verdict, epochs=4, objective=objective)
+def outcome(verdict: str, objective: float | None) -> TrialOutcome:
+    return TrialOutcome(verdict=verdict, epochs=4, objective=objective)
 
 
 def test_finalists_are_the_best_that_did_not_fail() -> None:
     outcomes = {
-        "0000": outcome(Verdict.COMPLETED, 80.0),
-        "0001": outcome(Verdict.LOST, 10.0),
-        "0002": outcome(Verdict.OUTRANKED, None),
-        "0003": outcome(Verdict.OUT_OF_TIME, 70.0),
+        "0000": outcome(RunEnd.COMPLETED, 80.0),
+        "0001": outcome(Failure.LOST, 10.0),
+        "0002": outcome(StopReason.OUTRANKED, None),
+        "0003": outcome(StopReason.OUT_OF_TIME, 70.0),
         "0004": outcome("d_collapse", 75.0),  # it peaked inside its window, then collapsed
-        "0005": outcome(Verdict.COMPLETED, 70.0),
+        "0005": outcome(RunEnd.COMPLETED, 70.0),
     }
     assert finalists(outcomes, 3) == ["0003", "0005", "0004"]
     assert finalists(outcomes, 9) == ["0003", "0005", "0004", "0000"]
@@ -35,7 +35,7 @@ def test_finalists_are_the_best_that_did_not_fail() -> None:
 
 
 def trial(trial_id: str, objective: float, *confirmed: float) -> TrialRecord:
-    record = ended(trial_id, Verdict.COMPLETED, objective)
+    record = ended(trial_id, RunEnd.COMPLETED, objective)
     record.confirmed = list(confirmed)
     return record
 
@@ -80,7 +80,7 @@ def test_a_record_of_an_older_version_is_readable(tmp_path: Path) -> None:
     (store.trials_dir / "0000" / "history.jsonl").write_text(json.dumps(history) + "\n")
     (record,) = store.read_trials()
     assert (record.objective, record.confirmed, record.fid_share) == (80.0, [], None)
-    assert store.read_history("0000")[0].fid_name is None
+    assert store.read_history("0000")[0].measurement.name is None
     assert row(record) == ["0000", "*", "4/4", "81.0", "80.0", "-", "12", "s", "-", "completed"]
 
 
@@ -92,8 +92,7 @@ def running(*reports: tuple[int, float | None, int], n_fake: int = 256) -> Trial
     record = TrialRecord("0000", {}, total_epochs=20, started=0.0, n_fake=n_fake)
     for number, fid, n in reports:
         objective = fid if n == n_fake else None
-        seconds = {} if fid is None else {"fid_seconds": 0.25}
-        record.progress(epoch(number, fid=fid, objective=objective, n_fake=n, metrics=seconds))
+        record.progress(epoch(number, fid=fid, objective=objective, n_fake=n, seconds=0.25))
     record.seconds = float(len(reports))
     return record
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
-import ray
 import torch
 from click.testing import CliRunner
 from mlflow import MlflowClient
@@ -27,15 +27,16 @@ from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, find_sweep
+from orchestrator.results.verdict import TrialOutcome
 from orchestrator.search.studies import ORIGIN, read_study
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.space.yaml_text import dump_yaml, parse_yaml
-from orchestrator.sweep.broker import start_broker
+from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.recorder import Recorder
-from orchestrator.sweep.stopper import Watch
+from orchestrator.sweep.stopper import SweepStopper
 from trainers.checkpoint import load_generator
-from trainers.run_report import EpochReport, Outcome, Verdict
+from trainers.run_report import EpochReport, RunEnd
 
 SMALL = (
     "network.base_width=8",
@@ -138,19 +139,19 @@ def test_without_gangs_nothing_is_waited_for(ray_instance: None, caplog: pytest.
             return self.alive
 
     said: list[str] = []
-    gang, broker = Gang(), start_broker(METRIC)
+    gang, broker = Gang(), BrokerClient.start()
 
     def say(line: str) -> None:
         said.append(line)
         gang.alive = False  # just when it is to measure
 
-    ray.get(broker.submit.remote("0000", {}))
-    ray.get(broker.lease.remote(0))
-    ray.get(broker.end.remote("0000", Outcome(verdict=Verdict.COMPLETED, epochs=4, objective=80.0, best_epoch=4)))
-    confirm_best(ConfirmConfig(), broker, Watch(broker, [gang], Recorder(broker, None, []), Budgets(), 0), say)
+    broker.submit("0000", {})
+    broker.lease(0)
+    broker.end("0000", TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=80.0, best_epoch=4))
+    stopper = SweepStopper(broker, [gang], Recorder(broker, None, []), Budgets(), 0)
+    confirm_best(ConfirmConfig(), broker, stopper, say)
     assert said == ["measuring the best trials again: 0000 ..."]
     assert "1 of 1 were not measured again: interrupted, or no gang is left" in caplog.text
-    ray.kill(broker)
 
 
 def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
@@ -158,11 +159,9 @@ def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
     for trial in store.read_trials():
         history = store.read_history(trial.trial_id)
         assert [report.epoch for report in history] == list(range(1, trial.epochs + 1))
-        assert [report.epoch for report in history if report.fid is not None] == [
-            epoch for epoch in (2, 4, 6) if epoch <= trial.epochs
-        ]
-        window = [report.fid for report in history if report.fid is not None and report.epoch >= 4]
-        assert trial.objective == min(window, default=None)
+        measured = [report.measurement for report in history if report.measurement is not None]
+        assert [one.epoch for one in measured] == [epoch for epoch in (2, 4, 6) if epoch <= trial.epochs]
+        assert trial.objective == min((one.fid for one in measured if one.epoch >= 4), default=None)
         assert history[-1].images_seen == 48 * trial.epochs
 
 
@@ -180,10 +179,11 @@ def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[Result
         history = client.get_metric_history(run.info.run_id, "d_loss")
         assert [metric.step for metric in history] == list(range(1, trial.epochs + 1))
         reports = store.read_history(trial.trial_id)
-        assert {report.fid_name for report in reports if report.epoch == 2} == {"fid_efflite0_96px_n8"}
+        measured = [report.measurement for report in reports if report.measurement is not None]
+        assert measured[0].epoch == 2 and measured[0].name == "fid_efflite0_96px_n8"
         for name in (METRIC, "fid_efflite0_96px_n8"):
             fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, name)}
-            assert fids == {report.epoch: report.fid for report in reports if report.fid_name == name}
+            assert fids == {one.epoch: one.fid for one in measured if one.name == name}
         artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
         assert {"config.yaml", "images"} <= artifacts
         pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
@@ -201,8 +201,8 @@ def test_optuna_knows_the_truth(two_ranks: tuple[ResultsStore, str]) -> None:
     assert [trial.state for trial in study.trials] == [states[trial.state.value] for trial in trials]
     for ours, theirs in zip(trials, study.trials, strict=True):
         assert theirs.params == ours.params
-        fids = {report.epoch: report.fid for report in store.read_history(ours.trial_id) if report.fid is not None}
-        assert theirs.intermediate_values == {epoch: fid for epoch, fid in fids.items() if epoch < 6}
+        measured = [report.measurement for report in store.read_history(ours.trial_id) if report.measurement]
+        assert theirs.intermediate_values == {one.epoch: one.fid for one in measured if one.epoch < 6}
         if ours.state.value == "COMPLETED":
             assert theirs.value == ours.objective
 
@@ -345,11 +345,9 @@ def test_failures_end_their_trial_alone(
 
 
 def train_worker() -> int:
-    """Process id of one of the gang's ranks."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and b"RayTrainWorker" in (process / "cmdline").read_bytes():
-            return int(process.name)
-    raise AssertionError("no train worker is running")
+    """Process id of one of the gang's ranks, among what this very process has started."""
+    started = psutil.Process().children(recursive=True)
+    return next(process.pid for process in started if "RayTrainWorker" in " ".join(process.cmdline()))
 
 
 def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:

@@ -12,10 +12,10 @@ from mlflow import MlflowClient
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import create_sweep
+from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from tests.orchestrator.results.test_store import INFO
-from tests.orchestrator.sweep.test_broker import epoch
-from trainers.run_report import Outcome, Verdict
+from tests.orchestrator.sweep_helpers import INFO, epoch
+from trainers.run_report import RunEnd
 
 
 class Server:
@@ -62,7 +62,7 @@ def test_nothing_is_lost_while_the_server_is_away(tmp_path: Path) -> None:
     for number in (1, 2):
         tracker.progressed(trial, epoch(number, fid=100.0 - number))
     server.start()
-    assert tracker.close(None, "finished", patience_s=60) == 0
+    assert tracker.close(None, SweepStatus.FINISHED, patience_s=60) == 0
 
     client = MlflowClient(server.uri)
     experiment = client.get_experiment_by_name(INFO.space)
@@ -71,16 +71,16 @@ def test_nothing_is_lost_while_the_server_is_away(tmp_path: Path) -> None:
     history = client.get_metric_history(run.info.run_id, INFO.objective)
     assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0}
 
-    # Rungs on fewer fakes have a name of their own, and what is measured again comes after the trial's end.
+    # Measurements on fewer fakes have a name of their own, and what is measured again comes after the trial's end.
     confirming = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
     confirming.progressed(trial, epoch(3, fid=150.0, n_fake=8))
     confirming.progressed(trial, epoch(4, fid=60.0, objective=60.0))
     trial.progress(epoch(4, fid=60.0, objective=60.0))
-    trial.end(Outcome(verdict=Verdict.COMPLETED, epochs=4, objective=60.0, best_epoch=4), now=112.5)
+    trial.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=60.0, best_epoch=4), seconds=12.5)
     confirming.ended(trial)
     trial.confirmed = [63.0, 64.0, 65.0]
     confirming.confirmed(trial)
-    assert confirming.close(trial, "finished", patience_s=60) == 0
+    assert confirming.close(trial, SweepStatus.FINISHED, patience_s=60) == 0
     history = client.get_metric_history(run.info.run_id, INFO.objective)
     assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0, 4: 60.0}
     assert [metric.value for metric in client.get_metric_history(run.info.run_id, "fid_test_n8")] == [150.0]
@@ -93,4 +93,6 @@ def test_nothing_is_lost_while_the_server_is_away(tmp_path: Path) -> None:
     server.kill()
     for number in (3, 4):
         again.progressed(trial, epoch(number))
-    assert again.close(None, "interrupted", patience_s=0) == 3  # both epochs and the end; said, and not waited for
+    assert (
+        again.close(None, SweepStatus.INTERRUPTED, patience_s=0) == 3
+    )  # both epochs and the end; said, and not waited for

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from optuna.trial import TrialState
 
 from orchestrator.pruning import RULES
-from orchestrator.results.records import State, state_of
+from orchestrator.results.verdict import State, state_of
 from orchestrator.space.domains import Value
 from orchestrator.space.space import Space
 
@@ -13,11 +13,11 @@ HEALTHY = "healthy"  # the constraint: positive where the setting itself made it
 FEASIBLE = -1.0
 
 
-def told(verdict: str, objective: float | None, *, measured: bool) -> tuple[TrialState, bool]:
+def state_for_optuna(verdict: str, objective: float | None, *, measured: bool) -> tuple[TrialState, bool]:
     """The state for Optuna of a trial that ended for `verdict`, and whether its setting itself was at fault.
 
     Args:
-        verdict: a `Verdict`, or the name of a rule.
+        verdict: why, in one word; see `orchestrator.results.verdict`.
         objective: lowest FID inside the window, None without one.
         measured: whether it had a FID at all: a PRUNED trial without any teaches nothing.
     """
@@ -29,7 +29,7 @@ def told(verdict: str, objective: float | None, *, measured: bool) -> tuple[Tria
     return TrialState.FAIL, verdict in RULES
 
 
-def violation(space: Space, params: Mapping[str, Value], epoch: int) -> float:
+def violation(space: Space, params: Mapping[str, Value], epoch: float) -> float:
     """How much the constraint of a trial that failed at `epoch` is violated: the share of its epochs that it lacks."""
     epochs = int(params.get("schedule.epochs", space.base.schedule.epochs))
     return max(1 - epoch / epochs, 1 / epochs)

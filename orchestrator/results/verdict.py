@@ -1,0 +1,124 @@
+"""Why trials and sweeps end: what was decided, what failed, what became of it.
+
+A trial's verdict is one word: how its run ended by itself (`RunEnd`), why it was stopped (`StopReason`), what failed
+(`Failure`), or the name of the rule that ended it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.pruning import HOPELESS, Trip
+from trainers.run_report import RunEnd, RunOutcome
+
+
+class StopReason(StrEnum):
+    """Why a trial is told to stop, or never started, through no fault of its own."""
+
+    OUTRANKED = "outranked"  # the scheduler preferred others
+    OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
+    OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
+    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the FID that was asked for
+    INTERRUPTED = "interrupted"  # Ctrl-C
+
+
+class Failure(StrEnum):
+    """What kept a trial from ending by itself."""
+
+    ERROR = "error"  # the trial could not be run, or the sweep could not go on
+    LOST = "lost"  # its workers failed or died more often than it may be retried
+
+
+class SweepStatus(StrEnum):
+    """How a sweep stands, and how it ended."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    TARGET_REACHED = "target_reached"
+    OUT_OF_TIME = "out_of_time"
+    OUT_OF_GPU_HOURS = "out_of_gpu_hours"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def trials_end_as(self) -> StopReason | Failure:
+        """The verdict of trials that the end of the sweep cuts short."""
+        return _CUT_SHORT[self]
+
+
+_CUT_SHORT: dict[SweepStatus, StopReason | Failure] = {
+    SweepStatus.FINISHED: StopReason.OUTRANKED,  # whoever is still open then was cut by the scheduler
+    SweepStatus.TARGET_REACHED: StopReason.TARGET_REACHED,
+    SweepStatus.OUT_OF_TIME: StopReason.OUT_OF_TIME,
+    SweepStatus.OUT_OF_GPU_HOURS: StopReason.OUT_OF_GPU_HOURS,
+    SweepStatus.INTERRUPTED: StopReason.INTERRUPTED,
+    SweepStatus.FAILED: Failure.ERROR,
+}
+
+
+class State(StrEnum):
+    """What became of a trial."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    PRUNED = "PRUNED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOutcome:
+    """How a trial ended.
+
+    Attributes:
+        verdict: why, in one word.
+        epochs: the last epoch that was trained.
+        objective: lowest FID inside the window, None when it was never measured there.
+        best_epoch: the epoch it was measured at.
+        detail: a sentence for people, empty where the verdict says it all.
+    """
+
+    verdict: str
+    epochs: int
+    objective: float | None = None
+    best_epoch: int | None = None
+    detail: str = ""
+
+    @property
+    def state(self) -> State:
+        """What became of the trial."""
+        return state_of(self.verdict, self.objective)
+
+
+def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure | None) -> TrialOutcome:
+    """The outcome of a trial whose training run has ended.
+
+    Args:
+        run: how it ended.
+        trip: what a rule found at the last report; it names the trial's end unless the run was complete.
+        reason: why the trial was told to stop, None where it was not.
+    """
+    verdict, detail = str(run.end), run.detail
+    if trip is not None and run.end is not RunEnd.COMPLETED:
+        verdict, detail = trip.verdict, trip.sentence
+    elif run.end is RunEnd.STOPPED:
+        assert reason is not None, "a run stops for a rule or for a reason"
+        verdict = str(reason)
+    return TrialOutcome(
+        verdict=verdict, epochs=run.epochs, objective=run.objective, best_epoch=run.best_epoch, detail=detail
+    )
+
+
+def state_of(verdict: str, objective: float | None) -> State:
+    """What became of a trial that ended for `verdict`.
+
+    A trial that a rule ended counts as COMPLETED when it was measured inside its window: it peaked, then collapsed.
+    Otherwise it FAILED, or was PRUNED where the rule only saw no hope for it.
+    """
+    if verdict == RunEnd.COMPLETED:
+        return State.COMPLETED
+    if verdict in set(StopReason):
+        return State.PRUNED
+    if verdict in set(Failure):
+        return State.FAILED
+    if objective is not None:
+        return State.COMPLETED
+    return State.PRUNED if verdict in HOPELESS else State.FAILED

@@ -1,0 +1,105 @@
+"""The broker, from any process of the sweep."""
+
+from typing import Any
+
+import ray
+
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
+from orchestrator.search.result import TrialResult
+from orchestrator.sweep.broker import Broker
+from orchestrator.sweep.messages import ConfirmLease, Event, Lease, NoLease
+from trainers.run_report import EpochReport
+
+
+class BrokerClient:
+    """Each method is one message to the broker's actor; see `Broker` for what it does there.
+
+    Those that tell return at once, in the order in which they were called; those that ask wait for the answer. Pickles.
+
+    Args:
+        actor: Ray's handle of the broker.
+    """
+
+    def __init__(self, actor: Any) -> None:  # Ray's stubs do not follow an actor's methods
+        self._actor = actor
+
+    @classmethod
+    def start(cls) -> "BrokerClient":
+        """Start a sweep's broker in the connected Ray."""
+        return cls(ray.remote(num_cpus=0)(Broker).remote())
+
+    # from the searcher, Tune's callback and the stopper
+
+    def submit(self, trial_id: str, params: dict[str, Any]) -> None:
+        """Queue a trial; returns when it is queued."""
+        ray.get(self._actor.submit.remote(trial_id, params))
+
+    def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
+        """Tell that a trial has to end."""
+        self._actor.stop.remote(trial_id, reason)
+
+    def halt(self, reason: StopReason | Failure) -> None:
+        """Tell that all trials have to end and none may start; the gangs stay."""
+        self._actor.halt.remote(reason)
+
+    def close(self, reason: StopReason | Failure) -> None:
+        """Tell that the sweep is over and the gangs may go."""
+        self._actor.close.remote(reason)
+
+    def abandon(self, gang: int) -> None:
+        """Tell that a gang is gone for good."""
+        self._actor.abandon.remote(gang)
+
+    # from trainables
+
+    def next_result(self, trial_id: str) -> TrialResult:
+        """Wait for a trial's next measurement, or its end."""
+        result: TrialResult = ray.get(self._actor.next_result.remote(trial_id))
+        return result
+
+    # from the driver, at the end of a sweep
+
+    def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
+        """How many trials gangs still hold, and how the others ended; waits up to `wait_s` until none is held."""
+        answer: tuple[int, dict[str, TrialOutcome]] = ray.get(self._actor.outcomes.remote(wait_s))
+        return answer
+
+    def confirm(self, trial_ids: list[str], seeds: int) -> None:
+        """Queue finished trials to be measured again; returns when they are queued."""
+        ray.get(self._actor.confirm.remote(trial_ids, seeds))
+
+    def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
+        """How many of them wait or run, and why others were given up; waits up to `wait_s` until none is left."""
+        answer: tuple[int, dict[str, str]] = ray.get(self._actor.confirming.remote(wait_s))
+        return answer
+
+    # from ranks
+
+    def lease(self, gang: int) -> Lease | ConfirmLease | NoLease:
+        """Wait for work for a gang."""
+        lease: Lease | ConfirmLease | NoLease = ray.get(self._actor.lease.remote(gang))
+        return lease
+
+    def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
+        """Hand in an epoch; why the trial has to stop, None where it goes on."""
+        reason: StopReason | Failure | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
+        return reason
+
+    def complain(self, trial_id: str, detail: str) -> None:
+        """Hand in a rank's error, before its gang restarts."""
+        ray.get(self._actor.complain.remote(trial_id, detail))
+
+    def end(self, trial_id: str, outcome: TrialOutcome) -> None:
+        """Hand in how a trial ended."""
+        ray.get(self._actor.end.remote(trial_id, outcome))
+
+    def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
+        """Hand in what a trial was measured at again, or why it was not."""
+        ray.get(self._actor.confirmed.remote(trial_id, values, failure))
+
+    # from the recorder
+
+    def events(self, wait_s: float) -> list[Event]:
+        """All that has happened since the last call; waits up to `wait_s` for the first."""
+        happened: list[Event] = ray.get(self._actor.events.remote(wait_s))
+        return happened

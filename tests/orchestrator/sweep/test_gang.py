@@ -1,0 +1,49 @@
+"""A gang: a real Ray Train run in a thread of the driver."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan.resources import Resources
+from orchestrator.results.verdict import StopReason
+from orchestrator.space.load import load_space
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.messages import Event, GangUp
+from orchestrator.sweep.worker import GangSetup
+
+RESOURCES = Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1)
+
+
+@pytest.fixture
+def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path) -> GangSetup:
+    return GangSetup(
+        space=load_space("ralsgan_motorbike"),
+        data=motorbikes,
+        cache_dir=own_cache,
+        trials_dir=tmp_path / "trials",
+        threads=1,
+        broker=BrokerClient.start(),
+    )
+
+
+def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Path) -> None:
+    gang = Gang(3, setup, RESOURCES, tmp_path / "ray")
+    gang.start()
+    happened: list[Event] = []
+    while not happened:  # pytest's own timeout is the limit
+        assert gang.is_alive(), gang.error
+        happened = setup.broker.events(1.0)
+    assert happened == [GangUp(3)] and gang.is_alive()
+    setup.broker.close(StopReason.OUTRANKED)
+    gang.join()
+    assert gang.error is None
+
+
+def test_a_gang_that_cannot_go_on_says_why(setup: GangSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.sweep.gang.MAX_RESTARTS", 0)
+    gang = Gang(0, replace(setup, threads=0), RESOURCES, tmp_path / "ray")  # torch wants one thread at least
+    gang.start()
+    gang.join()
+    assert "set_num_threads" in str(gang.error)

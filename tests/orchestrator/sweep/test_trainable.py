@@ -1,0 +1,58 @@
+"""Tune's side of a trial: a real broker, the trainable in this process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.results.verdict import StopReason, TrialOutcome
+from orchestrator.search.result import WORST_FID
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.trainable import TrialTrainable
+from tests.orchestrator.sweep_helpers import epoch
+from trainers.run_report import RunEnd
+
+METRIC = "fid_test_n2"
+
+
+@pytest.fixture
+def broker(ray_instance: None) -> BrokerClient:
+    return BrokerClient.start()
+
+
+def test_measurements_become_tunes_results(broker: BrokerClient) -> None:
+    broker.submit("0000", {})
+    broker.lease(0)
+    outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=80.0, best_epoch=4)
+    assert broker.report("0000", epoch(4, fid=80.0, diversity=0.5, objective=80.0), last=True) is None
+    broker.end("0000", outcome)
+    trainable = TrialTrainable({"trial_id": "0000", "broker": broker, "metric": METRIC})
+    result = trainable.train()
+    assert {key: result[key] for key in ("epoch", METRIC, "diversity", "done", "outcome")} == {
+        "epoch": 4,
+        METRIC: 80.0,
+        "diversity": 0.5,
+        "done": True,
+        "outcome": outcome,
+    }
+    assert result["seconds"] > 0
+
+
+def test_the_same_process_takes_the_next_trial(broker: BrokerClient) -> None:
+    """One that never ran: Tune hears a finite FID all the same, since ASHA never stops on NaN."""
+    for trial_id in ("0000", "0001"):
+        broker.submit(trial_id, {})
+        broker.stop(trial_id, StopReason.OUT_OF_TIME)
+    trainable = TrialTrainable({"trial_id": "0000", "broker": broker, "metric": METRIC})
+    assert trainable.train()["done"]
+    assert trainable.reset_config({"trial_id": "0001", "broker": broker, "metric": METRIC})
+    result = trainable.train()
+    assert (result["epoch"], result[METRIC], result["outcome"].verdict) == (0, WORST_FID, "out_of_time")
+
+
+def test_its_process_needs_neither_torch_nor_optuna_nor_mlflow() -> None:
+    code = "import sys, orchestrator.sweep.trainable as t; print({'torch', 'optuna', 'mlflow'} & set(sys.modules))"
+    root = Path(__file__).parents[3]
+    shown = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"

@@ -1,0 +1,92 @@
+"""What a rank does with a lease: a real broker, training in this very process as the only rank."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orchestrator.results.verdict import StopReason, TrialOutcome
+from orchestrator.space.load import build_space
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.messages import Confirmed, ConfirmLease, Ended, Lease
+from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
+from trainers.assets import Assets
+
+BASE = {
+    "data": {"image_size": 32, "batch_size": 16},
+    "network": {"base_width": 8, "latent_dim": 16},
+    "schedule": {"epochs": 2, "window_first": 2, "checkpoint_every": 2},
+    "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 2},
+}
+SEARCH = {"optimizer.lr_g": {"choice": [8e-4, 1e30]}}
+
+
+@pytest.fixture(scope="module")
+def assets(motorbikes: Path, own_cache: Path) -> Assets:
+    return Assets(motorbikes, own_cache, torch.device("cpu"))
+
+
+@pytest.fixture
+def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path) -> GangSetup:
+    return GangSetup(
+        space=build_space("x", {"base": BASE, "search": SEARCH}),
+        data=motorbikes,
+        cache_dir=own_cache,
+        trials_dir=tmp_path / "trials",
+        threads=1,
+        broker=BrokerClient.start(),
+    )
+
+
+def outcome_of_training(
+    setup: GangSetup, assets: Assets, params: dict[str, Any], meanwhile: Callable[[], None] = lambda: None
+) -> TrialOutcome:
+    """Lease a trial to this process, train it, and say how the broker has it."""
+    setup.broker.submit("0000", params)
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, Lease)
+    meanwhile()
+    run_lease(setup, lease, assets)
+    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
+    return ended.outcome
+
+
+def test_a_trial_is_trained_and_measured_again(setup: GangSetup, assets: Assets, one_thread: None) -> None:
+    outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
+    assert (outcome.verdict, outcome.epochs, outcome.best_epoch) == ("completed", 2, 2)
+    assert (setup.trials_dir / "0000" / "best.pt").is_file()
+    setup.broker.confirm(["0000"], 2)
+    lease = setup.broker.lease(0)
+    assert lease == ConfirmLease("0000", 2)
+    run_confirm_lease(setup, lease, assets)
+    (confirmed,) = setup.broker.events(0)
+    assert isinstance(confirmed, Confirmed) and len(set(confirmed.values)) == 2
+
+
+def test_a_stop_is_heard_at_the_next_report(setup: GangSetup, assets: Assets, one_thread: None) -> None:
+    out_of_time = lambda: setup.broker.halt(StopReason.OUT_OF_TIME)  # noqa: E731
+    outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4}, out_of_time)
+    assert (outcome.verdict, outcome.epochs) == ("out_of_time", 1)
+
+
+def test_a_rule_names_the_end(setup: GangSetup, assets: Assets, one_thread: None) -> None:
+    outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 1e30})
+    assert (outcome.verdict, outcome.epochs) == ("nonfinite", 1)
+    assert outcome.detail.endswith(" at epoch 1")
+
+
+def test_an_error_is_the_trials_verdict_and_the_rank_goes_on(
+    setup: GangSetup, assets: Assets, one_thread: None
+) -> None:
+    outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": -1.0})
+    assert (outcome.verdict, outcome.epochs) == ("error", 0)
+    assert "optimizer.lr_g" in outcome.detail and "\n" not in outcome.detail
+    assert "UserError" in (setup.trials_dir / "0000" / "error.rank0.txt").read_text()
+    setup.broker.confirm(["0000"], 1)
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, ConfirmLease)
+    run_confirm_lease(setup, lease, assets)  # it has no checkpoint
+    pending, given_up = setup.broker.confirming(0)
+    assert pending == 0 and "no checkpoint at" in given_up["0000"]
