@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.data.files import find_sidecars
-from trainers.data.prepare import prepared_tags
+from trainers.data.shards import prepared_tags
 from trainers.data.tags import find_id, read_tags
 from trainers.errors import UserError
 

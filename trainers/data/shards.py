@@ -32,9 +32,9 @@ class Row:
         label: the top folder that the file lies in; empty for none.
         tags_text: the tags as they were written.
         tags: the tags.
-        phash: 64 bits, see `measures.perceptual_hash`.
-        colours: 192 bytes, see `measures.colour_thumbnail`.
-        reason: a `SkipReason` or `DropReason`; empty when kept.
+        phash: 64 bits, see `trainers.data.prepare.measures.perceptual_hash`.
+        colours: 192 bytes, see `trainers.data.prepare.measures.colour_thumbnail`.
+        reason: a `trainers.data.decode.SkipReason`, or the preparation's own, a `DropReason`; empty when kept.
         detail: for people.
     """
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from tests.trainers.data.cache_helpers import build, fill
-from tests.trainers.data.prepare.prepare_helpers import fill_bikes, prepared
+from tests.trainers.data.prepare_helpers import fill_bikes, prepared
 from trainers.data import ImageCache, find_files
 from trainers.errors import UserError
 

@@ -1,15 +1,13 @@
 """Where the objects in a picture are: the interface of detectors, and the choice of the one box to crop to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
 
 from trainers.data.decode import Box, SkippedError
-from trainers.errors import UserError, unknown_name
 
 # Of the box's width and height, added at each side: detectors cut mirrors and tyres close.
 MARGIN = 0.05
@@ -58,37 +56,6 @@ class Detector(Protocol):
             SkippedError: there is no answer for this picture.
         """
         ...
-
-
-def build_detector(name: str, weights: Path | None, label: str, files: Iterable[str]) -> Detector:
-    """The detector of that name, or the boxes of a COCO JSON file.
-
-    Args:
-        name: of a torchvision detector, or of a file.
-        weights: file with the weights of a torchvision detector; None: torch hub's.
-        label: class that is wanted.
-        files: relative paths of the files that will be asked for.
-
-    Raises:
-        UserError: no such detector, file, weights or label.
-    """
-    from trainers.data.prepare.coco import CocoFile
-    from trainers.data.prepare.torchvision_detector import DETECTORS, TorchvisionDetector
-
-    detector: Detector
-    if name in DETECTORS:
-        detector = TorchvisionDetector(name, weights)
-    elif Path(name).is_file():
-        if weights is not None:
-            raise UserError(f"--detector-weights {weights}: boxes from a file ({name}) need no weights")
-        detector = CocoFile(Path(name), files)
-    elif Path(name).suffix or "/" in name:
-        raise UserError(f"--detector {name}: no such file; valid names: {', '.join(sorted(DETECTORS))}")
-    else:
-        raise unknown_name("detector", name, DETECTORS)
-    if label not in detector.labels:
-        raise unknown_name("label", label, detector.labels)
-    return detector
 
 
 def only_box(found: Detections, label: str, min_score: float, size: tuple[int, int]) -> tuple[Box, float]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trainers.data.decode import FITS
-from trainers.data.prepare.detection import Detector, build_detector
+from trainers.data.prepare.detection import Detector
+from trainers.data.prepare.detectors import build_detector
 from trainers.data.tags import find_id, read_tag_texts, read_tags
 from trainers.errors import UserError, unknown_name
 

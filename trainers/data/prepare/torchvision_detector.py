@@ -1,4 +1,7 @@
-"""torchvision's detectors, trained on COCO."""
+"""torchvision's detectors, trained on COCO.
+
+torchvision takes more than a second to import, so functions import it: a preparation without a detector never does.
+"""
 
 import hashlib
 import os

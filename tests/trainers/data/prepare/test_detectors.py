@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.trainers.data.prepare.prepare_helpers import dropped, prepared, rows
+from tests.trainers.data.prepare_helpers import dropped, prepared, rows
 from trainers.data.prepare.detection import Detections, only_box
 from trainers.data.prepare.torchvision_detector import DETECTORS, TorchvisionDetector
 from trainers.errors import UserError

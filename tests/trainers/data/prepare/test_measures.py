@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainers.data.prepare.prepare_helpers import bike
+from tests.trainers.data.prepare_helpers import bike
 from trainers.data.prepare.measures import border_colourfulness, colour_thumbnail, perceptual_hash
 from trainers.data.prepare.near import near_duplicates
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainers.data.prepare.prepare_helpers import (
+from tests.trainers.data.prepare_helpers import (
     HOSTILE_OPTIONS,
     bike,
     contents,
@@ -21,7 +21,7 @@ from tests.trainers.data.prepare.prepare_helpers import (
     rows,
 )
 from trainers.data import decode_image, prepared_tags
-from trainers.data.prepare import PrepareOptions, find_manifest, prepare
+from trainers.data.prepare import PrepareOptions, prepare
 from trainers.errors import UserError
 
 
@@ -253,14 +253,3 @@ def test_tags_that_fit_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown tag 'red bik': did you mean red bike"):
         prepared(source, tmp_path / "dataset", tags=tags, drop_tags=("red bik",))
     assert not (tmp_path / "dataset").exists()
-
-
-def test_damaged_manifest_is_named(tmp_path: Path) -> None:
-    source, dataset = fill_bikes(tmp_path / "photos", 2), tmp_path / "dataset"
-    prepared(source, dataset)
-    next(dataset.glob("shard-*")).unlink()
-    with pytest.raises(UserError, match=r"has lost shard-00000\.parquet"):
-        find_manifest(dataset)
-    (dataset / "dataset.json").write_text((dataset / "dataset.json").read_text()[:100])
-    with pytest.raises(UserError, match="is damaged"):
-        find_manifest(dataset)

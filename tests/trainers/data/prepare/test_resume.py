@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import trainers
-from tests.trainers.data.prepare.prepare_helpers import contents, fill_bikes, prepared
+from tests.trainers.data.prepare_helpers import contents, fill_bikes, prepared
 from trainers.data import build_cache
 from trainers.data.prepare import PrepareOptions, prepare
 from trainers.errors import UserError
