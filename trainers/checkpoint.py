@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainers.atomic import replacing
 from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError, unknown_name
 from trainers.families import FAMILIES
@@ -43,20 +44,17 @@ class Progress:
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint that is either whole or not there."""
-    temporary = path.with_suffix(".tmp")  # one name, so that a killed run leaves one at most
-    torch.save({"config": config.model_dump(), "progress": asdict(progress), "family": family_state}, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as part:
+        torch.save({"config": config.model_dump(), "progress": asdict(progress), "family": family_state}, part)
 
 
 def keep_as_best(run_dir: Path) -> None:
     """Let ``best.pt`` be today's ``latest.pt``; a hard link where the file system has them, else a copy."""
-    temporary = run_dir / "best.tmp"
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(run_dir / LATEST, temporary)
-    except OSError:
-        shutil.copyfile(run_dir / LATEST, temporary)
-    os.replace(temporary, run_dir / BEST)
+    with replacing(run_dir / BEST) as part:
+        try:
+            os.link(run_dir / LATEST, part)
+        except OSError:
+            shutil.copyfile(run_dir / LATEST, part)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.utils import save_image
 
+from trainers.atomic import replacing
+
 SMALLEST_TILE = 64  # pixels; smaller images are enlarged by whole factors so that a person can see them
 
 
@@ -14,6 +16,5 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     factor = max(1, SMALLEST_TILE // images.shape[-1])
     tiles = F.interpolate(images, scale_factor=factor, mode="nearest")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp.png")
-    save_image(tiles, temporary, nrow=columns, normalize=True, value_range=(-1, 1))
-    temporary.replace(path)
+    with replacing(path) as part:
+        save_image(tiles, part, nrow=columns, normalize=True, value_range=(-1, 1))

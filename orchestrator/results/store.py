@@ -8,7 +8,6 @@
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.yaml_text import dump_yaml
+from trainers.atomic import write_text
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
 from trainers.run_report import EpochReport
@@ -160,6 +160,4 @@ def create_sweep(directory: Path) -> ResultsStore:
 def write_json(path: Path, value: Any) -> None:
     """Replace a file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=1))
-    os.replace(temporary, path)
+    write_text(path, json.dumps(value, indent=1))

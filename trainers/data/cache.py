@@ -1,7 +1,6 @@
 """build_cache: decode a folder once, whoever asks and however often."""
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pyarrow as pa
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from trainers.atomic import replacing
 from trainers.data.cache_report import BuildReport, SkippedFile, count_reasons, report_path
 from trainers.data.decode import FITS, SkippedError, decode_image
 from trainers.data.pool import cores, in_order
@@ -142,10 +142,10 @@ def _decode_all(
 def _write(
     path: Path, results: Iterator[Decoded | SkippedFile], source: Path, digest: str, image_size: int, fit: str
 ) -> None:
-    """Stream the images to disk. The caller holds the lock, so a `.part` file found here is a dead builder's."""
-    part, report_part = path.with_suffix(".arrow.part"), path.with_suffix(".report.part")
+    """Stream the images to disk. The caller holds the lock, so temporary files found here are a dead builder's."""
     skipped: list[SkippedFile] = []
-    try:
+    # The report takes its place first: a cache that is there has one.
+    with replacing(path, sync=True) as part, replacing(report_path(path)) as report_part:
         usable = _write_images(part, results, skipped, image_size)
         if not usable:
             counts = count_reasons(skipped) or "the folder is empty"
@@ -159,11 +159,6 @@ def _write(
             skipped=tuple(skipped),
             cache_crc32=_crc32(part),
         ).save(report_part)
-        os.replace(report_part, report_path(path))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-        report_part.unlink(missing_ok=True)
 
 
 def _write_images(
@@ -191,6 +186,4 @@ def _write_images(
                 column = pa.FixedSizeBinaryArray.from_buffers(schema.field("image").type, len(rows), [None, pixels])
                 writer.write_batch(pa.record_batch([column, pa.array([name for name, _ in rows])], schema=schema))
                 usable += len(rows)
-        file.flush()
-        os.fsync(file.fileno())
     return usable

@@ -1,11 +1,11 @@
 """``dataset.json``: what a prepared dataset is and how it was made. Written last, so a folder that has it is whole."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trainers.atomic import write_text
 from trainers.errors import UserError
 
 MANIFEST = "dataset.json"
@@ -95,15 +95,5 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON, whole or not at all."""
-    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    """Write JSON, whole or not at all; it is on the disk when this returns."""
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n", sync=True)

@@ -1,7 +1,6 @@
 """The rows of a prepared dataset, and the Parquet files that hold them."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trainers.atomic import replacing
 from trainers.data.manifest import Shard, find_manifest
 from trainers.errors import UserError
 
@@ -161,15 +161,14 @@ def _read_columns(root: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    part = path.with_name(f".{path.name}.part")
     rows = 0
     # PNGs do not get smaller, and the other columns are some 400 bytes a row: no compression, no dictionaries.
-    with part.open("wb") as file:
-        with pq.ParquetWriter(file, schema, compression="none", use_dictionary=False, write_statistics=False) as out:
-            for table in tables:
-                out.write_table(table)
-                rows += len(table)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with (
+        replacing(path, sync=True) as part,
+        part.open("wb") as file,
+        pq.ParquetWriter(file, schema, compression="none", use_dictionary=False, write_statistics=False) as out,
+    ):
+        for table in tables:
+            out.write_table(table)
+            rows += len(table)
     return rows

@@ -1,6 +1,5 @@
 """The Frechet distance of two Gaussians, given by the moments of their samples."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from trainers.atomic import replacing
 from trainers.errors import UserError
 from trainers.metrics.moments import Moments
 
@@ -38,14 +38,9 @@ class RealStatistics:
         return cls(n=moments.n, mean=moments.mean.cpu(), root=root.cpu().contiguous(), trace=moments.trace)
 
     def save(self, path: Path) -> None:
-        """Write to a temporary name, then rename: readers never see half a file."""
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, n=self.n, mean=self.mean.numpy(), root=self.root.numpy(), trace=self.trace)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        """Write whole or not at all; several processes may write the same file at once."""
+        with replacing(path, shared=True) as part, part.open("wb") as file:  # a path without .npz would get it added
+            np.savez(file, n=self.n, mean=self.mean.numpy(), root=self.root.numpy(), trace=self.trace)
 
     @classmethod
     def load(cls, path: Path) -> "RealStatistics":

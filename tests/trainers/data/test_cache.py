@@ -261,7 +261,7 @@ def test_killed_builder_leaves_nothing_that_looks_complete(many: tuple[Path, Ima
     builder = start_builder(photos, tmp_path, die_at=550)  # eight record batches are on disk by then
     builder.communicate("go\n", timeout=60)
     assert builder.returncode == -signal.SIGKILL
-    assert visible(tmp_path) == [f"{cache.digest}.arrow.part"]
+    assert visible(tmp_path) == [f".{cache.digest}.part.arrow"]
     again = build(photos, tmp_path)
     assert len(again) == 600 and visible(tmp_path) == [f"{cache.digest}.arrow", f"{cache.digest}.report.json"]
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from trainers.atomic import write_text
 from trainers.data.files import find_sidecars
-from trainers.data.manifest import Manifest, write_json, write_text
+from trainers.data.manifest import Manifest, write_json
 from trainers.data.prepare.options import TagTable
 from trainers.data.prepare.thumbnails import data_uri, forgiving, thumbnail
 from trainers.data.shards import Row
@@ -75,7 +76,8 @@ def write_report(
     }
     write_json(destination / REPORT_JSON, values)
     with forgiving():
-        write_text(destination / REPORT_HTML, "".join(_page(source, manifest, dropped, samples, tags)))
+        page = "".join(_page(source, manifest, dropped, samples, tags))
+    write_text(destination / REPORT_HTML, page, sync=True)
 
 
 def _page(source: Path, manifest: Manifest, dropped: list[Row], samples: list[Row], tags: TagTable) -> Iterable[str]:

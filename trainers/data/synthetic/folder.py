@@ -26,6 +26,7 @@ def fill_folder(name: str, kind: Kind, directory: Path, count: int, seed: int, b
         return
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(f"{directory} is not empty and does not hold these drawings; name an empty folder")
+    # Not `replacing`, which is about one file: a folder takes only an empty one's place, and is removed with all in it.
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))

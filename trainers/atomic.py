@@ -1,0 +1,52 @@
+"""Files that are replaced whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = False, shared: bool = False) -> Iterator[Path]:
+    """Give a temporary path to write to; what lies there at the end of the block becomes `path`.
+
+    Whoever opens `path` finds the old file or the new one, never a part. When the block raises, the old file stays and
+    the temporary one is removed. A process that is killed leaves the old file and at most one temporary one, which the
+    next to replace `path` removes.
+
+    The temporary path lies in the folder of `path`, since a rename works within one file system only. It does not exist
+    yet, its name begins with a dot, so that nobody takes it for a picture or a shard, and ends as `path` does, since
+    Pillow and torchvision choose a format by the suffix.
+
+    Args:
+        path: the file to replace, or to make; its folder must be there.
+        sync: have the bytes on the disk before the rename. Without, a machine that loses power may keep the new name
+            and not the bytes; a process that dies does no harm either way.
+        shared: several processes may do this at once and no lock keeps them apart. The temporary name then has the
+            process's number in it, and what a killed process leaves stays.
+
+    Raises:
+        OSError: the block wrote nothing, or `path` cannot be replaced.
+    """
+    number = f".{os.getpid()}" if shared else ""
+    part = path.with_name(f".{path.stem}{number}.part{path.suffix}")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        if sync:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        # Needed after a success too: a rename does nothing where both names are links to one file.
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, sync: bool = False) -> None:
+    """Replace `path` by a file that holds `text` in UTF-8; see `replacing` for what `sync` adds.
+
+    Raises:
+        OSError: it cannot be written; the old file stays.
+    """
+    with replacing(path, sync=sync) as part:
+        part.write_text(text, encoding="utf-8")
