@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from trainers.atomic import replacing
 from trainers.config import TrainConfig, flatten
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_line, unknown_name
 from trainers.families import FAMILIES
 from trainers.families.acgan import class_counts, join_inputs, wanted_classes
 from trainers.families.cyclegan import DIRECTIONS
@@ -68,8 +68,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
     except Exception as error:  # zip reader and unpickler raise many types for damaged files: OSError, KeyError, ...
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} is not a whole checkpoint: {reason}") from None
+        raise UserError(f"{path} is not a whole checkpoint: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"config", "progress", "family"} <= checkpoint.keys():
         raise UserError(f"{path} is not a checkpoint of a run")
     return checkpoint

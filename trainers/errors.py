@@ -25,6 +25,22 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")
 
 
+def first_line(error: BaseException, limit: int | None = None, *, with_type: bool = False) -> str:
+    """What `error` says, in one line for people: its first line that is not blank, else the name of its type.
+
+    Args:
+        error: of any kind, such as a library's of many lines.
+        limit: most characters of that line; None: all.
+        with_type: put the name of the type before the text, for errors whose text alone says little (``KeyError: 3``).
+    """
+    name = type(error).__name__
+    lines = (line.strip() for line in str(error).splitlines())
+    text = next((line for line in lines if line), "")[:limit]
+    if not text:
+        return name
+    return f"{name}: {text}" if with_type else text
+
+
 def first_problem(error: ValidationError) -> tuple[str, str, Any]:
     """The first thing that pydantic found wrong: dotted name (empty for the whole), message, and the value given."""
     first = error.errors(include_url=False)[0]

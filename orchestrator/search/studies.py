@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from orchestrator.search.samplers import build_sampler
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import Space
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_line, unknown_name
 
 STORAGES = ("journal", "sqlite")
 ORIGIN = "warm_start"  # user attribute of an imported trial: SWEEP/TRIAL
@@ -57,8 +57,7 @@ def open_storage(storage: str) -> BaseStorage:
         return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})  # the server may have been restarted
     except Exception as error:  # the driver's own, Optuna's own, or an import that fails: all mean the same here
         cause = getattr(error, "orig", None) or error
-        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise UserError(f"--storage {without_password(storage)}: cannot be opened: {reason}") from None
+        raise UserError(f"--storage {without_password(storage)}: cannot be opened: {first_line(cause)}") from None
 
 
 def check_storage(storage: str, name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 
 class _Loader(yaml.SafeLoader):
@@ -34,7 +34,7 @@ def parse_yaml(text: str, source: str) -> Any:
         place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UserError(f"{source}:{place} {error.problem}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{source}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{source}: {first_line(error)}") from None
 
 
 def dump_yaml(value: Any) -> str:

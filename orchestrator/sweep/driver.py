@@ -31,6 +31,7 @@ from orchestrator.sweep.stopper import SweepStopper
 from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def run_sweep(
     except Exception as error:  # said below, and the sweep's status; what was found so far is still put in order
         log.exception("the sweep failed")
         stopper.status = SweepStatus.FAILED
-        troubles.append(_first_line(error))
+        troubles.append(first_line(error))
     status = stopper.status
     recorder.close(status.trials_end_as)
     screen.close()
@@ -122,7 +123,7 @@ def run_sweep(
     lost = tracker.close(best, status, patience_s=patience)
     if status in (SweepStatus.FINISHED, SweepStatus.FAILED):
         threads: list[Recorder | Gang] = [recorder, *gangs]
-        troubles += [f"{thread.name}: {_first_line(thread.error)}" for thread in threads if thread.error is not None]
+        troubles += [f"{thread.name}: {first_line(thread.error)}" for thread in threads if thread.error is not None]
     return SweepOutcome(status, lost, troubles)
 
 
@@ -147,10 +148,6 @@ def _wait_for_exit(gangs: Sequence[Gang], stopper: SweepStopper) -> None:
     for gang in gangs:
         while gang.is_alive() and time.monotonic() < deadline and not (finished and stopper.interrupted.is_set()):
             gang.join(0.2)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _tuner(

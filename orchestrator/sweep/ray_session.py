@@ -21,7 +21,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gang
 import psutil
 import ray
 
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 CONNECT_S = 5.0
 HEALTH_S = 20.0
@@ -53,7 +53,7 @@ def connected(address: str | None) -> Iterator[None]:
         try:
             ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"no Ray cluster at --address {address}: {str(error).splitlines()[0]}") from None
+            raise UserError(f"no Ray cluster at --address {address}: {first_line(error)}") from None
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outc
 from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 from trainers.run_report import Decision, EpochReport
 
 
@@ -138,7 +138,7 @@ def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: 
     """
     from trainers.distributed import rank, world_size
 
-    detail = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
+    detail = str(error) if isinstance(error, UserError) else first_line(error, with_type=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / f"error.rank{rank()}.txt").write_text("".join(traceback.format_exception(error)))
     if world_size() > 1 and not isinstance(error, UserError):

@@ -25,7 +25,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.results.verdict import State, SweepStatus
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def check_tracking(uri: str) -> None:
     try:
         MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
     except Exception as error:  # also a database driver that is not installed
-        raise UserError(f"MLflow does not answer at {uri}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"MLflow does not answer at {uri}: {first_line(error)}") from None
 
 
 class MlflowTracker(Sink):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.cache_report import BuildReport, report_path
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 
 class ImageCache:
@@ -35,8 +35,7 @@ class ImageCache:
             if not rows or sum(rows) != report.usable or any(n != rows[0] for n in rows[:-1]) or rows[-1] > rows[0]:
                 raise ValueError(f"{sum(rows)} images where the report has {report.usable}")
         except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path} is not a complete image cache: {reason}") from error
+            raise UserError(f"{path} is not a complete image cache: {first_line(error)}") from error
         return cls(path, report, chunks)
 
     def __reduce__(self) -> tuple[Callable[[Path], "ImageCache"], tuple[Path]]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from trainers.atomic import replacing
 from trainers.data.manifest import Shard, find_manifest
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 # What Parquet's reader holds at a time; 64 PNGs of 128 px are 1 to 2 MB.
 ROWS_PER_GROUP = 64
@@ -156,8 +156,9 @@ def _read_columns(root: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
             if read != shard.images:
                 raise ValueError(f"{read} images where {shard.images} were written")
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{root / shard.file} is damaged ({reason}): remove {root} and prepare it again") from error
+            raise UserError(
+                f"{root / shard.file} is damaged ({first_line(error)}): remove {root} and prepare it again"
+            ) from error
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:

@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
+
+# Characters of torch's reason: it may list every name that does not fit in one line.
+_LONGEST = 200
 
 
 def require_file(path: Path) -> Path:
@@ -26,7 +29,7 @@ def read_state_dict(path: Path, what: str) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for broken files
-        raise UserError(f"{path} cannot be read as {what}: {_first_line(error)}") from error
+        raise UserError(f"{path} cannot be read as {what}: {first_line(error, _LONGEST)}") from error
     if not isinstance(state, dict):
         raise UserError(f"{path} cannot be read as {what}: it holds a {type(state).__name__}, not named tensors")
     return state
@@ -47,9 +50,4 @@ def load_weights(network: nn.Module, path: Path, what: str) -> None:
 
 def not_these(path: Path, what: str, error: Exception) -> UserError:
     """The error for weights of another network."""
-    return UserError(f"{path} does not hold {what}: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+    return UserError(f"{path} does not hold {what}: {first_line(error, _LONGEST)}")

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 from trainers.data.prepare.detection import Detections
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 # By box mAP on COCO in torchvision's table: 21, 25, 33, 36 and 37 points.
 DETECTORS = (
@@ -30,6 +30,8 @@ DETECTORS = (
 )
 # For the connection and for each read: without internet the answer comes while somebody still watches.
 _TIMEOUT_SECONDS = 10
+# Characters of torch's reason: it may list every name that does not fit in one line.
+_LONGEST = 200
 
 
 class TorchvisionDetector:
@@ -70,7 +72,7 @@ def _build(name: str, published: Any, file: Path) -> nn.Module:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for broken files
-        raise UserError(f"{file} cannot be read as weights of {name}: {str(error).splitlines()[0][:200]}") from error
+        raise UserError(f"{file} cannot be read as weights of {name}: {first_line(error, _LONGEST)}") from error
 
     def load_from_file(*_: Any, **__: Any) -> Any:
         return state
@@ -82,8 +84,7 @@ def _build(name: str, published: Any, file: Path) -> nn.Module:
     try:
         network: nn.Module = get_model(name, weights=published)
     except (RuntimeError, TypeError, AttributeError) as error:
-        first = str(error).splitlines()[0][:200]
-        raise UserError(f"{file} does not hold the weights of {name}: {first}") from error
+        raise UserError(f"{file} does not hold the weights of {name}: {first_line(error, _LONGEST)}") from error
     finally:
         WeightsEnum.get_state_dict = original
     return network
