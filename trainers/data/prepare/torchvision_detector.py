@@ -3,14 +3,11 @@
 torchvision takes more than a second to import, so functions import it: a preparation without a detector never does.
 """
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 import torch
@@ -18,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from trainers.data.prepare.detection import Detections
+from trainers.download import DownloadError, hub_file
 from trainers.errors import UserError, first_line
 
 # By box mAP on COCO in torchvision's table: 21, 25, 33, 36 and 37 points.
@@ -28,8 +26,6 @@ DETECTORS = (
     "retinanet_resnet50_fpn",
     "fasterrcnn_resnet50_fpn",
 )
-# For the connection and for each read: without internet the answer comes while somebody still watches.
-_TIMEOUT_SECONDS = 10
 # Characters of torch's reason: it may list every name that does not fit in one line.
 _LONGEST = 200
 
@@ -95,30 +91,14 @@ def _find_weights(name: str, url: str, weights: Path | None) -> Path:
         if not weights.is_file() or not os.access(weights, os.R_OK):
             raise UserError(f"--detector-weights {weights}: no such readable file")
         return weights
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
-    if not cached.is_file():
-        try:
-            _download(url, cached)
-        except (OSError, HTTPException) as error:
-            raise UserError(
-                f"no weights for {name}: downloading {url} failed ({error}); put that file at {cached}, or name "
-                f"it with --detector-weights FILE"
-            ) from error
-    return cached
-
-
-def _download(url: str, target: Path) -> None:
-    """Not torch.hub's: that one waits without a timeout. The file's name ends with the start of its SHA-256."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
     try:
-        with urlopen(url, timeout=_TIMEOUT_SECONDS) as response, part.open("wb") as file:
-            while block := response.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-        if not digest.hexdigest().startswith(target.stem.rsplit("-", 1)[1]):
-            raise OSError(f"got other bytes: SHA-256 {digest.hexdigest()}")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        return hub_file(url, _published_sha256(url))
+    except DownloadError as error:
+        raise UserError(
+            f"no weights for {name}: {error}; put that file at {error.target}, or name it with --detector-weights FILE"
+        ) from error
+
+
+def _published_sha256(url: str) -> str:
+    """Its first digits, which torchvision's files end with: ``NAME-1a2b3c4d.pth``."""
+    return Path(url).stem.rsplit("-", 1)[1]

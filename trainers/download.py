@@ -1,0 +1,63 @@
+"""Published weights, downloaded once to where torch hub keeps them."""
+
+import hashlib
+from http.client import HTTPException
+from pathlib import Path
+from urllib.request import urlopen
+
+import torch
+from filelock import FileLock
+
+from trainers.atomic import replacing
+from trainers.errors import UserError, first_line
+
+# For the connection and for each read: without internet the answer comes while somebody still watches. torch.hub's own
+# download waits without a timeout.
+TIMEOUT_SECONDS = 10
+
+
+class DownloadError(UserError):
+    """``downloading URL failed (reason)``, for a caller to say what to do about it.
+
+    Attributes:
+        target: where the file would be.
+    """
+
+    def __init__(self, url: str, target: Path, cause: BaseException) -> None:
+        super().__init__(f"downloading {url} failed ({first_line(cause)})")
+        self.target = target
+
+
+def hub_file(url: str, sha256: str) -> Path:
+    """The file of that URL in torch hub's cache, downloaded when it is not there; one that is there is not checked.
+
+    Several processes may call this at once: one downloads, the others wait. The file appears whole or not at all.
+
+    Args:
+        url: its last part is the file's name.
+        sha256: of the content, hex; the whole of it or its beginning.
+
+    Raises:
+        DownloadError: no answer within TIMEOUT_SECONDS, an answer of other bytes, or a cache that cannot be written.
+    """
+    target = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+    if not target.is_file():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{target}.lock"):
+                if not target.is_file():  # else another process was faster
+                    _download(url, target, sha256)
+        except (OSError, HTTPException) as error:
+            raise DownloadError(url, target, error) from error
+    return target
+
+
+def _download(url: str, target: Path, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with replacing(target) as part:
+        with urlopen(url, timeout=TIMEOUT_SECONDS) as response, part.open("wb") as file:
+            while block := response.read(1 << 20):
+                digest.update(block)
+                file.write(block)
+        if not digest.hexdigest().startswith(sha256):
+            raise OSError(f"got other bytes: SHA-256 {digest.hexdigest()}")
