@@ -2,13 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from orchestrator.display.progress import progress_bar
 from trainers.data.prepare import PrepareOptions, prepare
 from trainers.data.prepare.report_files import REPORT_HTML
 from trainers.data.prepare.survey import Survey, survey
@@ -30,7 +28,7 @@ def run_prepare(
     """
     console = console or Console()
     try:
-        with _bar(console, "preparing images") as progress:
+        with progress_bar(console, "preparing images") as progress:
             done = prepare(source, destination, options, workers=workers, progress=progress)
     except KeyboardInterrupt:
         _line(console, f"stopped: the same command goes on where it was; {destination} is not a dataset yet")
@@ -59,7 +57,7 @@ def run_inspect(folder: Path, *, sheet: Path | None, as_json: bool, console: Con
     """
     console = console or Console()
     sheet = sheet or Path(f"{folder.resolve().name}_contact_sheet.png")
-    with _bar(Console(stderr=True) if as_json else console, "looking at images") as progress:
+    with progress_bar(Console(stderr=True) if as_json else console, "looking at images") as progress:
         found = survey(folder, sheet=sheet, progress=progress)
     drawn = str(sheet) if found.images else None
     if as_json:
@@ -93,14 +91,6 @@ def _print_survey(console: Console, found: Survey) -> None:
         _row(console, "", f"{found.tags_without_image} rows without an image")
     for note in found.notes:
         _row(console, "note", note)
-
-
-@contextmanager
-def _bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from orchestrator.display.progress import progress_bar
 from orchestrator.display.summary import print_plan, print_winner
 from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
@@ -65,10 +65,8 @@ def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
 
 
 def _prepare(plan: Plan, console: Console) -> list[Any]:
-    columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("decode", total=None)
-        return prepare_data(plan, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress_bar(console, "decoding images") as progress:
+        return prepare_data(plan, progress)
 
 
 def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from orchestrator.display.progress import progress_bar
 from orchestrator.pruning import build_rules
 from orchestrator.replay.cutting import Cut, replay_scheduler
 from orchestrator.replay.recorded import RecordedRun, read_runs
@@ -221,11 +221,8 @@ def print_tuned(console: Console, tuned: Tuned) -> None:
 def _tune(
     runs: list[RecordedRun], settings: bool | dict[str, Any], candidates: int, console: Console, *, quiet: bool
 ) -> Tuned:
-    columns = (TextColumn("trying settings"), BarColumn(), MofNCompleteColumn())
-    hidden = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task("tune", total=candidates)
-        return tune(runs, settings, candidates=candidates, progress=lambda done, all_: bar.update(task, completed=done))
+    with progress_bar(console, "trying settings", candidates, quiet=quiet) as progress:
+        return tune(runs, settings, candidates=candidates, progress=progress)
 
 
 def _finite(value: float) -> float | None:
