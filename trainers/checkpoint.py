@@ -44,8 +44,10 @@ class Progress:
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint that is either whole or not there."""
-    with replacing(path) as part:
-        torch.save({"config": config.model_dump(), "progress": asdict(progress), "family": family_state}, part)
+    content = {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
+    # An open file, since torch would call the archive's top folder by the temporary name.
+    with replacing(path) as part, part.open("wb") as file:
+        torch.save(content, file)
 
 
 def keep_as_best(run_dir: Path) -> None:

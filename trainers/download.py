@@ -20,12 +20,17 @@ class DownloadError(UserError):
     """``downloading URL failed (reason)``, for a caller to say what to do about it.
 
     Attributes:
-        target: where the file would be.
+        url: of the file.
+        target: where it would be.
+        reason: one line.
     """
 
-    def __init__(self, url: str, target: Path, cause: BaseException) -> None:
-        super().__init__(f"downloading {url} failed ({first_line(cause)})")
-        self.target = target
+    def __init__(self, url: str, target: Path, reason: str) -> None:
+        super().__init__(url, target, reason)  # all three, or a pickle could not be read again
+        self.url, self.target, self.reason = url, target, reason
+
+    def __str__(self) -> str:
+        return f"downloading {self.url} failed ({self.reason})"
 
 
 def hub_file(url: str, sha256: str) -> Path:
@@ -48,7 +53,7 @@ def hub_file(url: str, sha256: str) -> Path:
                 if not target.is_file():  # else another process was faster
                     _download(url, target, sha256)
         except (OSError, HTTPException) as error:
-            raise DownloadError(url, target, error) from error
+            raise DownloadError(url, target, first_line(error)) from error
     return target
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there, of this run or refused, and good for sampling."""
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert Progress(**checkpoint["progress"]) == Progress(epoch=3, images_seen=9, objective=1.5, best_epoch=2)
     assert torch.equal(checkpoint["family"]["w"], torch.ones(2))
     assert [file.name for file in tmp_path.iterdir()] == ["latest.pt"]
+    with zipfile.ZipFile(path) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == {"archive"}  # not the temporary name
 
 
 def test_the_best_stays_when_the_latest_moves_on(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Downloads from a server of our own: once, whole, checked, and one line when there is none."""
 
 import hashlib
+import pickle
 import socket
 import threading
 from collections.abc import Iterator
@@ -105,6 +106,8 @@ def test_anything_else_leaves_nothing_and_is_one_line(
     text = str(caught.value)
     assert text.startswith(f"downloading {server.url(path)} failed (") and reason in text and "\n" not in text
     assert caught.value.target == checkpoints / "net.pth" and names(checkpoints) == []
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == text and again.target == caught.value.target
 
 
 def test_nobody_listens(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Pat
             die()
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
-        if event == moment and Path(args[0]).name.startswith("latest."):
+        if event == moment and Path(args[0]).name.removeprefix(".").startswith("latest."):  # temporary names are hidden
             die()
 
     if moment == "generator":
