@@ -21,10 +21,10 @@ from tests.contracts.family_cases import (
 )
 from tests.trainers.trainer_helpers import Recorder, differing, flat_state, load, register_tiny_extractor, timeless
 from trainers.assets import Assets
-from trainers.checkpoint import generate, load_generator, translate
 from trainers.config import TrainConfig
 from trainers.data import draw_synthetic
 from trainers.families import FAMILIES, build_family, check_buildable
+from trainers.inference import generate, load_generator, translate
 from trainers.loop import train
 from trainers.networks import NETWORKS, TRANSLATORS
 from trainers.randomness import GlobalRandom

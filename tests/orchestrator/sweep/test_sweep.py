@@ -35,7 +35,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import SweepStopper
-from trainers.checkpoint import load_generator
+from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
 
 SMALL = (
