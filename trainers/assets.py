@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.config import TrainConfig
-from trainers.data import ImageCache, build_cache, find_domains, read_labels, require_images
+from trainers.data import ImageCache, build_cache, read_labels, require_images
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory that the decoded images may take to live there
@@ -45,47 +45,48 @@ class Assets:
     """Loads each asset once per process.
 
     Args:
-        data: directory of the real images.
+        data: directory of the real images, as a person gave it.
         cache_dir: where decoded images and statistics are kept.
         device: where training and FID run.
     """
 
     def __init__(self, data: Path, cache_dir: Path, device: torch.device) -> None:
-        self._data, self._cache_dir, self.device = data, cache_dir, device
-        self._images: dict[tuple[str | None, int, str], Images] = {}
+        self.data, self._cache_dir, self.device = data, cache_dir, device
+        self._images: dict[tuple[Path, int, str], Images] = {}
         self._labels: dict[str, Tensor] = {}
         self._extractors: dict[tuple[str, str | None], Extractor] = {}
         self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
 
-    def images(self, config: TrainConfig, domain: str | None = None) -> Images:
-        """The images at the run's size and fit.
+    def images(self, config: TrainConfig, folder: Path | None = None) -> Images:
+        """The images of one folder at the run's size and fit.
 
         Args:
             config: the run.
-            domain: ``a`` or ``b`` where the data is two folders (family cyclegan).
+            folder: one of those that the run's family finds in the data; None: the data as a whole.
 
         Raises:
-            UserError: fewer usable images than one global batch, or no two folders.
+            UserError: fewer usable images than one global batch.
         """
-        key = (domain, config.data.image_size, config.data.fit)
+        folder = folder or self.data
+        key = (folder, config.data.image_size, config.data.fit)
         if key not in self._images:
-            source = self._data if domain is None else find_domains(self._data)["ab".index(domain)]
             size, fit = config.data.image_size, config.data.fit
-            cache = build_cache(source, image_size=size, fit=fit, cache_dir=self._cache_dir)
+            cache = build_cache(folder, image_size=size, fit=fit, cache_dir=self._cache_dir)
             self._images[key] = Images(cache, self.device)
         require_images(self._images[key].cache, config.data.batch_size)
         return self._images[key]
 
-    def labels(self, config: TrainConfig) -> Tensor:
-        """Classes ``[images, attributes]`` int64 on the CPU, -1 where a tag is missing (family acgan).
+    def labels(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        """Classes ``[images, attributes]`` int64 on the CPU, -1 where a tag is missing; `folder` as in `images`.
 
         Raises:
             UserError: an attribute that no image has.
         """
         assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
-        key = repr((config.data.image_size, config.data.fit, config.labels))
+        folder = folder or self.data
+        key = repr((folder, config.data.image_size, config.data.fit, config.labels))
         if key not in self._labels:
-            self._labels[key] = read_labels(self._data, self.images(config).cache.paths(), config.labels)
+            self._labels[key] = read_labels(folder, self.images(config, folder).cache.paths(), config.labels)
         return self._labels[key]
 
     def extractor(self, config: TrainConfig) -> Extractor:
@@ -95,9 +96,9 @@ class Assets:
             self._extractors[key] = build_extractor(*key, device=self.device)
         return self._extractors[key]
 
-    def statistics(self, config: TrainConfig, domain: str | None = None) -> RealStatistics:
-        """Moments of the real images' features; `domain` as in `images`."""
-        cache = self.images(config, domain).cache
+    def statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
+        """Moments of the real images' features; `folder` as in `images`."""
+        cache = self.images(config, folder).cache
         key = (cache.digest, config.fid.extractor, config.fid.weights)
         if key not in self._statistics:
             self._statistics[key] = real_statistics(

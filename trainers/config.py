@@ -52,12 +52,12 @@ class LossConfig(_Section):
     )
     fake_label: float | None = Field(None, description="target of D for fakes; None: the loss's own")
     class_weights: dict[str, NonNegative] = Field(
-        {}, description="acgan: weight of each attribute's class loss against 1 for real or fake; 1 where not given"
+        {}, description="weight of each attribute's class loss against 1 for real or fake; 1 where not given"
     )
 
 
 class CycleConfig(_Section):
-    """Family cyclegan: what its translators are held to."""
+    """What translators between two domains are held to."""
 
     weight: NonNegative = Field(10.0, description="weight of the L1 error after a translation there and back")
     identity_weight: NonNegative = Field(
@@ -157,11 +157,10 @@ class RuntimeConfig(_Section):
 class TrainConfig(_Section):
     """One GAN training run, whole. Defaults are document 001's RaLSGAN on 128 px motorbikes."""
 
-    family: Literal["adversarial", "acgan", "cyclegan"] = Field(
-        "adversarial", description="update topology: one G, one D; acgan: with class heads; cyclegan: two of each"
-    )
+    family: str = Field("adversarial", description="registered update topology: which networks there are")
     labels: dict[str, tuple[str, ...]] | Literal["auto"] = Field(
-        {}, description="acgan: the classes of each attribute; auto: what the data has (resolved at launch)"
+        {},
+        description="the classes of each attribute that D tells; auto: what the data has (resolved at launch)",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order, augmentation and latents")
     data: DataConfig = DataConfig()

@@ -19,7 +19,7 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
     """FID of ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
 
     Every rank calls this with the same arguments and gets the same values. None of the sets is the one that FID was
-    measured on during training. A family without latents (cyclegan translates the same images every time) is measured
+    measured on during training. A family without latents (which translates the same images every time) is measured
     once, whatever `seeds`: another measurement would give the same value.
 
     Args:
@@ -35,7 +35,7 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
         config = TrainConfig.build(checkpoint["config"])
         family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
         family.load_state_dict(checkpoint["family"])
-        sets = range(1, (seeds if family.draws_latents else 1) + 1)
+        sets = range(1, (1 if family.directions else seeds) + 1)
         targets = [family.fid_targets(assets, f"confirm {number}") for number in sets]
     epoch = checkpoint["progress"]["epoch"]
     return [measure(config, target, assets, config.fid.n_fake, epoch=epoch).fid for target in targets]

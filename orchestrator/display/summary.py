@@ -26,13 +26,15 @@ SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, I
 def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
     """What is about to happen, in a few lines."""
     from trainers.data import report_path
+    from trainers.families import find_family
 
     space, resources = plan.space, plan.resources
     schedule, data = space.base.schedule, space.base.data
     folders = {cache.report.source: cache for cache in reversed(caches)}
     images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
-    if len(images) > 1:  # the domains of a translation
-        images = [f"{domain}: {text}" for domain, text in zip("AB", images, strict=True)]
+    if len(images) > 1:
+        sources = find_family(space.base).find_sources(plan.data)
+        images = [f"{name.capitalize()}: {text}" for name, text in zip(sources, images, strict=True)]
     budgets = f", {plan.budgets}" if str(plan.budgets) else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"

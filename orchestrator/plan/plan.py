@@ -17,7 +17,7 @@ from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
 from orchestrator.space.rules_file import read_block
-from orchestrator.space.space import Space, possible_search
+from orchestrator.space.space import Space, config_names, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
@@ -165,18 +165,20 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         progress: called with (done, total) while images are decoded.
 
     Returns:
-        The image caches (`trainers.data.ImageCache`), those of the base's size and fit first: one, or one per domain.
+        The image caches (`trainers.data.ImageCache`), those of the base's size and fit first: one for each
+        folder that the family finds in the data.
 
     Raises:
-        UserError: the folder is missing or has fewer usable images than one global batch.
+        UserError: the folder is missing, has fewer usable images than one global batch, or does not suit the family.
     """
-    from trainers.data import build_cache, draw_synthetic, find_domains, require_images
+    from trainers.data import build_cache, draw_synthetic, require_images
+    from trainers.families import find_family
 
     space = plan.space
     if plan.synthetic:
         assert space.synthetic is not None
         draw_synthetic(space.synthetic, plan.data, count=demo_images(space.synthetic))
-    sources = find_domains(plan.data) if space.base.family == "cyclegan" else (plan.data,)
+    sources = find_family(space.base).find_sources(plan.data).values()
     base = (space.base.data.image_size, space.base.data.fit)
     shapes = dict.fromkeys([base, *product(_values(space, "data.image_size"), _values(space, "data.fit"))])
     caches = []
@@ -189,34 +191,26 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
 
 
 def with_labels(plan: Plan, cache: Any) -> Plan:
-    """The plan with the classes that its data has, where its labels are ``auto``; checks that images have classes.
+    """The plan with the labels that its data has, where the family finds them there; searched keys without any go.
 
     Args:
         plan: the sweep.
-        cache: images of `plan.data`.
+        cache: images of the family's first folder, as `prepare_data` gives them.
 
     Raises:
-        UserError: no image has a class.
+        UserError: the images do not have the labels that the family needs.
     """
-    from trainers.data import find_classes, read_labels
+    from trainers.families import find_family
 
-    space, paths = plan.space, cache.paths()
-    if space.base.family != "acgan":
+    space, family = plan.space, find_family(plan.space.base)
+    folder, *_ = family.find_sources(plan.data).values()
+    base = family.resolve_labels(space.base, folder, cache.paths())
+    if base == space.base:
         return plan
-    if space.base.labels == "auto":
-        labels = find_classes(plan.data, paths)
-        if not labels:
-            raise UserError(f"labels: auto finds no classes in {plan.data}: it needs a tags CSV or a folder per class")
-        weights = {name: value for name, value in space.base.loss.class_weights.items() if name in labels}
-        base = TrainConfig.build(space.base.model_dump(exclude={"labels"}), {"labels": labels})
-        base = base.model_copy(update={"loss": base.loss.model_copy(update={"class_weights": weights})})
-        prefix = "loss.class_weights."
-        gone = [name for name in space.search if name.startswith(prefix) and name.removeprefix(prefix) not in labels]
-        search = {name: domain for name, domain in space.search.items() if name not in gone}
-        space = possible_search(space.model_copy(update={"base": base, "search": search}))
-        _check_buildable(space)
-    assert isinstance(space.base.labels, dict)
-    read_labels(plan.data, paths, space.base.labels)
+    known = config_names(base)
+    search = {name: domain for name, domain in space.search.items() if name in known}
+    space = possible_search(space.model_copy(update={"base": base, "search": search}))
+    _check_buildable(space)
     return replace(plan, space=space)
 
 
@@ -266,8 +260,9 @@ def _metric(base: TrainConfig) -> str:
 
 
 def _check_buildable(space: Space) -> None:
-    from trainers.families import check_buildable
+    from trainers.families import check_buildable, find_family
 
+    find_family(space.base)
     if space.base.labels == "auto":
         return  # `with_labels` comes back here
     check_buildable(space.base)

@@ -19,10 +19,10 @@ def generator_parameters(config: TrainConfig, device_seconds: float = 0) -> floa
     """Weights of the generator, or of both: what `config` would build, without building it."""
     import torch
 
-    from trainers.families import FAMILIES
+    from trainers.families import find_family
 
     with torch.device("meta"):
-        generator, _ = FAMILIES[config.family].build_pair(config)
+        generator, _ = find_family(config).build_pair(config)
     return sum(weights.numel() for weights in generator.parameters())
 
 

@@ -51,6 +51,8 @@ def typed(*arguments: str | Path) -> Result:
         ([*DEMO, "--max-gpu-hours", "1", "--gpus-per-worker", "0"], "limit it with --time-budget"),
         ([*DEMO, "--target-fid", "low"], "--target-fid 'low': give a number"),
         ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: Input should be greater than"),
+        ([*DEMO, "--set", "family=acgna"], "unknown family 'acgna': did you mean acgan?"),
+        ([*DEMO, "--set", "family=acgna", "--set", "labels=auto"], "did you mean acgan?"),
         (["lauch"], "did you mean launch?"),
     ],
 )

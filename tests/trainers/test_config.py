@@ -131,7 +131,6 @@ def test_an_unknown_key_like_no_other_lists_all() -> None:
         ("schedule.epochs", 0),
         ("fid.n_fake", 1),
         ("runtime.precision", "fp8"),
-        ("family", "stylegan"),
         ("seed", -1),
         ("seed", 2**32),
         ("data", 5),

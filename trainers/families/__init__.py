@@ -6,6 +6,7 @@ A new one is one file with a subclass of `Family` and one row here; tests/contra
 import torch
 
 from trainers.config import TrainConfig
+from trainers.errors import unknown_name
 from trainers.families.acgan import AcGan
 from trainers.families.adversarial import Adversarial
 from trainers.families.base import Family, FidTarget
@@ -22,22 +23,34 @@ FAMILIES: dict[str, type[Family]] = {
 }
 
 
+def find_family(config: TrainConfig) -> type[Family]:
+    """The family that `config` names.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if config.family not in FAMILIES:
+        raise unknown_name("family", config.family, FAMILIES)
+    return FAMILIES[config.family]
+
+
 def check_buildable(config: TrainConfig) -> None:
     """Find out whether everything that `config` names can be built, without memory or work.
 
     Raises:
-        UserError: no such loss, regime, network or augmentation, or they do not fit together.
+        UserError: no such family, loss, regime, network or augmentation, or they do not fit together.
     """
+    family = find_family(config)
     build_loss(config.loss)
     build_regime(config.regime)
     check_policy(config.regularizer.diffaugment)
     with torch.device("meta"):
-        FAMILIES[config.family].build_pair(config)
+        family.build_pair(config)
 
 
 def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom) -> Family:
     """The family that `config` names, with fresh weights that depend on its seed alone."""
-    return FAMILIES[config.family](config, device, random)
+    return find_family(config)(config, device, random)
 
 
-__all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable"]
+__all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable", "find_family"]

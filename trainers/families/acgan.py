@@ -3,7 +3,8 @@
 Any pair of networks serves: G gets latents and one-hot classes side by side, D has further outputs for its class heads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
+from trainers.data import find_classes, read_labels
 from trainers.distributed import all_reduce_sum, world_size
 from trainers.errors import UserError, unknown_name
 from trainers.families.adversarial import Adversarial
-from trainers.families.base import Metrics
+from trainers.families.base import ONLY, Metrics
 from trainers.networks import build_networks
 from trainers.randomness import fixed_choices, fixed_latents
 
@@ -40,10 +42,40 @@ class AcGan(Adversarial):
         Adversarial.check(config)
         return build_networks(config.network, config.data.image_size, sum(class_counts(config)))
 
+    @classmethod
+    def resolve_labels(cls, config: TrainConfig, data: Path, paths: Sequence[str]) -> TrainConfig:
+        """The classes that the images have, where labels are ``auto``, and the weights of those alone.
+
+        Raises:
+            UserError: no image has a class of an attribute.
+        """
+        if config.labels == "auto":
+            labels = find_classes(data, paths)
+            if not labels:
+                raise UserError(f"labels: auto finds no classes in {data}: it needs a tags CSV or a folder per class")
+            weights = {name: value for name, value in config.loss.class_weights.items() if name in labels}
+            config = TrainConfig.build(config.model_dump(exclude={"labels"}), {"labels": labels})
+            config = config.model_copy(update={"loss": config.loss.model_copy(update={"class_weights": weights})})
+        assert isinstance(config.labels, dict)
+        read_labels(data, paths, config.labels)
+        return config
+
+    @classmethod
+    def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
+        """Those of its labels."""
+        assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
+        return config.labels
+
+    @classmethod
+    def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
+        """Latents and one-hot classes side by side: the classes wanted, random ones of the other attributes."""
+        latents = super().sampling_inputs(config, count, wanted=wanted, seed=seed)
+        return join_inputs(latents, wanted_classes(config, wanted, count, seed), class_counts(config))
+
     def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
         """Images ``[B, 3, S, S]`` in [-1, 1] and classes ``[B, attributes]`` int64, -1 where a tag is missing."""
-        labels = assets.labels(self.config)
-        for images, indices in augmented_batches(assets.images(self.config), self.config.data, self.random):
+        labels = self._labels(assets)
+        for images, indices in augmented_batches(self._images(assets), self.config.data, self.random):
             yield images, labels[indices].to(self.device, non_blocking=True)
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
@@ -67,6 +99,9 @@ class AcGan(Adversarial):
         )[row if len(counts) > 1 else column]
         return self.generate(join_inputs(latents, classes, counts)), columns
 
+    def _labels(self, assets: Assets) -> Tensor:
+        return assets.labels(self.config, self._folder(assets, ONLY))
+
     def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
         latents, _ = super()._draw_inputs()
         counts, batch = class_counts(self.config), self.config.data.batch_size
@@ -75,7 +110,7 @@ class AcGan(Adversarial):
 
     def _fixed_inputs(self, count: int, purpose: str, assets: Assets) -> Tensor:
         """Classes as often as the real images have them, since FID compares with these."""
-        labels = assets.labels(self.config)
+        labels = self._labels(assets)
         counts, seed = class_counts(self.config), self.config.seed
         classes = labels[fixed_choices(len(labels), count, seed=seed, purpose=f"{purpose} rows")]
         columns = [fixed_choices(n, count, seed=seed, purpose=f"{purpose} {place}") for place, n in enumerate(counts)]
@@ -101,9 +136,8 @@ class AcGan(Adversarial):
 
 
 def class_counts(config: TrainConfig) -> list[int]:
-    """Classes of each attribute."""
-    assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
-    return [len(names) for names in config.labels.values()]
+    """How many classes each attribute has."""
+    return [len(names) for names in AcGan.classes(config).values()]
 
 
 def join_inputs(latents: Tensor, classes: Tensor, counts: list[int]) -> Tensor:
@@ -118,12 +152,12 @@ def wanted_classes(config: TrainConfig, names: Mapping[str, str], count: int, se
     Raises:
         UserError: no such attribute or class.
     """
-    assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
+    classes = AcGan.classes(config)
     for attribute in names:
-        if attribute not in config.labels:
-            raise unknown_name("attribute", attribute, config.labels)
+        if attribute not in classes:
+            raise unknown_name("attribute", attribute, classes)
     columns = []
-    for attribute, valid in config.labels.items():
+    for attribute, valid in classes.items():
         if attribute not in names:
             columns.append(fixed_choices(len(valid), count, seed=seed, purpose=f"generate {attribute}"))
         elif names[attribute] in valid:

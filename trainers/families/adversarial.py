@@ -45,11 +45,11 @@ class Adversarial(Family):
     def images_per_epoch(self, assets: Assets) -> int:
         """Whole batches of the data."""
         batch = self.config.data.batch_size
-        return len(assets.images(self.config)) // batch * batch
+        return len(self._images(assets)) // batch * batch
 
     def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
         """Images ``[B, 3, S, S]`` in [-1, 1]."""
-        for images, _ in augmented_batches(assets.images(self.config), self.config.data, self.random):
+        for images, _ in augmented_batches(self._images(assets), self.config.data, self.random):
             yield (images,)
 
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
@@ -87,7 +87,7 @@ class Adversarial(Family):
         """The real images, against samples from latents that are the same at every measurement for `purpose`."""
         inputs = self._fixed_inputs(self.config.fid.n_fake, purpose, assets)
         sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
-        return {"images": FidTarget(statistics=assets.statistics(self.config), sample=sample)}
+        return {"images": FidTarget(statistics=self._statistics(assets), sample=sample)}
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
         """64 samples, 8 to a row."""

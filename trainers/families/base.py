@@ -1,15 +1,16 @@
 """What every family shares: two modules, their optimisers and average, and how a step is carried out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from trainers.assets import Assets
+from trainers.assets import Assets, Images
 from trainers.config import TrainConfig
 from trainers.distributed import average_buffers, average_gradients
 from trainers.engine.precision import full
@@ -18,11 +19,13 @@ from trainers.metrics import RealStatistics
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.networks.dropout import bind_dropout
 from trainers.networks.ema import ema_decay, update_ema
-from trainers.randomness import GlobalRandom, derive_seed
+from trainers.randomness import GlobalRandom, derive_seed, fixed_latents
 from trainers.regimes import build_regime
 from trainers.regularizers import apply_spectral_norm, clip_weights, diff_augment, penalised
 
 Metrics = dict[str, Tensor | float]
+
+ONLY = "images"  # the name of the folder of images where there is one alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +53,11 @@ class Family(ABC):
         generator: G, or all of them in one ModuleDict.
         discriminator: D, likewise.
         average: moving average of `generator`, None without one.
-        draws_latents: whether `fid_targets` samples from latents, so that another purpose measures anew.
+        directions: names of the translations that the generator makes, which are its keys in a ModuleDict; a family
+            without any draws latents, so that another purpose of `fid_targets` measures anew.
     """
 
-    draws_latents: ClassVar[bool] = True
+    directions: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
         self.config, self.device, self.random = config, device, random
@@ -70,6 +74,54 @@ class Family(ABC):
             bind_dropout(network, random)
         self.optimizer_g = self._optimizer(self.generator, config.optimizer.lr_g)
         self.optimizer_d = self._optimizer(self.discriminator, config.optimizer.lr_d)
+        self._sources: dict[Path, dict[str, Path]] = {}
+
+    @classmethod
+    def find_sources(cls, data: Path) -> dict[str, Path]:
+        """The folders of images that a run reads, by name; launch decodes them all. Here `data` itself.
+
+        Args:
+            data: the folder that a person gave.
+
+        Raises:
+            UserError: it does not hold what the family needs.
+        """
+        return {ONLY: data}
+
+    @classmethod
+    def resolve_labels(cls, config: TrainConfig, data: Path, paths: Sequence[str]) -> TrainConfig:
+        """`config` with what the data alone can say of its labels, asked once at launch. Here `config` itself.
+
+        Args:
+            config: where a sweep starts; its labels may be ``auto``.
+            data: the first folder of `find_sources`.
+            paths: the usable images there, relative to it.
+
+        Raises:
+            UserError: the images do not have the labels that the family needs.
+        """
+        return config
+
+    @classmethod
+    def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
+        """What a finished generator can be asked for: the classes of each attribute. Here none."""
+        return {}
+
+    @classmethod
+    def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
+        """Inputs of a finished generator, ``[count, ...]`` on the CPU. Here latents ``[count, latent_dim]``.
+
+        Args:
+            config: the run that it comes from.
+            count: how many.
+            wanted: attribute to class; empty for a family without `classes`.
+            seed: of everything that is drawn.
+
+        Raises:
+            UserError: no such attribute or class.
+        """
+        sigma, dim = config.noise.latent_sigma, config.network.latent_dim
+        return fixed_latents(count, dim, sigma, seed=seed, purpose="generate")
 
     @staticmethod
     @abstractmethod
@@ -109,7 +161,7 @@ class Family(ABC):
 
         Args:
             assets: the real images and their statistics.
-            purpose: what the samples' latents are drawn for; another purpose has others (see `draws_latents`).
+            purpose: what the samples' latents are drawn for; another purpose has others (see `directions`).
         """
 
     @abstractmethod
@@ -154,6 +206,17 @@ class Family(ABC):
             "regime": self.regime,
         }
         return parts if self.average is None else {**parts, "average": self.average}
+
+    def _images(self, assets: Assets, source: str = ONLY) -> Images:
+        return assets.images(self.config, self._folder(assets, source))
+
+    def _statistics(self, assets: Assets, source: str = ONLY) -> RealStatistics:
+        return assets.statistics(self.config, self._folder(assets, source))
+
+    def _folder(self, assets: Assets, source: str) -> Path:
+        if assets.data not in self._sources:  # looked up once, not at every epoch: file systems may be slow
+            self._sources[assets.data] = self.find_sources(assets.data)
+        return self._sources[assets.data][source]
 
     @torch.no_grad()
     def _evaluate(self, inputs: Tensor, name: str | None = None) -> Tensor:

@@ -1,6 +1,7 @@
 """Unpaired translation between two domains (Zhu et al. 2017, arXiv:1703.10593; document 002, bonus)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
-from trainers.data import to_unit_range
+from trainers.data import find_domains, to_unit_range
 from trainers.engine.precision import full
 from trainers.errors import UserError
 from trainers.families.base import Family, FidTarget, Metrics
@@ -31,7 +32,7 @@ class CycleGan(Family):
     first, and D sees fakes of an image buffer.
     """
 
-    draws_latents: ClassVar[bool] = False
+    directions: ClassVar[tuple[str, ...]] = tuple(DIRECTIONS)
 
     def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
         super().__init__(config, device, random)
@@ -42,19 +43,25 @@ class CycleGan(Family):
         """Two generators and two discriminators of `config`."""
         if config.regime.d_updates == "separate":
             raise UserError("regime.d_updates 'separate' is not for family cyclegan")
-        pairs = [build_translators(config.network, config.data.image_size) for _ in DOMAINS]
+        size, needed_by = config.data.image_size, "family cyclegan"
+        pairs = [build_translators(config.network, size, needed_by) for _ in DOMAINS]
         generators = dict(zip(DIRECTIONS, (pair[0] for pair in pairs), strict=True))
         discriminators = dict(zip(DOMAINS, (pair[1] for pair in pairs), strict=True))
         return nn.ModuleDict(generators), nn.ModuleDict(discriminators)
 
+    @classmethod
+    def find_sources(cls, data: Path) -> dict[str, Path]:
+        """The two domains."""
+        return dict(zip(DOMAINS, find_domains(data), strict=True))
+
     def images_per_epoch(self, assets: Assets) -> int:
         """Whole batches of the smaller domain: each step takes as many images of either."""
         batch = self.config.data.batch_size
-        return min(len(assets.images(self.config, domain)) for domain in DOMAINS) // batch * batch
+        return min(len(self._images(assets, domain)) for domain in DOMAINS) // batch * batch
 
     def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
         """Unpaired images of A and of B, each ``[B, 3, S, S]`` in [-1, 1]."""
-        passes = [augmented_batches(assets.images(self.config, d), self.config.data, self.random) for d in DOMAINS]
+        passes = [augmented_batches(self._images(assets, d), self.config.data, self.random) for d in DOMAINS]
         for (a, _), (b, _) in zip(*passes, strict=False):
             yield a, b
 
@@ -94,7 +101,7 @@ class CycleGan(Family):
         """Eight images of A, what they become in B, and back in A; then the same from B."""
         rows = []
         for (there, (source, _)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
-            images = assets.images(self.config, source)
+            images = self._images(assets, source)
             real = to_unit_range(images.batch(torch.arange(COLUMNS) % len(images)))
             fake = self.translate(real, there)
             rows += [real, fake, self.translate(fake, back)]
@@ -104,12 +111,12 @@ class CycleGan(Family):
         return {**super()._parts(), **{f"buffer_{domain}": buffer for domain, buffer in self.buffers.items()}}
 
     def _fid_target(self, assets: Assets, direction: str, source: str, target: str) -> FidTarget:
-        images = assets.images(self.config, source)
+        images = self._images(assets, source)
 
         def sample(start: int, stop: int) -> Tensor:
             return self.translate(to_unit_range(images.batch(torch.arange(start, stop) % len(images))), direction)
 
-        return FidTarget(statistics=assets.statistics(self.config, target), sample=sample)
+        return FidTarget(statistics=self._statistics(assets, target), sample=sample)
 
     @torch.no_grad()
     def _translate_both(self, real: dict[str, Tensor]) -> dict[str, Tensor]:

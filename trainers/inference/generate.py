@@ -10,10 +10,7 @@ from torch import Tensor, nn
 from trainers.checkpoint import load_checkpoint
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
-from trainers.families import FAMILIES
-from trainers.families.acgan import class_counts, join_inputs, wanted_classes
-from trainers.families.cyclegan import DIRECTIONS
-from trainers.randomness import fixed_latents
+from trainers.families import FAMILIES, find_family
 
 
 def generate(
@@ -29,7 +26,7 @@ def generate(
     Args:
         path: of the checkpoint.
         count: how many.
-        classes: for family acgan, the class wanted of each attribute, ``{"hair": "blonde"}``; random where not given.
+        classes: the one wanted of each attribute that G is told, ``{"hair": "blonde"}``; random where not given.
         seed: of the latents, and of classes not given.
         device: where to compute.
 
@@ -41,35 +38,35 @@ def generate(
     """
     checkpoint = load_checkpoint(Path(path), device)
     config = TrainConfig.build(checkpoint["config"])
-    if config.family == "cyclegan":
-        raise UserError(f"{path} holds a cyclegan, which translates images: use trainers.inference.translate")
-    sigma, dim = config.noise.latent_sigma, config.network.latent_dim
-    inputs = fixed_latents(count, dim, sigma, seed=seed, purpose="generate")
-    if config.family == "acgan":
-        inputs = join_inputs(inputs, wanted_classes(config, classes or {}, count, seed), class_counts(config))
-    elif classes:
+    family = find_family(config)
+    if family.directions:
+        raise UserError(f"{path} holds a {config.family}, which translates images: use trainers.inference.translate")
+    if classes and not family.classes(config):
         raise UserError(f"{path} holds a generator without classes, got {dict(classes)}")
+    inputs = family.sampling_inputs(config, count, wanted=classes or {}, seed=seed)
     generator = _generator(checkpoint, config, device)
     return torch.cat([generator(part) for part in inputs.to(device).split(256)])
 
 
 def translate(path: Path | str, images: Tensor, direction: str = "a2b") -> Tensor:
-    """Images of one domain in the other, by a checkpoint of family cyclegan.
+    """Images of one domain in another, by a checkpoint of a family that translates.
 
     Args:
         path: of the checkpoint.
         images: ``[B, 3, S, S]`` in [-1, 1].
-        direction: ``a2b`` or ``b2a``.
+        direction: one of the family's, such as ``a2b`` or ``b2a``.
 
     Raises:
-        UserError: no whole checkpoint, no such direction, or another family.
+        UserError: no whole checkpoint, no such direction, or a generator that draws latents (see `generate`).
     """
     checkpoint = load_checkpoint(Path(path), images.device)
     config = TrainConfig.build(checkpoint["config"])
-    if config.family != "cyclegan":
-        raise UserError(f"{path} holds no cyclegan: use trainers.inference.generate")
-    if direction not in DIRECTIONS:
-        raise unknown_name("direction", direction, DIRECTIONS)
+    directions = find_family(config).directions
+    if not directions:
+        translating = " or ".join(name for name, family in FAMILIES.items() if family.directions)
+        raise UserError(f"{path} holds no {translating}: use trainers.inference.generate")
+    if direction not in directions:
+        raise unknown_name("direction", direction, directions)
     generator = _generator(checkpoint, config, images.device).get_submodule(direction)
     return torch.cat([generator(part) for part in images.split(64)])
 
@@ -78,16 +75,15 @@ def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
     """The generator of a checkpoint, its moving average where there is one, ready to sample.
 
     Returns:
-        A module in eval mode. Families adversarial and acgan: latents ``[B, latent_dim]`` (drawn with
-        ``noise.latent_sigma``), with one-hot classes beside them for acgan, to images ``[B, 3, S, S]`` in [-1, 1].
-        Family cyclegan: a ModuleDict of ``a2b`` and ``b2a``, images to images.
+        A module in eval mode: from what `Family.sampling_inputs` gives to images ``[B, 3, S, S]`` in [-1, 1]; or, where
+        the family has `directions`, a ModuleDict of modules by these names, from images to images.
     """
     checkpoint = load_checkpoint(path, device)
     return _generator(checkpoint, TrainConfig.build(checkpoint["config"]), device)
 
 
 def _generator(checkpoint: dict[str, Any], config: TrainConfig, device: torch.device | str) -> nn.Module:
-    generator, _ = FAMILIES[config.family].build_pair(config)
+    generator, _ = find_family(config).build_pair(config)
     family = checkpoint["family"]
     generator.load_state_dict(family.get("average", family["generator"]))
     return generator.to(device).eval().requires_grad_(False)

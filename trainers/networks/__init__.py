@@ -30,7 +30,7 @@ TRANSLATORS: dict[str, Callable[[NetworkConfig, int], Pair]] = {
 def build_networks(config: NetworkConfig, image_size: int, classes: int = 0) -> Pair:
     """G ``[B, latent_dim + classes] -> [B, 3, S, S]`` in [-1, 1] and D ``[B, 3, S, S] -> [B, 1 + classes]`` logits.
 
-    With classes (family acgan) G's input is a latent and one-hot classes side by side, and D's further outputs are the
+    With classes G's input is a latent and one-hot classes side by side, and D's further outputs are the
     logits of its class heads side by side: any pair can be conditional.
 
     Raises:
@@ -41,14 +41,19 @@ def build_networks(config: NetworkConfig, image_size: int, classes: int = 0) -> 
     return NETWORKS[config.name](config, image_size, config.latent_dim + classes, 1 + classes)
 
 
-def build_translators(config: NetworkConfig, image_size: int) -> Pair:
+def build_translators(config: NetworkConfig, image_size: int, needed_by: str = "a translation") -> Pair:
     """Generator ``[B, 3, S, S] -> [B, 3, S, S]`` in [-1, 1] and discriminator ``[B, 3, S, S] -> [B, 1, h, w]`` logits.
+
+    Args:
+        config: the pair.
+        image_size: S, pixels.
+        needed_by: who wants translators, for the error's text.
 
     Raises:
         UserError: no such pair, or it cannot translate images of that size.
     """
     if config.name not in TRANSLATORS:
-        raise unknown_name("network.name of family cyclegan", config.name, TRANSLATORS)
+        raise unknown_name(f"network.name of {needed_by}", config.name, TRANSLATORS)
     return TRANSLATORS[config.name](config, image_size)
 
 

@@ -236,6 +236,12 @@ def test_a_translation_needs_two_folders(tmp_path: Path, faces: Path) -> None:
         ("acgan_anime", "loss.class_weights.hat=1", "did you mean loss.class_weights.hair?"),
         ("acgan_anime", "loss.name=ralsgan", "'separate' needs a loss"),
         ("dcgan_cars", "network.name=resnet_patchgan", "unknown network.name 'resnet_patchgan'"),
+        (
+            "dcgan_cars",
+            "family=acgna",
+            "unknown family 'acgna': did you mean acgan? valid: acgan, adv",
+        ),
+        ("acgan_anime", "family=cyclegna", "unknown family 'cyclegna': did you mean cyclegan?"),
         ("cyclegan_ukiyoe", "network.name=dcgan", "unknown network.name of family cyclegan 'dcgan'"),
         ("dcgan_pokemon", "data.image_size=96", "power of two"),
         ("r3gan_small", "regularizer.diffaugment=colour", "did you mean color?"),
