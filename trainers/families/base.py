@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from trainers.assets import Assets, Images
 from trainers.config import TrainConfig
 from trainers.distributed import average_buffers, average_gradients
+from trainers.engine.moving_average import ema_decay, update_ema
 from trainers.engine.precision import full
 from trainers.losses import build_loss
 from trainers.metrics import RealStatistics
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.networks.dropout import bind_dropout
-from trainers.networks.ema import ema_decay, update_ema
 from trainers.randomness import GlobalRandom, derive_seed, fixed_latents
 from trainers.regimes import build_regime
 from trainers.regularizers import apply_spectral_norm, clip_weights, diff_augment, penalised

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from tests.trainers.trainer_helpers import small_config
+from trainers.engine.moving_average import ema_decay, update_ema
 from trainers.families import build_family
 from trainers.families.adversarial import Adversarial
-from trainers.networks.ema import ema_decay, update_ema
 from trainers.randomness import GlobalRandom
 
 CPU = torch.device("cpu")
