@@ -1,1 +1,1 @@
-"""How an update is carried out: precision, optimisers, the descent."""
+"""How an update is carried out: precision, optimisers and their rates, the descent, the moving average."""

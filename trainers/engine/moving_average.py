@@ -1,7 +1,30 @@
 """Moving average of a generator's weights (Karras et al. 2018, arXiv:1710.10196; ramp-up of StyleGAN2-ADA)."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
+
+from trainers.config import RegimeConfig
+
+
+def averaged_copy(network: nn.Module) -> nn.Module:
+    """A copy that evaluates and never trains."""
+    return deepcopy(network).eval().requires_grad_(False)
+
+
+def follow(average: nn.Module, network: nn.Module, settings: RegimeConfig, images_seen: int, batch_size: int) -> None:
+    """Move `average` after an update of `network`, at the half-life of `settings`.
+
+    Args:
+        average: of `averaged_copy`.
+        network: what it follows.
+        settings: half-life and ramp-up; there must be one.
+        images_seen: real images over all ranks, this step's included.
+        batch_size: of them in this step.
+    """
+    assert settings.ema_halflife_images is not None
+    update_ema(average, network, ema_decay(settings.ema_halflife_images, settings.ema_rampup, images_seen, batch_size))
 
 
 def ema_decay(halflife_images: float, rampup: float, images_seen: int, batch_size: int) -> float:

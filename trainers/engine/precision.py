@@ -7,3 +7,8 @@ from torch import Tensor
 def full(x: Tensor) -> Tensor:
     """`x` in float32 where it is in half precision: losses, statistics and logits are never less than that."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def autocast(device: torch.device, precision: str, *, enabled: bool = True) -> torch.autocast:
+    """A context of forward passes at ``runtime.precision``; in float32 where it says so or is not `enabled`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled and precision == "bf16")

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,16 +11,19 @@ from torch import Tensor, nn
 
 from trainers.assets import Assets, Images
 from trainers.config import TrainConfig
-from trainers.distributed import average_buffers, average_gradients
-from trainers.engine.moving_average import ema_decay, update_ema
-from trainers.engine.precision import full
+from trainers.distributed import average_buffers
+from trainers.engine.descent import Descent
+from trainers.engine.moving_average import averaged_copy, follow
+from trainers.engine.optimizers import build_optimizer, follow_memory_order
+from trainers.engine.precision import autocast, full
+from trainers.engine.rates import rate_share, set_rate
 from trainers.losses import build_loss
 from trainers.metrics import RealStatistics
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.networks.dropout import bind_dropout
 from trainers.randomness import GlobalRandom, derive_seed, fixed_latents
 from trainers.regimes import build_regime
-from trainers.regularizers import apply_spectral_norm, clip_weights, diff_augment, penalised
+from trainers.regularizers import apply_spectral_norm, diff_augment, penalised
 
 Metrics = dict[str, Tensor | float]
 
@@ -69,11 +71,15 @@ class Family(ABC):
         self.generator, self.discriminator = self._place(generator), self._place(discriminator)
         self.average = None
         if config.regime.ema_halflife_images is not None:
-            self.average = deepcopy(self.generator).eval().requires_grad_(False)
+            self.average = averaged_copy(self.generator)
         for network in (self.generator, self.discriminator):
             bind_dropout(network, random)
-        self.optimizer_g = self._optimizer(self.generator, config.optimizer.lr_g)
-        self.optimizer_d = self._optimizer(self.discriminator, config.optimizer.lr_d)
+        rates, limit = config.optimizer, config.optimizer.grad_clip_norm
+        optimizer_g = build_optimizer(self.generator, rates, rates.lr_g)
+        optimizer_d = build_optimizer(self.discriminator, rates, rates.lr_d)
+        weight_clip = config.regularizer.weight_clip
+        self.descent_g = Descent(self.generator, optimizer_g, grad_clip_norm=limit)
+        self.descent_d = Descent(self.discriminator, optimizer_d, grad_clip_norm=limit, weight_clip=weight_clip)
         self._sources: dict[Path, dict[str, Path]] = {}
 
     @classmethod
@@ -170,14 +176,10 @@ class Family(ABC):
 
     def start_epoch(self, epoch: int) -> None:
         """Set the learning rates of `epoch`, counted from 1."""
-        rates, epochs = self.config.optimizer, self.config.schedule.epochs
-        share = 1.0
-        if rates.decay_start is not None:
-            flat = rates.decay_start * epochs
-            share = min(1.0, (epochs - (epoch - 1)) / (epochs - flat))
-        for optimizer, rate in ((self.optimizer_g, rates.lr_g), (self.optimizer_d, rates.lr_d)):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
+        rates = self.config.optimizer
+        share = rate_share(rates, epoch, self.config.schedule.epochs)
+        set_rate(self.descent_g.optimizer, rates.lr_g * share)
+        set_rate(self.descent_d.optimizer, rates.lr_d * share)
 
     def align_ranks(self) -> None:
         """Let every rank have the same BatchNorm statistics; without ``sync_batchnorm`` each has gathered its own."""
@@ -194,15 +196,15 @@ class Family(ABC):
         """Undo `state_dict`."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            _follow_memory_order(optimizer)
+        for descent in (self.descent_g, self.descent_d):
+            follow_memory_order(descent.optimizer)
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
-            "optimizer_g": self.optimizer_g,
-            "optimizer_d": self.optimizer_d,
+            "optimizer_g": self.descent_g.optimizer,
+            "optimizer_d": self.descent_d.optimizer,
             "regime": self.regime,
         }
         return parts if self.average is None else {**parts, "average": self.average}
@@ -255,33 +257,19 @@ class Family(ABC):
 
     def _descend_d(self, loss: Tensor) -> Tensor:
         """One update of D down `loss`; returns the norm of its gradient."""
-        norm = self._descend(loss, self.discriminator, self.optimizer_d)
-        if self.config.regularizer.weight_clip is not None:
-            clip_weights(self.discriminator, self.config.regularizer.weight_clip)
-        return norm
+        self.descent_d.backward(loss)
+        return self.descent_d.apply()
 
     def _descend_g(self, loss: Tensor) -> Tensor:
         """One update of G down `loss`; returns the norm of its gradient."""
-        return self._descend(loss, self.generator, self.optimizer_g)
-
-    def _descend(self, loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
-        optimizer.zero_grad()
-        loss.backward()
-        parameters = list(network.parameters())
-        average_gradients(parameters)
-        limit = self.config.optimizer.grad_clip_norm
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if limit is not None:
-            nn.utils.clip_grads_with_norm_(parameters, limit, norm)
-        optimizer.step()
-        return norm
+        self.descent_g.backward(loss)
+        return self.descent_g.apply()
 
     def _follow(self, images_seen: int) -> None:
-        """Move the average after G's updates."""
-        halflife, batch = self.config.regime.ema_halflife_images, self.config.data.batch_size
-        if self.average is not None and halflife is not None:
-            decay = ema_decay(halflife, self.config.regime.ema_rampup, images_seen + batch, batch)
-            update_ema(self.average, self.generator, decay)
+        """Move the average after G's updates, `images_seen` before this step."""
+        if self.average is not None:
+            batch = self.config.data.batch_size
+            follow(self.average, self.generator, self.config.regime, images_seen + batch, batch)
 
     def _place(self, network: nn.Module) -> nn.Module:
         runtime = self.config.runtime
@@ -291,23 +279,5 @@ class Family(ABC):
             return network
         return synchronise_batchnorm(network, self.device, twice=penalised(self.config.regularizer))
 
-    def _optimizer(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
-        settings = self.config.optimizer
-        if settings.name == "rmsprop":
-            return torch.optim.RMSprop(network.parameters(), lr=lr, alpha=0.99)
-        return torch.optim.Adam(network.parameters(), lr=lr, betas=(settings.beta1, settings.beta2), fused=True)
-
     def _autocast(self, enabled: bool = True) -> torch.autocast:
-        enabled = enabled and self.config.runtime.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-
-def _follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
-    """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
-
-    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
-    """
-    for parameter, state in optimizer.state.items():
-        for name, value in state.items():
-            if value.shape == parameter.shape:
-                state[name] = torch.empty_like(parameter).copy_(value)
+        return autocast(self.device, self.config.runtime.precision, enabled=enabled)

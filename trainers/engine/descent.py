@@ -1,0 +1,50 @@
+"""One network's way down its loss: first the gradients, then the update."""
+
+import torch
+from torch import Tensor, nn
+
+from trainers.distributed import average_gradients
+from trainers.regularizers import clip_weights
+
+
+class Descent:
+    """`backward` leaves gradients on the network, then either `apply` follows them or `drop` forgets them.
+
+    Args:
+        network: what is updated.
+        optimizer: of all its parameters.
+        grad_clip_norm: largest norm of a gradient that is followed; None: any.
+        weight_clip: the weights stay inside +- this; None: anywhere.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        grad_clip_norm: float | None,
+        weight_clip: float | None = None,
+    ) -> None:
+        self.network, self.optimizer = network, optimizer
+        self._grad_clip_norm, self._weight_clip = grad_clip_norm, weight_clip
+
+    def backward(self, loss: Tensor) -> None:
+        """This rank's gradients of `loss`, in the place of any earlier ones."""
+        self.optimizer.zero_grad()
+        loss.backward()
+
+    def apply(self) -> Tensor:
+        """One update down the gradients of all ranks. Returns their norm before any clipping, a scalar."""
+        parameters = list(self.network.parameters())
+        average_gradients(parameters)
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if self._grad_clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(parameters, self._grad_clip_norm, norm)
+        self.optimizer.step()
+        if self._weight_clip is not None:
+            clip_weights(self.network, self._weight_clip)
+        return norm
+
+    def drop(self) -> None:
+        """No update: network and optimiser stay as they are."""
+        self.optimizer.zero_grad()

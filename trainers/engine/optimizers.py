@@ -1,0 +1,24 @@
+"""The optimiser of one network, fresh or as a checkpoint has it."""
+
+import torch
+from torch import nn
+
+from trainers.config import OptimizerConfig
+
+
+def build_optimizer(network: nn.Module, settings: OptimizerConfig, rate: float) -> torch.optim.Optimizer:
+    """The optimiser that `settings` name, for all parameters of `network` at learning rate `rate`."""
+    if settings.name == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=0.99)
+    return torch.optim.Adam(network.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
+
+
+def follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
+    """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
+
+    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
