@@ -1,10 +1,10 @@
 """What every family shares: two modules, their optimisers and average, and how a step is carried out."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +17,16 @@ from trainers.engine.moving_average import averaged_copy, follow
 from trainers.engine.optimizers import build_optimizer, follow_memory_order
 from trainers.engine.precision import autocast, full
 from trainers.engine.rates import rate_share, set_rate
+from trainers.families.traits import ONLY, FamilyTraits
 from trainers.losses import build_loss
 from trainers.metrics import RealStatistics
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.networks.dropout import bind_dropout
-from trainers.randomness import GlobalRandom, derive_seed, fixed_latents
+from trainers.randomness import GlobalRandom, derive_seed
 from trainers.regimes import build_regime
 from trainers.regularizers import apply_spectral_norm, diff_augment, penalised
 
 Metrics = dict[str, Tensor | float]
-
-ONLY = "images"  # the name of the folder of images where there is one alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class FidTarget:
     sample: Callable[[int, int], Tensor]
 
 
-class Family(ABC):
+class Family(FamilyTraits):
     """Networks, optimisers and the step of one run.
 
     Args:
@@ -55,11 +54,7 @@ class Family(ABC):
         generator: G, or all of them in one ModuleDict.
         discriminator: D, likewise.
         average: moving average of `generator`, None without one.
-        directions: names of the translations that the generator makes, which are its keys in a ModuleDict; a family
-            without any draws latents, so that another purpose of `fid_targets` measures anew.
     """
-
-    directions: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: TrainConfig, device: torch.device, random: GlobalRandom) -> None:
         self.config, self.device, self.random = config, device, random
@@ -81,62 +76,6 @@ class Family(ABC):
         self.descent_g = Descent(self.generator, optimizer_g, grad_clip_norm=limit)
         self.descent_d = Descent(self.discriminator, optimizer_d, grad_clip_norm=limit, weight_clip=weight_clip)
         self._sources: dict[Path, dict[str, Path]] = {}
-
-    @classmethod
-    def find_sources(cls, data: Path) -> dict[str, Path]:
-        """The folders of images that a run reads, by name; launch decodes them all. Here `data` itself.
-
-        Args:
-            data: the folder that a person gave.
-
-        Raises:
-            UserError: it does not hold what the family needs.
-        """
-        return {ONLY: data}
-
-    @classmethod
-    def resolve_labels(cls, config: TrainConfig, data: Path, paths: Sequence[str]) -> TrainConfig:
-        """`config` with what the data alone can say of its labels, asked once at launch. Here `config` itself.
-
-        Args:
-            config: where a sweep starts; its labels may be ``auto``.
-            data: the first folder of `find_sources`.
-            paths: the usable images there, relative to it.
-
-        Raises:
-            UserError: the images do not have the labels that the family needs.
-        """
-        return config
-
-    @classmethod
-    def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
-        """What a finished generator can be asked for: the classes of each attribute. Here none."""
-        return {}
-
-    @classmethod
-    def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
-        """Inputs of a finished generator, ``[count, ...]`` on the CPU. Here latents ``[count, latent_dim]``.
-
-        Args:
-            config: the run that it comes from.
-            count: how many.
-            wanted: attribute to class; empty for a family without `classes`.
-            seed: of everything that is drawn.
-
-        Raises:
-            UserError: no such attribute or class.
-        """
-        sigma, dim = config.noise.latent_sigma, config.network.latent_dim
-        return fixed_latents(count, dim, sigma, seed=seed, purpose="generate")
-
-    @staticmethod
-    @abstractmethod
-    def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
-        """Fresh networks, generator first, on torch's default device.
-
-        Raises:
-            UserError: `config` names none, or they do not fit the rest of it.
-        """
 
     @abstractmethod
     def images_per_epoch(self, assets: Assets) -> int:
@@ -167,7 +106,7 @@ class Family(ABC):
 
         Args:
             assets: the real images and their statistics.
-            purpose: what the samples' latents are drawn for; another purpose has others (see `directions`).
+            purpose: what the samples' latents are drawn for; another purpose has others, if there are any.
         """
 
     @abstractmethod
