@@ -17,7 +17,7 @@ from trainers.data import find_classes, read_labels
 from trainers.distributed import all_reduce_sum, world_size
 from trainers.errors import UserError, unknown_name
 from trainers.families.adversarial import Adversarial
-from trainers.families.base import Metrics
+from trainers.families.phases import Metrics
 from trainers.families.traits import ONLY
 from trainers.networks import build_networks
 from trainers.randomness import fixed_choices, fixed_latents

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
+from trainers.engine.frozen import frozen
 from trainers.engine.precision import full
 from trainers.errors import UserError
-from trainers.families.base import Family, FidTarget, Metrics
+from trainers.families.base import Family, FidTarget
+from trainers.families.phases import Computed, Metrics, StepPlan
 from trainers.losses import build_loss
 from trainers.networks import build_networks
 from trainers.randomness import fixed_latents
@@ -55,27 +57,22 @@ class Adversarial(Family):
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
         """D on the batch, then G, as the regime says."""
         real, *labels = batch
-        total = self.config.data.batch_size
-        updates = self.regime.next(images_seen // total, self.random)
-        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(updates.g_steps)}
+        plan = self._decide(images_seen, instance_sigma)
+        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(plan.g_steps)}
         inputs, wanted = self._draw_inputs()
-        with self._autocast(), torch.set_grad_enabled(updates.g_steps > 0):
-            fake = self.generator(inputs)
+        fake = self._compute_fake(inputs, learn=plan.g_steps > 0)
         real_logits = None
-        if updates.d:
-            penalise = self._penalty_due(images_seen)
-            values, real_logits = self._d_step(real, fake.detach(), labels, instance_sigma, updates.swapped, penalise)
+        if plan.d:
+            values, real_logits = self._update_d(real, fake.detach(), labels, plan)
             metrics |= values
         elif self.loss.relativistic:
-            with torch.no_grad(), self._autocast():
-                real_logits = self._judge(self._shown(real, instance_sigma))
-        for number in range(updates.g_steps):
+            real_logits = self._compute_real_logits(real, plan)
+        for number in range(plan.g_steps):
             if number:
                 inputs, wanted = self._draw_inputs()
-                with self._autocast():
-                    fake = self.generator(inputs)
-            metrics |= self._g_step(real_logits, fake, wanted, instance_sigma)
-        if updates.g_steps:
+                fake = self._compute_fake(inputs)
+            metrics |= self._apply_g(self._compute_g(real_logits, fake, wanted, plan))
+        if plan.g_steps:
             self._follow(images_seen)
         return metrics
 
@@ -108,33 +105,69 @@ class Adversarial(Family):
         """What D's class heads add to a loss; nothing without heads."""
         return 0.0, {}
 
-    def _d_step(
-        self, real: Tensor, fake: Tensor, labels: list[Tensor], sigma: float, swapped: bool, penalise: bool
-    ) -> tuple[Metrics, Tensor]:
-        real, fake = self._shown(real, sigma), self._shown(fake, sigma)
-        if penalise:
+    def _update_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> tuple[Metrics, Tensor]:
+        """Compute and apply; where each has an update of its own, the real images' and then the fakes'.
+
+        Returns the metrics, and D's logits of the real images, ``[B, 1]``.
+        """
+        computed = self._compute_d(real, fake, labels, plan)
+        real_logits = computed.kept["real_logits"]
+        norm = self._apply_d(computed)
+        if norm is None:
+            return computed.metrics, real_logits
+        if self._separate:
+            self._compute_d_of_fakes(computed, plan)
+            norm = torch.maximum(norm, self.descent_d.apply())
+        return {**computed.metrics, **computed.if_applied, "d_updates": 1.0, "grad_norm_d": norm}, real_logits
+
+    @property
+    def _separate(self) -> bool:
+        """Whether D is updated on the real images, then on the fakes, as two calls of Keras' train_on_batch do it."""
+        return self.config.regime.d_updates == "separate"
+
+    def _compute_fake(self, inputs: Tensor, learn: bool = True) -> Tensor:
+        with self._autocast(), torch.set_grad_enabled(learn):
+            return self.generator(inputs)
+
+    @torch.no_grad()
+    def _compute_real_logits(self, real: Tensor, plan: StepPlan) -> Tensor:
+        """What G's loss compares with where D is not updated."""
+        with self._autocast():
+            return self._judge(self._shown(real, plan.sigma))
+
+    def _compute_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> Computed:
+        """D's gradients; with separate updates those of the real images alone."""
+        real, fake = self._shown(real, plan.sigma), self._shown(fake, plan.sigma)
+        if plan.penalise:
             real, fake = full(real).detach().requires_grad_(), full(fake).detach().requires_grad_()
-        with self._autocast(enabled=not penalise):  # second derivatives in bfloat16 would be noise
+        with self._autocast(enabled=not plan.penalise):  # second derivatives in bfloat16 would be noise
             # Two passes, so that BatchNorm never mixes real images and fakes.
             real_outputs = full(self.discriminator(real))
             fake_outputs = full(self.discriminator(fake))
         real_logits, fake_logits = real_outputs[:, :1], fake_outputs[:, :1]
-        loss = self._d_loss(real_logits, fake_logits, swapped)
+        loss = self._d_loss(real_logits, fake_logits, plan.swapped)
         class_loss, class_metrics = self._class_loss(real_outputs, labels[0] if labels else None)
         metrics: Metrics = {"d_loss": loss.detach(), **self._judged(real_logits, fake_logits)}
         metrics |= {f"d_{name}": value for name, value in class_metrics.items()}
-        if self.regime.allows_d(loss):
-            if penalise:
-                logits = (real_logits, fake_logits)
-                extra = penalty(self.config.regularizer, self._judge, real, fake, *logits, self.random)
-                metrics["d_penalty"] = extra.detach()
-                loss = loss + extra
-            metrics["d_updates"] = 1.0
-            if self.config.regime.d_updates == "separate":
-                metrics["grad_norm_d"] = self._separate_updates(real_logits, fake, class_loss, swapped)
-            else:
-                metrics["grad_norm_d"] = self._descend_d(loss + class_loss)
-        return metrics, real_logits.detach()
+        if_applied: Metrics = {}
+        followed = loss
+        if self._separate:
+            # `build_pair` has seen to it that the loss is a sum over images: a constant in the other place is nothing.
+            followed = self._d_loss(real_logits, torch.zeros_like(real_logits), plan.swapped)
+        if plan.penalise:
+            logits = (real_logits, fake_logits)
+            extra = penalty(self.config.regularizer, self._judge, real, fake, *logits, self.random)
+            if_applied["d_penalty"] = extra.detach()
+            followed = followed + extra
+        self.descent_d.backward(followed + class_loss)
+        kept = {"real_logits": real_logits.detach(), "fake": fake.detach()}
+        return Computed(loss=loss.detach(), metrics=metrics, if_applied=if_applied, kept=kept)
+
+    def _compute_d_of_fakes(self, computed: Computed, plan: StepPlan) -> None:
+        """D's gradients of the fakes alone, after its update on the real images."""
+        with self._autocast():
+            fake_logits = self._judge(computed.kept["fake"])
+        self.descent_d.backward(self._d_loss(torch.zeros_like(fake_logits), fake_logits, plan.swapped))
 
     def _judge(self, images: Tensor) -> Tensor:
         """Logits ``[B, 1]`` of D's real-or-fake head."""
@@ -144,33 +177,18 @@ class Adversarial(Family):
         pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
         return self.loss.d_loss(*pair)
 
-    def _separate_updates(self, real_logits: Tensor, fake: Tensor, class_loss: Tensor | float, swapped: bool) -> Tensor:
-        """One update on the real images, then one on the fakes, as two calls of Keras' train_on_batch make them.
+    def _compute_g(self, real_logits: Tensor | None, fake: Tensor, wanted: Tensor | None, plan: StepPlan) -> Computed:
+        """G's gradients.
 
-        `build_pair` has seen to it that the loss is a sum over images, so that a constant in the other place changes
-        nothing. Returns the larger gradient norm.
+        The real logits are those of D's step, detached: document 001 backpropagates through them, which torch refuses
+        once D has moved, and they carry no gradient to G anyway.
         """
-        other = torch.zeros_like(real_logits)
-        first = self._descend_d(self._d_loss(real_logits, other, swapped) + class_loss)
-        with self._autocast():
-            fake_logits = self._judge(fake)
-        second = self._descend_d(self._d_loss(other, fake_logits, swapped))
-        return torch.maximum(first, second)
-
-    def _g_step(self, real_logits: Tensor | None, fake: Tensor, wanted: Tensor | None, sigma: float) -> Metrics:
-        # The real logits are those of D's step, detached: document 001 backpropagates through them, which torch
-        # refuses once D has moved, and they carry no gradient to G anyway. A frozen D saves its weight gradients.
-        self.discriminator.requires_grad_(False)
-        with self._autocast():
-            outputs = full(self.discriminator(self._shown(fake, sigma)))
-        fake_logits = outputs[:, :1]
-        loss = self.loss.g_loss(fake_logits.detach() if real_logits is None else real_logits, fake_logits)
-        class_loss, class_metrics = self._class_loss(outputs, wanted)
-        norm = self._descend_g(loss + class_loss)
-        self.discriminator.requires_grad_(True)
-        self.regime.saw_g(loss)
-        return {
-            "g_loss": loss.detach(),
-            "grad_norm_g": norm,
-            **{f"g_{name}": value for name, value in class_metrics.items()},
-        }
+        with frozen(self.discriminator):
+            with self._autocast():
+                outputs = full(self.discriminator(self._shown(fake, plan.sigma)))
+            fake_logits = outputs[:, :1]
+            loss = self.loss.g_loss(fake_logits.detach() if real_logits is None else real_logits, fake_logits)
+            class_loss, class_metrics = self._class_loss(outputs, wanted)
+            self.descent_g.backward(loss + class_loss)
+        metrics: Metrics = {"g_loss": loss.detach(), **{f"g_{name}": value for name, value in class_metrics.items()}}
+        return Computed(loss=loss.detach(), metrics=metrics)

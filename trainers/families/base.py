@@ -17,6 +17,7 @@ from trainers.engine.moving_average import averaged_copy, follow
 from trainers.engine.optimizers import build_optimizer, follow_memory_order
 from trainers.engine.precision import autocast, full
 from trainers.engine.rates import rate_share, set_rate
+from trainers.families.phases import Computed, Metrics, StepPlan
 from trainers.families.traits import ONLY, FamilyTraits
 from trainers.losses import build_loss
 from trainers.metrics import RealStatistics
@@ -25,8 +26,6 @@ from trainers.networks.dropout import bind_dropout
 from trainers.randomness import GlobalRandom, derive_seed
 from trainers.regimes import build_regime
 from trainers.regularizers import apply_spectral_norm, diff_augment, penalised
-
-Metrics = dict[str, Tensor | float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,9 @@ class FidTarget:
 
 class Family(FamilyTraits):
     """Networks, optimisers and the step of one run.
+
+    A step is made of phases (`trainers.families.phases`), and its methods are named for theirs: `_decide`,
+    `_compute_...`, `_apply_...`. Between them inputs are drawn, which no phase does.
 
     Args:
         config: the run.
@@ -189,20 +191,30 @@ class Family(FamilyTraits):
             return images
         return images + sigma * self.random.normal(self.config.data.batch_size, *images.shape[1:])
 
-    def _penalty_due(self, images_seen: int) -> bool:
-        regularizer = self.config.regularizer
-        iteration = images_seen // self.config.data.batch_size
-        return penalised(regularizer) and iteration % regularizer.penalty_every == 0
+    def _decide(self, images_seen: int, sigma: float) -> StepPlan:
+        """What the step after `images_seen` real images will do; a regime may draw random numbers for it."""
+        regularizer, iteration = self.config.regularizer, images_seen // self.config.data.batch_size
+        updates = self.regime.next(iteration, self.random)
+        return StepPlan(
+            d=updates.d,
+            g_steps=updates.g_steps,
+            swapped=updates.swapped,
+            penalise=updates.d and penalised(regularizer) and iteration % regularizer.penalty_every == 0,
+            sigma=sigma,
+        )
 
-    def _descend_d(self, loss: Tensor) -> Tensor:
-        """One update of D down `loss`; returns the norm of its gradient."""
-        self.descent_d.backward(loss)
-        return self.descent_d.apply()
+    def _apply_d(self, computed: Computed) -> Tensor | None:
+        """Let D follow its gradients. Returns their norm, or None where the regime refused and they were dropped."""
+        if self.regime.allows_d(computed.loss):
+            return self.descent_d.apply()
+        self.descent_d.drop()
+        return None
 
-    def _descend_g(self, loss: Tensor) -> Tensor:
-        """One update of G down `loss`; returns the norm of its gradient."""
-        self.descent_g.backward(loss)
-        return self.descent_g.apply()
+    def _apply_g(self, computed: Computed) -> Metrics:
+        """Let G follow its gradients, and the regime know."""
+        norm = self.descent_g.apply()
+        self.regime.saw_g(computed.loss)
+        return {**computed.metrics, "grad_norm_g": norm}
 
     def _follow(self, images_seen: int) -> None:
         """Move the average after G's updates, `images_seen` before this step."""

@@ -12,10 +12,12 @@ from trainers.assets import Assets
 from trainers.batches import augmented_batches
 from trainers.config import TrainConfig
 from trainers.data import find_domains, to_unit_range
+from trainers.engine.frozen import frozen
 from trainers.engine.precision import full
 from trainers.errors import UserError
-from trainers.families.base import Family, FidTarget, Metrics
+from trainers.families.base import Family, FidTarget
 from trainers.families.image_buffer import ImageBuffer
+from trainers.families.phases import Computed, Metrics, StepPlan
 from trainers.networks import build_translators
 from trainers.randomness import GlobalRandom
 from trainers.regularizers import penalty
@@ -68,17 +70,17 @@ class CycleGan(Family):
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
         """Both generators on the batch, then both discriminators, as the regime says."""
         real = dict(zip(DOMAINS, batch, strict=True))
-        updates = self.regime.next(images_seen // self.config.data.batch_size, self.random)
-        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(updates.g_steps)}
+        plan = self._decide(images_seen, instance_sigma)
+        metrics: Metrics = {"d_updates": 0.0, "g_updates": float(plan.g_steps)}
         fakes: dict[str, Tensor] = {}
-        for _ in range(updates.g_steps):
-            values, fakes = self._g_step(real, instance_sigma)
-            metrics |= values
-        if updates.g_steps:
+        for _ in range(plan.g_steps):
+            computed = self._compute_g(real, plan)
+            metrics |= self._apply_g(computed)
+            fakes = computed.kept
+        if plan.g_steps:
             self._follow(images_seen)
-        if updates.d:
-            fakes = fakes or self._translate_both(real)
-            metrics |= self._d_step(real, fakes, instance_sigma, updates.swapped, self._penalty_due(images_seen))
+        if plan.d:
+            metrics |= self._update_d(real, fakes or self._compute_fakes(real), plan)
         return metrics
 
     def translate(self, images: Tensor, direction: str) -> Tensor:
@@ -119,7 +121,7 @@ class CycleGan(Family):
         return FidTarget(statistics=self._statistics(assets, target), sample=sample)
 
     @torch.no_grad()
-    def _translate_both(self, real: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _compute_fakes(self, real: dict[str, Tensor]) -> dict[str, Tensor]:
         with self._autocast():
             return {to: full(self._generator(name)(real[of])) for name, (of, to) in DIRECTIONS.items()}
 
@@ -130,31 +132,30 @@ class CycleGan(Family):
         """Logits ``[B, 1, h, w]``."""
         return full(self.discriminator.get_submodule(domain)(images))
 
-    def _g_step(self, real: dict[str, Tensor], sigma: float) -> tuple[Metrics, dict[str, Tensor]]:
+    def _compute_g(self, real: dict[str, Tensor], plan: StepPlan) -> Computed:
+        """Gradients of both generators; keeps their fakes, by domain."""
         weights = self.config.cycle
-        self.discriminator.requires_grad_(False)
         adversarial, cycle, identity = (torch.zeros((), device=self.device) for _ in range(3))
         fakes = {}
-        for (there, (source, target)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
-            with self._autocast():
-                fake = self._generator(there)(real[source])
-                again = full(self._generator(back)(fake))
-                fake = full(fake)
-                fake_logits = self._judge(target, self._shown(fake, sigma))
-                if weights.identity_weight > 0:
-                    same = full(self._generator(there)(real[target]))
-                    identity = identity + F.l1_loss(same, real[target])
-            real_logits = self._real_logits(target, real, fake_logits, sigma)
-            adversarial = adversarial + self.loss.g_loss(real_logits, fake_logits)
-            cycle = cycle + F.l1_loss(again, real[source])
-            fakes[target] = fake.detach()
-        norm = self._descend_g(adversarial + weights.weight * cycle + weights.identity_weight * identity)
-        self.discriminator.requires_grad_(True)
-        self.regime.saw_g(adversarial)
-        metrics: Metrics = {"g_loss": adversarial.detach(), "grad_norm_g": norm, "cycle_loss": cycle.detach()}
+        with frozen(self.discriminator):
+            for (there, (source, target)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
+                with self._autocast():
+                    fake = self._generator(there)(real[source])
+                    again = full(self._generator(back)(fake))
+                    fake = full(fake)
+                    fake_logits = self._judge(target, self._shown(fake, plan.sigma))
+                    if weights.identity_weight > 0:
+                        same = full(self._generator(there)(real[target]))
+                        identity = identity + F.l1_loss(same, real[target])
+                real_logits = self._real_logits(target, real, fake_logits, plan.sigma)
+                adversarial = adversarial + self.loss.g_loss(real_logits, fake_logits)
+                cycle = cycle + F.l1_loss(again, real[source])
+                fakes[target] = fake.detach()
+            self.descent_g.backward(adversarial + weights.weight * cycle + weights.identity_weight * identity)
+        metrics: Metrics = {"g_loss": adversarial.detach(), "cycle_loss": cycle.detach()}
         if weights.identity_weight > 0:
             metrics["identity_loss"] = identity.detach()
-        return metrics, fakes
+        return Computed(loss=adversarial.detach(), metrics=metrics, kept=fakes)
 
     @torch.no_grad()
     def _real_logits(self, domain: str, real: dict[str, Tensor], fake_logits: Tensor, sigma: float) -> Tensor:
@@ -164,30 +165,36 @@ class CycleGan(Family):
         with self._autocast():
             return self._judge(domain, self._shown(real[domain], sigma))
 
-    def _d_step(
-        self, real: dict[str, Tensor], fakes: dict[str, Tensor], sigma: float, swapped: bool, penalise: bool
-    ) -> Metrics:
+    def _update_d(self, real: dict[str, Tensor], fakes: dict[str, Tensor], plan: StepPlan) -> Metrics:
+        """Compute and apply, on fakes that the buffers may have exchanged for older ones."""
+        older = {domain: self.buffers[domain].exchange(fakes[domain], self.random) for domain in DOMAINS}
+        computed = self._compute_d(real, older, plan)
+        norm = self._apply_d(computed)
+        if norm is None:
+            return computed.metrics
+        return {**computed.metrics, **computed.if_applied, "d_updates": 1.0, "grad_norm_d": norm}
+
+    def _compute_d(self, real: dict[str, Tensor], fakes: dict[str, Tensor], plan: StepPlan) -> Computed:
+        """Gradients of both discriminators."""
         total, penalties = (torch.zeros((), device=self.device) for _ in range(2))
         judged = []
         for domain in DOMAINS:
-            fake = self._shown(self.buffers[domain].exchange(fakes[domain], self.random), sigma)
-            shown = self._shown(real[domain], sigma)
-            if penalise:
+            fake = self._shown(fakes[domain], plan.sigma)
+            shown = self._shown(real[domain], plan.sigma)
+            if plan.penalise:
                 shown, fake = shown.detach().requires_grad_(), fake.detach().requires_grad_()
-            with self._autocast(enabled=not penalise):
+            with self._autocast(enabled=not plan.penalise):
                 real_logits, fake_logits = self._judge(domain, shown), self._judge(domain, fake)
-            pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
+            pair = (fake_logits, real_logits) if plan.swapped else (real_logits, fake_logits)
             total = total + self.loss.d_loss(*pair)
-            if penalise:
+            if plan.penalise:
                 judge = lambda images, domain=domain: self._judge(domain, images)  # noqa: E731
                 penalties = penalties + penalty(
                     self.config.regularizer, judge, shown, fake, real_logits, fake_logits, self.random
                 )
             judged.append(self._judged(real_logits, fake_logits))
+        self.descent_d.backward(total + penalties)
         metrics: Metrics = {"d_loss": total.detach()}
         metrics |= {name: (judged[0][name] + judged[1][name]) / 2 for name in judged[0]}
-        if self.regime.allows_d(total):
-            metrics |= {"d_updates": 1.0, "grad_norm_d": self._descend_d(total + penalties)}
-            if penalise:
-                metrics["d_penalty"] = penalties.detach()
-        return metrics
+        if_applied: Metrics = {"d_penalty": penalties.detach()} if plan.penalise else {}
+        return Computed(loss=total.detach(), metrics=metrics, if_applied=if_applied)

@@ -1,0 +1,48 @@
+"""The three phases of an update: decide, compute, apply; what the first hands to the second and that to the third.
+
+*Decide*, before any tensor work: what is updated, from the regime, the iteration and the configuration. *Compute*:
+forward and backward in one straight line that asks the device for no value, so that a CUDA graph can hold it later.
+*Apply*: ranks' gradients averaged, clipped and followed by the optimiser, or dropped where the regime says so.
+"""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+Metrics = dict[str, Tensor | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPlan:
+    """What a step will do.
+
+    Attributes:
+        d: whether D's gradients are computed; the regime may yet refuse to apply them.
+        g_steps: how many times G is updated.
+        swapped: whether D is told that real images are fakes and fakes are real.
+        penalise: whether the penalties on D's gradient are due.
+        sigma: standard deviation of the instance noise on D's inputs.
+    """
+
+    d: bool
+    g_steps: int
+    swapped: bool
+    penalise: bool
+    sigma: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """What a compute phase leaves beside the gradients; everything detached.
+
+    Attributes:
+        loss: scalar that the regime looks at, this rank's share.
+        metrics: scalars.
+        if_applied: scalars that count only where the gradients are applied.
+        kept: tensors that a later phase of the step takes up.
+    """
+
+    loss: Tensor
+    metrics: Metrics
+    if_applied: Metrics = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
