@@ -17,11 +17,11 @@ MAKE = re.compile(r"(?:^|[;&|]\s*)make((?:\s+[a-z][a-z-]*)+)")
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:work|root|home/(?!(?:you|user|ubuntu|ray)/)[\w-]+|Users/[\w-]+)/")
 
 
-def tracked() -> list[Path]:
+def tracked(root: Path = ROOT) -> list[Path]:
     """Files that git tracks or would track."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [path for name in sorted(set(names.split("\0"))) if name and (path := ROOT / name).is_file()]
+    names = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return [path for name in sorted(set(names.split("\0"))) if name and (path := root / name).is_file()]
 
 
 DOCS = [p for p in tracked() if p.name == "README.md" or p in (ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")]
@@ -41,18 +41,23 @@ def code_lines(text: str) -> Iterator[str]:
     yield from (span.strip() for span in SPAN.findall(FENCE.sub("", text)))
 
 
-def missing_files(doc: Path) -> list[str]:
-    """Words of code that name a file of this project by its path, or a source file by its name, which is not there."""
-    places = (doc.parent, ROOT)
-    names = {p.name for p in tracked()}
+def missing_files(doc: Path, root: Path = ROOT) -> list[str]:
+    """Words of code that name a file of this project by its path, or a source file by its name, which is not there.
+
+    Only git says what is there: what a run leaves in a checkout, such as `sweeps/`, is no part of the project.
+    """
+    files = tracked(root)
+    names = {path.name for path in files}
+    there = {*files, *(folder for path in files for folder in path.parents)}
+    places = (doc.parent, root)
     missing = []
     for word in (w.strip("'\",:") for line in code_lines(doc.read_text()) for w in line.split()):
         if not FILE_NAME.fullmatch(word):
             continue
-        if "/" in word and word != ".venv" and not word.startswith(".venv/"):
+        if "/" in word:
             first, rest = word.split("/", 1)
-            inside = rest and any((place / first).is_dir() for place in places)
-            if inside and not any((place / word).exists() for place in places):
+            inside = rest and any(place / first in there for place in places)
+            if inside and not any(place / word in there for place in places):
                 missing.append(word)
         elif word.endswith((".py", ".md", ".toml", ".lock")) and word not in names:
             missing.append(word)
@@ -92,12 +97,26 @@ def test_no_file_holds_a_path_of_one_machine() -> None:
     assert found == {}
 
 
+def test_what_git_ignores_is_no_part_of_the_project(tmp_path: Path) -> None:
+    """A sweep leaves `sweeps/` behind; what README says of a sweep's directory holds before and after."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("sweeps/\n")
+    doc = tmp_path / "README.md"
+    doc.write_text("`sweeps/NAME/` `sweeps/mine/best.pt`\n")
+    assert missing_files(doc, tmp_path) == []
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    (tmp_path / "sweeps" / "mine" / "sweep.json").touch()
+    assert missing_files(doc, tmp_path) == []
+
+
 def test_the_checks_can_fail(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     doc = tmp_path / "README.md"
     (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "here.py").touch()
     doc.write_text("[a](gone.md) [b](https://x.org/gone.md) [c](room) `room/gone.py` `nowhere.py` `photos/`\n")
     assert broken_links(doc) == ["gone.md"]
-    assert missing_files(doc) == ["room/gone.py", "nowhere.py"]
+    assert missing_files(doc, tmp_path) == ["room/gone.py", "nowhere.py"]
     code = "```\nmake brew  # make tea\n$ make check test\n```\n`make lock`, and make sure.\n"
     assert [m.split() for line in code_lines(code) for m in MAKE.findall(line)] == [
         ["brew"],
