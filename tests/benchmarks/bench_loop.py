@@ -18,13 +18,14 @@ from tests.benchmarks.common import device_name, print_setting
 from trainers.config import TrainConfig
 from trainers.data import augment, to_unit_range
 from trainers.families import build_family
+from trainers.losses import RaLSGAN
 from trainers.networks import build_networks
 from trainers.randomness import GlobalRandom
 
 
 def document_step(config: TrainConfig, device: torch.device) -> Callable[[torch.Tensor], None]:
     """Document 001's loop body."""
-    nz, real_label = config.network.latent_dim, config.loss.real_label
+    nz, real_label = config.network.latent_dim, RaLSGAN.from_config(config.loss).real_label
     generator, discriminator = (net.to(device) for net in build_networks(config.network, config.data.image_size))
     betas = (config.optimizer.beta1, config.optimizer.beta2)
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=config.optimizer.lr_d, betas=betas)
