@@ -33,12 +33,17 @@ CASES = (
 )
 
 
-def main() -> None:
-    """Run the cases and print."""
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10_000, help="at most, of any sampler")
     parser.add_argument("--sampler", help="only this one")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Run the cases and print."""
+    options = parser().parse_args()
     print_setting("ray", "optuna")
     for sampler, most, gangs in CASES:
         if options.sampler not in (None, sampler):

@@ -24,13 +24,18 @@ from trainers.metrics import Moments, RealStatistics, frechet_distance
 T = TypeVar("T")
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, nargs="+", default=[1000, 10_000], help="generated images")
     parser.add_argument("--dim", type=int, default=2048, help="length of a feature vector")
     parser.add_argument("--n-real", type=int, default=10_000, help="real images")
     parser.add_argument("--repeats", type=int, default=2, help="runs of each side, taking turns; the fastest counts")
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    args = parser().parse_args()
     warnings.filterwarnings("ignore", message="Matrix is singular")
 
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {processor()}, {len(os.sched_getaffinity(0))} cores, CPU only")

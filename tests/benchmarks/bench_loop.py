@@ -80,13 +80,18 @@ def rate(step: Callable[[torch.Tensor], None], batch: torch.Tensor, steps: int) 
     return steps * len(batch) / (time.perf_counter() - started)
 
 
-def main() -> None:
-    """Alternate rounds of both loops and print medians and their ratio."""
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("image-size", 32), ("base-width", 24), ("batch-size", 64), ("steps", 20), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Alternate rounds of both loops and print medians and their ratio."""
+    asked = parser().parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = TrainConfig.build(
         {},

@@ -71,14 +71,19 @@ def fill(folder: Path, images: int, width: int) -> int:
         return sum(pool.map(save, range(images)))
 
 
-def main() -> None:
-    """Prepare once, find it done once."""
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--width", type=int, default=640, help="pixels")
     parser.add_argument("--size", type=int, default=128, help="of the dataset, pixels")
     parser.add_argument("--workers", type=int, default=0, help="threads; 0: one per core")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Prepare once, find it done once."""
+    asked = parser().parse_args()
     print_setting("pillow", "pyarrow")
     with tempfile.TemporaryDirectory() as name:
         source, dataset = Path(name) / "photos", Path(name) / "dataset"

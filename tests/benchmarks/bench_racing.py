@@ -1,7 +1,7 @@
 """What a measurement on few fakes costs and says, against one on the full number, and what racing saves of a trial.
 
 Usage: python -m tests.benchmarks.bench_racing [--fakes 1000 2000 4000 10000] [--seeds 3] [--epochs 16]
-       [--space ralsgan_motorbike]
+       [--images 512] [--space ralsgan_motorbike]
 
 Trains the space's demo, then measures its best checkpoint on each number of fakes, with several sets of latents.
 """
@@ -28,13 +28,13 @@ from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision
 
 
-def trained(space: str, epochs: int, n_fake: int, scratch: Path) -> tuple[TrainConfig, Assets, Family]:
-    """The demo's first trial after `epochs`, with latents for up to `n_fake` samples."""
+def trained(space: str, images: int, epochs: int, n_fake: int, scratch: Path) -> tuple[TrainConfig, Assets, Family]:
+    """The demo's first trial on `images` pictures after `epochs`, with latents for up to `n_fake` samples."""
     demo = apply_settings(
         demo_space(load_space(space)), [f"schedule.epochs={epochs}", f"schedule.window_first={epochs}"]
     )
     assert demo.synthetic is not None
-    draw_synthetic(demo.synthetic, scratch / "pictures", count=DEMO_IMAGES)
+    draw_synthetic(demo.synthetic, scratch / "pictures", count=images)
     assets = Assets(scratch / "pictures", scratch / "cache", torch.device("cpu"))
     train(demo.base, assets, scratch / "run", lambda report: Decision.CONTINUE)
     config = TrainConfig.build(demo.base.model_dump(), {"fid.n_fake": n_fake})
@@ -54,27 +54,33 @@ def print_saved(space: str) -> None:
         print(f"{space}, {name}: {racing} fakes instead of {full}, {full / racing:.1f} times fewer")
 
 
-def main() -> None:
-    """Measure, and print a line per number of fakes."""
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fakes", type=int, nargs="+", default=[1000, 2000, 4000, 10_000])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=16, help="of the demo")
+    parser.add_argument("--images", type=int, default=DEMO_IMAGES, help="that the demo draws")
     parser.add_argument("--space", default="ralsgan_motorbike")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Measure, and print a line per number of fakes."""
+    asked = parser().parse_args()
     print_setting("torch")
     most = max(asked.fakes)
     seconds: dict[int, list[float]] = {n: [] for n in asked.fakes}
     fids: dict[int, list[float]] = {n: [] for n in asked.fakes}
     with tempfile.TemporaryDirectory() as folder:
-        config, assets, family = trained(asked.space, asked.epochs, most, Path(folder))
+        config, assets, family = trained(asked.space, asked.images, asked.epochs, most, Path(folder))
         measure(config, family.fid_targets(assets), assets, 64)  # the real images' statistics, once
         for seed in range(1, asked.seeds + 1):
             for n in asked.fakes:
                 result = measure(config, family.fid_targets(assets, f"benchmark {seed}"), assets, n)
                 seconds[n].append(result.seconds)
                 fids[n].append(result.fid)
-    print(f"{config.fid.extractor}, {config.data.image_size} px, {DEMO_IMAGES} pictures, {asked.epochs} epochs")
+    print(f"{config.fid.extractor}, {config.data.image_size} px, {asked.images} pictures, {asked.epochs} epochs")
     print(f"{asked.seeds} sets of latents, the numbers of fakes taking turns")
     longest = statistics.median(seconds[most])
     for n in asked.fakes:

@@ -1,12 +1,13 @@
 """Compute until gan-sweep finds the best FID of an unpruned random search, on a real small search.
 
 Usage: python -m tests.benchmarks.bench_search [--trials 20] [--seeds 3] [--epochs 12] [--repeats 2] [--folder DIR]
+       [--digits 1797] [--fakes 256] [--most 20] [--start 30]
 
-For each seed two `gan-sweep launch` on scikit-learn's 1,797 digits, as images of 32 px:
+For each seed two `gan-sweep launch` on scikit-learn's 1,797 digits, or the first of them, as images of 32 px:
 
 a. random: N trials of the random sampler, none of them cut; FID only inside the window, so that it wastes nothing.
 b. ours: TPE, ASHA, rules and few fakes before the window, until a trial's objective is at most the best of a, or until
-   it has had as much time as all of a.
+   it has had as much time as all of a, or `--most` times as many trials.
 
 Compute is the sum over all trials of their epochs' wall time, training and FID; beside it the time on the clock, with
 the gaps between epochs and trials, and the images trained. Both start from the same mediocre setting. They have
@@ -18,12 +19,11 @@ With --folder a second call goes on where the first was ended.
 """
 
 import argparse
+import io
 import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,8 +33,12 @@ import numpy as np
 import torch
 import yaml
 from PIL import Image
+from rich.console import Console
 
+from orchestrator.commands.launch import launch
+from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.store import ResultsStore
+from orchestrator.sweep.ray_session import connected
 from tests.benchmarks.common import print_setting
 from trainers.assets import Assets
 from trainers.config import TrainConfig
@@ -48,7 +52,7 @@ BASE: dict[str, Any] = {
     "regime": {"ema_halflife_images": 2000},
     "optimizer": {"lr_g": 1e-4, "lr_d": 1e-4, "beta1": 0.5},
 }
-FID = {"extractor": "efficientnet_lite0", "n_fake": 256}
+EXTRACTOR = "efficientnet_lite0"
 SEARCH: dict[str, Any] = {
     "optimizer.lr_g": {"float": [1e-5, 2e-2], "log": True},
     "optimizer.lr_d": {"float": [1e-5, 2e-2], "log": True},
@@ -56,9 +60,9 @@ SEARCH: dict[str, Any] = {
     "loss.name": {"choice": ["bce", "lsgan", "hinge", "ralsgan"]},
     "noise.instance_sigma": {"float": [0.0, 0.2]},
 }
+DIGITS = 1797  # all that there are
 PARTS = ("whole", "until_best", "ours")
 OURS_SEED = 1000  # added to the seed of the random search
-START_S = 30  # of a sweep's time budget goes to starting Ray and the gang
 
 
 @dataclass(frozen=True)
@@ -88,17 +92,17 @@ class Row:
         return f"{'' if self.reached else '> '}{getattr(self.ours, what) / getattr(self.whole, what):.2f}"
 
 
-def write_digits(folder: Path) -> None:
-    """The 8 x 8 grey digits as 32 px RGB images."""
+def write_digits(folder: Path, count: int) -> None:
+    """The first `count` of the 8 x 8 grey digits as 32 px RGB images."""
     from sklearn.datasets import load_digits
 
     folder.mkdir(parents=True, exist_ok=True)
-    for number, digit in enumerate(load_digits().images):
+    for number, digit in enumerate(load_digits().images[:count]):
         picture = Image.fromarray((digit / 16 * 255).round().astype(np.uint8))
         picture.resize((32, 32), Image.Resampling.BICUBIC).convert("RGB").save(folder / f"{number:04d}.png")
 
 
-def write_spaces(folder: Path, epochs: int) -> None:
+def write_spaces(folder: Path, epochs: int, fakes: int) -> None:
     """``random.yaml`` and ``ours.yaml``: the same search, done in two ways. Objectives come from the same two epochs.
 
     ASHA's settings are from a pilot of 18 other random settings: FID at epochs 2, 4, 6 and 8 of 12 ranked them as their
@@ -110,26 +114,25 @@ def write_spaces(folder: Path, epochs: int) -> None:
         "random": {"sampler": {"name": "random"}, "scheduler": {"name": "none"}, "pruning": False},
         "ours": {"sampler": {"startup": 5}, "scheduler": {"name": "asha", "grace_epochs": 2, "reduction_factor": 4}},
     }
-    fids = {"random": {"every": epochs}, "ours": {"every": 2, "n_fake_first": 64}}
+    fids = {"random": {"every": epochs}, "ours": {"every": 2, "n_fake_first": min(64, fakes)}}
     for way, keys in ways.items():
-        base = {**BASE, "schedule": schedule, "fid": {**FID, **fids[way]}}
+        base = {**BASE, "schedule": schedule, "fid": {"extractor": EXTRACTOR, "n_fake": fakes, **fids[way]}}
         space = {"base": base, "search": SEARCH, "confirm": {"top": 0}, **keys}
         (folder / f"{way}.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
 
 
-def run(folder: Path, way: str, seed: int, *options: str) -> ResultsStore:
-    """A sweep by the command line, unless it is there from an earlier call."""
+def run(folder: Path, way: str, seed: int, **options: Any) -> ResultsStore:
+    """A sweep, as the command line runs it, unless it is there from an earlier call."""
     name = f"{way}-{seed}"
     store = ResultsStore(folder / "sweeps" / name)
     if store.directory.exists() and store.read_info().status in ("running", "interrupted", "failed"):
         shutil.rmtree(store.directory)
     if not store.directory.exists():
-        command = [sys.executable, "-m", "orchestrator.cli", "launch", "--space", str(folder / f"{way}.yaml")]
-        command += ["--data", str(folder / "digits"), "--sweeps-dir", str(folder / "sweeps"), "--name", name]
-        command += ["--seed", str(seed), "--concurrency", "1", *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        given = {"space": str(folder / f"{way}.yaml"), "data": folder / "digits", "sweeps_dir": folder / "sweeps"}
+        asked = LaunchOptions(**{**given, "name": name, "seed": seed, "concurrency": 1, **options})
+        screen = io.StringIO()
+        if launch(asked, console=Console(file=screen)) != 0:
+            raise RuntimeError(f"{asked}\n{screen.getvalue()[-2000:]}")
     return store
 
 
@@ -142,18 +145,17 @@ def effort(store: ResultsStore, target: float | None = None) -> tuple[Effort, bo
     spent = [report for report in reports if report.ended <= end]
     images = sum(last.images_seen for history in histories for last in [r for r in history if r.ended <= end][-1:])
     seconds = sum(report.ended - report.started for report in spent)
-    clock = max(report.ended for report in spent) - min(report.started for report in spent)
+    clock = max(report.ended for report in spent) - min(report.started for report in spent) if spent else 0.0
     return Effort(seconds, clock, images), bool(hits)
 
 
-def compare(folder: Path, seed: int, trials: int) -> Row:
-    """Both searches of one seed."""
-    random = run(folder, "random", seed, "--trials", str(trials))
+def compare(folder: Path, seed: int, trials: int, most: int, start: float) -> Row:
+    """Both searches of one seed; ours has `most` times as many trials, if it needs them, and `start` s to begin."""
+    random = run(folder, "random", seed, trials=trials)
     best = random.summary()["best"]["objective"]
     whole, _ = effort(random)
-    budget = f"{whole.seconds + START_S:.0f}s"
-    limits = ("--trials", str(20 * trials), "--target-fid", repr(best), "--time-budget", budget)
-    ours = run(folder, "ours", OURS_SEED + seed, *limits)
+    budget = f"{whole.seconds + start:.0f}s"
+    ours = run(folder, "ours", OURS_SEED + seed, trials=most * trials, target_fid=repr(best), time_budget=budget)
     spent, reached = effort(ours, best)
     found = ours.summary()["best"]
     return Row(
@@ -220,34 +222,47 @@ def print_luck(rows: list[Row], spread: dict[int, list[float]], again: dict[int,
     """How far FID goes apart between settings, and between runs of one setting."""
     for row in rows:
         values = spread[row.seed]
+        deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
         print(
             f"seed {row.seed}: {len(values)} random settings, FID {min(values):.0f} to {max(values):.0f}, standard"
-            f" deviation {statistics.stdev(values):.0f}; the best one with other seeds:"
+            f" deviation {deviation:.0f}; the best one with other seeds:"
             f" {', '.join(f'{value:.0f}' for value in again[row.seed])}"
         )
 
 
-def main() -> None:
-    """Run both searches for every seed and print what they cost."""
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=20, help="of the random search")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12, help="of every trial; even, at least 6")
     parser.add_argument("--repeats", type=int, default=2, help="of each best setting, with other seeds")
     parser.add_argument("--folder", type=Path, help="where to keep everything, and to go on")
-    asked = parser.parse_args()
+    parser.add_argument("--digits", type=int, default=DIGITS, help="so many of them")
+    parser.add_argument("--fakes", type=int, default=256, help="of a FID in the window")
+    parser.add_argument("--most", type=int, default=20, help="trials of ours for each random one, at most")
+    parser.add_argument("--start", type=float, default=30, help="seconds of ours' time that go to starting the gang")
+    return parser
+
+
+def main() -> None:
+    """Run both searches for every seed and print what they cost."""
+    asked = parser().parse_args()
     if asked.epochs < 6 or asked.epochs % 2:
-        parser.error("--epochs must be even and at least 6")
+        parser().error("--epochs must be even and at least 6")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = (asked.folder or Path(scratch)).resolve() / f"{asked.trials}x{asked.epochs}"
+        folder = (
+            asked.folder or Path(scratch)
+        ).resolve() / f"{asked.trials}x{asked.epochs}x{asked.digits}x{asked.fakes}"
         os.environ["GAN_SWEEP_CACHE"] = str(folder / "cache")
-        write_digits(folder / "digits")
-        write_spaces(folder, asked.epochs)
-        rows = [compare(folder, seed, asked.trials) for seed in range(asked.seeds)]
+        write_digits(folder / "digits", asked.digits)
+        write_spaces(folder, asked.epochs, asked.fakes)
+        with connected(None):
+            rows = [compare(folder, seed, asked.trials, asked.most, asked.start) for seed in range(asked.seeds)]
         spread = {row.seed: objectives(folder, row.seed) for row in rows}
         again = {row.seed: repeat_best(folder, row.seed, asked.repeats) for row in rows}
     print_setting("torch", "ray", "optuna", "scikit-learn")
-    print(f"{asked.trials} random trials of {asked.epochs} epochs, FID on {FID['n_fake']} fakes, one trial at a time")
+    print(f"{asked.trials} random trials of {asked.epochs} epochs, FID on {asked.fakes} fakes, one trial at a time")
     print_rows(rows)
     print_luck(rows, spread, again)
     print(json.dumps({"rows": [asdict(row) for row in rows], "random": spread, "again": again}))

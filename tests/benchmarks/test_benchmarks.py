@@ -1,0 +1,90 @@
+"""Every benchmark runs at its smallest size, as README says, and prints what it promises; figures are not judged."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.bench_controller import CASES
+
+HERE = Path(__file__).parent
+BENCHMARKS = sorted(path.stem for path in HERE.glob("bench_*.py"))
+
+# {pictures} is a folder of drawn motorbikes.
+SMALLEST = {
+    "bench_controller": "--trials 2",
+    "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
+    "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1",
+    "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
+    "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
+    "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600",
+    "bench_turnaround": "--trials 2 --nested-trials 2 --data {pictures}",
+}
+
+# Regular expressions; # stands for a number.
+PROMISED = {
+    "bench_controller": [
+        rf"{sampler} +{storage} +2 trials on +# gangs +# ms of deciding per trial"
+        for sampler, _, _ in CASES
+        for storage in ("memory", "journal")
+    ],
+    "bench_fid_trace": [
+        "root of the real covariance, once per dataset: # s",
+        "n_fake +pytorch-fid s +ours s +ratio +FID +relative difference",
+        "16 +# +# +# +# +#e[-+]#",
+    ],
+    "bench_loop": [
+        "document 001's loop +# images/s",
+        r"trainers\.loop +# images/s",
+        r"ratio # \(min #, max #\)",
+    ],
+    "bench_prepare": [
+        "prepared +4 images in # s: # images/s",
+        "memory +# MB at most above # MB",
+        "dataset +# MB, dropped nothing",
+        "again +# s",
+    ],
+    "bench_racing": [
+        r"n +8 +# s \( *# x\) +FID +# ± #",
+        r"n +16 +# s \( *# x\) +FID +# ± #",
+        "ralsgan_motorbike, whole trial: # fakes instead of #, # times fewer",
+        "ralsgan_motorbike, cut at epoch #: # fakes instead of #, # times fewer",
+    ],
+    "bench_search": [
+        r"0 \| +# +# +# +# \| +1 +# +# +# \| +(> )?# +(> )?#",
+        "ours was as good as the best random trial in [01] of 1 seeds",
+        *(f"{what} until then: (more than )?# of all random trials'" for what in ("seconds", "clock", "images")),
+        "seed 0: 1 random settings, FID # to #, .*the best one with other seeds: #",
+        r'\{"rows": ',
+    ],
+    "bench_turnaround": [
+        *(rf"{way} +# s median \(min #, max #\), +# x gangs" for way in ("gangs", "reused actors", "nested")),
+        "share of the time from first to last step in training, FID, samples and checkpoints: #%",
+    ],
+}
+
+
+def test_every_benchmark_has_a_smallest_size() -> None:
+    """A new benchmark needs a row in both tables above."""
+    assert sorted(SMALLEST) == BENCHMARKS
+    assert sorted(PROMISED) == BENCHMARKS and all(PROMISED.values())
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_it_runs_and_prints_what_it_promises(name: str, motorbikes: Path) -> None:
+    arguments = SMALLEST[name].format(pictures=motorbikes).split()
+    run = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{name}", *arguments],
+        cwd=HERE.parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # two threads only wait for each other at this size
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    for promise in PROMISED[name]:
+        pattern = promise.replace("#", r"-?\d+(\.\d+)?")
+        assert re.search(rf"^ *{pattern}", run.stdout, re.M), f"no line like {promise!r} in\n{run.stdout}"
