@@ -1,18 +1,63 @@
 """``gan-sweep data``: prepare a dataset, and look at one."""
 
+from __future__ import annotations
+
 import json
 import shlex
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+import click
 
-from orchestrator.display.progress import progress_bar
-from trainers.data.prepare import PrepareOptions, prepare
-from trainers.data.prepare.report_files import REPORT_HTML
-from trainers.data.prepare.survey import Survey, survey
+from orchestrator.commands.shared import CommandGroup
 
-# Formats, tags and so on that are named on the screen; --json has all.
-_SHOWN = 8
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trainers.data.prepare import PrepareOptions
+
+
+@click.group("data", cls=CommandGroup)
+def command() -> None:
+    """Prepare a folder of images, or look at one."""
+
+
+@command.command("prepare")
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.option(
+    "--size", type=click.IntRange(1), default=128, show_default=True, metavar="PX", help="Side of the images."
+)
+@click.option("--fit", default="pad", show_default=True, metavar="pad|stretch", help="Black bars, or fill the square.")
+@click.option("--detector", metavar="NAME|FILE", help="Crop to single objects: torchvision's name or COCO JSON file.")
+@click.option("--detector-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the detector.")
+@click.option("--label", metavar="CLASS", help="What to crop to. [default: motorcycle]")
+@click.option("--min-score", type=float, metavar="S", help="Of a detection that counts. [default: 0.5]")
+@click.option("--min-side", type=int, default=1, metavar="PX", help="Drop pictures or crops with a shorter side.")
+@click.option("--max-aspect", type=float, metavar="R", help="Drop those whose longer side is more than R times that.")
+@click.option("--max-colourfulness", type=float, metavar="X", help="Drop busy backgrounds: 15 slight, 45 average.")
+@click.option("--dedupe", is_flag=True, help="Of equal and near equal pictures keep the largest.")
+@click.option(
+    "--animated", default="drop", show_default=True, metavar="first|drop", help="Keep the first frame, or none."
+)
+@click.option("--tags", type=click.Path(path_type=Path), metavar="CSV", help='Rows such as 0,"blonde hair blue eyes".')
+@click.option("--drop-tag", "drop_tags", multiple=True, metavar="T", help="Drop images with this tag; may be repeated.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Threads. [default: one per core]")
+def data_prepare(source: Path, destination: Path, workers: int | None, **values: Any) -> None:
+    """Turn the folder SRC into a clean dataset in the new folder DEST, with a report of what was dropped and why."""
+    from trainers.data.prepare import PrepareOptions
+
+    sys.exit(run_prepare(source, destination, PrepareOptions(**values), workers))
+
+
+@command.command("inspect")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
+def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
+    """Say what is in DIR, a folder of images or a prepared dataset, and draw a contact sheet."""
+    run_inspect(folder, sheet=sheet, as_json=as_json)
 
 
 def run_prepare(
@@ -26,26 +71,35 @@ def run_prepare(
     Raises:
         UserError: see `trainers.data.prepare.prepare`.
     """
+    from rich.console import Console
+
+    from orchestrator.display.dataset_text import counts_text, print_line, print_row
+    from orchestrator.display.progress import progress_bar
+    from trainers.data.prepare import prepare
+    from trainers.data.prepare.report_files import REPORT_HTML
+
     console = console or Console()
     try:
         with progress_bar(console, "preparing images") as progress:
             done = prepare(source, destination, options, workers=workers, progress=progress)
     except KeyboardInterrupt:
-        _line(console, f"stopped: the same command goes on where it was; {destination} is not a dataset yet")
+        print_line(console, f"stopped: the same command goes on where it was; {destination} is not a dataset yet")
         return 130
     manifest = done.manifest
     if not done.created:
-        _line(console, f"{destination} is there already: {manifest.images} images from the same files, the same way")
+        print_line(
+            console, f"{destination} is there already: {manifest.images} images from the same files, the same way"
+        )
         return 0
     dropped = manifest.files - manifest.images
-    _row(console, "kept", f"{manifest.images} of {manifest.files} files, {manifest.size} px")
-    _row(console, "dropped", f"{dropped} ({_counts(manifest.dropped)})" if dropped else "none")
+    print_row(console, "kept", f"{manifest.images} of {manifest.files} files, {manifest.size} px")
+    print_row(console, "dropped", f"{dropped} ({counts_text(manifest.dropped)})" if dropped else "none")
     if options.tags is not None:
         rows = json.loads((destination / "report.json").read_text(encoding="utf-8"))["tags"]
-        _row(console, "tags", f"{rows['rows']} rows, {len(rows['without_image'])} without an image")
-    _row(console, "dataset", str(destination))
-    _row(console, "report", str(destination / REPORT_HTML))
-    _row(console, "next", f"gan-sweep launch --space NAME --data {shlex.quote(str(destination))}")
+        print_row(console, "tags", f"{rows['rows']} rows, {len(rows['without_image'])} without an image")
+    print_row(console, "dataset", str(destination))
+    print_row(console, "report", str(destination / REPORT_HTML))
+    print_row(console, "next", f"gan-sweep launch --space NAME --data {shlex.quote(str(destination))}")
     return 0
 
 
@@ -55,6 +109,12 @@ def run_inspect(folder: Path, *, sheet: Path | None, as_json: bool, console: Con
     Raises:
         UserError: see `trainers.data.prepare.survey.survey`.
     """
+    from rich.console import Console
+
+    from orchestrator.display.dataset_text import print_row, print_survey
+    from orchestrator.display.progress import progress_bar
+    from trainers.data.prepare.survey import survey
+
     console = console or Console()
     sheet = sheet or Path(f"{folder.resolve().name}_contact_sheet.png")
     with progress_bar(Console(stderr=True) if as_json else console, "looking at images") as progress:
@@ -63,46 +123,5 @@ def run_inspect(folder: Path, *, sheet: Path | None, as_json: bool, console: Con
     if as_json:
         console.file.write(json.dumps({**found.as_dict(), "sheet": drawn}, indent=1) + "\n")
         return
-    _print_survey(console, found)
-    _row(console, "sheet", drawn or "none: there is no image")
-
-
-def _print_survey(console: Console, found: Survey) -> None:
-    _row(console, "images", f"{found.images} of {found.files} files" + (", prepared" if found.prepared else ""))
-    if found.images:
-        spread = " ".join(
-            f"{name} {low:g} to {high:g} (median {middle:g})"
-            for name, (low, middle, high) in (("width", found.widths), ("height", found.heights))
-        )
-        _row(console, "sizes", f"{spread} px" + (", of the original files" if found.prepared else ""))
-        _row(console, "formats", _counts(found.formats))
-        _row(console, "modes", _counts(found.modes))
-    _row(console, "dropped" if found.prepared else "bad", _counts(found.bad) or "none")
-    for file in found.examples:
-        _row(console, "", f"{file.path}: {file.reason}, {file.detail}")
-    _row(console, "alike", f"{found.duplicates} exact duplicates, {found.near_duplicates} near duplicates")
-    for path, detail in found.alike:
-        _row(console, "", f"{path}: {detail}")
-    if found.labels:
-        _row(console, "folders", _counts(found.labels))
-    if found.tags:
-        _row(console, "tags", f"{len(found.tags)} ({_counts(found.tags)}); {found.untagged} images without")
-    if found.tags_without_image:
-        _row(console, "", f"{found.tags_without_image} rows without an image")
-    for note in found.notes:
-        _row(console, "note", note)
-
-
-def _counts(counts: dict[str, int]) -> str:
-    """``"480 JPEG, 32 PNG"``, the most frequent first, the rest as a number."""
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    more = f", {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else ""
-    return ", ".join(f"{number} {name}" for name, number in ranked[:_SHOWN]) + more
-
-
-def _row(console: Console, name: str, text: str) -> None:
-    _line(console, f"  {name:<9}{text}")
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    print_survey(console, found)
+    print_row(console, "sheet", drawn or "none: there is no image")

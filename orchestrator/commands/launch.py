@@ -1,21 +1,63 @@
 """``gan-sweep launch``: plan, prepare, run, say what came out."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+import click
 
-from orchestrator.display.progress import progress_bar
-from orchestrator.display.summary import print_plan, print_winner
-from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
-from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
-from orchestrator.results.verdict import SweepStatus
-from orchestrator.search.studies import check_storage
-from orchestrator.search.warm_start import WarmStart, read_warm_start
-from orchestrator.space.load import space_as_yaml
-from orchestrator.space.yaml_text import dump_yaml
+from orchestrator.commands.shared import sweeps_dir_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.plan.plan import LaunchOptions, Plan
+    from orchestrator.search.warm_start import WarmStart
+
+
+@click.command("launch")
+@click.option("--space", required=True, metavar="NAME|FILE", help="A bundled space (see `spaces list`) or a YAML file.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder of images, any format and size.")
+@click.option("--name", metavar="SWEEP", help="Name of the sweep. [default: SPACE-DATE-TIME]")
+@click.option("--demo", is_flag=True, help="Small enough for 2 CPU cores; draws pictures when --data is not given.")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many trials. [default: the space's]")
+@click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Trials at once. [default: one per GPU, or 1]")
+@click.option("--workers-per-trial", type=click.IntRange(1), metavar="N", help="DDP ranks per trial. [default: 1]")
+@click.option("--cpus-per-worker", type=click.FloatRange(0, min_open=True), metavar="F", help="CPUs per rank.")
+@click.option(
+    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25 shares one by four."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a dotted key, such as data.image_size=32."
+)
+@click.option("--fid-extractor", metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]")
+@click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
+@click.option("--sampler", metavar="NAME", help="tpe, gp, cmaes, qmc, random or nsga2. [default: the space's]")
+@click.option("--scheduler", metavar="NAME", help="asha, hyperband, median or none. [default: the space's]")
+@click.option(
+    "--rules", metavar="FILE|on|off", help="A pruning: block, YAML, or all or no rules. [default: the space's]"
+)
+@click.option("--storage", metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]")
+@click.option("--warm-start", metavar="SWEEP", help="Give the sampler the trials of an earlier sweep.")
+@click.option("--tracking-uri", metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]")
+@sweeps_dir_option
+@click.option("--address", metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto. [default: start one here]")
+@click.option("--time-budget", metavar="2h", help="End the sweep after this long, wherever its trials are.")
+@click.option("--max-gpu-hours", metavar="H", help="End it after so many GPU hours: GPUs held x time.")
+@click.option("--target-fid", metavar="X", help="End it when a trial's objective is X or less.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N", help="Of all draws."
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
+def command(dry_run: bool, **values: Any) -> None:
+    """Run a sweep."""
+    from orchestrator.plan.plan import LaunchOptions
+
+    sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))
 
 
 def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | None = None) -> int:
@@ -27,6 +69,11 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     Raises:
         UserError: before anything has started.
     """
+    from rich.console import Console
+
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.search.studies import check_storage
+
     console = console or Console(file=sys.stdout)  # this very stream: Ray's prints are sent elsewhere meanwhile
     with contextlib.ExitStack() as stack:
         available = None
@@ -42,17 +89,24 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             check_tracking(plan.tracking_uri)
         if options.storage is not None and "://" in options.storage:
             check_storage(plan.storage, plan.sweep)
-        return _launch(plan, dry_run=dry_run, console=console)
+        return _plan_and_run(plan, dry_run=dry_run, console=console)
 
 
-def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
+def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
+    from orchestrator.display.progress import progress_bar
+    from orchestrator.display.summary import print_plan
+    from orchestrator.plan.plan import prepare_data, with_labels
+    from orchestrator.results.store import ResultsStore
+    from orchestrator.search.warm_start import read_warm_start
+
     if plan.synthetic:
         console.print(
             f"[yellow]The pictures are synthetic:[/] --demo draws {plan.space.synthetic}; "
             "give your own with --data DIR.",
             soft_wrap=True,
         )
-    caches = _prepare(plan, console)
+    with progress_bar(console, "decoding images") as progress:
+        caches = prepare_data(plan, progress)
     plan = with_labels(plan, caches[0])
     warm = None
     if plan.warm_start is not None:
@@ -64,12 +118,16 @@ def _launch(plan: Plan, *, dry_run: bool, console: Console) -> int:
     return _run(plan, warm, n_real=len(caches[0]), console=console)
 
 
-def _prepare(plan: Plan, console: Console) -> list[Any]:
-    with progress_bar(console, "decoding images") as progress:
-        return prepare_data(plan, progress)
-
-
 def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:
+    from orchestrator.display.live import Screen
+    from orchestrator.display.summary import print_winner
+    from orchestrator.results.store import SweepInfo, create_sweep
+    from orchestrator.results.verdict import SweepStatus
+    from orchestrator.space.load import space_as_yaml
+    from orchestrator.space.yaml_text import dump_yaml
+    from orchestrator.sweep.driver import SweepOutcome, run_sweep
+    from orchestrator.sweep.ray_session import connected, log_to
+
     store = create_sweep(plan.directory)
     (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan.space)))
     info = SweepInfo(
@@ -84,10 +142,6 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         tracking_uri=plan.tracking_uri,
     )
     store.write_info(info)
-    from orchestrator.display.live import Screen
-    from orchestrator.sweep.driver import SweepOutcome, run_sweep
-    from orchestrator.sweep.ray_session import connected, log_to
-
     console.print("\nstarting Ray and the gangs, some 20 s ...")
     try:
         with log_to(plan.directory / "sweep.log"), connected(plan.address):

@@ -1,29 +1,34 @@
 """``gan-sweep replay``: what rules would have done to runs of the past."""
 
+from __future__ import annotations
+
 import json
-import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from orchestrator.display.progress import progress_bar
-from orchestrator.pruning import build_rules
-from orchestrator.replay.cutting import Cut, replay_scheduler
-from orchestrator.replay.recorded import RecordedRun, read_runs
-from orchestrator.replay.replay import Replayed, Total, replay_run, total
-from orchestrator.replay.tuning import Tuned, tune
-from orchestrator.space.load import load_space
-from orchestrator.space.rules_file import read_block
-from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
-from orchestrator.space.yaml_text import dump_yaml
-from trainers.config import ScheduleConfig
+from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError, unknown_name
 
+if TYPE_CHECKING:
+    from orchestrator.space.sections import SchedulerConfig
+
 PLAIN_WIDTH = 200  # of the table where there is no terminal
+
+
+@click.command("replay")
+@click.argument("runs", nargs=-1, required=True, metavar="RUNS...")
+@click.option("--rules", "rules_file", type=click.Path(path_type=Path), metavar="FILE", help="A pruning: block, YAML.")
+@click.option("--space", metavar="NAME|FILE", help="The rules of this space. [default: all rules as they are]")
+@click.option("--scheduler", metavar="NAME", help="Compared with the rules. [default: the space's, or asha]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; steps_saved is a share from 0 to 1.")
+@click.option("--tune", "tuning", is_flag=True, help="Search the rules' settings for the most saved at no regret.")
+@click.option("--candidates", type=click.IntRange(2), default=128, show_default=True, help="Tried by --tune.")
+@sweeps_dir_option
+def command(runs: tuple[str, ...], **values: Any) -> None:
+    """Say where the rules would have stopped RUNS: sweeps, CSV logs (step, fid, d_loss, ...) or folders of them."""
+    run_replay(runs, **values)
 
 
 def run_replay(
@@ -42,6 +47,16 @@ def run_replay(
     Raises:
         UserError: a run or rules that cannot be read.
     """
+    from rich.console import Console
+
+    from orchestrator.display import replay_text
+    from orchestrator.display.progress import progress_bar
+    from orchestrator.pruning import build_rules
+    from orchestrator.replay.cutting import replay_scheduler
+    from orchestrator.replay.recorded import read_runs
+    from orchestrator.replay.replay import replay_run
+    from orchestrator.replay.tuning import tune
+
     settings, (config, epochs) = _settings(rules_file, space), _scheduler(space, scheduler)
     runs, others = read_runs(places, sweeps_dir)
     for path in others:
@@ -52,24 +67,28 @@ def run_replay(
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     if tuning:
-        tuned = _tune(runs, settings, candidates, console, quiet=as_json)
+        with progress_bar(console, "trying settings", candidates, quiet=as_json) as progress:
+            tuned = tune(runs, settings, candidates=candidates, progress=progress)
         if as_json:
-            click.echo(json.dumps(tuned_as_json(tuned), indent=1))
+            click.echo(json.dumps(replay_text.tuned_as_json(tuned), indent=1))
         else:
-            print_tuned(console, tuned)
+            replay_text.print_tuned(console, tuned)
         return
     rules = build_rules(settings)
     replayed = [replay_run(run, rules) for run in runs]
     cut = None if config.name == "none" or len(runs) < 2 else replay_scheduler(runs, config, epochs)
     if as_json:
-        click.echo(json.dumps(as_object(replayed, cut), indent=1))
+        click.echo(json.dumps(replay_text.as_object(replayed, cut), indent=1))
     else:
-        print_replay(console, replayed)
+        replay_text.print_replay(console, replayed)
         if cut is not None:
-            print_cut(console, cut, len(runs))
+            replay_text.print_cut(console, cut, len(runs))
 
 
 def _settings(rules_file: Path | None, space: str | None) -> bool | dict[str, Any]:
+    from orchestrator.space.load import load_space
+    from orchestrator.space.rules_file import read_block
+
     if rules_file is not None and space is not None:
         raise UserError("give --rules or --space, not both")
     if space is not None:
@@ -79,6 +98,10 @@ def _settings(rules_file: Path | None, space: str | None) -> bool | dict[str, An
 
 def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, int]:
     """The scheduler, and the epochs that its grace is meant for."""
+    from orchestrator.space.load import load_space
+    from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+    from trainers.config import ScheduleConfig
+
     if name is not None and name not in SCHEDULERS:
         raise unknown_name("--scheduler", name, SCHEDULERS)
     config, epochs = SchedulerConfig(), ScheduleConfig().epochs
@@ -86,148 +109,3 @@ def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, in
         loaded = load_space(space)
         config, epochs = loaded.scheduler, loaded.base.schedule.epochs
     return (config.model_copy(update={"name": name}) if name is not None else config), epochs
-
-
-def as_object(replayed: list[Replayed], cut: Cut | None) -> dict[str, Any]:
-    """What ``--json`` prints: ``{"runs": [...], "total": {...}}``; shares are from 0 to 1."""
-    runs = [
-        {
-            "run": one.run.name,
-            "stopped_at_step": one.stop.step if one.stop else None,
-            "verdict": one.stop.trip.verdict if one.stop else None,
-            "best_objective_kept": _finite(one.best_kept),
-            "steps_saved": one.saved,
-            "last_step": one.run.last_step,
-            "best_objective": _finite(one.run.best()),
-            "regret": _finite(one.regret),
-            "collapsed": one.collapsed,
-            "why": one.stop.trip.sentence if one.stop else None,
-            "rules": {name: firing.step for name, firing in one.firings.items()},
-        }
-        for one in replayed
-    ]
-    sums = total_as_json(total(replayed))
-    if cut is not None:
-        sums["scheduler"] = {
-            "name": cut.scheduler,
-            "cut_at_step": cut.steps,
-            "steps_saved": cut.saved,
-            "best_kept": cut.best_kept,
-        }
-    return {"runs": runs, "total": sums}
-
-
-def total_as_json(sums: Total) -> dict[str, Any]:
-    """The totals of ``--json``."""
-    return {
-        "runs": sums.runs,
-        "stopped": sums.stopped,
-        "collapsed": sums.collapsed,
-        "steps_saved": _finite(sums.saved),
-        "steps_saved_on_collapsed": _finite(sums.saved_on_collapsed),
-        "oracle_steps_saved_on_collapsed": _finite(sums.oracle_on_collapsed),
-        "mean_regret": _finite(sums.mean_regret),
-        "worst_regret": _finite(sums.worst_regret),
-        "harmed": list(sums.harmed),
-    }
-
-
-def tuned_as_json(tuned: Tuned) -> dict[str, Any]:
-    """What ``--tune --json`` prints."""
-    return {
-        "pruning": tuned.settings,
-        "seen": total_as_json(tuned.seen),
-        "unseen": total_as_json(tuned.unseen),
-        "before": total_as_json(tuned.before),
-        "folds": tuned.folds,
-    }
-
-
-def print_replay(console: Console, replayed: list[Replayed]) -> None:
-    """The table, and the totals below it."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("run", no_wrap=True, overflow="ellipsis", max_width=44)
-    for name in ("best", "at", "stopped at", "saved", "best kept"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("why")
-    table.add_column("other rules")
-    for one in replayed:
-        table.add_row(*_cells(one), style="" if one.stop else "dim")
-    console.print(table)
-    print_total(console, total(replayed))
-
-
-def _cells(one: Replayed) -> list[str]:
-    run, stop = one.run, one.stop
-    at = "-" if run.best_step is None else str(run.best_step)
-    cells = [escape(run.name), _number(run.best()), at]
-    if stop is None:
-        return [*cells, "-", "-", "-", "no rule fires", ""]
-    lost = f" (+{one.regret:.1%})" if one.regret > 0 else ""
-    others = [f"{name} {firing.step}" for name, firing in one.firings.items() if firing is not stop]
-    why = f"{stop.trip.verdict}: {stop.trip.sentence}"
-    kept = f"{_number(one.best_kept)}{lost}"
-    return [*cells, str(stop.step), f"{one.saved:.0%}", kept, escape(why), ", ".join(others)]
-
-
-def print_total(console: Console, sums: Total) -> None:
-    """What was saved against what it cost."""
-    console.print(f"\n{sums.runs} runs, {sums.stopped} stopped: {sums.saved:.1%} of all steps saved", highlight=False)
-    if sums.collapsed:
-        console.print(
-            f"{sums.collapsed} ended more than 10% above their best FID: {sums.saved_on_collapsed:.1%} of their steps "
-            f"saved (a stop right at the best: {sums.oracle_on_collapsed:.1%})",
-            highlight=False,
-            soft_wrap=True,
-        )
-    harmed = f"; healthy runs that lost more than 5%: {', '.join(sums.harmed)}" if sums.harmed else ""
-    console.print(
-        f"best FID lost: {sums.mean_regret:.2%} on average, {sums.worst_regret:.2%} at worst{escape(harmed)}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def print_cut(console: Console, cut: Cut, runs: int) -> None:
-    """What the scheduler alone would have done."""
-    best = "the run with the lowest FID kept it" if cut.best_kept else "and the run with the lowest FID lost it"
-    console.print(
-        f"{cut.scheduler} alone, the runs being trials of one sweep: {len(cut.steps)} of {runs} cut, "
-        f"{cut.saved:.1%} of all steps saved, {best}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def print_tuned(console: Console, tuned: Tuned) -> None:
-    """The settings as YAML, and how they do."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    for name in ("saved", "on collapsed", "mean regret", "worst", "harmed"):
-        table.add_column(name, justify="right")
-    rows = {
-        "the rules given": tuned.before,
-        "tuned, on the runs that chose them": tuned.seen,
-        f"tuned, on runs not seen ({tuned.folds} folds)": tuned.unseen,
-    }
-    for name, sums in rows.items():
-        shares = (sums.saved, sums.saved_on_collapsed, sums.mean_regret, sums.worst_regret)
-        table.add_row(name, *(f"{share:.1%}" for share in shares), str(len(sums.harmed)))
-    console.print(table)
-    console.print("\nfor a space, or a file for --rules:\n", style="dim")
-    console.print(dump_yaml({"pruning": tuned.settings}), markup=False, highlight=False)
-
-
-def _tune(
-    runs: list[RecordedRun], settings: bool | dict[str, Any], candidates: int, console: Console, *, quiet: bool
-) -> Tuned:
-    with progress_bar(console, "trying settings", candidates, quiet=quiet) as progress:
-        return tune(runs, settings, candidates=candidates, progress=progress)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4g}"

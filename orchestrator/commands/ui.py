@@ -1,14 +1,31 @@
-"""MLflow's own UI on a sweep's store."""
+"""``gan-sweep ui``: MLflow's own UI on a sweep's store."""
+
+from __future__ import annotations
 
 import os
 import socket
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from mlflow import MlflowClient
 
-from orchestrator.results.store import SweepInfo
+from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.results.store import SweepInfo
+
+
+@click.command("ui")
+@click.argument("sweep")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on this machine.")
+@sweeps_dir_option
+def command(sweep: str, port: int, sweeps_dir: Path) -> None:
+    """Open MLflow on SWEEP."""
+    from orchestrator.results.store import find_sweep
+
+    serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port)
 
 
 def check_free(port: int) -> None:
@@ -28,6 +45,8 @@ def serve_ui(info: SweepInfo, port: int) -> None:
         click.echo(f"{info.sweep} is tracked at {info.tracking_uri}, experiment {info.space}")
         return
     check_free(port)
+    from mlflow import MlflowClient
+
     experiment = MlflowClient(info.tracking_uri).get_experiment_by_name(info.space)
     page = f"#/experiments/{experiment.experiment_id}/runs" if experiment else ""
     click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}/{page} (Ctrl-C ends it)")

@@ -1,0 +1,27 @@
+"""``gan-sweep results``: the trials of a sweep."""
+
+import json
+from pathlib import Path
+
+import click
+
+from orchestrator.commands.shared import sweeps_dir_option
+
+
+@click.command("results")
+@click.argument("sweep")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@sweeps_dir_option
+def command(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
+    """Show the trials of SWEEP, running or finished."""
+    from orchestrator.results.store import find_sweep
+
+    store = find_sweep(sweep, sweeps_dir)
+    if as_json:
+        click.echo(json.dumps(store.summary(), indent=1))
+        return
+    from rich.console import Console
+
+    from orchestrator.display.summary import print_results
+
+    print_results(Console(), store)
