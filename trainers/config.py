@@ -26,7 +26,7 @@ class DataConfig(_Section):
 
     image_size: Literal[32, 64, 96, 128, 256] = Field(128, description="side of the square images, pixels")
     fit: Literal["pad", "stretch"] = Field(
-        "pad", description="pad: keep the aspect ratio, black bars (document 001); stretch: fill the square"
+        "pad", description="pad: keep the aspect ratio, black bars (Zalo motorbike article); stretch: fill the square"
     )
     batch_size: Count = Field(64, description="images per step over ALL ranks; must be a multiple of the ranks")
     flip_p: Probability = Field(0.5, description="probability of a horizontal flip")
@@ -155,7 +155,7 @@ class RuntimeConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """One GAN training run, whole. Defaults are document 001's RaLSGAN on 128 px motorbikes."""
+    """One GAN training run, whole. Defaults are the Zalo motorbike article's RaLSGAN on 128 px motorbikes."""
 
     family: str = Field("adversarial", description="registered update topology: which networks there are")
     labels: dict[str, tuple[str, ...]] | Literal["auto"] = Field(

@@ -18,7 +18,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.space.domains import Domain
-from orchestrator.space.space import Space, said
+from orchestrator.space.space import Space, condition_text
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
 
@@ -134,7 +134,7 @@ def print_space(console: Console, space: Space) -> None:
 def _condition(domain: Domain) -> str:
     """When a key exists, in short where it stands right below the one key that decides."""
     if len(domain.when) != 1:
-        return said(domain.when) if domain.when else ""
+        return condition_text(domain.when) if domain.when else ""
     (values,) = domain.when.values()
     return f"with {' | '.join(map(str, values))}"
 

@@ -13,7 +13,7 @@ from orchestrator.pruning.g_fooling import GFooling
 from orchestrator.pruning.grad_explosion import GradExplosion
 from orchestrator.pruning.grad_vanish import GradVanish
 from orchestrator.pruning.guard import Guard
-from orchestrator.pruning.history import History, Rung
+from orchestrator.pruning.history import FidPoint, History
 from orchestrator.pruning.mode_collapse import ModeCollapse
 from orchestrator.pruning.nonfinite import Nonfinite
 from orchestrator.pruning.rule import Rule, Trip
@@ -70,4 +70,4 @@ def _build_rule(rule: type[Rule], settings: Any) -> Rule | None:
         raise UserError(f"pruning.{rule.name}.{key}: {message}, got {given!r}") from None
 
 
-__all__ = ["HOPELESS", "RULES", "Guard", "History", "Rule", "Rung", "Trip", "build_rules"]
+__all__ = ["HOPELESS", "RULES", "FidPoint", "Guard", "History", "Rule", "Trip", "build_rules"]

@@ -12,8 +12,8 @@ class DCollapse(Rule):
     """D's loss is at zero over a window, D separates real from fake perfectly, and FID does not improve.
 
     All three: a public LSGAN run had its D loss near 0.005 before its best FID, so the loss alone would kill winners
-    (document 001 says "D loss at zero means stop"). Without a FID nothing is said. Where the accuracies of D were not
-    recorded, the loss stands for them.
+    (the Zalo motorbike article says "D loss at zero means stop"). Without a FID nothing is said. Where the accuracies
+    of D were not recorded, the loss stands for them.
 
     NaN policy: reports without a finite d_loss do not count as low.
     """
@@ -28,12 +28,11 @@ class DCollapse(Rule):
     share: Share = Field(0.8, description="share of them with a low loss, for a collapse")
     accuracy: Share = Field(0.99, description="D separates perfectly from this mean accuracy on, real and fake each")
     patience: Span = Field(
-        0.08, description="epochs without a better FID, 3 rungs at least; below 1: share of the planned run"
+        0.08, description="epochs without a better FID, 3 measurements at least; below 1: share of the planned run"
     )
     improvement: Share = Field(0.02, description="share by which FID must fall to count as better")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         low = sum(abs(loss) < self.d_loss for loss in history.tail("d_loss", self.window))
         if low < self.share * self.window:
             return None
@@ -44,6 +43,5 @@ class DCollapse(Rule):
             seen = history.tail(name, self.window)
             if seen and sum(seen) / len(seen) < self.accuracy:
                 return None
-        return (
-            f"D loss below {self.d_loss:g} for {low} of {self.window} {history.unit} while {history.fid_told(stalled)}"
-        )
+        seen_low = f"D loss below {self.d_loss:g} for {low} of {self.window} {history.unit}"
+        return f"{seen_low} while {history.describe_fid(stalled)}"

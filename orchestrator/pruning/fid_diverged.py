@@ -12,16 +12,16 @@ from orchestrator.pruning.rule import Count, Positive, Rule, Span
 class FidDiverged(Rule):
     """FID lies above its best, far for a short while or less far for longer: a one-sided CUSUM test (Page 1954).
 
-    Every rung adds ``ln(FID / best) - tolerance``, times the share of the planned run since the rung before; a rung
-    within the tolerance takes away. A new best, or a new FID protocol, starts anew. By default four times the best
-    trips after 1.2% of the run, 1.2 times after 17%, never before `patience` rungs in a row.
+    Every measurement adds ``ln(FID / best) - tolerance``, times the share of the planned run since the measurement
+    before; a measurement within the tolerance takes away. A new best, or a new FID protocol, starts anew. By default
+    four times the best trips after 1.2% of the run, 1.2 times after 17%, never before `patience` measurements in a row.
 
-    NaN policy: a FID that is not finite is no rung (see ``nonfinite``).
+    NaN policy: a FID that is not finite is no measurement (see ``nonfinite``).
     """
 
     name: ClassVar[str] = "fid_diverged"
     hopeless: ClassVar[bool] = True
-    at_rungs: ClassVar[bool] = True
+    at_measurements: ClassVar[bool] = True
     tunable: ClassVar[dict[str, tuple[float, float]]] = {
         "warmup": (0.03, 0.2),
         "tolerance": (0.03, 0.3),
@@ -31,17 +31,16 @@ class FidDiverged(Rule):
     warmup: Span = Field(0.15, description="epochs whose FIDs are no evidence; below 1: share of the run, 10 at least")
     tolerance: Positive = Field(0.1, description="share above the best that is noise")
     limit: Positive = Field(0.015, description="ln(FID / best) beyond the tolerance, summed over shares of the run")
-    patience: Count = Field(4, description="rungs in a row above the tolerance")
+    patience: Count = Field(4, description="measurements in a row above the tolerance")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         (best, since), grace = self.since_best(history), self.grace(history)
         tolerance, excess, in_a_row, before = math.log1p(self.tolerance), 0.0, 0, best
-        for rung in since:
-            share = (rung.report - before.report) / history.total
-            beyond = math.log(rung.fid / best.fid) - tolerance if best.fid > 0 else math.inf
-            before = rung
-            if beyond <= 0 or rung.report > grace:
+        for point in since:
+            share = (point.report - before.report) / history.total
+            beyond = math.log(point.fid / best.fid) - tolerance if best.fid > 0 else math.inf
+            before = point
+            if beyond <= 0 or point.report > grace:
                 excess = max(0.0, excess + beyond * share)
                 in_a_row = in_a_row + 1 if beyond > 0 else 0
         if in_a_row < self.patience or excess <= self.limit:
@@ -49,5 +48,5 @@ class FidDiverged(Rule):
         times = f"{before.fid / best.fid:.2g} times its best" if best.fid > 0 else "above its best"
         return (
             f"FID {before.fid:.4g} is {times}, {best.fid:.4g} at {history.mark} {best.step}, "
-            f"and has been above it for {in_a_row} rungs"
+            f"and has been above it for {in_a_row} measurements"
         )

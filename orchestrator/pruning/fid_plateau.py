@@ -14,26 +14,24 @@ class FidPlateau(Rule):
 
     The second demand spares noisy runs that still get better on the whole: their medians fall.
 
-    NaN policy: a FID that is not finite is no rung (see ``nonfinite``).
+    NaN policy: a FID that is not finite is no measurement (see ``nonfinite``).
     """
 
     name: ClassVar[str] = "fid_plateau"
     hopeless: ClassVar[bool] = True
-    at_rungs: ClassVar[bool] = True
+    at_measurements: ClassVar[bool] = True
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"patience": (0.1, 0.5)}
 
     warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
     patience: Span = Field(0.25, description="epochs without a new best; below 1: share of the planned run")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         best, later = self.since_best(history)
-        since = [rung.fid for rung in later]
+        since = [point.fid for point in later]
         half = len(since) // 2
         if half < 2 or history.reports - best.report < history.span(self.patience):
             return None
         if median(since[half:]) < median(since[:half]):
             return None
-        return (
-            f"FID {best.fid:.4g} of {history.mark} {best.step} was not bettered for {len(since)} rungs, without a trend"
-        )
+        lowest = f"FID {best.fid:.4g} of {history.mark} {best.step}"
+        return f"{lowest} was not bettered for {len(since)} measurements, without a trend"

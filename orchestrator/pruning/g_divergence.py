@@ -13,8 +13,8 @@ from orchestrator.pruning.rule import Positive
 class GDivergence(GLossRule):
     """G's loss is far above what it was before the window, while FID stays far above its best.
 
-    Source: document 001, "G loss rising abnormally: D memorised the data". A critic's loss rises in healthy runs too:
-    in a public WGAN-GP run from 12 to 196.
+    Source: the Zalo motorbike article, "G loss rising abnormally: D memorised the data". A critic's loss rises in
+    healthy runs too: in a public WGAN-GP run from 12 to 196.
 
     NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
     """
@@ -25,7 +25,6 @@ class GDivergence(GLossRule):
     factor: Positive = Field(3.0, description="mean loss of the window against the median before it, for a divergence")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         found = self.under_bad_fid(history)
         if found is None:
             return None
@@ -36,4 +35,4 @@ class GDivergence(GLossRule):
         mean, usual = sum(losses) / len(losses), median(map(abs, before))
         if mean <= self.factor * usual:
             return None
-        return f"G loss rose to {mean:.3g} from {usual:.3g} while {history.fid_told(risen)}"
+        return f"G loss rose to {mean:.3g} from {usual:.3g} while {history.describe_fid(risen)}"

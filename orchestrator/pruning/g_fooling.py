@@ -12,7 +12,7 @@ from orchestrator.pruning.rule import Positive
 class GFooling(GLossRule):
     """G's loss is low, or falls from part to part of a window, while FID stays far above its best.
 
-    Source: document 001, "G loss below 0.5, or falling steadily: G found a pattern that fools D".
+    Source: the Zalo motorbike article, "G loss below 0.5, or falling steadily: G found a pattern that fools D".
 
     NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
     """
@@ -23,7 +23,6 @@ class GFooling(GLossRule):
     fall: Positive = Field(0.1, description="share by which each third of the window must lie below the one before")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         found = self.under_bad_fid(history)
         if found is None:
             return None
@@ -37,4 +36,4 @@ class GFooling(GLossRule):
             seen = f"G loss falling steadily from {first:.3g} to {last:.3g}"
         else:
             return None
-        return f"{seen} while {history.fid_told(risen)}"
+        return f"{seen} while {history.describe_fid(risen)}"

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from orchestrator.pruning.history import History, Rung
+from orchestrator.pruning.history import FidPoint, History
 from orchestrator.pruning.rule import Positive, Rule, Span
 
 
@@ -20,12 +20,12 @@ class GLossRule(Rule):
     warmup: Span = Field(0.15, description="epochs without judgement; below 1: share of the run, 10 at least")
     window: Span = Field(0.05, description="epochs looked at, 6 at least; below 1: share of the planned run")
     patience: Span = Field(
-        0.08, description="epochs with a FID above the best, 3 rungs at least; below 1: share of the planned run"
+        0.08, description="epochs with a FID above the best, 3 measurements at least; below 1: share of the planned run"
     )
     rise: Positive = Field(0.25, description="share by which it must lie above it")
 
-    def under_bad_fid(self, history: History) -> tuple[list[float], list[Rung]] | None:
-        """G's losses in the window, and the rungs that lie above the best; None where FID or losses say nothing."""
+    def under_bad_fid(self, history: History) -> tuple[list[float], list[FidPoint]] | None:
+        """G's losses in the window, and the FIDs that lie above the best; None where FID or losses say nothing."""
         risen = history.risen(self.rise)
         if not history.lasting(risen, self.patience):
             return None

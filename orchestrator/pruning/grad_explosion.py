@@ -15,7 +15,7 @@ class GradExplosion(Rule):
 
     Norms that are only large are borne while every new FID is the best by far: some losses and penalties have large
     gradients by nature.
-    Source: document 001, "norms above 100 mean trouble".
+    Source: the Zalo motorbike article, "norms above 100 mean trouble".
 
     NaN policy: epochs without a finite norm do not count (see ``nonfinite``).
     """
@@ -33,8 +33,7 @@ class GradExplosion(Rule):
     )
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
-        falling = len(history.rungs) > 1 and not history.stalled(self.improvement)
+        falling = len(history.fids) > 1 and not history.stalled(self.improvement)
         for name, network in NETWORKS.items():
             norms = history.tail(name, self.window)
             large = [norm for norm in norms if norm > self.norm]

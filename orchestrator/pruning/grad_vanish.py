@@ -23,7 +23,6 @@ class GradVanish(Rule):
     patience: Count = Field(2, description="epochs in a row")
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         for name, network in NETWORKS.items():
             norms = history.tail(name, self.patience)
             if len(norms) == self.patience and max(norms) < self.norm:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-FEWEST_RUNGS = 3  # that say anything of a trend: a single FID may be noise
+FEWEST_MEASUREMENTS = 3  # that say anything of a trend: a single FID may be noise
 
 
 @dataclass(frozen=True)
-class Rung:
+class FidPoint:
     """A FID: at which report (from 1), at which step (epoch, or a log's own count), and its value."""
 
     report: int
@@ -27,7 +27,7 @@ class History:
     Attributes:
         steps: of each report: the epoch, or a log's own count.
         metrics: by name, one value per report; None where a report lacks it.
-        rungs: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
+        fids: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
         best: the lowest of them.
     """
 
@@ -35,8 +35,8 @@ class History:
         self.total, self.unit, self.mark = total, unit, mark
         self.steps: list[int] = []
         self.metrics: dict[str, list[float | None]] = {}
-        self.rungs: list[Rung] = []
-        self.best: Rung | None = None
+        self.fids: list[FidPoint] = []
+        self.best: FidPoint | None = None
         self._protocol: str | None = None
 
     def append(
@@ -57,11 +57,11 @@ class History:
             values.append(metrics.get(name))
         if fid is not None and math.isfinite(fid):
             if protocol != self._protocol:
-                self._protocol, self.rungs, self.best = protocol, [], None
-            rung = Rung(len(self.steps), step, fid)
-            self.rungs.append(rung)
+                self._protocol, self.fids, self.best = protocol, [], None
+            point = FidPoint(len(self.steps), step, fid)
+            self.fids.append(point)
             if self.best is None or fid < self.best.fid:
-                self.best = rung
+                self.best = point
 
     @property
     def reports(self) -> int:
@@ -69,13 +69,13 @@ class History:
         return len(self.steps)
 
     @property
-    def at_rung(self) -> bool:
+    def just_measured(self) -> bool:
         """Whether the newest report has a FID."""
-        return bool(self.rungs) and self.rungs[-1].report == self.reports
+        return bool(self.fids) and self.fids[-1].report == self.reports
 
-    def at_rungs(self, name: str) -> list[float]:
-        """The finite values of a metric at the rungs, oldest first."""
-        values = [self.metrics[name][rung.report - 1] for rung in self.rungs] if name in self.metrics else []
+    def at_measurements(self, name: str) -> list[float]:
+        """The finite values of a metric at the measurements, oldest first."""
+        values = [self.metrics[name][point.report - 1] for point in self.fids] if name in self.metrics else []
         return [value for value in values if value is not None and math.isfinite(value)]
 
     def last(self, name: str) -> float | None:
@@ -92,32 +92,32 @@ class History:
         """Reports in `length`: below 1 a share of the planned run, else reports."""
         return math.ceil(length * self.total) if length < 1 else round(length)
 
-    def stalled(self, improvement: float) -> list[Rung]:
-        """The rungs since FID last fell at least `improvement` (a share) below the lowest before it."""
+    def stalled(self, improvement: float) -> list[FidPoint]:
+        """The measurements since FID last fell at least `improvement` (a share) below the lowest before it."""
         reference, since = math.inf, 0
-        for place, rung in enumerate(self.rungs):
-            if rung.fid < reference * (1 - improvement):
-                reference, since = rung.fid, place + 1
-        return self.rungs[since:]
+        for place, point in enumerate(self.fids):
+            if point.fid < reference * (1 - improvement):
+                reference, since = point.fid, place + 1
+        return self.fids[since:]
 
-    def risen(self, rise: float) -> list[Rung]:
-        """The rungs in a row, up to the newest, that lie more than `rise` (a share) above the lowest FID."""
-        best, first = self.best, len(self.rungs)
-        while best is not None and first > 0 and self.rungs[first - 1].fid > best.fid * (1 + rise):
+    def risen(self, rise: float) -> list[FidPoint]:
+        """The measurements in a row, up to the newest, that lie more than `rise` (a share) above the lowest FID."""
+        best, first = self.best, len(self.fids)
+        while best is not None and first > 0 and self.fids[first - 1].fid > best.fid * (1 + rise):
             first -= 1
-        return self.rungs[first:]
+        return self.fids[first:]
 
-    def lasting(self, rungs: Sequence[Rung], patience: float) -> bool:
-        """Whether these newest rungs are at least three and, from the rung before them on, span `patience`."""
-        if len(rungs) < FEWEST_RUNGS:
+    def lasting(self, points: Sequence[FidPoint], patience: float) -> bool:
+        """Whether these newest FIDs are at least three and, from the one before them on, span `patience`."""
+        if len(points) < FEWEST_MEASUREMENTS:
             return False
-        before = len(self.rungs) - len(rungs) - 1
-        return self.reports - (self.rungs[before].report if before >= 0 else 0) >= self.span(patience)
+        before = len(self.fids) - len(points) - 1
+        return self.reports - (self.fids[before].report if before >= 0 else 0) >= self.span(patience)
 
-    def fid_told(self, rungs: Sequence[Rung]) -> str:
-        """What FID did over these newest rungs, for people."""
-        best, newest = self.best, self.rungs[-1]
+    def describe_fid(self, points: Sequence[FidPoint]) -> str:
+        """What FID did over these newest measurements, for people."""
+        best, newest = self.best, self.fids[-1]
         assert best is not None
         if newest.fid > best.fid * 1.02:
             return f"FID rose from {best.fid:.4g} to {newest.fid:.4g}"
-        return f"FID stayed at {newest.fid:.4g} for {len(rungs)} rungs"
+        return f"FID stayed at {newest.fid:.4g} for {len(points)} measurements"

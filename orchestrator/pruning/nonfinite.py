@@ -17,7 +17,6 @@ class Nonfinite(Rule):
     name: ClassVar[str] = "nonfinite"
 
     def judge(self, history: History) -> str | None:
-        """See the class."""
         wrong = [
             f"{name} is {values[-1]}"
             for name, values in history.metrics.items()

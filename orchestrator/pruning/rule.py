@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.pruning.history import History, Rung
+from orchestrator.pruning.history import FidPoint, History
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -41,7 +41,7 @@ class Rule(BaseModel, ABC):
         name: of the rule and of the verdict.
         hopeless: the rule sees no hope rather than a failure: a trial that it ends before the window is PRUNED, not
             FAILED.
-        at_rungs: it can only change its mind at a report with a FID.
+        at_measurements: it can only change its mind at a report with a FID.
         reads: the metrics that it cannot judge without; where none of them was ever reported it stays silent.
         tunable: its numeric settings that ``gan-sweep replay --tune`` searches, each with its range (log scale).
         warmup: epochs in which it stays silent; below 1 a share of the planned run, ten epochs at least.
@@ -51,7 +51,7 @@ class Rule(BaseModel, ABC):
 
     name: ClassVar[str]
     hopeless: ClassVar[bool] = False
-    at_rungs: ClassVar[bool] = False
+    at_measurements: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ()
     tunable: ClassVar[dict[str, tuple[float, float]]] = {}
 
@@ -62,12 +62,12 @@ class Rule(BaseModel, ABC):
         grace = history.span(self.warmup)
         return max(grace, SHORTEST_WARMUP) if 0 < self.warmup < 1 else grace
 
-    def since_best(self, history: History) -> tuple[Rung, list[Rung]]:
-        """The best rung after the first ten epochs (or after a shorter warm-up), and those after it."""
+    def since_best(self, history: History) -> tuple[FidPoint, list[FidPoint]]:
+        """The best measurement after the first ten epochs (or after a shorter warm-up), and those after it."""
         untrained = min(self.grace(history), SHORTEST_WARMUP)
-        rungs = [rung for rung in history.rungs if rung.report > untrained]
-        best = min(rungs, key=lambda rung: rung.fid)
-        return best, rungs[rungs.index(best) + 1 :]
+        points = [point for point in history.fids if point.report > untrained]
+        best = min(points, key=lambda point: point.fid)
+        return best, points[points.index(best) + 1 :]
 
     @abstractmethod
     def judge(self, history: History) -> str | None:
@@ -75,7 +75,7 @@ class Rule(BaseModel, ABC):
 
     def trip(self, history: History) -> Trip | None:
         """`judge` where there is anything new to judge."""
-        if (self.at_rungs and not history.at_rung) or history.reports <= self.grace(history):
+        if (self.at_measurements and not history.just_measured) or history.reports <= self.grace(history):
             return None
         if self.reads and not any(name in history.metrics for name in self.reads):
             return None

@@ -45,18 +45,18 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
     scheduler = make_scheduler(config.model_copy(update={"grace_epochs": min(grace, LENGTH)}), LENGTH)
     scheduler.set_search_properties(METRIC, "min")
     trials = {run.name: Trial(run.name, stub=True) for run in runs}
-    nobody: Any = None  # our schedulers never ask Tune's controller anything
+    no_controller: Any = None  # our schedulers never ask Tune's controller anything
     for trial in trials.values():
-        scheduler.on_trial_add(nobody, trial)
+        scheduler.on_trial_add(no_controller, trial)
     steps: dict[str, int] = {}
-    for time, run, report in _rungs(runs):
+    for time, run, report in _measurements(runs):
         if run.name in steps:
             continue
         trial = trials[run.name]
         now = TrialResult(epoch=time, fid=report.fid, diversity=report.metrics.get("diversity"))
         result = now.to_tune(METRIC)
-        if scheduler.on_trial_result(nobody, trial, result) == TrialScheduler.STOP:
-            scheduler.on_trial_complete(nobody, trial, result)
+        if scheduler.on_trial_result(no_controller, trial, result) == TrialScheduler.STOP:
+            scheduler.on_trial_complete(no_controller, trial, result)
             steps[run.name] = report.step
     saved = [1 - steps.get(run.name, run.last_step) / run.last_step for run in runs]
     best = min(runs, key=lambda run: (run.best() != run.best(), run.best()))  # NaN last
@@ -64,12 +64,12 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
     return Cut(config.name, steps, sum(saved) / len(saved), kept)
 
 
-def _rungs(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, Report]]:
+def _measurements(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, Report]]:
     """Every report with a finite FID but a run's last, with its time on the common clock, earliest first."""
-    rungs = [
+    measurements = [
         (number * LENGTH / run.total, run, report)
         for run in runs
         for number, report in enumerate(run.reports, start=1)
         if report.fid is not None and report.fid == report.fid and number < run.total
     ]
-    return sorted(rungs, key=lambda rung: rung[0])
+    return sorted(measurements, key=lambda one: one[0])

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from orchestrator.pruning import build_rules
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
-from orchestrator.space.space import Space, config_names, said
+from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_problem, unknown_name
@@ -100,7 +100,7 @@ def check_space(space: Space) -> None:
                 if name not in space.search:
                     raise unknown_name(f"searched key in {where}", name, space.search)
                 if name not in point:
-                    raise UserError(f"{where}: {name} exists {said(space.search[name].when)}")
+                    raise UserError(f"{where}: {name} exists {condition_text(space.search[name].when)}")
         for name, value in point.items():
             if not space.search[name].contains(value):
                 raise UserError(f"{where}: {name} = {value!r} lies outside its range {space.search[name]}")

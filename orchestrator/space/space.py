@@ -140,6 +140,6 @@ def config_names(base: TrainConfig) -> list[str]:
     return list(dict.fromkeys([*field_names(), *base.flat()]))
 
 
-def said(when: dict[str, tuple[Value, ...]]) -> str:
+def condition_text(when: dict[str, tuple[Value, ...]]) -> str:
     """A condition for people: ``only when regime.name = monitored``."""
     return "only when " + " and ".join(f"{key} = {' or '.join(map(str, values))}" for key, values in when.items())

@@ -1,10 +1,10 @@
-"""Images per second of the training loop against document 001's own, same networks, same batch, same data, one run.
+"""Images/s of the training loop against that of the Zalo motorbike article: same networks, batch and data, one run.
 
 Usage: python -m tests.benchmarks.bench_loop [--image-size 32] [--base-width 24] [--batch-size 64] [--steps 20]
 
-The document's loop is transcribed from its listing; its one line that torch refuses today (G backpropagates through
+The article's loop is transcribed from its listing; its one line that torch refuses today (G backpropagates through
 logits computed before D's step) is replaced by a recomputation, which is what it meant. Ours includes augmentation,
-the moving average, gradient norms and all metrics; the document's has none of them. Rounds alternate; medians.
+the moving average, gradient norms and all metrics; the article's has none of them. Rounds alternate; medians.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from trainers.randomness import GlobalRandom
 
 
 def document_step(config: TrainConfig, device: torch.device) -> Callable[[torch.Tensor], None]:
-    """Document 001's loop body."""
+    """The Zalo motorbike article's loop body."""
     nz, real_label = config.network.latent_dim, RaLSGAN.from_config(config.loss).real_label
     generator, discriminator = (net.to(device) for net in build_networks(config.network, config.data.image_size))
     betas = (config.optimizer.beta1, config.optimizer.beta2)
@@ -116,7 +116,7 @@ def main() -> None:
         f"{asked.image_size} px, base width {asked.base_width}, batch {asked.batch_size}, {asked.precision}, "
         f"{asked.steps} steps x {asked.rounds} rounds, {torch.get_num_threads()} threads, {device_name()}"
     )
-    print(f"document 001's loop  {statistics.median(document_rates):8.1f} images/s")
+    print(f"the article's loop  {statistics.median(document_rates):8.1f} images/s")
     print(f"trainers.loop        {statistics.median(our_rates):8.1f} images/s")
     ratios = [mine / theirs for mine, theirs in zip(our_rates, document_rates, strict=True)]
     print(f"ratio {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")

@@ -37,7 +37,7 @@ PROMISED = {
         "16 +# +# +# +# +#e[-+]#",
     ],
     "bench_loop": [
-        "document 001's loop +# images/s",
+        "the article's loop +# images/s",
         r"trainers\.loop +# images/s",
         r"ratio # \(min #, max #\)",
     ],

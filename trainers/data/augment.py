@@ -1,4 +1,4 @@
-"""Flips and rotations of a batch, drawn on the CPU and done where the images are (`transform2` of document 001)."""
+"""Flips and rotations of a batch, drawn on the CPU, done where the images are (`transform2` of the Zalo article)."""
 
 from dataclasses import dataclass
 
@@ -59,7 +59,7 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
 
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """uint8 0..255 to float32 in [-1, 1], as document 001 does: (x - 127.5) / 127.5."""
+    """uint8 0..255 to float32 in [-1, 1], as the Zalo motorbike article does: (x - 127.5) / 127.5."""
     return (images.float() - 127.5) / 127.5
 
 

@@ -36,7 +36,7 @@ class SkipReason(StrEnum):
 
     EMPTY = "empty"  # zero bytes
     NOT_AN_IMAGE = "not_an_image"  # no format recognised
-    ANIMATED = "animated"  # more than one frame: document 001 lists GIFs among the faults of its 10,000 files
+    ANIMATED = "animated"  # more than one frame: GIFs are among the faults of the Zalo motorbikes
     TRUNCATED = "truncated"  # ends before its last pixel
     TOO_LARGE = "too_large"  # more pixels than Pillow thinks safe
     UNREADABLE = "unreadable"  # no permission, dangling link, not a regular file
@@ -61,8 +61,8 @@ def decode_image(source: Path | bytes, image_size: int, fit: str) -> NDArray[np.
     Args:
         source: the file, or its content.
         image_size: side S of the result, pixels.
-        fit: ``"pad"`` scales the longer side to S, centres, and leaves black bars (`padding_image` of document 001,
-            with sizes rounded where that truncates); ``"stretch"`` fills the square.
+        fit: ``"pad"`` scales the longer side to S, centres, and leaves black bars (`padding_image` of the Zalo
+            motorbike article, with sizes rounded where that truncates); ``"stretch"`` fills the square.
 
     Returns:
         [3, S, S] RGB.

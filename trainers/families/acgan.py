@@ -1,4 +1,4 @@
-"""Auxiliary classifier GAN (Odena et al. 2017, arXiv:1610.09585; document 002): G is told classes, D names them.
+"""Auxiliary classifier GAN (Odena et al. 2017, arXiv:1610.09585; the MLDS HW4 report): G is told classes, D names them.
 
 Any pair of networks serves: G gets latents and one-hot classes side by side, D has further outputs for its class heads.
 """
@@ -29,7 +29,8 @@ COLUMNS = 8  # of a sample grid where there is one attribute
 class AcGan(Adversarial):
     """As `Adversarial`, and D tells the classes of real images, G makes fakes that D gives the classes asked for.
 
-    As in document 002, D learns classes from real images alone: on fakes its class heads have no loss in D's step.
+    As in the MLDS HW4 report, D learns classes from real images alone: on fakes its class heads have no loss in D's
+    step.
     """
 
     @staticmethod

@@ -180,8 +180,8 @@ class Adversarial(Family):
     def _compute_g(self, real_logits: Tensor | None, fake: Tensor, wanted: Tensor | None, plan: StepPlan) -> Computed:
         """G's gradients.
 
-        The real logits are those of D's step, detached: document 001 backpropagates through them, which torch refuses
-        once D has moved, and they carry no gradient to G anyway.
+        The real logits are those of D's step, detached: the Zalo motorbike article backpropagates through them, which
+        torch refuses once D has moved, and they carry no gradient to G anyway.
         """
         with frozen(self.discriminator):
             with self._autocast():

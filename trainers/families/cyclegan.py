@@ -1,4 +1,4 @@
-"""Unpaired translation between two domains (Zhu et al. 2017, arXiv:1703.10593; document 002, bonus)."""
+"""Unpaired translation between two domains (Zhu et al. 2017, arXiv:1703.10593; the MLDS HW4 report, bonus)."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -16,12 +16,12 @@ from trainers.losses.label_values import label_pair
 class BCE(GanLoss):
     """D names the probability that an image is real; G wants its fakes to be named real ("non-saturating").
 
-    Without smoothing (labels 1 and 0), and with D = sigmoid of the logit, this is document 004's::
+    Without smoothing (labels 1 and 0), and with D = sigmoid of the logit, this is the Edouard99/GAN repository's::
 
         D: -(mean log D(x) + mean log(1 - D(G(z))))
         G: -mean log D(G(z))
 
-    Document 004's code smooths both labels by 0.1: 0.95 and 0.05, for G as well.
+    The Edouard99/GAN repository's code smooths both labels by 0.1: 0.95 and 0.05, for G as well.
 
     Attributes:
         real_label: probability that D shall name for real images, and G shall be named for fakes.

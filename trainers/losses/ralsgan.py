@@ -1,4 +1,4 @@
-"""Relativistic average least squares (Jolicoeur-Martineau 2018, arXiv:1807.00734; label value of document 001)."""
+"""Relativistic average least squares (Jolicoeur-Martineau 2018, arXiv:1807.00734); labels of the Zalo article."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from trainers.losses.relative import relative
 class RaLSGAN(GanLoss):
     """How much more real than the average of the other kind, regressed to a label.
 
-    With y = `real_label` and `fake_label` = -y this is document 001::
+    With y = `real_label` and `fake_label` = -y this is the Zalo motorbike article::
 
         D: (mean((C(xr) - mean C(xf) - y)^2) + mean((C(xf) - mean C(xr) + y)^2)) / 2
         G: the same with the signs of y swapped
@@ -30,7 +30,7 @@ class RaLSGAN(GanLoss):
 
     @classmethod
     def from_config(cls, config: LossConfig) -> "RaLSGAN":
-        """Labels of `config`; a real label of None is document 001's 0.8, a fake label of None mirrors the real one.
+        """Labels of `config`; a real label of None is the article's 0.8, a fake label of None mirrors the real one.
 
         Raises:
             UserError: the real label is not above the fake one.

@@ -13,7 +13,7 @@ class Wasserstein(GanLoss):
         G: -mean C(xf)
 
     Only a bounded slope of D makes this a distance: see `trainers.regularizers` for weight clipping and the gradient
-    penalty. Document 004 writes sums where its code and this take means.
+    penalty. The README of Edouard99/GAN writes sums where its code and this take means.
     """
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The auxiliary classifier pair of document 002 (96 px anime faces, Keras), for any multiple of 16 pixels.
+"""The auxiliary classifier pair of the MLDS HW4 report (96 px anime faces, Keras), for any multiple of 16 pixels.
 
 At 96 px and base width 32 it is the document's, with 2,714,371 and 1,864,664 parameters for 100 latents and 12 + 11
 classes. What the document leaves open:

@@ -1,4 +1,4 @@
-"""The DCGAN pair of document 001, for any power-of-two image size.
+"""The DCGAN pair of the Zalo motorbike article, for any power-of-two image size.
 
 At 128 px, base width 32 and 128 latents it is the document's, with 13,275,939 and 2,796,800 parameters.
 """

@@ -1,4 +1,4 @@
-"""The DCGAN pair of document 003 (32 px fronts of cars, Keras), for any power of two from 8 pixels on.
+"""The DCGAN pair of the CompCars report (32 px fronts of cars, Keras), for any power of two from 8 pixels on.
 
 At 32 px and base width 64 it is the document's, with 1,466,883 and 925,057 parameters for 100 latents. Another size
 has more or fewer of the blocks between 128 and 128 channels, the only ones that the document repeats.

@@ -1,6 +1,6 @@
 """Minibatch discrimination: D sees how much an image resembles the others of its batch, so that G must vary.
 
-Salimans et al. 2016, arXiv:1606.03498, in the convolutional form of document 004.
+Salimans et al. 2016, arXiv:1606.03498, in the convolutional form of the Edouard99/GAN repository.
 """
 
 import torch
@@ -15,8 +15,8 @@ REDUCED_CHANNELS = 3
 class MinibatchDiscrimination2d(nn.Module):
     """Append `out_channels` maps of similarities to the other images of the global batch.
 
-    With t = size / 4 the tensor holds 3 t^2 * out_channels t^2 * features numbers: 393,216 for document 004's 64 px
-    images (size 32, 2 maps), 201,326,592 (805 MB in float32) for its 256 px ones (size 128, 4 maps).
+    With t = size / 4 the tensor holds 3 t^2 * out_channels t^2 * features numbers: 393,216 for the Edouard99/GAN
+    repository's 64 px images (size 32, 2 maps), 201,326,592 (805 MB in float32) for its 256 px ones (size 128, 4 maps).
 
     Args:
         size: side of the input, pixels; a multiple of 4.

@@ -1,4 +1,4 @@
-"""The two pairs of document 004 (Pokemon of 64 and 256 px), for any power of two from 32 pixels on.
+"""The two pairs of the Edouard99/GAN repository (Pokemon of 64 and 256 px), for any power of two from 32 pixels on.
 
 Rows dcgan_pokemon and wgan_pokemon differ in D's last layer alone: a 4 x 4 convolution or a Linear. At base width 128
 they are the document's: the channels halve with each doubling of the resolution, down to 128 at 64 px and 32 at 256.

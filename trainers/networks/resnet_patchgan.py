@@ -1,4 +1,4 @@
-"""The pair of CycleGAN (Zhu et al. 2017, arXiv:1703.10593), as document 002's translator has it.
+"""The pair of CycleGAN (Zhu et al. 2017, arXiv:1703.10593), as the MLDS HW4 report's translator has it.
 
 The document used github.com/xhujoy/CycleGAN-tensorflow: convolutions without bias, affine instance norm, 'same' padding
 in D. The authors' PyTorch code has biases and a norm without weights: 11,378,179 (9 blocks), 7,837,699 (6 blocks) and

@@ -1,4 +1,4 @@
-"""Random boosts of one network, and swapped labels (document 004, "Boost and Noisy Training")."""
+"""Random boosts of one network, and swapped labels (the Edouard99/GAN repository, "Boost and Noisy Training")."""
 
 from typing import Any, Literal
 

@@ -9,7 +9,7 @@ from trainers.regimes.base import Regime, Updates
 
 @dataclass(frozen=True)
 class Classic(Regime):
-    """One D update, then `g_steps` G updates on fresh latents (two in document 002)."""
+    """One D update, then `g_steps` G updates on fresh latents (two in the MLDS HW4 report)."""
 
     g_steps: int
 

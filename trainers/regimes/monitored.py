@@ -1,4 +1,4 @@
-"""D is held back while it is ahead of G (document 004, "Monitored Training")."""
+"""D is held back while it is ahead of G (the Edouard99/GAN repository, "Monitored Training")."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from trainers.regimes.base import Regime, Updates
 class Monitored(Regime):
     """As `Classic`, but D is updated only where ``d_loss > ratio * g_loss``.
 
-    As in document 004's code the loss of G is the last one before this D step, and the first iteration updates D.
-    Document 002 warns of such rules ("breaks easily"): that is what a sweep over regimes finds out.
+    As in the Edouard99/GAN repository's code the loss of G is the last one before this D step, and the first iteration
+    updates D. The MLDS HW4 report warns of such rules ("breaks easily"): that is what a sweep over regimes finds out.
     """
 
     def __init__(self, ratio: float, g_steps: int) -> None:

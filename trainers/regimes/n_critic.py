@@ -1,4 +1,4 @@
-"""D is updated several times per update of G (Arjovsky et al. 2017, arXiv:1701.07875; document 004's WGAN)."""
+"""D is updated several times per update of G (Arjovsky et al. 2017, arXiv:1701.07875; WGAN of Edouard99/GAN)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from trainers.regimes.base import Regime, Updates
 
 @dataclass(frozen=True)
 class NCritic(Regime):
-    """D on every batch, G on every `n_critic`-th, the first included, as document 004's code counts.
+    """D on every batch, G on every `n_critic`-th, the first included, as the Edouard99/GAN repository's code counts.
 
     Iterations are counted over the whole run, so that G trains however few batches an epoch has.
     """

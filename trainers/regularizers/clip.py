@@ -6,6 +6,6 @@ from torch import nn
 
 @torch.no_grad()
 def clip_weights(network: nn.Module, limit: float) -> None:
-    """Clamp every parameter to +- `limit`, in place; biases and BatchNorm's too, as document 004's code does."""
+    """Clamp every parameter to +- `limit`, in place; biases and BatchNorm's too, as Edouard99/GAN does."""
     for parameter in network.parameters():
         parameter.clamp_(-limit, limit)

@@ -18,7 +18,7 @@ from orchestrator.pruning.mode_collapse import ModeCollapse
 from orchestrator.pruning.nonfinite import Nonfinite
 from orchestrator.pruning.rule import Rule
 
-FALLING = [100.0 * 0.9**rung for rung in range(10)]  # 100, 90, ... 38.7
+FALLING = [100.0 * 0.9**n for n in range(10)]  # 100, 90, ... 38.7
 WARM = [100.0, *FALLING]  # the first ten epochs' FIDs do not count as the best
 
 
@@ -52,7 +52,7 @@ class TestNonfinite:
 
 
 class TestDCollapse:
-    RISING: ClassVar = [*FALLING, *(50.0 + 5 * rung for rung in range(10))]
+    RISING: ClassVar = [*FALLING, *(50.0 + 5 * n for n in range(10))]
 
     def test_all_three_signs(self) -> None:
         found = show(
@@ -68,7 +68,7 @@ class TestDCollapse:
         )
 
     def test_a_loss_at_zero_does_not_suffice_while_fid_falls(self) -> None:
-        fids = [100.0 * 0.9**rung for rung in range(20)]
+        fids = [100.0 * 0.9**n for n in range(20)]
         assert show(DCollapse(patience=3), fids, d_loss=steady(1e-6, 20)) is None
 
     def test_d_must_separate_perfectly(self) -> None:
@@ -94,13 +94,13 @@ class TestDCollapse:
 
     def test_a_fid_that_stands_still_counts(self) -> None:
         found = show(DCollapse(patience=3), steady(400.0, 12), d_loss=steady(0.0, 12))
-        sentence = "D loss below 0.01 for 10 of 10 epochs while FID stayed at 400 for 10 rungs"
+        sentence = "D loss below 0.01 for 10 of 10 epochs while FID stayed at 400 for 10 measurements"
         assert found == (11, Trip("d_collapse", sentence))
 
     def test_a_space_may_be_impatient(self) -> None:
         impatient = DCollapse(warmup=0, window=3, patience=3)
         found = show(impatient, steady(400.0, 12), d_loss=steady(0.0, 12))
-        sentence = "D loss below 0.01 for 3 of 3 epochs while FID stayed at 400 for 3 rungs"
+        sentence = "D loss below 0.01 for 3 of 3 epochs while FID stayed at 400 for 3 measurements"
         assert found == (4, Trip("d_collapse", sentence))
 
 
@@ -135,7 +135,7 @@ class TestGDivergence:
         assert found[1].sentence.startswith("G loss rose to 5 from 1 while FID rose from 38.74 to 60")
 
     def test_a_critic_whose_loss_rises_while_fid_falls(self) -> None:
-        fids = [100.0 * 0.9**rung for rung in range(30)]
+        fids = [100.0 * 0.9**n for n in range(30)]
         assert show(GDivergence(), fids, g_loss=[2.0**epoch for epoch in range(30)]) is None
 
     def test_twice_as_much_is_usual(self) -> None:
@@ -161,7 +161,7 @@ class TestGradients:
         assert found[0] == 6
 
     def test_large_by_nature(self) -> None:
-        assert show(GradExplosion(), FALLING, grad_norm_d=steady(500.0, 10)) is None, "every rung is a new best"
+        assert show(GradExplosion(), FALLING, grad_norm_d=steady(500.0, 10)) is None, "every measurement is a new best"
         found = show(GradExplosion(), [100.0, *[None] * 9], grad_norm_d=steady(500.0, 10))
         assert found is not None, "a single FID says nothing"
         assert found[0] == 3
@@ -175,15 +175,15 @@ class TestGradients:
 
 
 class TestModeCollapse:
-    def test_too_low_for_three_rungs(self) -> None:
+    def test_too_low_for_three_measurements(self) -> None:
         fids = sparse([100.0] * 10, 2)
         diversity = sparse([0.9, 0.8, 0.5, 0.04, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03], 2)
         found = show(ModeCollapse(), fids, diversity=diversity)
-        sentence = "diversity 0.03 of the real images' for 3 rungs, below 0.05"
+        sentence = "diversity 0.03 of the real images' for 3 measurements, below 0.05"
         assert found == (12, Trip("mode_collapse", sentence))
 
     def test_one_that_grows_is_young(self) -> None:
-        diversity = [0.001 * 1.15**rung for rung in range(25)]
+        diversity = [0.001 * 1.15**n for n in range(25)]
         assert max(diversity) < ModeCollapse().diversity
         assert show(ModeCollapse(), steady(400.0, 25), diversity=diversity) is None
         assert show(ModeCollapse(), steady(400.0, 25), diversity=steady(0.03, 25)) is not None
@@ -194,7 +194,7 @@ class TestFidDiverged:
 
     def test_far_above(self) -> None:
         found = show(self.RULE, [*WARM, *steady(160.0, 89)])
-        sentence = "FID 160 is 4.1 times its best, 38.74 at epoch 11, and has been above it for 3 rungs"
+        sentence = "FID 160 is 4.1 times its best, 38.74 at epoch 11, and has been above it for 3 measurements"
         assert found == (14, Trip("fid_diverged", sentence))
 
     def test_less_far_takes_longer(self) -> None:
@@ -211,7 +211,7 @@ class TestFidDiverged:
             fids += [120.0, 120.0, 38.0 * 0.99 ** len(fids)]
         assert show(self.RULE, fids) is None
 
-    def test_its_measure_is_time_and_not_the_number_of_rungs(self) -> None:
+    def test_its_measure_is_time_and_not_the_number_of_measurements(self) -> None:
         fids = [*WARM, *steady(70.0, 40)]
         dense, thin = (
             show(self.RULE, fids),
@@ -232,7 +232,7 @@ class TestFidDiverged:
         fids = sparse([*FALLING, *steady(120.0, 90)], 10)
         found = show(self.RULE.model_copy(update={"warmup": 0.2}), fids)
         assert found is not None
-        assert found[0] == 230, "three rungs after the warm-up of 200 epochs"
+        assert found[0] == 230, "three measurements after the warm-up of 200 epochs"
 
     def test_another_protocol_starts_anew(self) -> None:
         rule, history = self.RULE, History(100)
@@ -247,11 +247,11 @@ class TestFidDiverged:
 class TestFidPlateau:
     def test_no_better_for_a_fifth_of_the_run(self) -> None:
         found = show(FidPlateau(patience=0.2), [*WARM, *steady(40.0, 89)])
-        sentence = "FID 38.74 of epoch 11 was not bettered for 20 rungs, without a trend"
+        sentence = "FID 38.74 of epoch 11 was not bettered for 20 measurements, without a trend"
         assert found == (31, Trip("fid_plateau", sentence))
 
     def test_a_trend_downwards_is_spared(self) -> None:
-        fids = [*WARM, *(60.0 * 0.995**rung for rung in range(80))]
+        fids = [*WARM, *(60.0 * 0.995**n for n in range(80))]
         found = show(FidPlateau(patience=0.2), fids)
         assert found is None
 

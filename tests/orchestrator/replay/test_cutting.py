@@ -20,7 +20,7 @@ def run(name: str, fids: Sequence[float], stretch: int = 1) -> RecordedRun:
 RUNS = [run(f"r{level}", [level + 100.0 / n for n in range(1, 11)], level) for level in (10, 20, 30, 40)]
 
 
-def test_asha_cuts_the_worst_at_its_first_rung() -> None:
+def test_asha_cuts_the_worst_at_its_first_measurement() -> None:
     config = SchedulerConfig(name="asha", grace_epochs=75, reduction_factor=2)
     cut = replay_scheduler(RUNS, config, epochs=750)
     # All meet at a tenth of the run, r10 first; whoever is worse than the better half so far goes.

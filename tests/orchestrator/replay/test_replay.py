@@ -15,11 +15,11 @@ from orchestrator.replay.replay import replay_run, total
 from orchestrator.replay.tuning import Candidate, choose, tune
 from trainers.errors import UserError
 
-FALL = [100 * 0.93**rung for rung in range(20)]  # 100 ... 25.2 at step 2000
+FALL = [100 * 0.93**n for n in range(20)]  # 100 ... 25.2 at step 2000
 PEAK = FALL[-1]
 COLLAPSE = [*FALL, *(PEAK * 4 for _ in range(80))]
-HEALTHY = [100 * 0.97**rung for rung in range(100)]
-SPIKES = [value * (3 if rung % 10 == 5 else 1) for rung, value in enumerate(HEALTHY)]
+HEALTHY = [100 * 0.97**n for n in range(100)]
+SPIKES = [value * (3 if n % 10 == 5 else 1) for n, value in enumerate(HEALTHY)]
 
 
 def run(name: str, fids: Sequence[float]) -> RecordedRun:

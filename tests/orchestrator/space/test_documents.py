@@ -9,7 +9,7 @@ from tests.contracts.family_cases import BATCH, SIZE, fresh_family, take_steps
 from trainers.config import TrainConfig
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
-    "acgan_anime": {  # document 002
+    "acgan_anime": {  # the MLDS HW4 report
         "data.image_size": 96,
         "data.batch_size": 64,
         "network.latent_dim": 100,
@@ -22,7 +22,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "optimizer.beta1": 0.5,
         "optimizer.beta2": 0.999,
     },
-    "cyclegan_ukiyoe": {  # document 002, bonus: the defaults of the repository that it used
+    "cyclegan_ukiyoe": {  # the MLDS HW4 report, bonus: the defaults of the repository that it used
         "data.image_size": 256,
         "data.batch_size": 1,
         "network.base_width": 64,
@@ -35,7 +35,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "optimizer.decay_start": 0.5,
         "schedule.epochs": 200,
     },
-    "dcgan_cars": {  # document 003
+    "dcgan_cars": {  # the CompCars report
         "data.image_size": 32,
         "network.latent_dim": 100,
         "network.dropout": 0.4,
@@ -45,7 +45,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "optimizer.lr_d": 2e-4,
         "optimizer.beta1": 0.5,
     },
-    "dcgan_pokemon": {  # document 004
+    "dcgan_pokemon": {  # the Edouard99/GAN repository
         "data.image_size": 64,
         "data.batch_size": 32,
         "network.latent_dim": 16,
@@ -58,7 +58,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "optimizer.beta1": 0.5,
         "optimizer.beta2": 0.999,
     },
-    "wgan_pokemon": {  # document 004
+    "wgan_pokemon": {  # the Edouard99/GAN repository
         "loss.name": "wasserstein",
         "regularizer.weight_clip": 0.01,
         "regime.name": "n_critic",

@@ -51,7 +51,7 @@ def noise(height: int, width: int) -> Image.Image:
         ((40, 20), (8, 24), (0, 32)),
         ((20, 40), (0, 32), (8, 24)),
         ((64, 64), (0, 32), (0, 32)),
-        ((32, 15), (8, 23), (0, 32)),  # an odd rest: the extra black row is below, as in document 001
+        ((32, 15), (8, 23), (0, 32)),  # an odd rest: the extra black row is below, as in the Zalo motorbike article
         ((1000, 1), (15, 16), (0, 32)),  # never thinner than a pixel
         ((5, 10), (0, 32), (8, 24)),  # small images are enlarged
     ],

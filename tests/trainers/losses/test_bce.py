@@ -1,4 +1,4 @@
-"""Binary cross-entropy: by hand, against document 004's code, and what the saturating G lacks."""
+"""Binary cross-entropy: by hand, against the Edouard99/GAN repository's code, and what the saturating G lacks."""
 
 from math import exp, log, log1p
 
@@ -46,7 +46,7 @@ def test_values_by_hand(name: str, labels: dict[str, float], d: float, g: float)
 
 
 def document_cross_entropy(probability: Tensor, target: float) -> Tensor:
-    """Document 004's ``BCEsmooth``."""
+    """The Edouard99/GAN repository's ``BCEsmooth``."""
     return nn.BCELoss()(probability, torch.full_like(probability, target) * (1 - 0.1) + 0.1 / 2)
 
 

@@ -1,4 +1,4 @@
-"""RaLSGAN: by hand, and against document 001's code."""
+"""RaLSGAN: by hand, and against the Zalo motorbike article's code."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ LOGITS = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=6)
 
 
 def document_d(outputR: Tensor, outputF: Tensor, label: float) -> Tensor:
-    """Document 001's ``errD``."""
+    """The Zalo motorbike article's ``errD``."""
     labels = torch.full((outputR.size(0), 1), label)
     return (
         torch.mean((outputR - torch.mean(outputF) - labels) ** 2)
@@ -23,7 +23,7 @@ def document_d(outputR: Tensor, outputF: Tensor, label: float) -> Tensor:
 
 
 def document_g(outputR: Tensor, outputF: Tensor, label: float) -> Tensor:
-    """Document 001's ``errG``."""
+    """The Zalo motorbike article's ``errG``."""
     labels = torch.full((outputR.size(0), 1), label)
     return (
         torch.mean((outputR - torch.mean(outputF) + labels) ** 2)

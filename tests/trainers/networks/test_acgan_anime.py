@@ -1,4 +1,4 @@
-"""The ACGAN pair against the two tables of document 002, and at other sizes."""
+"""The ACGAN pair against the two tables of the MLDS HW4 report, and at other sizes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The DCGAN pair against the two tables of document 001, and at other sizes."""
+"""The DCGAN pair against the two tables of the Zalo motorbike article, and at other sizes."""
 
 from itertools import pairwise
 

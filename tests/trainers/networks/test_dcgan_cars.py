@@ -1,4 +1,4 @@
-"""The DCGAN pair against the Keras code of document 003, and at other sizes."""
+"""The DCGAN pair against the Keras code of the CompCars report, and at other sizes."""
 
 import pytest
 import torch

@@ -41,7 +41,7 @@ def test_a_value_by_hand() -> None:
 
 
 def test_shapes_and_size() -> None:
-    """Document 004 at 64 px: T is 192 x 128 x 16."""
+    """The Edouard99/GAN repository at 64 px: T is 192 x 128 x 16."""
     network = MinibatchDiscrimination2d(size=32, in_channels=5, out_channels=2)
     assert network(torch.randn(3, 5, 32, 32)).shape == (3, 7, 32, 32)
     assert network.tensor.shape == (192, 128, 16)

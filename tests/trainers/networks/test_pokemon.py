@@ -1,4 +1,4 @@
-"""The two pairs of document 004 against its repository's Models/gan64.py and gan256.py, and at other sizes."""
+"""The two pairs of the Edouard99/GAN repository against its Models/gan64.py and gan256.py, and at other sizes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""CycleGAN's pair against module.py of xhujoy/CycleGAN-tensorflow, which document 002 used, and at other sizes."""
+"""CycleGAN's pair against module.py of xhujoy/CycleGAN-tensorflow (used in the MLDS HW4 report), at other sizes too."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Which updates each regime makes, against document 004's table and document 002's ratio."""
+"""Which updates each regime makes, against the Edouard99/GAN repository's table and the MLDS HW4 report's ratio."""
 
 from collections.abc import Iterable
 

@@ -61,13 +61,14 @@ def check_same(destination: Path, theirs: dict[str, Any], ours: dict[str, Any]) 
         if before.get(name) != now[name]:
             option = "--" + {"drop_tags": "drop-tag"}.get(name, name.replace("_", "-"))
             raise UserError(
-                f"{destination} was made with {option} {_said(before.get(name))}, not {_said(now[name])}: {advice}"
+                f"{destination} was made with {option} {_as_text(before.get(name))}, "
+                f"not {_as_text(now[name])}: {advice}"
             )
     if theirs["source_sha256"] != ours["source_sha256"]:
         raise UserError(f"{destination} was made from other files than the image folder has now: {advice}")
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

@@ -63,7 +63,7 @@ def _is_complete(directory: Path, marker: str, about: dict[str, int], files: int
 
 
 def _save_broken(folder: Path, kind: Kind, random: Random) -> None:
-    """The faults that document 001 found among its 10,000 files, and two more."""
+    """The faults that the Zalo motorbike article found among its 10,000 files, and two more."""
     jpeg = BytesIO()
     kind.sample(random).save(jpeg, "JPEG")
     (folder / "broken_truncated.jpg").write_bytes(jpeg.getvalue()[: len(jpeg.getvalue()) // 2])
