@@ -5,9 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 
 from orchestrator.results.records import TrialRecord
@@ -27,6 +29,7 @@ class Server:
             self.port = probe.getsockname()[1]
         self.uri = f"http://127.0.0.1:{self.port}"
         self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -43,16 +46,26 @@ class Server:
         assert any("Application startup complete" in line for line in self._process.stdout)
 
     def kill(self) -> None:
-        """End it the hard way."""
+        """End it the hard way; nothing where it does not run."""
+        if self._process is None:
+            return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._process = None
 
 
-def test_nothing_is_lost_while_the_server_is_away(tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Started, and ended however the test ends."""
     server = Server(tmp_path)
     server.start()
+    yield server
+    server.kill()
+
+
+def test_nothing_is_lost_while_the_server_is_away(server: Server, tmp_path: Path) -> None:
     store = create_sweep(tmp_path / "s")
     (store.directory / "space.yaml").write_text("base: {}\n")
     tracker = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
