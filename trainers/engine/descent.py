@@ -12,9 +12,13 @@ class Descent:
 
     Args:
         network: what is updated.
-        optimizer: of all its parameters.
+        optimizer: of all parameters of `network`.
         grad_clip_norm: largest norm of a gradient that is followed; None: any.
         weight_clip: the weights stay inside +- this; None: anywhere.
+
+    Attributes:
+        network: as given.
+        optimizer: as given; its state is what a checkpoint keeps.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class Family(FamilyTraits):
     """Networks, optimisers and the step of one run.
 
     A step is made of phases (`trainers.families.phases`), and its methods are named for theirs: `_decide`,
-    `_compute_...`, `_apply_...`. Between them inputs are drawn, which no phase does.
+    `_compute_...`, `_apply_...`. What the host draws besides, such as classes or older fakes, comes between them.
 
     Args:
         config: the run.
