@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from orchestrator.results.store import ResultsStore
 from trainers.data import draw_motorbikes
 
 
@@ -46,6 +47,17 @@ def ray_instance() -> Iterator[None]:
     assert not ray.is_initialized()
     with connected(None):
         yield
+
+
+@pytest.fixture(scope="session")
+def two_ranks(
+    ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ResultsStore, str]:
+    """A finished sweep and its screen: five trials on one gang of two ranks; FID on 8 fakes, on 16 in the window."""
+    from tests.orchestrator.sweep.test_sweep import sweep
+
+    sweeps = tmp_path_factory.mktemp("sweeps")
+    return sweep(sweeps, motorbikes, "two", trials=5, workers_per_trial=2, settings=("fid.n_fake_first=8",))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -78,21 +78,6 @@ def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
     return client, parents[0], sorted(trials, key=lambda run: run.data.tags["gan_sweep.trial"])
 
 
-@pytest.fixture(scope="module")
-def two_ranks(
-    ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[ResultsStore, str]:
-    """Five trials on one gang of two ranks; FID on 8 fakes at epoch 2, on 16 in the window."""
-    return sweep(
-        tmp_path_factory.mktemp("sweeps"),
-        motorbikes,
-        "two",
-        trials=5,
-        workers_per_trial=2,
-        settings=("fid.n_fake_first=8",),
-    )
-
-
 def test_every_trial_is_in_the_results(two_ranks: tuple[ResultsStore, str]) -> None:
     store, _ = two_ranks
     summary = store.summary()
