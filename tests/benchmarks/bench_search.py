@@ -251,9 +251,8 @@ def main() -> None:
     if asked.epochs < 6 or asked.epochs % 2:
         parser().error("--epochs must be even and at least 6")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = (
-            asked.folder or Path(scratch)
-        ).resolve() / f"{asked.trials}x{asked.epochs}x{asked.digits}x{asked.fakes}"
+        size = f"{asked.trials}x{asked.epochs}x{asked.digits}x{asked.fakes}"
+        folder = (asked.folder or Path(scratch)).resolve() / size
         os.environ["GAN_SWEEP_CACHE"] = str(folder / "cache")
         write_digits(folder / "digits", asked.digits)
         write_spaces(folder, asked.epochs, asked.fakes)
