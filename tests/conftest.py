@@ -54,7 +54,7 @@ def two_ranks(
     ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ResultsStore, str]:
     """A finished sweep and its screen: five trials on one gang of two ranks; FID on 8 fakes, on 16 in the window."""
-    from tests.orchestrator.sweep.test_sweep import sweep
+    from tests.orchestrator.sweep_helpers import sweep
 
     sweeps = tmp_path_factory.mktemp("sweeps")
     return sweep(sweeps, motorbikes, "two", trials=5, workers_per_trial=2, settings=("fid.n_fake_first=8",))

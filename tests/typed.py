@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
-from orchestrator.space.space import bundled_spaces, load_space
+from orchestrator.space.load import bundled_spaces, load_space
 from tests.benchmarks.test_benchmarks import BENCHMARKS
 from tests.test_docs import FENCE
 from trainers.data import draw_synthetic
@@ -174,9 +174,11 @@ def leaf(words: list[str]) -> tuple[click.Command, list[str], list[str]]:
     """The command that `words` name, its name, and the other words."""
     command: click.Command = main
     depth = 0
-    while isinstance(command, click.Group) and depth < len(words) and words[depth] in command.commands:
-        command = command.commands[words[depth]]
-        depth += 1
+    while isinstance(command, click.Group) and depth < len(words):
+        found = command.get_command(click.Context(command), words[depth])
+        if found is None:
+            break
+        command, depth = found, depth + 1
     return command, words[:depth], words[depth:]
 
 

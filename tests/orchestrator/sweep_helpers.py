@@ -1,7 +1,15 @@
-"""Reports, records and sweeps as tests make them up."""
+"""Reports and records as tests make them up, and small sweeps that really run."""
 
+import io
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.commands.launch import launch
+from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.store import SweepInfo
+from orchestrator.results.store import ResultsStore, SweepInfo, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from trainers.run_report import EpochReport, Measurement
 
@@ -54,3 +62,31 @@ def ended(trial_id: str, verdict: str, objective: float | None) -> TrialRecord:
     best_epoch = 3 if objective else None
     trial.end(TrialOutcome(verdict=verdict, epochs=3, objective=objective, best_epoch=best_epoch), seconds=12.5)
     return trial
+
+
+SMALL = (
+    "network.base_width=8",
+    "network.latent_dim=16",
+    "data.batch_size=16",
+    "schedule.epochs=6",
+    "schedule.window_first=4",
+    "schedule.samples_every=3",
+    "fid.every=2",
+    "fid.n_fake=16",
+    "scheduler.grace_epochs=2",
+    "scheduler.reduction_factor=2",
+    "scheduler.min_diversity=0",  # nothing is learnt in 18 steps
+)
+METRIC = "fid_efflite0_96px_n16"
+
+
+def sweep(sweeps: Path, data: Path, name: str, **options: Any) -> tuple[ResultsStore, str]:
+    """Run a small sweep; returns its store and what the screen showed."""
+    settings = (*SMALL, *options.pop("settings", ()))
+    screen = io.StringIO()
+    asked = LaunchOptions(
+        **{"space": "ralsgan_motorbike", "demo": True, "data": data, "name": name, "sweeps_dir": sweeps, **options},
+        settings=settings,
+    )
+    assert launch(asked, console=Console(file=screen, width=200)) == 0
+    return find_sweep(name, sweeps), screen.getvalue()

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import optuna
 import psutil
@@ -35,35 +34,9 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import SweepStopper
+from tests.orchestrator.sweep_helpers import METRIC, SMALL, sweep
 from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
-
-SMALL = (
-    "network.base_width=8",
-    "network.latent_dim=16",
-    "data.batch_size=16",
-    "schedule.epochs=6",
-    "schedule.window_first=4",
-    "schedule.samples_every=3",
-    "fid.every=2",
-    "fid.n_fake=16",
-    "scheduler.grace_epochs=2",
-    "scheduler.reduction_factor=2",
-    "scheduler.min_diversity=0",  # nothing is learnt in 18 steps
-)
-METRIC = "fid_efflite0_96px_n16"
-
-
-def sweep(sweeps: Path, data: Path, name: str, **options: Any) -> tuple[ResultsStore, str]:
-    """Run a small sweep; returns its store and what the screen showed."""
-    settings = (*SMALL, *options.pop("settings", ()))
-    screen = io.StringIO()
-    asked = LaunchOptions(
-        **{"space": "ralsgan_motorbike", "demo": True, "data": data, "name": name, "sweeps_dir": sweeps, **options},
-        settings=settings,
-    )
-    assert launch(asked, console=Console(file=screen, width=200)) == 0
-    return find_sweep(name, sweeps), screen.getvalue()
 
 
 def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
