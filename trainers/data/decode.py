@@ -1,4 +1,4 @@
-"""One image file in, one uint8 square out; or the reason why not."""
+"""Decodes an image file to a uint8 square, or says why it cannot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ class SkipReason(StrEnum):
 
     EMPTY = "empty"  # zero bytes
     NOT_AN_IMAGE = "not_an_image"  # no format recognised
-    ANIMATED = "animated"  # more than one frame: GIFs are among the faults of the Zalo motorbikes
+    ANIMATED = "animated"  # more than one frame: a fault that the Zalo motorbike article names
     TRUNCATED = "truncated"  # ends before its last pixel
     TOO_LARGE = "too_large"  # more pixels than Pillow thinks safe
     UNREADABLE = "unreadable"  # no permission, dangling link, not a regular file
@@ -55,8 +55,8 @@ class SkippedError(Exception):
 def decode_image(source: Path | bytes, image_size: int, fit: str) -> NDArray[np.uint8]:
     """Decode one file of any format that Pillow reads.
 
-    Transparency is composited over white, the ground that photographs of products are cut out from; only the bars
-    of ``pad`` are black. 16-bit grey is divided by 257. The EXIF orientation is applied.
+    Transparency is composited over white, the usual background of product photographs; only the bars of ``pad`` are
+    black. 16-bit grey is divided by 257. The EXIF orientation is applied.
 
     Args:
         source: the file, or its content.
@@ -79,11 +79,11 @@ def decode_image(source: Path | bytes, image_size: int, fit: str) -> NDArray[np.
 
 @contextmanager
 def open_image(source: Path | bytes, *, first_frame: bool = False) -> Iterator[Image.Image]:
-    """Open an image of which only the header has been read, and name what goes wrong with it inside the block.
+    """Open an image and read its header. Errors of decoding it inside the block become a SkippedError with a reason.
 
     Args:
         source: the file, or its content.
-        first_frame: let animations pass; their first frame is the image.
+        first_frame: accept animations; their first frame is the image.
 
     Raises:
         SkippedError: the file gives no image.
@@ -109,8 +109,8 @@ def open_image(source: Path | bytes, *, first_frame: bool = False) -> Iterator[I
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height, pixels, the way up that people see it."""
-    return (image.height, image.width) if _turn(image) >= 5 else image.size
+    """Width and height, pixels, after the EXIF orientation is applied."""
+    return (image.height, image.width) if _orientation(image) >= 5 else image.size
 
 
 def fitted(image: Image.Image, image_size: int, fit: str, box: Box | None = None) -> Image.Image:
@@ -122,10 +122,10 @@ def fitted(image: Image.Image, image_size: int, fit: str, box: Box | None = None
         fit: ``"pad"`` keeps the proportions, ``"stretch"`` gives S x S.
         box: the part to scale; None: the whole.
     """
-    full, turn = image.size, _turn(image)
-    part = (0.0, 0.0, *map(float, full)) if box is None else _stored_box(box, upright_size(image), turn)
+    full, orientation = image.size, _orientation(image)
+    part = (0.0, 0.0, *map(float, full)) if box is None else _stored_box(box, upright_size(image), orientation)
     part_width, part_height = part[2] - part[0], part[3] - part[1]
-    width, height = _fitted((part_width, part_height), image_size, fit)
+    width, height = _fitted_size((part_width, part_height), image_size, fit)
     # JPEG can be decoded at 1/2, 1/4 or 1/8. Staying at twice the wanted size leaves the last halving to Lanczos.
     wanted = (ceil(2 * width * full[0] / part_width), ceil(2 * height * full[1] / part_height))
     drafted = image.draft(None, wanted)
@@ -134,7 +134,7 @@ def fitted(image: Image.Image, image_size: int, fit: str, box: Box | None = None
 
     left, top, right, bottom = (edge / shrunk for edge in part)
     small = _without_alpha(image).resize((width, height), Image.Resampling.LANCZOS, box=(left, top, right, bottom))
-    return small.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else small
+    return small.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else small
 
 
 def as_square(picture: Image.Image, image_size: int) -> Image.Image:
@@ -163,21 +163,21 @@ def _check(image: Image.Image, first_frame: bool) -> None:
         raise SkippedError(SkipReason.ANIMATED, f"animated {image.format}")
 
 
-def _fitted(size: tuple[float, float], image_size: int, fit: str) -> tuple[int, int]:
+def _fitted_size(size: tuple[float, float], image_size: int, fit: str) -> tuple[int, int]:
     if fit == "stretch":
         return image_size, image_size
     scale = image_size / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _stored_box(box: Box, upright: tuple[int, int], turn: int) -> Box:
+def _stored_box(box: Box, upright: tuple[int, int], orientation: int) -> Box:
     """Where `box` of the upright picture lies among the pixels as they are stored."""
     left, top, right, bottom = box
-    if turn in (2, 3, 6, 7):
+    if orientation in (2, 3, 6, 7):
         left, right = upright[0] - right, upright[0] - left
-    if turn in (3, 4, 7, 8):
+    if orientation in (3, 4, 7, 8):
         top, bottom = upright[1] - bottom, upright[1] - top
-    return (top, left, bottom, right) if turn >= 5 else (left, top, right, bottom)
+    return (top, left, bottom, right) if orientation >= 5 else (left, top, right, bottom)
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
@@ -204,14 +204,14 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _turn(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8. TIFF's size is upright from the start, and loading turns its pixels."""
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 for TIFF, whose size is upright and whose pixels Pillow turns when it loads."""
     if image.format == "TIFF":
         return 1
     if image.format == "PNG":
-        image.load()  # its EXIF may come last: getexif would load it too, and any damage would go unnoticed below
+        image.load()  # EXIF may follow the pixels: getexif would load them, and the except below would hide damage
     try:
         orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # A photograph with damaged EXIF is still a photograph, the way round that it is stored.
+    except Exception:  # A photograph with damaged EXIF can be used as it is stored.
         return 1
     return orientation if orientation in _UPRIGHT else 1

@@ -10,10 +10,10 @@ from trainers.errors import UserError
 
 # Of these, the one that comes first in a file separates ids from tags; any of them may separate tags.
 _SEPARATORS = ",\t;"
-# A first row with one of these in its place is a header.
+# A first row is a header if its first cell is one of the first set, or a later cell is one of the second.
 _ID_HEADERS = frozenset({"id", "image", "image_id", "file", "filename", "file_name", "name", "path"})
 _TAG_HEADERS = frozenset({"tag", "tags", "label", "labels", "caption", "attributes"})
-# Attribute words that are known without seeing them twice.
+# Words that are attributes even if no two rows show it.
 _ATTRIBUTES = frozenset({"hair", "eyes"})
 # tags_clean.csv writes how often a tag was given: "blonde hair:30".
 _COUNT = re.compile(r"\s*:\s*\d+$")
@@ -23,10 +23,12 @@ def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
     """Read the tags of each id.
 
     A row is an id, then tags: ``0,"blonde hair blue eyes"``, ``1,blonde hair:30<tab>blue eyes:2``, ``2,red,shiny``. A
-    header may come first. Tags are separated by tabs, semicolons or commas; counts after a colon are cut off. In text
-    without a separator an attribute (hair, eyes, or a word that ends pairs in at least two rows of the file) and the
-    word before it are one tag, other words are tags of their own; without attributes it is one tag. Rows of the same id
-    add up.
+    header may come first. Tags are separated by tabs, semicolons or commas; counts after a colon are cut off. Rows of
+    the same id add up.
+
+    A text without a separator is split at its attributes: hair, eyes, and words that end pairs in at least two rows of
+    the file. If the text consists of pairs that end in attributes, each pair is a tag. If it has hair or eyes, each of
+    these and the word before it are a tag, and every other word is one. Any other text is one tag.
 
     Returns:
         Id as written to its tags, such as ``{"0": ("blonde hair", "blue eyes")}``; a row without tags gives ``()``.
@@ -46,7 +48,7 @@ def read_tag_texts(path: Path) -> dict[str, str]:
     """The tags of each id as they are written; rows of the same id are joined by ``"; "``.
 
     Raises:
-        UserError: as `read_tags` does.
+        UserError: the file cannot be read, is not text in UTF-8, or has no row of an id and tags.
     """
     texts: dict[str, list[str]] = {}
     for name, text in _read_rows(path):
@@ -55,7 +57,7 @@ def read_tag_texts(path: Path) -> dict[str, str]:
 
 
 def find_id(file: str, ids: Collection[str]) -> str | None:
-    """The id that stands for an image: its relative path, its file name or its stem, in this order; None for none.
+    """The id that stands for an image: its relative path or its name, each with or without suffix; None if none does.
 
     Args:
         file: relative posix path.
@@ -116,17 +118,6 @@ def _attribute_words(texts: Iterable[str]) -> frozenset[str]:
             first.update(set(words[::2]))
             second.update(set(words[1::2]))
     return _ATTRIBUTES | {word for word, rows in second.items() if rows > max(1, first[word])}
-
-
-def _paired(words: Sequence[str], attributes: Collection[str]) -> list[str]:
-    """``polychromatic``, ``pink hair``, ``blue eyes``: attribute words close pairs; empty where there is none."""
-    parts: list[str] = []
-    for word, before in zip(words, ("", *words), strict=False):
-        if word in attributes and before and before not in attributes:
-            parts[-1] = f"{before} {word}"
-        else:
-            parts.append(word)
-    return parts if any(" " in part for part in parts) else []
 
 
 def _split(text: str, attributes: Collection[str]) -> list[str]:

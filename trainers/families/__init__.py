@@ -35,7 +35,7 @@ def find_family(config: TrainConfig) -> type[Family]:
 
 
 def check_buildable(config: TrainConfig) -> None:
-    """Find out whether everything that `config` names can be built, without memory or work.
+    """Check that everything that `config` names can be built, on the meta device: without memory or work.
 
     Raises:
         UserError: no such family, loss, regime, network or augmentation, or they do not fit together.

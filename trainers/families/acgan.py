@@ -1,6 +1,7 @@
-"""Auxiliary classifier GAN (Odena et al. 2017, arXiv:1610.09585; the MLDS HW4 report): G is told classes, D names them.
+"""Auxiliary classifier GAN (Odena et al. 2017, arXiv:1610.09585; the MLDS HW4 report).
 
-Any pair of networks serves: G gets latents and one-hot classes side by side, D has further outputs for its class heads.
+G gets classes beside its latents, and D predicts classes. Any pair of networks can be used: G's inputs are latents and
+one-hot classes side by side, and D has further outputs for its class heads.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +23,12 @@ from trainers.families.traits import ONLY
 from trainers.networks import build_networks
 from trainers.randomness import fixed_choices, fixed_latents
 
-MISSING = -1  # an image without a tag of an attribute
+MISSING = -1  # class of an image that has no tag of the attribute
 COLUMNS = 8  # of a sample grid where there is one attribute
 
 
 class AcGan(Adversarial):
-    """As `Adversarial`, and D tells the classes of real images, G makes fakes that D gives the classes asked for.
+    """`Adversarial` with classes: D learns those of real images; G learns to make fakes that D assigns given classes.
 
     As in the MLDS HW4 report, D learns classes from real images alone: on fakes its class heads have no loss in D's
     step.
@@ -46,7 +47,7 @@ class AcGan(Adversarial):
 
     @classmethod
     def resolve_labels(cls, config: TrainConfig, data: Path, paths: Sequence[str]) -> TrainConfig:
-        """The classes that the images have, where labels are ``auto``, and the weights of those alone.
+        """`config` whose labels are those of the images where they were ``auto``; class weights of others are dropped.
 
         Raises:
             UserError: no image has a class of an attribute.
@@ -64,7 +65,7 @@ class AcGan(Adversarial):
 
     @classmethod
     def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
-        """Those of its labels."""
+        """The classes of each attribute in ``labels``."""
         assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
         return config.labels
 
@@ -111,7 +112,7 @@ class AcGan(Adversarial):
         return join_inputs(latents, classes, counts), classes
 
     def _fixed_inputs(self, count: int, purpose: str, assets: Assets) -> Tensor:
-        """Classes as often as the real images have them, since FID compares with these."""
+        """Latents and classes; the classes are as frequent as among the real images, which FID compares with."""
         labels = self._labels(assets)
         counts, seed = class_counts(self.config), self.config.seed
         classes = labels[fixed_choices(len(labels), count, seed=seed, purpose=f"{purpose} rows")]

@@ -22,7 +22,7 @@ GRID = 8  # images per row and rows of a sample grid
 
 
 class Adversarial(Family):
-    """Latents to images."""
+    """G turns latents into images, and one D judges them."""
 
     @staticmethod
     def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
@@ -32,10 +32,10 @@ class Adversarial(Family):
 
     @staticmethod
     def check(config: TrainConfig) -> None:
-        """Find out whether D can be updated as `config` says.
+        """Check that D can be updated as `config` says.
 
         Raises:
-            UserError: it cannot.
+            UserError: separate updates of D with a relativistic loss or a gradient penalty.
         """
         separate = config.regime.d_updates == "separate"
         if separate and (build_loss(config.loss).relativistic or penalised(config.regularizer)):
@@ -45,7 +45,7 @@ class Adversarial(Family):
             )
 
     def images_per_epoch(self, assets: Assets) -> int:
-        """Whole batches of the data."""
+        """Real images in the whole batches of the data."""
         batch = self.config.data.batch_size
         return len(self._images(assets)) // batch * batch
 
@@ -55,7 +55,7 @@ class Adversarial(Family):
             yield (images,)
 
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
-        """D on the batch, then G, as the regime says."""
+        """Update D on the batch, then G, as the regime decides."""
         real, *labels = batch
         plan = self._decide(images_seen, instance_sigma)
         metrics: Metrics = {"d_updates": 0.0, "g_updates": float(plan.g_steps)}
@@ -73,7 +73,7 @@ class Adversarial(Family):
                 fake = self._compute_fake(inputs)
             metrics |= self._apply_g(self._compute_g(real_logits, fake, wanted, plan))
         if plan.g_steps:
-            self._follow(images_seen)
+            self._update_average(images_seen)
         return metrics
 
     def generate(self, latents: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Adversarial(Family):
         return self.generate(self._fixed_inputs(GRID * GRID, "samples", assets)), GRID
 
     def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
-        """G's inputs for this rank's share of a batch, and the classes that it is asked for, if any."""
+        """G's inputs for this rank's share of a batch, and the classes that the fakes shall have, if any."""
         config = self.config
         return self.random.normal(config.data.batch_size, config.network.latent_dim) * config.noise.latent_sigma, None
 
@@ -102,11 +102,11 @@ class Adversarial(Family):
         )
 
     def _class_loss(self, outputs: Tensor, classes: Tensor | None) -> tuple[Tensor | float, Metrics]:
-        """What D's class heads add to a loss; nothing without heads."""
+        """Loss and metrics of D's class heads; nothing without heads."""
         return 0.0, {}
 
     def _update_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> tuple[Metrics, Tensor]:
-        """Compute and apply; where each has an update of its own, the real images' and then the fakes'.
+        """Compute and apply D's update; with separate updates first that of the real images, then that of the fakes.
 
         Returns the metrics, and D's logits of the real images, ``[B, 1]``.
         """
@@ -131,13 +131,13 @@ class Adversarial(Family):
 
     @torch.no_grad()
     def _compute_real_logits(self, real: Tensor, plan: StepPlan) -> Tensor:
-        """What G's loss compares with where D is not updated."""
+        """D's logits ``[B, 1]`` of the real images, for a relativistic G where the step does not compute D's update."""
         with self._autocast():
-            return self._judge(self._shown(real, plan.sigma))
+            return self._judge(self._d_inputs(real, plan.sigma))
 
     def _compute_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> Computed:
         """D's gradients; with separate updates those of the real images alone."""
-        real, fake = self._shown(real, plan.sigma), self._shown(fake, plan.sigma)
+        real, fake = self._d_inputs(real, plan.sigma), self._d_inputs(fake, plan.sigma)
         if plan.penalise:
             real, fake = full(real).detach().requires_grad_(), full(fake).detach().requires_grad_()
         with self._autocast(enabled=not plan.penalise):  # second derivatives in bfloat16 would be noise
@@ -147,19 +147,19 @@ class Adversarial(Family):
         real_logits, fake_logits = real_outputs[:, :1], fake_outputs[:, :1]
         loss = self._d_loss(real_logits, fake_logits, plan.swapped)
         class_loss, class_metrics = self._class_loss(real_outputs, labels[0] if labels else None)
-        metrics: Metrics = {"d_loss": loss.detach(), **self._judged(real_logits, fake_logits)}
+        metrics: Metrics = {"d_loss": loss.detach(), **self._logit_metrics(real_logits, fake_logits)}
         metrics |= {f"d_{name}": value for name, value in class_metrics.items()}
         if_applied: Metrics = {}
-        followed = loss
+        minimised = loss
         if self._separate:
-            # `build_pair` has seen to it that the loss is a sum over images: a constant in the other place is nothing.
-            followed = self._d_loss(real_logits, torch.zeros_like(real_logits), plan.swapped)
+            # The loss is a real term plus a fake term (see `check`): constant fake logits add no gradient.
+            minimised = self._d_loss(real_logits, torch.zeros_like(real_logits), plan.swapped)
         if plan.penalise:
             logits = (real_logits, fake_logits)
             extra = penalty(self.config.regularizer, self._judge, real, fake, *logits, self.random)
             if_applied["d_penalty"] = extra.detach()
-            followed = followed + extra
-        self.descent_d.backward(followed + class_loss)
+            minimised = minimised + extra
+        self.descent_d.backward(minimised + class_loss)
         kept = {"real_logits": real_logits.detach(), "fake": fake.detach()}
         return Computed(loss=loss.detach(), metrics=metrics, if_applied=if_applied, kept=kept)
 
@@ -173,10 +173,6 @@ class Adversarial(Family):
         """Logits ``[B, 1]`` of D's real-or-fake head."""
         return full(self.discriminator(images)[:, :1])
 
-    def _d_loss(self, real_logits: Tensor, fake_logits: Tensor, swapped: bool) -> Tensor:
-        pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
-        return self.loss.d_loss(*pair)
-
     def _compute_g(self, real_logits: Tensor | None, fake: Tensor, wanted: Tensor | None, plan: StepPlan) -> Computed:
         """G's gradients.
 
@@ -185,7 +181,7 @@ class Adversarial(Family):
         """
         with frozen(self.discriminator):
             with self._autocast():
-                outputs = full(self.discriminator(self._shown(fake, plan.sigma)))
+                outputs = full(self.discriminator(self._d_inputs(fake, plan.sigma)))
             fake_logits = outputs[:, :1]
             loss = self.loss.g_loss(fake_logits.detach() if real_logits is None else real_logits, fake_logits)
             class_loss, class_metrics = self._class_loss(outputs, wanted)

@@ -1,4 +1,4 @@
-"""What every family shares: two modules, their optimisers and average, and how a step is carried out."""
+"""What every family shares: G and D, their optimisers, the moving average of G, and the phases of a step."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -44,8 +44,9 @@ class FidTarget:
 class Family(FamilyTraits):
     """Networks, optimisers and the step of one run.
 
-    A step is made of phases (`trainers.families.phases`), and its methods are named for theirs: `_decide`,
-    `_compute_...`, `_apply_...`. What the host draws besides, such as classes or older fakes, comes between them.
+    A step consists of phases (see `trainers.families.phases`), and a method is named after its phase: `_decide`,
+    `_compute_...`, `_apply_...`. Random numbers of the host, such as classes or the choice of older fakes, are drawn
+    between the phases.
 
     Args:
         config: the run.
@@ -53,7 +54,7 @@ class Family(FamilyTraits):
         random: source of latents, instance noise, dropout and the regime's draws.
 
     Attributes:
-        generator: G, or all of them in one ModuleDict.
+        generator: G, or all generators in one ModuleDict.
         discriminator: D, likewise.
         average: moving average of `generator`, None without one.
     """
@@ -65,7 +66,7 @@ class Family(FamilyTraits):
         generator, discriminator = self.build_pair(config)
         if config.regularizer.spectral_norm:
             apply_spectral_norm(discriminator)
-        self.generator, self.discriminator = self._place(generator), self._place(discriminator)
+        self.generator, self.discriminator = self._set_up(generator), self._set_up(discriminator)
         self.average = None
         if config.regime.ema_halflife_images is not None:
             self.average = averaged_copy(self.generator)
@@ -85,11 +86,11 @@ class Family(FamilyTraits):
 
     @abstractmethod
     def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
-        """One pass over the data in random order: what `step` takes, this rank's share."""
+        """One pass over the data in random order: this rank's share of each batch, as `step` takes it."""
 
     @abstractmethod
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
-        """The updates of one iteration.
+        """Make the updates of one iteration.
 
         Args:
             batch: as `batches` gives it.
@@ -97,9 +98,9 @@ class Family(FamilyTraits):
             instance_sigma: standard deviation of the noise on D's inputs.
 
         Returns:
-            Scalars, this rank's share; only of what this iteration computed. Every family has d_loss, g_loss,
-            d_real_mean, d_fake_mean (logits), d_real_accuracy, d_fake_accuracy (shares), grad_norm_d, grad_norm_g,
-            d_updates and g_updates (per iteration).
+            Scalars, this rank's share; those that this iteration did not compute are missing. Every family has
+            d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy, d_fake_accuracy (shares), grad_norm_d,
+            grad_norm_g, d_updates and g_updates (per iteration).
         """
 
     @abstractmethod
@@ -108,7 +109,7 @@ class Family(FamilyTraits):
 
         Args:
             assets: the real images and their statistics.
-            purpose: what the samples' latents are drawn for; another purpose has others, if there are any.
+            purpose: decides the samples' latents, if the family has any: another purpose has other latents.
         """
 
     @abstractmethod
@@ -123,7 +124,7 @@ class Family(FamilyTraits):
         set_rate(self.descent_d.optimizer, rates.lr_d * share)
 
     def align_ranks(self) -> None:
-        """Let every rank have the same BatchNorm statistics; without ``sync_batchnorm`` each has gathered its own."""
+        """Average BatchNorm's statistics over the ranks; without ``sync_batchnorm`` each rank has its own."""
         if not self.config.runtime.sync_batchnorm:
             for network in (self.generator, self.discriminator, self.average):
                 if network is not None:
@@ -134,7 +135,7 @@ class Family(FamilyTraits):
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Restore what `state_dict` returned."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         for descent in (self.descent_g, self.descent_d):
@@ -172,8 +173,12 @@ class Family(FamilyTraits):
         network.train(was_training)
         return images
 
-    def _judged(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-        """What D thought of real images and fakes."""
+    def _d_loss(self, real_logits: Tensor, fake_logits: Tensor, swapped: bool) -> Tensor:
+        pair = (fake_logits, real_logits) if swapped else (real_logits, fake_logits)
+        return self.loss.d_loss(*pair)
+
+    def _logit_metrics(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+        """Means of D's logits, and the shares of real images and fakes that D judges correctly."""
         real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
         real_score, fake_score = self.loss.realness(real_logits, fake_logits)
         return {
@@ -183,8 +188,8 @@ class Family(FamilyTraits):
             "d_fake_accuracy": (fake_score <= 0).float().mean(),
         }
 
-    def _shown(self, images: Tensor, sigma: float) -> Tensor:
-        """What D sees of `images`: augmented, then with instance noise."""
+    def _d_inputs(self, images: Tensor, sigma: float) -> Tensor:
+        """What D sees of `images`: augmented by DiffAugment, then with instance noise."""
         if self.config.regularizer.diffaugment:
             images = diff_augment(images, self.config.regularizer.diffaugment, self.random)
         if sigma == 0:
@@ -204,25 +209,26 @@ class Family(FamilyTraits):
         )
 
     def _apply_d(self, computed: Computed) -> Tensor | None:
-        """Let D follow its gradients. Returns their norm, or None where the regime refused and they were dropped."""
+        """Update D with its gradients. Returns their norm, or None where the regime refused and they were dropped."""
         if self.regime.allows_d(computed.loss):
             return self.descent_d.apply()
         self.descent_d.drop()
         return None
 
     def _apply_g(self, computed: Computed) -> Metrics:
-        """Let G follow its gradients, and the regime know."""
+        """Update G with its gradients, and tell the regime G's loss."""
         norm = self.descent_g.apply()
         self.regime.saw_g(computed.loss)
         return {**computed.metrics, "grad_norm_g": norm}
 
-    def _follow(self, images_seen: int) -> None:
-        """Move the average after G's updates, `images_seen` before this step."""
+    def _update_average(self, images_seen: int) -> None:
+        """Update the moving average after G's updates; `images_seen` are those before this step."""
         if self.average is not None:
             batch = self.config.data.batch_size
             follow(self.average, self.generator, self.config.regime, images_seen + batch, batch)
 
-    def _place(self, network: nn.Module) -> nn.Module:
+    def _set_up(self, network: nn.Module) -> nn.Module:
+        """Move `network` to the device, in its memory order and with BatchNorm over all ranks where it is on."""
         runtime = self.config.runtime
         memory_format = torch.channels_last if runtime.channels_last else torch.contiguous_format
         network = network.to(self.device).to(memory_format=memory_format)

@@ -30,8 +30,8 @@ COLUMNS = 8  # source images in a sample grid
 class CycleGan(Family):
     """G and D are pairs: ``generator["a2b"]``, ``generator["b2a"]``, ``discriminator["a"]``, ``discriminator["b"]``.
 
-    Both generators share one optimiser and both discriminators another, as in the document's repository; G is updated
-    first, and D sees fakes of an image buffer.
+    Both generators share one optimiser and both discriminators another, as in the code that the MLDS HW4 report used.
+    G is updated first, and D sees fakes from an image buffer.
     """
 
     directions: ClassVar[tuple[str, ...]] = tuple(DIRECTIONS)
@@ -57,7 +57,7 @@ class CycleGan(Family):
         return dict(zip(DOMAINS, find_domains(data), strict=True))
 
     def images_per_epoch(self, assets: Assets) -> int:
-        """Whole batches of the smaller domain: each step takes as many images of either."""
+        """Images in the whole batches of the smaller domain: each step takes equally many of both domains."""
         batch = self.config.data.batch_size
         return min(len(self._images(assets, domain)) for domain in DOMAINS) // batch * batch
 
@@ -68,7 +68,7 @@ class CycleGan(Family):
             yield a, b
 
     def step(self, *batch: Tensor, images_seen: int, instance_sigma: float) -> Metrics:
-        """Both generators on the batch, then both discriminators, as the regime says."""
+        """Update both generators on the batch, then both discriminators, as the regime decides."""
         real = dict(zip(DOMAINS, batch, strict=True))
         plan = self._decide(images_seen, instance_sigma)
         metrics: Metrics = {"d_updates": 0.0, "g_updates": float(plan.g_steps)}
@@ -78,17 +78,20 @@ class CycleGan(Family):
             metrics |= self._apply_g(computed)
             fakes = computed.kept
         if plan.g_steps:
-            self._follow(images_seen)
+            self._update_average(images_seen)
         if plan.d:
             metrics |= self._update_d(real, fakes or self._compute_fakes(real), plan)
         return metrics
 
     def translate(self, images: Tensor, direction: str) -> Tensor:
-        """Images ``[B, 3, S, S]`` in [-1, 1] of one domain in the other, by the averaged generator where there is one.
+        """Translate images to the other domain, by the averaged generator where there is one.
 
         Args:
-            images: as they are; in [-1, 1].
+            images: ``[B, 3, S, S]`` in [-1, 1].
             direction: ``a2b`` or ``b2a``.
+
+        Returns:
+            ``[B, 3, S, S]`` float32 in [-1, 1].
         """
         return self._evaluate(images, direction)
 
@@ -141,15 +144,15 @@ class CycleGan(Family):
             for (there, (source, target)), back in zip(DIRECTIONS.items(), reversed(DIRECTIONS), strict=True):
                 with self._autocast():
                     fake = self._generator(there)(real[source])
-                    again = full(self._generator(back)(fake))
+                    cycled = full(self._generator(back)(fake))
                     fake = full(fake)
-                    fake_logits = self._judge(target, self._shown(fake, plan.sigma))
+                    fake_logits = self._judge(target, self._d_inputs(fake, plan.sigma))
                     if weights.identity_weight > 0:
                         same = full(self._generator(there)(real[target]))
                         identity = identity + F.l1_loss(same, real[target])
                 real_logits = self._real_logits(target, real, fake_logits, plan.sigma)
                 adversarial = adversarial + self.loss.g_loss(real_logits, fake_logits)
-                cycle = cycle + F.l1_loss(again, real[source])
+                cycle = cycle + F.l1_loss(cycled, real[source])
                 fakes[target] = fake.detach()
             self.descent_g.backward(adversarial + weights.weight * cycle + weights.identity_weight * identity)
         metrics: Metrics = {"g_loss": adversarial.detach(), "cycle_loss": cycle.detach()}
@@ -159,14 +162,14 @@ class CycleGan(Family):
 
     @torch.no_grad()
     def _real_logits(self, domain: str, real: dict[str, Tensor], fake_logits: Tensor, sigma: float) -> Tensor:
-        """What G's loss compares with; anything of that shape for a loss that does not look."""
+        """D's logits of the real images for a relativistic G; other losses ignore them and get the fakes' logits."""
         if not self.loss.relativistic:
             return fake_logits.detach()
         with self._autocast():
-            return self._judge(domain, self._shown(real[domain], sigma))
+            return self._judge(domain, self._d_inputs(real[domain], sigma))
 
     def _update_d(self, real: dict[str, Tensor], fakes: dict[str, Tensor], plan: StepPlan) -> Metrics:
-        """Compute and apply, on fakes that the buffers may have exchanged for older ones."""
+        """Compute and apply D's update, on fakes that the buffers may have replaced by older ones."""
         older = {domain: self.buffers[domain].exchange(fakes[domain], self.random) for domain in DOMAINS}
         computed = self._compute_d(real, older, plan)
         norm = self._apply_d(computed)
@@ -179,20 +182,19 @@ class CycleGan(Family):
         total, penalties = (torch.zeros((), device=self.device) for _ in range(2))
         judged = []
         for domain in DOMAINS:
-            fake = self._shown(fakes[domain], plan.sigma)
-            shown = self._shown(real[domain], plan.sigma)
+            fake_input = self._d_inputs(fakes[domain], plan.sigma)
+            real_input = self._d_inputs(real[domain], plan.sigma)
             if plan.penalise:
-                shown, fake = shown.detach().requires_grad_(), fake.detach().requires_grad_()
+                real_input, fake_input = real_input.detach().requires_grad_(), fake_input.detach().requires_grad_()
             with self._autocast(enabled=not plan.penalise):
-                real_logits, fake_logits = self._judge(domain, shown), self._judge(domain, fake)
-            pair = (fake_logits, real_logits) if plan.swapped else (real_logits, fake_logits)
-            total = total + self.loss.d_loss(*pair)
+                real_logits, fake_logits = self._judge(domain, real_input), self._judge(domain, fake_input)
+            total = total + self._d_loss(real_logits, fake_logits, plan.swapped)
             if plan.penalise:
                 judge = lambda images, domain=domain: self._judge(domain, images)  # noqa: E731
                 penalties = penalties + penalty(
-                    self.config.regularizer, judge, shown, fake, real_logits, fake_logits, self.random
+                    self.config.regularizer, judge, real_input, fake_input, real_logits, fake_logits, self.random
                 )
-            judged.append(self._judged(real_logits, fake_logits))
+            judged.append(self._logit_metrics(real_logits, fake_logits))
         self.descent_d.backward(total + penalties)
         metrics: Metrics = {"d_loss": total.detach()}
         metrics |= {name: (judged[0][name] + judged[1][name]) / 2 for name in judged[0]}

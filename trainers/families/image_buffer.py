@@ -10,12 +10,12 @@ from trainers.randomness import GlobalRandom
 
 
 class ImageBuffer:
-    """Hands back each fake, or with probability 1/2 an older one that it then takes the place of.
+    """Stores fakes until it is full; then returns each fake, or with probability 1/2 swaps it for an older one.
 
     Every rank holds the whole buffer, so that a run does not depend on how many ranks share it.
 
     Args:
-        size: images; 0 hands every fake back.
+        size: how many images it stores; with 0 every fake is returned.
     """
 
     def __init__(self, size: int) -> None:
@@ -24,7 +24,7 @@ class ImageBuffer:
 
     @torch.no_grad()
     def exchange(self, fakes: Tensor, random: GlobalRandom) -> Tensor:
-        """Fakes ``[B, 3, S, S]`` of this rank to as many fakes, new or old."""
+        """Return as many fakes as given, ``[B, 3, S, S]`` of this rank, each new or older."""
         if self._size == 0:
             return fakes
         total = fakes.shape[0] * world_size()
@@ -46,5 +46,5 @@ class ImageBuffer:
         return {"images": self._images}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Restore what `state_dict` returned."""
         self._images = state["images"]

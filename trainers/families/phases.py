@@ -1,8 +1,8 @@
-"""The three phases of an update: decide, compute, apply; what the first hands to the second and that to the third.
+"""The three phases of an update, and what each hands to the next.
 
 *Decide*, before any tensor work: what is updated, from the regime, the iteration and the configuration. *Compute*:
-forward and backward in one straight line that asks the device for no value, so that a CUDA graph can hold it later.
-*Apply*: ranks' gradients averaged, clipped and followed by the optimiser, or dropped where the regime says so.
+forward and backward without reading a value from the device, so that a CUDA graph can hold them later. *Apply*: average
+the gradients over the ranks, clip them and step the optimiser, or drop them where the regime refuses the update.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class StepPlan:
     """What a step will do.
 
     Attributes:
-        d: whether D's gradients are computed; the regime may yet refuse to apply them.
+        d: whether D's gradients are computed; the regime may still refuse to apply them.
         g_steps: how many times G is updated.
         swapped: whether D is told that real images are fakes and fakes are real.
         penalise: whether the penalties on D's gradient are due.
@@ -33,13 +33,13 @@ class StepPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """What a compute phase leaves beside the gradients; everything detached.
+    """What a compute phase returns, everything detached. The gradients themselves stay on the network.
 
     Attributes:
         loss: scalar that the regime looks at, this rank's share.
         metrics: scalars.
         if_applied: scalars that count only where the gradients are applied.
-        kept: tensors that a later phase of the step takes up.
+        kept: tensors that a later phase of the step needs.
     """
 
     loss: Tensor

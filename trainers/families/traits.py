@@ -1,4 +1,4 @@
-"""What a family says without being built: its networks, the data it needs, how a finished generator is asked."""
+"""What a family offers without an instance: its networks, the data it needs, the inputs of a finished generator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from trainers.config import TrainConfig
 from trainers.randomness import fixed_latents
 
-ONLY = "images"  # the name of the folder of images where there is one alone
+ONLY = "images"  # name of the folder of images where a family has only one
 
 
 class FamilyTraits(ABC):
-    """The class-level half of a `Family`: what launch, inference and confirmation ask, which know no family by name.
+    """The class-level half of a `Family`: what launch, inference and confirmation use for every family alike.
 
     Attributes:
-        directions: names of the translations that the generator makes, which are its keys in a ModuleDict; a family
-            without any draws latents, so that another purpose of `Family.fid_targets` measures anew.
+        directions: names of the generator's translations, which are its keys in a ModuleDict. A family without
+            directions draws latents; there another purpose of `Family.fid_targets` gives other samples.
     """
 
     directions: ClassVar[tuple[str, ...]] = ()
@@ -29,15 +29,15 @@ class FamilyTraits(ABC):
         """Fresh networks, generator first, on torch's default device.
 
         Raises:
-            UserError: `config` names none, or they do not fit the rest of it.
+            UserError: `config` names an unknown pair, or one that does not fit its other settings.
         """
 
     @classmethod
     def find_sources(cls, data: Path) -> dict[str, Path]:
-        """The folders of images that a run reads, by name; launch decodes them all. Here `data` itself.
+        """The folders of images that a run reads, by name; launch decodes them all. By default `data` itself.
 
         Args:
-            data: the folder that a person gave.
+            data: the folder that the user gave.
 
         Raises:
             UserError: it does not hold what the family needs.
@@ -46,10 +46,10 @@ class FamilyTraits(ABC):
 
     @classmethod
     def resolve_labels(cls, config: TrainConfig, data: Path, paths: Sequence[str]) -> TrainConfig:
-        """`config` with what the data alone can say of its labels, asked once at launch. Here `config` itself.
+        """`config` with the labels that the data determines; called once at launch. By default `config` itself.
 
         Args:
-            config: where a sweep starts; its labels may be ``auto``.
+            config: the base of a sweep; its labels may be ``auto``.
             data: the first folder of `find_sources`.
             paths: the usable images there, relative to it.
 
@@ -60,12 +60,12 @@ class FamilyTraits(ABC):
 
     @classmethod
     def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
-        """What a finished generator can be asked for: the classes of each attribute. Here none."""
+        """The classes of each attribute that a finished generator can make. By default none."""
         return {}
 
     @classmethod
     def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
-        """Inputs of a finished generator, ``[count, ...]`` on the CPU. Here latents ``[count, latent_dim]``.
+        """Inputs of a finished generator, ``[count, ...]`` on the CPU. By default latents ``[count, latent_dim]``.
 
         Args:
             config: the run that it comes from.

@@ -52,7 +52,7 @@ class Moments:
             # Each rank writes its part of the whole: as many bytes as an all-gather of unequal parts needs at most.
             rows = torch.zeros(total.n, self.dim, dtype=torch.float64, device=self.device)
             first = sum(per_rank[: rank()])
-            rows[first : first + self.n] = self._kept()
+            rows[first : first + self.n] = self._kept_rows()
             total._rows = [all_reduce_sum(rows)]
         else:
             self._fold()
@@ -66,12 +66,12 @@ class Moments:
     @property
     def mean(self) -> Tensor:
         """float64 [d]."""
-        return self._mean if self._rows is None else self._kept().mean(0)
+        return self._mean if self._rows is None else self._kept_rows().mean(0)
 
     @property
     def centred(self) -> Tensor | None:
         """The vectors minus their mean, float64 [n, d]; None once they are folded, which is when n > d."""
-        return None if self._rows is None else self._kept() - self.mean
+        return None if self._rows is None else self._kept_rows() - self.mean
 
     @property
     def covariance(self) -> Tensor:
@@ -84,12 +84,12 @@ class Moments:
 
     @property
     def trace(self) -> float:
-        """Trace of the covariance, without forming it."""
+        """Trace of the covariance, which is not formed while the vectors are kept."""
         if self._rows is None:
             return float(self.covariance.trace())
-        return float((self._kept() - self.mean).square().sum() / (self.n - 1))
+        return float((self._kept_rows() - self.mean).square().sum() / (self.n - 1))
 
-    def _kept(self) -> Tensor:
+    def _kept_rows(self) -> Tensor:
         assert self._rows is not None
         if len(self._rows) != 1:
             self._rows = [torch.cat(self._rows)] if self._rows else [self._mean.new_zeros(0, self.dim)]
@@ -98,7 +98,7 @@ class Moments:
     def _fold(self) -> None:
         if self._rows is None:
             return
-        kept, self._rows, self.n = self._kept(), None, 0
+        kept, self._rows, self.n = self._kept_rows(), None, 0
         self._scatter = self._mean.new_zeros(self.dim, self.dim)
         self._merge(kept)
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from trainers.config import NetworkConfig
 from trainers.networks.sizes import require_power_of_two
 
-CAP = 8  # the largest width, of base_width
-EXPANSION = 2  # inner channels of a block, of its outer ones
+CAP = 8  # largest width, as a multiple of base_width
+EXPANSION = 2  # inner channels of a block, as a multiple of its outer ones
 # Channels that a 3 x 3 convolution sees, where the width allows. Images per CPU second of a step of G and D without
 # penalties (one thread of an EPYC, 32 px, base width 24, batch 16, channels last, best of 8): 155 with 1 channel, 108
 # with 8, 99 with 16, 75 with 24.
@@ -48,13 +48,13 @@ class Generator(nn.Module):
     def __init__(self, *, widths: list[int], inputs: int) -> None:
         super().__init__()
         self.inputs = inputs
-        self.weigh = _started(nn.Linear(inputs, widths[0], bias=False))
+        self.weigh = _initialised(nn.Linear(inputs, widths[0], bias=False))
         self.basis = nn.Parameter(torch.randn(widths[0], 4, 4))
         layers: list[nn.Module] = [Block(widths[0], depth=len(widths))]
         for wide, narrow in pairwise(widths):  # [B, wide, s, s] -> [B, narrow, 2s, 2s]
             layers += [*_to_width(wide, narrow), nn.Upsample(scale_factor=2, mode="bilinear")]
             layers.append(Block(narrow, depth=len(widths)))
-        self.model = nn.Sequential(*layers, _started(nn.Conv2d(widths[-1], 3, 1, bias=False)), nn.Tanh())
+        self.model = nn.Sequential(*layers, _initialised(nn.Conv2d(widths[-1], 3, 1, bias=False)), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         """``[B, inputs]`` -> ``[B, 3, S, S]``."""
@@ -75,15 +75,15 @@ class Discriminator(nn.Module):
         super().__init__()
         self.image_size = image_size
         layers: list[nn.Module] = [
-            _started(nn.Conv2d(3, widths[0], 1, bias=False)),
+            _initialised(nn.Conv2d(3, widths[0], 1, bias=False)),
             Block(widths[0], depth=len(widths)),
         ]
         for narrow, wide in pairwise(widths):  # [B, narrow, 2s, 2s] -> [B, wide, s, s]
-            halve = nn.AvgPool2d(2)  # what bilinear interpolation to half the size comes to
+            halve = nn.AvgPool2d(2)  # the same as bilinear interpolation to half the size
             layers += [halve, *_to_width(narrow, wide), Block(wide, depth=len(widths))]
         last = widths[-1]
-        end = _started(nn.Conv2d(last, last, 4, groups=last, bias=False))  # [B, last, 4, 4] -> [B, last, 1, 1]
-        self.model = nn.Sequential(*layers, end, nn.Flatten(), _started(nn.Linear(last, outputs, bias=False)))
+        end = _initialised(nn.Conv2d(last, last, 4, groups=last, bias=False))  # [B, last, 4, 4] -> [B, last, 1, 1]
+        self.model = nn.Sequential(*layers, end, nn.Flatten(), _initialised(nn.Linear(last, outputs, bias=False)))
 
     def forward(self, images: Tensor) -> Tensor:
         """``[B, 3, S, S]`` -> ``[B, outputs]``."""
@@ -94,8 +94,8 @@ class Discriminator(nn.Module):
 class Block(nn.Module):
     """Residual block, wide inside: 1 x 1, grouped 3 x 3, 1 x 1 convolutions.
 
-    It starts by Fixup's rule (arXiv:1901.09321), but for its last convolution: 0 there would leave the other two
-    without a gradient at the first step, so it starts at a tenth of the usual spread.
+    Its weights are initialised by Fixup's rule (arXiv:1901.09321), except in the last convolution: 0 there would leave
+    the other two without a gradient at the first step, so it starts at a tenth of the usual standard deviation.
 
     Args:
         channels: of input and output.
@@ -109,11 +109,11 @@ class Block(nn.Module):
         gain = nn.init.calculate_gain("leaky_relu", SLOPE) * depth**-0.25
         groups = inner // gcd(inner, GROUP_SIZE)
         self.model = nn.Sequential(
-            _started(nn.Conv2d(channels, inner, 1), gain),
+            _initialised(nn.Conv2d(channels, inner, 1), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
-            _started(nn.Conv2d(inner, inner, 3, 1, 1, groups=groups), gain),
+            _initialised(nn.Conv2d(inner, inner, 3, 1, 1, groups=groups), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
-            _started(nn.Conv2d(inner, channels, 1, bias=False), BRANCH_GAIN),
+            _initialised(nn.Conv2d(inner, channels, 1, bias=False), BRANCH_GAIN),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,10 +122,10 @@ class Block(nn.Module):
 
 
 def _to_width(before: int, after: int) -> list[nn.Module]:
-    return [] if before == after else [_started(nn.Conv2d(before, after, 1, bias=False))]
+    return [] if before == after else [_initialised(nn.Conv2d(before, after, 1, bias=False))]
 
 
-def _started(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+def _initialised(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
     """Weights N(0, gain^2 / inputs of a unit), bias 0: outputs vary `gain` times as much as inputs."""
     nn.init.normal_(layer.weight, 0, gain * layer.weight[0].numel() ** -0.5)
     if layer.bias is not None:

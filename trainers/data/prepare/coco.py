@@ -24,7 +24,7 @@ class CocoFile:
 
     Args:
         path: the JSON file.
-        files: relative paths of the files that will be asked for.
+        files: relative paths of the files that `detect` will be called for.
 
     Raises:
         UserError: it is no such file, or it names none of `files`.
@@ -39,7 +39,7 @@ class CocoFile:
             self._sizes: dict[str, tuple[float, float] | None] = {}
             self._found: dict[str, list[tuple[Box, str, float]]] = {}
             for image in images.values():
-                name = _normal(image["file_name"])
+                name = _posix_path(image["file_name"])
                 known = image.get("width") and image.get("height")
                 self._sizes[name] = (float(image["width"]), float(image["height"])) if known else None
                 self._found[name] = []
@@ -47,7 +47,7 @@ class CocoFile:
                 x, y, width, height = map(float, annotation["bbox"])
                 box = (x, y, x + width, y + height)
                 label, score = names[annotation["category_id"]], float(annotation.get("score", 1.0))
-                self._found[_normal(images[annotation["image_id"]]["file_name"])].append((box, label, score))
+                self._found[_posix_path(images[annotation["image_id"]]["file_name"])].append((box, label, score))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _not_coco(path, f"{type(error).__name__}: {error}") from error
         self.labels = tuple(sorted(set(names.values())))
@@ -97,7 +97,7 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _normal(name: str) -> str:
+def _posix_path(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).as_posix()
 
 

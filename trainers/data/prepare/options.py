@@ -1,4 +1,4 @@
-"""How a dataset is prepared: the options, checked, and what of them tells one dataset from another."""
+"""The options of a preparation: their checks, and the values that tell one dataset from another."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -27,12 +27,12 @@ class PrepareOptions:
         detector: torchvision's name or a COCO JSON file; None: whole pictures.
         detector_weights: file with the weights of a torchvision detector; None: torch hub's.
         label: class to crop to; None: motorcycle.
-        min_score: of a detection that counts, 0 to 1; None: 0.5.
+        min_score: least score of a detection that counts, 0 to 1; None: 0.5.
         min_side: least shorter side of a picture, or of its crop, pixels.
-        max_aspect: most of longer side over shorter side, of a picture or its crop; None: any.
-        max_colourfulness: most colourfulness of the border, see `border_colourfulness`; None: any.
+        max_aspect: largest ratio of longer to shorter side, of a picture or its crop; None: any.
+        max_colourfulness: largest colourfulness of the border, see `border_colourfulness`; None: any.
         animated: ``"drop"`` animations, or keep their ``"first"`` frame.
-        dedupe: drop duplicates and near duplicates but the largest.
+        dedupe: of duplicates and near duplicates keep only the largest.
         tags: CSV, see `read_tags`.
         drop_tags: files with one of these are dropped.
 
@@ -77,7 +77,7 @@ class PrepareOptions:
             raise UserError(f"--drop-tag {self.drop_tags[0]!r} needs --tags CSV")
 
     def arguments(self) -> dict[str, Any]:
-        """What makes the dataset what it is, as ``dataset.json`` says it: files with their contents' SHA-256.
+        """The values that determine the dataset, as in ``dataset.json``: files are named with their contents' SHA-256.
 
         Raises:
             UserError: a file cannot be read.
@@ -102,10 +102,10 @@ class PrepareOptions:
         return DEFAULT_MIN_SCORE if self.min_score is None else self.min_score
 
     def build_detector(self, files: list[str]) -> Detector | None:
-        """The detector, None when there is to be none.
+        """The detector; None if the options name none.
 
         Raises:
-            UserError: it cannot be had, or does not know the label.
+            UserError: it cannot be built, or does not know the label.
         """
         if self.detector is None:
             return None
@@ -142,11 +142,11 @@ def read_tag_table(options: PrepareOptions, files: list[str]) -> TagTable:
     for tag in options.drop_tags:
         if tag not in known:
             # A tags file can have thousands of tags.
-            raise unknown_name("tag", tag, known if len(known) <= 40 else _close(tag, known))
+            raise unknown_name("tag", tag, known if len(known) <= 40 else _close_names(tag, known))
     return TagTable(read_tag_texts(options.tags), tags, tuple(name for name in tags if name not in matched))
 
 
-def _close(name: str, known: set[str]) -> list[str]:
+def _close_names(name: str, known: set[str]) -> list[str]:
     return get_close_matches(name, sorted(known), n=10, cutoff=0.4)
 
 

@@ -18,7 +18,7 @@ from trainers.data.prepare.detection import Detections
 from trainers.download import DownloadError, hub_file
 from trainers.errors import UserError, first_line
 
-# By box mAP on COCO in torchvision's table: 21, 25, 33, 36 and 37 points.
+# In the order of box mAP on COCO in torchvision's table: 21, 25, 33, 36 and 37 points.
 DETECTORS = (
     "ssdlite320_mobilenet_v3_large",
     "ssd300_vgg16",
@@ -26,12 +26,12 @@ DETECTORS = (
     "retinanet_resnet50_fpn",
     "fasterrcnn_resnet50_fpn",
 )
-# Characters of torch's reason: it may list every name that does not fit in one line.
+# Most characters of torch's reason: one line of it may list every name that does not fit.
 _LONGEST = 200
 
 
 class TorchvisionDetector:
-    """A detector of torchvision on the GPU, or on all cores; one picture at a time, whichever thread asks.
+    """A detector of torchvision on the GPU, or on all cores. Threads wait for each other: one picture at a time.
 
     Args:
         name: one of DETECTORS.
@@ -48,14 +48,14 @@ class TorchvisionDetector:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._names: list[str] = published.meta["categories"]
         self._network = _build(name, published, _find_weights(name, published.url, weights)).eval().to(self._device)
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self.labels = tuple(sorted({label for label in self._names if label not in ("__background__", "N/A")}))
 
     def detect(self, path: str, size: tuple[int, int], view: Callable[[], Image.Image]) -> Detections:
         """What the network finds in the picture."""
         picture = view()
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1).to(self._device)
-        with self._turn, torch.inference_mode():
+        with self._lock, torch.inference_mode():
             found = self._network([pixels.float() / 255])[0]
         scale = torch.tensor([size[0] / picture.width, size[1] / picture.height] * 2)
         boxes = [(b[0], b[1], b[2], b[3]) for b in (found["boxes"].cpu() * scale).tolist()]
@@ -74,7 +74,7 @@ def _build(name: str, published: Any, file: Path) -> nn.Module:
         return state
 
     # torchvision freezes batch norms and sets their epsilon only when told that the weights are the published ones,
-    # and then fetches them by URL. Its loader is put back at once.
+    # and then fetches them by URL. Its loader is replaced for this call only.
     original = WeightsEnum.get_state_dict
     WeightsEnum.get_state_dict = load_from_file
     try:
@@ -100,5 +100,5 @@ def _find_weights(name: str, url: str, weights: Path | None) -> Path:
 
 
 def _published_sha256(url: str) -> str:
-    """Its first digits, which torchvision's files end with: ``NAME-1a2b3c4d.pth``."""
+    """The first digits of the SHA-256, which end the names of torchvision's files: ``NAME-1a2b3c4d.pth``."""
     return Path(url).stem.rsplit("-", 1)[1]
