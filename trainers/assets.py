@@ -1,4 +1,4 @@
-"""What a process keeps warm from trial to trial: decoded images, extractors, statistics of the real images."""
+"""What a process keeps in memory from trial to trial: decoded images, extractors, statistics of the real images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from trainers.config import TrainConfig
 from trainers.data import ImageCache, build_cache, read_labels, require_images
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
 
-RESIDENT_SHARE = 0.25  # of the GPU's free memory that the decoded images may take to live there
+RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there if they take less
 
 
 class Images:
@@ -45,7 +45,7 @@ class Assets:
     """Loads each asset once per process.
 
     Args:
-        data: directory of the real images, as a person gave it.
+        data: directory of the real images, as the user gave it.
         cache_dir: where decoded images and statistics are kept.
         device: where training and FID run.
     """
@@ -62,7 +62,7 @@ class Assets:
 
         Args:
             config: the run.
-            folder: one of those that the run's family finds in the data; None: the data as a whole.
+            folder: one of the family's `find_sources`; None: the whole data.
 
         Raises:
             UserError: fewer usable images than one global batch.
@@ -77,7 +77,11 @@ class Assets:
         return self._images[key]
 
     def labels(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
-        """Classes ``[images, attributes]`` int64 on the CPU, -1 where a tag is missing; `folder` as in `images`.
+        """Classes ``[images, attributes]`` int64 on the CPU, -1 where a tag is missing.
+
+        Args:
+            config: the run.
+            folder: one of the family's `find_sources`; None: the whole data.
 
         Raises:
             UserError: an attribute that no image has.
@@ -97,7 +101,12 @@ class Assets:
         return self._extractors[key]
 
     def statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
-        """Moments of the real images' features; `folder` as in `images`."""
+        """Moments of the real images' features.
+
+        Args:
+            config: the run.
+            folder: one of the family's `find_sources`; None: the whole data.
+        """
         cache = self.images(config, folder).cache
         key = (cache.digest, config.fid.extractor, config.fid.weights)
         if key not in self._statistics:

@@ -8,22 +8,22 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = False, shared: bool = False) -> Iterator[Path]:
-    """Give a temporary path to write to; what lies there at the end of the block becomes `path`.
+    """Give a temporary path to write to; at the end of the block the file there becomes `path`.
 
-    Whoever opens `path` finds the old file or the new one, never a part. When the block raises, the old file stays and
+    A reader of `path` finds the old file or the new one, never a part. When the block raises, the old file stays and
     the temporary one is removed. A process that is killed leaves the old file and at most one temporary one, which the
-    next to replace `path` removes.
+    next replacement of `path` removes.
 
     The temporary path lies in the folder of `path`, since a rename works within one file system only. It does not exist
-    yet, its name begins with a dot, so that nobody takes it for a picture or a shard, and ends as `path` does, since
+    yet. Its name begins with a dot, so that no search for pictures or shards finds it, and ends as `path` does, since
     Pillow and torchvision choose a format by the suffix.
 
     Args:
         path: the file to replace, or to make; its folder must be there.
-        sync: have the bytes on the disk before the rename. Without, a machine that loses power may keep the new name
-            and not the bytes; a process that dies does no harm either way.
-        shared: several processes may do this at once and no lock keeps them apart. The temporary name then has the
-            process's number in it, and what a killed process leaves stays.
+        sync: write the bytes to the disk before the rename. Without it, a machine that loses power may keep the new
+            name but not the bytes; a killed process does no harm either way.
+        shared: several processes may replace `path` at once without a lock. The temporary name then contains the
+            process id, and the temporary file of a killed process stays.
 
     Raises:
         OSError: the block wrote nothing, or `path` cannot be replaced.

@@ -20,7 +20,7 @@ class StepAverages:
         self._peaks: dict[str, Tensor] = {}
 
     def add(self, values: dict[str, Tensor | float]) -> None:
-        """Take in one step. Every rank must take in the same names in the same order.
+        """Add one step. Every rank must add the same names in the same order.
 
         Plain numbers are the same on every rank and averaged over all steps; nothing here waits for a GPU.
         """
@@ -30,7 +30,7 @@ class StepAverages:
                 self._numbers[name] = self._numbers.get(name, 0.0) + value
         names = tuple(name for name, value in values.items() if isinstance(value, Tensor))
         if names:
-            # One sum per set of names, since a regime may skip D or G: one kernel a step instead of one a name.
+            # Stacked, so that a step adds with one kernel. A regime may skip D or G: each set of names has its own sum.
             row = torch.stack([values[name].detach().float() for name in names])  # type: ignore[union-attr]
             self._sums[names] = self._sums[names] + row if names in self._sums else row
             self._counts[names] = self._counts.get(names, 0) + 1

@@ -1,7 +1,7 @@
 """Checkpoints: written under a temporary name, then renamed; loaded with ``weights_only=True``.
 
-One holds the networks, the moving average, the optimisers and the counters. The random state and the position in the
-data are the epoch number: `trainers.randomness` reseeds from it.
+A checkpoint holds the networks, the moving average, the optimisers and the counters. It needs no random state
+and no position in the data: it is written between epochs, and `trainers.randomness` reseeds from the epoch number.
 """
 
 import os
@@ -37,15 +37,15 @@ class Progress:
 
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
-    """Write a checkpoint that is either whole or not there."""
+    """Write a checkpoint, whole or not at all."""
     content = {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
-    # An open file, since torch would call the archive's top folder by the temporary name.
+    # An open file, since from a path torch would name the archive's top folder after the temporary file.
     with replacing(path) as part, part.open("wb") as file:
         torch.save(content, file)
 
 
 def keep_as_best(run_dir: Path) -> None:
-    """Let ``best.pt`` be today's ``latest.pt``; a hard link where the file system has them, else a copy."""
+    """Make ``best.pt`` the current ``latest.pt``: a hard link where the file system has them, else a copy."""
     with replacing(run_dir / BEST) as part:
         try:
             os.link(run_dir / LATEST, part)
@@ -71,7 +71,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 
 
 def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
-    """Refuse to go on with another experiment's weights; ``runtime.*`` may change.
+    """Refuse to continue a run of another config; ``runtime.*`` may differ.
 
     Raises:
         UserError: naming every key that differs.

@@ -57,7 +57,7 @@ class LossConfig(_Section):
 
 
 class CycleConfig(_Section):
-    """What translators between two domains are held to."""
+    """Loss weights and image buffer of family cyclegan."""
 
     weight: NonNegative = Field(10.0, description="weight of the L1 error after a translation there and back")
     identity_weight: NonNegative = Field(
@@ -67,7 +67,7 @@ class CycleConfig(_Section):
 
 
 class RegularizerConfig(_Section):
-    """What keeps D in bounds. Every part is off by default and combines with any loss."""
+    """Regularisers of D. Every part is off by default and combines with any loss."""
 
     spectral_norm: bool = Field(False, description="divide D's weights by their largest singular value")
     weight_clip: Positive | None = Field(None, description="D's weights stay inside +- this (WGAN); None: no clipping")
@@ -123,7 +123,7 @@ class NoiseConfig(_Section):
 
 
 class ScheduleConfig(_Section):
-    """How long, and when what is written."""
+    """How long a run trains, and when it writes checkpoints and samples."""
 
     epochs: Count = Field(750, description="passes over the data")
     window_first: Count = Field(
@@ -155,7 +155,7 @@ class RuntimeConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """One GAN training run, whole. Defaults are the Zalo motorbike article's RaLSGAN on 128 px motorbikes."""
+    """Every setting of one GAN training run. Defaults are the Zalo motorbike article's RaLSGAN on 128 px motorbikes."""
 
     family: str = Field("adversarial", description="registered update topology: which networks there are")
     labels: dict[str, tuple[str, ...]] | Literal["auto"] = Field(

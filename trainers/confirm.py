@@ -1,7 +1,7 @@
-"""Measuring a finished run's best checkpoint again, with latents that nobody has chosen it by.
+"""Measures the best checkpoint of a finished run again, on latents that had no part in choosing it.
 
-The lowest of several noisy measurements is too low on average (the winner's curse): the objective of a trial is such a
-minimum, and the best trial's is the minimum of those.
+The lowest of several noisy measurements is too low on average (the winner's curse). A trial's objective is such a
+minimum, and the best trial's objective is the minimum of those.
 """
 
 from pathlib import Path
@@ -18,9 +18,9 @@ from trainers.randomness import GlobalRandom
 def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
     """FID of ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
 
-    Every rank calls this with the same arguments and gets the same values. None of the sets is the one that FID was
-    measured on during training. A family without latents (which translates the same images every time) is measured
-    once, whatever `seeds`: another measurement would give the same value.
+    Every rank calls this with the same arguments and gets the same values. All sets differ from the one that training
+    used. A family without latents (which translates the same images every time) is measured once, whatever `seeds` is,
+    because another measurement would give the same value.
 
     Args:
         assets: the process's warm images, extractor and statistics.
@@ -28,7 +28,7 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
         seeds: how many sets, at least 1; set 1 of a run is the same at every call.
 
     Raises:
-        UserError: no whole checkpoint, or no images.
+        UserError: the checkpoint is missing or damaged, or there are no images.
     """
     with all_or_none():
         checkpoint = load_checkpoint(run_dir / BEST, assets.device)

@@ -21,7 +21,7 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """This process among them, from 0."""
+    """The number of this process among the ranks, from 0; 0 without a process group."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -29,7 +29,7 @@ def my_slice(total: int) -> slice:
     """This rank's part of `total` items of a global batch.
 
     Raises:
-        AssertionError: when `total` is not a multiple of the world size (the plan checks it for people).
+        AssertionError: when `total` is not a multiple of the world size (a launch refuses it before, with a UserError).
     """
     assert total % world_size() == 0, f"{total} items over {world_size()} ranks"
     per_rank = total // world_size()
@@ -75,7 +75,7 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace each gradient by its mean over the ranks, in one flat all-reduce.
 
     DistributedDataParallel is not used: it neither follows a second derivative (gradient penalties) nor a D that runs
-    twice per backward and is frozen in G's step. One flat reduction after the backward does (as in StyleGAN3).
+    twice per backward and is frozen in G's step. One flat reduction after the backward handles both (as in StyleGAN3).
     """
     if world_size() == 1:
         return
@@ -98,7 +98,7 @@ def broadcast_object(value: Any) -> Any:
 
 @contextlib.contextmanager
 def all_or_none() -> Iterator[None]:
-    """Let a UserError that one rank meets be raised on every rank, so that none waits for one that has given up.
+    """Raise a UserError of one rank on every rank, so that no rank waits for one that has stopped.
 
     The body must not run collectives; every rank must enter it.
     """
@@ -119,7 +119,7 @@ def all_or_none() -> Iterator[None]:
 
 
 def average_buffers(module: nn.Module) -> None:
-    """Let BatchNorm's running statistics be the means over the ranks, where each has its own."""
+    """Replace BatchNorm's running statistics, of which each rank has its own, by their means over the ranks."""
     if world_size() == 1:
         return
     for buffer in module.buffers():

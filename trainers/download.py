@@ -11,13 +11,13 @@ from filelock import FileLock
 from trainers.atomic import replacing
 from trainers.errors import UserError, first_line
 
-# For the connection and for each read: without internet the answer comes while somebody still watches. torch.hub's own
-# download waits without a timeout.
+# For the connection and for each read, so that a machine without internet fails soon. torch.hub's own download has no
+# timeout.
 TIMEOUT_SECONDS = 10
 
 
 class DownloadError(UserError):
-    """``downloading URL failed (reason)``, for a caller to say what to do about it.
+    """``downloading URL failed (reason)``; the caller adds what to do about it.
 
     Attributes:
         url: of the file.
@@ -26,7 +26,7 @@ class DownloadError(UserError):
     """
 
     def __init__(self, url: str, target: Path, reason: str) -> None:
-        super().__init__(url, target, reason)  # all three, or a pickle could not be read again
+        super().__init__(url, target, reason)  # unpickling calls this with all three
         self.url, self.target, self.reason = url, target, reason
 
     def __str__(self) -> str:
@@ -34,13 +34,13 @@ class DownloadError(UserError):
 
 
 def hub_file(url: str, sha256: str) -> Path:
-    """The file of that URL in torch hub's cache, downloaded when it is not there; one that is there is not checked.
+    """The file of `url` in torch hub's cache, downloaded when missing. A file that is there already is not checked.
 
     Several processes may call this at once: one downloads, the others wait. The file appears whole or not at all.
 
     Args:
         url: its last part is the file's name.
-        sha256: of the content, hex; the whole of it or its beginning.
+        sha256: of the content, hex; all its digits or the first ones.
 
     Raises:
         DownloadError: no answer within TIMEOUT_SECONDS, an answer of other bytes, or a cache that cannot be written.

@@ -1,4 +1,4 @@
-"""Errors that people caused and people can mend."""
+"""Errors in what a person gave, and their one-line texts."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, then FID, samples and checkpoint where due, then a report and its answer."""
+"""The training loop. After each epoch come FID, samples and a checkpoint where due, then a report that may stop it."""
 
 import math
 import time
@@ -21,8 +21,8 @@ from trainers.samples import save_grid
 def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
-    Goes on from ``run_dir/latest.pt`` where there is one. Writes ``samples/epoch_0001.png``, ``latest.pt`` and, at the
-    lowest FID inside the window, ``best.pt``.
+    Continues from ``run_dir/latest.pt`` if it exists. Writes sample grids such as ``samples/epoch_0001.png``,
+    ``latest.pt`` and, at the lowest FID inside the window, ``best.pt``.
 
     Args:
         config: the run.
@@ -72,7 +72,7 @@ def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> 
 def _run_epoch(
     config: TrainConfig, family: Family, assets: Assets, random: GlobalRandom, progress: Progress
 ) -> dict[str, float]:
-    """One pass over the data; the last incomplete batch is left out. Moves `progress` on."""
+    """Train on one pass over the data, without the last incomplete batch. Advances `progress`."""
     epoch = progress.epoch + 1
     random.start_epoch(epoch)
     family.start_epoch(epoch)
@@ -93,7 +93,7 @@ def _weight_norms(family: Family) -> dict[str, float]:
     norms = [torch.nn.utils.get_total_norm(network.parameters()) for network in networks.values()]
     values = dict(zip(networks, torch.stack(norms).tolist(), strict=True))
     for name, network in networks.items():
-        if not math.isfinite(values[name]):  # in float32 the squares of weights from 1e19 on overflow: those are finite
+        if not math.isfinite(values[name]):  # squares of weights above 1e19 overflow float32, though they are finite
             parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in network.parameters()]
             values[name] = torch.stack(parts).norm().item()
     return values
@@ -114,7 +114,7 @@ def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir:
 def _write_checkpoint(
     config: TrainConfig, family: Family, run_dir: Path, progress: Progress, measured: Measurement | None
 ) -> None:
-    """Keep the best epoch of the window, and every so many epochs a state to go on from."""
+    """Write ``latest.pt`` where a checkpoint is due or the FID is the window's lowest, then also ``best.pt``."""
     improved = False
     if measured is not None and progress.epoch >= config.schedule.window_first:
         improved = progress.objective is None or measured.fid < progress.objective

@@ -1,8 +1,8 @@
-"""When FID is measured, on how many fakes, and what is said of it.
+"""When FID is measured, on how many fakes, and how the results of several targets become one measurement.
 
-Few fakes inflate FID, by an amount that depends on the generator too (Chong and Forsyth 2020, arXiv:1911.07023), and
-make it noisier. That is enough to tell trials apart that differ much, which early ones do; so measurements before the
-window may use fewer fakes, the same number for all trials at the same epoch. Inside the window it is always `n_fake`.
+Few fakes inflate FID, by an amount that also depends on the generator (Chong and Forsyth 2020, arXiv:1911.07023), and
+make it noisier. Early trials differ so much that such values still tell them apart, so measurements before the window
+may use fewer fakes: the same number for all trials at an epoch. Inside the window the number is always `n_fake`.
 """
 
 import math
@@ -15,18 +15,18 @@ from trainers.run_report import Measurement
 
 
 def fid_due(epoch: int, config: TrainConfig) -> bool:
-    """Whether FID is measured at `epoch`: every so many, and at both ends of the window."""
+    """Whether FID is measured at `epoch`: every ``fid.every`` epochs, and at both ends of the window."""
     ends = (config.schedule.window_first, config.schedule.epochs)
     return epoch % config.fid.every == 0 or epoch in ends
 
 
 def fakes_at(epoch: int, config: TrainConfig) -> int:
-    """Fakes of a measurement at `epoch`.
+    """Number of fakes of a measurement at `epoch`.
 
-    ``fid.n_fake_first`` at first, doubled at equal distances on the way to the window, ``fid.n_fake`` inside it: 1000,
-    2000, 4000 and 8000 over the first, second, third and last 30, 30, 30 and 10% of the epochs before a window of
-    10,000. It depends on the epoch, the window's start and ``fid.*`` alone, which no two trials of a sweep may differ
-    in: at the same epoch all have the same protocol.
+    It is ``fid.n_fake_first`` at first, doubles at equal distances before the window, and is ``fid.n_fake`` inside it:
+    from 1000 to 10,000 it is 1000, 2000, 4000 and 8000 over 30, 30, 30 and 10% of the epochs before the window. It
+    depends only on the epoch, the window's start and ``fid.*``, in which no two trials of a sweep may differ: at the
+    same epoch all trials have the same protocol.
     """
     first, full = config.fid.n_fake_first, config.fid.n_fake
     if first is None or epoch >= config.schedule.window_first:
@@ -38,14 +38,14 @@ def fakes_at(epoch: int, config: TrainConfig) -> int:
 def measure(
     config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, n_fake: int, *, epoch: int
 ) -> Measurement:
-    """Measure FID of every target; all ranks must call this and get the same values, but for the time.
+    """Measure FID of every target. Every rank must call this; the values are equal on all ranks, except the time.
 
     Args:
         config: the run.
         targets: as `Family.fid_targets` gives them.
         assets: the extractor.
         n_fake: samples of each target, over all ranks.
-        epoch: of the generator.
+        epoch: the one that the generator has finished; recorded in the result.
     """
     results = {
         name: measure_fid(
@@ -62,7 +62,7 @@ def measure(
 
 
 def combine(results: dict[str, FidResult], n_fake: int, epoch: int) -> Measurement:
-    """One measurement from each target's own result."""
+    """One measurement from the results of all targets: the mean FID and the lowest diversity."""
     first, *_ = results.values()
     diversity = min(result.diversity for result in results.values())
     per_target: dict[str, float] = {}
@@ -76,7 +76,7 @@ def combine(results: dict[str, FidResult], n_fake: int, epoch: int) -> Measureme
         fid=sum(result.value for result in results.values()) / len(results),
         name=first.name,
         n_fake=n_fake,
-        diversity=diversity if math.isfinite(diversity) else None,  # a real set that does not vary has none: no failure
+        diversity=diversity if math.isfinite(diversity) else None,  # NaN: the real images do not vary
         seconds=sum(result.seconds for result in results.values()),
         per_target=per_target,
     )

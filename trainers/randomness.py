@@ -21,7 +21,7 @@ def derive_seed(*parts: int | str) -> int:
 
 
 class GlobalRandom:
-    """Equal on all ranks, sliced per rank.
+    """Draws the same numbers on all ranks and gives each rank its slice.
 
     Args:
         seed: of the run.

@@ -1,4 +1,4 @@
-"""What a run says of itself. No torch here: orchestrator processes that only relay import this."""
+"""What a run reports. Imports no torch, since orchestrator processes that only pass reports on import this."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,15 +23,15 @@ class RunEnd(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """FID at an epoch, with its protocol; of a family with several targets the mean over them, on as many fakes each.
+    """FID at an epoch, with its protocol. With several targets it is their mean, each on `n_fake` fakes.
 
     Attributes:
         epoch: the epoch it was measured at.
         fid: NaN when a sample was not finite.
         name: its protocol, such as ``fid_inception2048_n10000``: compare it with values of that name only. None in
             histories of older versions.
-        n_fake: generated images of each target; fewer before the window than in it. None in such histories.
-        diversity: of the fakes' features against the real images' (see `FidResult`), the least of the targets'; None
+        n_fake: generated images of each target; fewer before the window than in it. None where `name` is.
+        diversity: of the fakes' features against the real images' (see `FidResult`), the lowest of the targets'; None
             where it is not known or the real images do not vary.
         seconds: wall time.
         per_target: where there are several targets, each one's FID and diversity as ``PROTOCOL_TARGET`` and
@@ -61,7 +61,7 @@ class EpochReport:
         images_seen: real images shown to D so far, over all ranks.
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
             d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
-            images_per_second; families add their own. What no step of the epoch computed is not there. Also
+            images_per_second; families add their own. What no step of the epoch computed is missing. Also
             weight_norm_d and weight_norm_g after the epoch.
         measurement: FID at this epoch, None where none was due or it was not finite.
         objective: lowest FID inside the window so far, None before the window.
@@ -85,7 +85,7 @@ class EpochReport:
 
     @property
     def logged(self) -> dict[str, float]:
-        """All numbers of the epoch but the FID itself."""
+        """All numbers of the epoch except the FID itself."""
         return self.metrics | (self.measurement.metrics() if self.measurement is not None else {})
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class EpochReport:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EpochReport":
-        """Undo `to_json`; lines of older versions lack ``n_fake`` and ``fid_name``."""
+        """The report that `to_json` wrote; lines of older versions lack ``n_fake`` and ``fid_name``."""
         rest, metrics = dict(values), dict(values["metrics"])
         fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
         del rest["metrics"]

@@ -1,4 +1,7 @@
-"""Flips and rotations of a batch, drawn on the CPU, done where the images are (`transform2` of the Zalo article)."""
+"""Flips and rotations of a batch, drawn on the CPU and applied on the images' device.
+
+They are `transform2` of the Zalo motorbike article.
+"""
 
 from dataclasses import dataclass
 
@@ -11,7 +14,7 @@ from trainers.config import DataConfig
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each image of a batch. Lives on the CPU, so that "is there anything to do?" waits for no GPU."""
+    """What happens to each image of a batch. On the CPU, so that asking whether anything was drawn waits for no GPU."""
 
     flip: Tensor  # bool [n]
     angle: Tensor  # float32 [n], degrees counter-clockwise, 0 where there is no rotation

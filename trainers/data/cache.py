@@ -1,4 +1,4 @@
-"""build_cache: decode a folder once, whoever asks and however often."""
+"""build_cache: decode a folder once for all processes and calls."""
 
 import hashlib
 import warnings
@@ -47,7 +47,7 @@ def build_cache(
     one decodes, the others wait and then map its file. A damaged cache is rebuilt.
 
     Args:
-        source: folder of images, nested as it likes, or a dataset of `trainers.data.prepare`.
+        source: folder of images, with any subfolders, or a dataset of `trainers.data.prepare`.
         image_size: side S, pixels.
         fit: ``"pad"`` or ``"stretch"``, see `decode_image`.
         cache_dir: where caches lie; made when missing.
@@ -142,9 +142,9 @@ def _decode_all(
 def _write(
     path: Path, results: Iterator[Decoded | SkippedFile], source: Path, digest: str, image_size: int, fit: str
 ) -> None:
-    """Stream the images to disk. The caller holds the lock, so temporary files found here are a dead builder's."""
+    """Stream the images to disk. The caller holds the lock, so that no other process writes the same files."""
     skipped: list[SkippedFile] = []
-    # The report takes its place first: a cache that is there has one.
+    # The report is renamed first, so that a cache that exists has a report.
     with replacing(path, sync=True) as part, replacing(report_path(path)) as report_part:
         usable = _write_images(part, results, skipped, image_size)
         if not usable:

@@ -1,4 +1,4 @@
-"""What became of every file: how many gave an image, and why the others did not."""
+"""The report of a cache: how many files gave an image, and why the others did not."""
 
 import json
 from collections import Counter

@@ -18,7 +18,7 @@ def require_folder(root: Path) -> None:
 
 
 def find_files(root: Path) -> list[str]:
-    """Every file below `root` as a sorted relative posix path, whatever its name ends with.
+    """Every file below `root` as a sorted relative posix path, with any suffix.
 
     Hidden files and folders are left out, and so are CSV files in `root` itself: tags beside the images. Links to
     folders are followed; each folder is read once, so loops end.
@@ -50,7 +50,7 @@ def find_sidecars(root: Path) -> list[str]:
 
 
 def text_name(file: str) -> str:
-    """`file` as text: a name need not be UTF-8, but what is written of it is."""
+    """`file` as text: a file name need not be UTF-8, but reports and caches are."""
     return os.fsencode(file).decode(errors="replace")
 
 

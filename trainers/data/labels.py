@@ -11,7 +11,7 @@ from trainers.data.shards import prepared_tags
 from trainers.data.tags import find_id, read_tags
 from trainers.errors import UserError
 
-FOLDER_ATTRIBUTE = "class"  # what the names of subfolders say, as torchvision's ImageFolder reads them
+FOLDER_ATTRIBUTE = "class"  # the attribute of subfolder names, as torchvision's ImageFolder reads them
 
 Tags = dict[str, tuple[str, ...]]  # image path to tags such as "blonde hair"
 

@@ -9,7 +9,7 @@ from trainers.atomic import write_text
 from trainers.errors import UserError
 
 MANIFEST = "dataset.json"
-# Holds the finished chunks of a dataset that is not finished itself. Hidden: nobody takes it for images.
+# Holds the finished chunks of a dataset that is not finished itself. Hidden, so that no search for images finds it.
 WORK = ".unfinished"
 SHARDS = "shard-*.parquet"
 # Raise it when the same arguments would give another dataset.

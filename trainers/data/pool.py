@@ -1,4 +1,4 @@
-"""Work on many files by threads, results in order, few of them held at a time."""
+"""Threads that work on many files; results come in order, and few are held at a time."""
 
 import os
 from collections import deque
@@ -24,7 +24,7 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """`function` of every item, in the items' order; at most AHEAD results wait at a time.
 
-    Closing the generator, or an exception in it, gives up what no thread has begun.
+    Closing the generator, or an exception in it, cancels what no thread has begun.
     """
     ahead = iter(items)
     waiting: deque[Future[Result]] = deque()

@@ -14,7 +14,7 @@ from trainers.errors import UserError, first_line
 
 
 class ImageCache:
-    """Decoded images in an Arrow IPC file, mapped read-only: processes share its pages, and a pickle holds its path."""
+    """Decoded images in an Arrow IPC file, mapped read-only: processes share its pages; a pickle holds its path."""
 
     def __init__(self, path: Path, report: BuildReport, chunks: list[NDArray[np.uint8]]) -> None:
         self.path = path

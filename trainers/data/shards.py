@@ -125,7 +125,7 @@ def read_dataset(root: Path) -> Iterator[Row]:
     """Every row of the dataset in `root` without its image.
 
     Raises:
-        UserError: as `read_images` does.
+        UserError: it is no finished dataset, or a shard is damaged.
     """
     for values in _read_columns(root, [name for name in _DATASET.names if name != "image"]):
         yield Row(**values)

@@ -18,7 +18,7 @@ class ImageSource(Protocol):
     total: int  # items that `items` will give
 
     def key(self, pool: ThreadPoolExecutor) -> bytes:
-        """Stands for relative paths and contents."""
+        """Bytes that identify the relative paths and contents."""
         ...
 
     def items(self) -> Iterator[tuple[str, Path | bytes]]:
@@ -65,7 +65,7 @@ class PreparedFolder:
 
 
 def open_source(root: Path) -> ImageSource:
-    """The images of `root`, whichever it is.
+    """The images of `root`, a folder or a prepared dataset.
 
     Raises:
         UserError: it is missing, not a readable folder, or a dataset that is unfinished or damaged.

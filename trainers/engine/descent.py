@@ -1,4 +1,4 @@
-"""One network's way down its loss: first the gradients, then the update."""
+"""Gradient descent of one network: first the gradients, then the update."""
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +8,13 @@ from trainers.regularizers import clip_weights
 
 
 class Descent:
-    """`backward` leaves gradients on the network, then either `apply` follows them or `drop` forgets them.
+    """`backward` stores gradients on the network; then `apply` updates it with them, or `drop` discards them.
 
     Args:
         network: what is updated.
         optimizer: of all parameters of `network`.
-        grad_clip_norm: largest norm of a gradient that is followed; None: any.
-        weight_clip: the weights stay inside +- this; None: anywhere.
+        grad_clip_norm: gradients of a larger norm are scaled down to it; None: no clipping.
+        weight_clip: every update clamps the weights to +- this; None: no clipping.
 
     Attributes:
         network: as given.
@@ -33,12 +33,12 @@ class Descent:
         self._grad_clip_norm, self._weight_clip = grad_clip_norm, weight_clip
 
     def backward(self, loss: Tensor) -> None:
-        """This rank's gradients of `loss`, in the place of any earlier ones."""
+        """Compute this rank's gradients of `loss`; earlier gradients are discarded."""
         self.optimizer.zero_grad()
         loss.backward()
 
     def apply(self) -> Tensor:
-        """One update down the gradients of all ranks. Returns their norm before any clipping, a scalar."""
+        """Update with the mean of all ranks' gradients. Returns its norm before any clipping, a scalar."""
         parameters = list(self.network.parameters())
         average_gradients(parameters)
         norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
@@ -50,5 +50,5 @@ class Descent:
         return norm
 
     def drop(self) -> None:
-        """No update: network and optimiser stay as they are."""
+        """Discard the gradients: weights and optimiser stay as they are."""
         self.optimizer.zero_grad()

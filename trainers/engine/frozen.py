@@ -1,4 +1,4 @@
-"""A network that gradients only pass through."""
+"""Freezing a network: gradients pass through it to its inputs, not to its weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """While it lasts `network` gathers no gradients for its own weights, which saves computing them."""
+    """Inside the block the weights of `network` get no gradients, which saves computing them."""
     network.requires_grad_(False)
     try:
         yield

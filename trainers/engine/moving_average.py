@@ -9,19 +9,19 @@ from trainers.config import RegimeConfig
 
 
 def averaged_copy(network: nn.Module) -> nn.Module:
-    """A copy that evaluates and never trains."""
+    """A copy in eval mode whose parameters need no gradients."""
     return deepcopy(network).eval().requires_grad_(False)
 
 
 def follow(average: nn.Module, network: nn.Module, settings: RegimeConfig, images_seen: int, batch_size: int) -> None:
-    """Move `average` after an update of `network`, at the half-life of `settings`.
+    """Update `average` after an update of `network`, at the half-life of `settings`.
 
     Args:
-        average: of `averaged_copy`.
+        average: from `averaged_copy`.
         network: what it follows.
-        settings: half-life and ramp-up; there must be one.
+        settings: half-life, which must not be None, and ramp-up.
         images_seen: real images over all ranks, this step's included.
-        batch_size: of them in this step.
+        batch_size: real images of this step, over all ranks.
     """
     assert settings.ema_halflife_images is not None
     update_ema(average, network, ema_decay(settings.ema_halflife_images, settings.ema_rampup, images_seen, batch_size))
@@ -37,7 +37,7 @@ def ema_decay(halflife_images: float, rampup: float, images_seen: int, batch_siz
 def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
     """average = decay * average + (1 - decay) * model, for parameters and BatchNorm statistics alike.
 
-    Averaging the statistics too keeps them in step with the averaged weights; copying G's own would not.
+    Averaged statistics fit the averaged weights; G's own would not.
     """
     means, values = list(average.state_dict().values()), list(model.state_dict().values())
     floats = [pair for pair in zip(means, values, strict=True) if pair[0].is_floating_point()]

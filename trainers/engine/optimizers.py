@@ -16,7 +16,7 @@ def build_optimizer(network: nn.Module, settings: OptimizerConfig, rate: float) 
 def follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
     """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
 
-    Fused Adam walks through memory: on the CPU it would pair moments with other elements' gradients and say nothing.
+    Fused Adam goes through memory in order. On the CPU it would silently pair moments with other elements' gradients.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

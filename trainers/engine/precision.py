@@ -1,4 +1,4 @@
-"""Which numbers are kept in which precision."""
+"""Where half precision is used, and where it is not."""
 
 import torch
 from torch import Tensor
@@ -10,5 +10,5 @@ def full(x: Tensor) -> Tensor:
 
 
 def autocast(device: torch.device, precision: str, *, enabled: bool = True) -> torch.autocast:
-    """A context of forward passes at ``runtime.precision``; in float32 where it says so or is not `enabled`."""
+    """A context for forward passes: bfloat16 where `precision` is ``bf16`` and it is `enabled`, else float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled and precision == "bf16")

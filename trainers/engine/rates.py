@@ -6,7 +6,7 @@ from trainers.config import OptimizerConfig
 
 
 def rate_share(settings: OptimizerConfig, epoch: int, epochs: int) -> float:
-    """What share of its learning rate `epoch`, from 1 to `epochs`, has: 1, then down to 0 from ``decay_start`` on."""
+    """Factor of the learning rate at `epoch`, from 1 to `epochs`: 1, and from ``decay_start`` on linearly towards 0."""
     if settings.decay_start is None:
         return 1.0
     flat = settings.decay_start * epochs
@@ -14,6 +14,6 @@ def rate_share(settings: OptimizerConfig, epoch: int, epochs: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let every parameter have learning rate `rate`."""
+    """Set the learning rate of every parameter."""
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -21,12 +21,12 @@ def generate(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """`count` images of a checkpoint's generator, from latents as it was trained on.
+    """`count` images of a checkpoint's generator, from latents like those of its training.
 
     Args:
         path: of the checkpoint.
         count: how many.
-        classes: the one wanted of each attribute that G is told, ``{"hair": "blonde"}``; random where not given.
+        classes: the wanted class of an attribute, such as ``{"hair": "blonde"}``; random where not given.
         seed: of the latents, and of classes not given.
         device: where to compute.
 
@@ -34,7 +34,8 @@ def generate(
         ``[count, 3, S, S]`` float32 in [-1, 1].
 
     Raises:
-        UserError: no whole checkpoint, no such class, or a generator that translates images (see `translate`).
+        UserError: the checkpoint is missing or damaged, or its generator has no such class or translates images (see
+            `translate`).
     """
     checkpoint = load_checkpoint(Path(path), device)
     config = TrainConfig.build(checkpoint["config"])
@@ -49,7 +50,7 @@ def generate(
 
 
 def translate(path: Path | str, images: Tensor, direction: str = "a2b") -> Tensor:
-    """Images of one domain in another, by a checkpoint of a family that translates.
+    """Translate images to another domain, with a checkpoint of a family that translates.
 
     Args:
         path: of the checkpoint.
@@ -57,7 +58,8 @@ def translate(path: Path | str, images: Tensor, direction: str = "a2b") -> Tenso
         direction: one of the family's, such as ``a2b`` or ``b2a``.
 
     Raises:
-        UserError: no whole checkpoint, no such direction, or a generator that draws latents (see `generate`).
+        UserError: the checkpoint is missing or damaged, or its generator has no such direction or draws latents (see
+            `generate`).
     """
     checkpoint = load_checkpoint(Path(path), images.device)
     config = TrainConfig.build(checkpoint["config"])

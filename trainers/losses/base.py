@@ -16,14 +16,14 @@ class GanLoss(ABC):
     `trainers.distributed.batch_mean`, so that any number of ranks computes the same thing.
 
     Attributes:
-        relativistic: whether `g_loss` looks at the real logits, so that D must have seen real images in G's step.
+        relativistic: whether `g_loss` uses the real logits, so that G's step needs D's logits of real images.
     """
 
     relativistic: ClassVar[bool] = False
 
     @classmethod
     def from_config(cls, config: LossConfig) -> Self:
-        """The loss as `config` wants it; one without labels has nothing to read there.
+        """Build the loss from `config`. A loss without labels, as by default, reads nothing from it.
 
         Raises:
             UserError: labels that the loss cannot use.
@@ -39,5 +39,5 @@ class GanLoss(ABC):
         """Scalar that G minimises. `real_logits` carry no gradient."""
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores, shaped as the logits, of real images and fakes; above zero means that D takes an image for real."""
+        """Scores, shaped as the logits, of real images and fakes; above zero: D judges the image real."""
         return real_logits, fake_logits

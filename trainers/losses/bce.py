@@ -1,4 +1,4 @@
-"""Binary cross-entropy: the first GAN, with both of its generators (Goodfellow et al. 2014, arXiv:1406.2661)."""
+"""Binary cross-entropy: the original GAN, with both of its losses for G (Goodfellow et al. 2014, arXiv:1406.2661)."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,18 +14,18 @@ from trainers.losses.label_values import label_pair
 
 @dataclass(frozen=True, kw_only=True)
 class BCE(GanLoss):
-    """D names the probability that an image is real; G wants its fakes to be named real ("non-saturating").
+    """D predicts the probability that an image is real; G wants this to be high for its fakes ("non-saturating").
 
     Without smoothing (labels 1 and 0), and with D = sigmoid of the logit, this is the Edouard99/GAN repository's::
 
         D: -(mean log D(x) + mean log(1 - D(G(z))))
         G: -mean log D(G(z))
 
-    The Edouard99/GAN repository's code smooths both labels by 0.1: 0.95 and 0.05, for G as well.
+    The code of that repository smooths both labels by 0.1: 0.95 and 0.05, for G as well.
 
     Attributes:
-        real_label: probability that D shall name for real images, and G shall be named for fakes.
-        fake_label: probability that D shall name for fakes.
+        real_label: target probability of D for real images, and of G for fakes.
+        fake_label: target probability of D for fakes.
     """
 
     real_label: float = 1.0
@@ -56,7 +56,7 @@ class BCE(GanLoss):
 class Saturating(BCE):
     """D as in `BCE`; G minimises what D maximises at its fakes: mean log(1 - D(G(z))), whatever the labels.
 
-    A D that is sure of its fakes gives G no gradient ("saturates").
+    Where D is sure that images are fake, G gets no gradient ("saturates").
     """
 
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -65,5 +65,5 @@ class Saturating(BCE):
 
 
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:
-    # torch's BCE-with-logits is exactly 0 for fakes from -15 on in float32; this keeps every digit.
+    # In float32 torch's BCE-with-logits is exactly 0 for fakes' logits of -15 and below; this keeps every digit.
     return (label * F.softplus(-logits) + (1 - label) * F.softplus(logits)).mean()

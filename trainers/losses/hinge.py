@@ -16,7 +16,7 @@ class Hinge(GanLoss):
     """
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Sum of what both kinds lack to their margins."""
+        """Sum of the mean distances by which both kinds miss their margins."""
         return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
 
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
-"""What D's outputs are regressed or classified to."""
+"""The target values of D's outputs."""
 
 from trainers.config import LossConfig
 from trainers.errors import UserError
 
 
 def label_pair(config: LossConfig, *, real: float, fake: float) -> tuple[float, float]:
-    """Real and fake label of `config`; where it has None, `real` and `fake`, a loss's own.
+    """Real and fake label of `config`; where one is None, the loss's own, `real` or `fake`.
 
     Raises:
-        UserError: the real label is not above the fake one, which would turn D round.
+        UserError: the real label is not above the fake one, so that D would learn the opposite.
     """
     real_label = real if config.real_label is None else config.real_label
     fake_label = fake if config.fake_label is None else config.fake_label

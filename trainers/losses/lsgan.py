@@ -17,8 +17,8 @@ class LSGAN(GanLoss):
         D: (mean((C(xr) - real_label)^2) + mean((C(xf) - fake_label)^2)) / 2
         G: mean((C(xf) - real_label)^2)
 
-    The paper halves G's loss too. The CycleGAN code of the MLDS HW4 report halves D's alone, and its weight of the
-    cycle error stands against a whole G loss, so this does as well.
+    The paper halves G's loss too. The CycleGAN code that the MLDS HW4 report used halves D's alone, and its weight of
+    the cycle error is chosen for a G loss that is not halved, so this class does the same.
 
     Attributes:
         real_label: D's target for real images, G's for fakes (the paper's b and c).

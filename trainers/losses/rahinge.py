@@ -8,7 +8,7 @@ from trainers.losses.relative import relative
 
 
 class RaHinge(GanLoss):
-    """D wants each kind a margin of 1 on its side of the other's average.
+    """D wants real logits at least 1 above the average fake one, and fake logits 1 below the average real one.
 
     With r = C(xr) - mean C(xf) and f = C(xf) - mean C(xr)::
 
@@ -19,12 +19,12 @@ class RaHinge(GanLoss):
     relativistic = True
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Sum of what both kinds lack to their margins."""
+        """Sum of the mean distances by which both kinds miss their margins."""
         real, fake = relative(real_logits, fake_logits)
         return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """As `d_loss`, each kind in the other's place."""
+        """`d_loss` with real and fake logits swapped."""
         return self.d_loss(fake_logits, real_logits)
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,7 @@
-"""Relativistic average least squares (Jolicoeur-Martineau 2018, arXiv:1807.00734); labels of the Zalo article."""
+"""Relativistic average least squares (Jolicoeur-Martineau 2018, arXiv:1807.00734).
+
+The default labels are those of the Zalo motorbike article.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +15,7 @@ from trainers.losses.relative import relative
 
 @dataclass(frozen=True, kw_only=True)
 class RaLSGAN(GanLoss):
-    """How much more real than the average of the other kind, regressed to a label.
+    """Regresses to a label how much more real an image is than the average of the other kind.
 
     With y = `real_label` and `fake_label` = -y this is the Zalo motorbike article::
 
@@ -44,7 +47,7 @@ class RaLSGAN(GanLoss):
         return self._squared_errors(real_logits, fake_logits, self.real_label, self.fake_label)
 
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """As `d_loss`, each kind regressed to the other's label."""
+        """`d_loss` with the two labels swapped."""
         return self._squared_errors(real_logits, fake_logits, self.fake_label, self.real_label)
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

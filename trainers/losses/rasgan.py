@@ -8,14 +8,14 @@ from trainers.losses.relative import relative
 
 
 class RaSGAN(GanLoss):
-    """D names the probability that an image is more real than the average of the other kind.
+    """D predicts the probability that an image is more real than the average of the other kind.
 
     With r = C(xr) - mean C(xf) and f = C(xf) - mean C(xr)::
 
         D: -(mean log sigmoid(r) + mean log(1 - sigmoid(f)))
         G: the same with the kinds swapped
 
-    A sum, as the paper writes it; its code halves it.
+    It is a sum, as in the paper; the paper's code halves it.
     """
 
     relativistic = True
@@ -26,7 +26,7 @@ class RaSGAN(GanLoss):
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """As `d_loss`, each kind in the other's place."""
+        """`d_loss` with real and fake logits swapped."""
         return self.d_loss(fake_logits, real_logits)
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from trainers.losses.relative import relative
 
 
 class RSGAN(GanLoss):
-    """D names the probability that a real image is more real than the fake it is paired with::
+    """D predicts the probability that a real image is more real than the fake it is paired with::
 
         D: -mean log sigmoid(C(xr) - C(xf))
         G: -mean log sigmoid(C(xf) - C(xr))
@@ -28,5 +28,5 @@ class RSGAN(GanLoss):
         return self.d_loss(fake_logits, real_logits)
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Relative to the average of the other kind: which image another is paired with is chance."""
+        """Logits relative to the average of the other kind, since the pairs of a batch are random."""
         return relative(real_logits, fake_logits)

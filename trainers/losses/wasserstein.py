@@ -7,13 +7,13 @@ from trainers.losses.base import GanLoss
 
 
 class Wasserstein(GanLoss):
-    """D, the critic, scores real images as far above fakes as something else lets it; G wants its fakes up::
+    """D, the critic, scores real images as far above fakes as it can; G raises the scores of its fakes::
 
         D: mean C(xf) - mean C(xr)
         G: -mean C(xf)
 
-    Only a bounded slope of D makes this a distance: see `trainers.regularizers` for weight clipping and the gradient
-    penalty. The README of Edouard99/GAN writes sums where its code and this take means.
+    This estimates a distance only if D's slope is bounded: by weight clipping or the gradient penalty, both in
+    `trainers.regularizers`. The README of the Edouard99/GAN repository has sums; its code and this class take means.
     """
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -25,6 +25,6 @@ class Wasserstein(GanLoss):
         return -fake_logits.mean()
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores less the midpoint of both global means: a critic's scores have no zero of their own."""
+        """Scores minus the midpoint of both global means, since the zero of a critic's scores means nothing."""
         middle = (batch_mean(real_logits) + batch_mean(fake_logits)) / 2
         return real_logits - middle, fake_logits - middle

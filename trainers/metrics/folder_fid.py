@@ -1,4 +1,4 @@
-"""FID between two folders of images, as ``python -m pytorch_fid DIR_A DIR_B`` has it."""
+"""FID between two folders of images, as ``python -m pytorch_fid DIR_A DIR_B`` computes it."""
 
 import time
 from collections import defaultdict
@@ -17,7 +17,7 @@ from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
 
-# pytorch-fid's: lower case, and not the folders below.
+# As in pytorch-fid: lower case only, and no subfolders.
 EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 # What Pillow raises for files that it cannot decode.
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -31,10 +31,10 @@ def fid_between_folders(
     batch_size: int = 50,
     device: torch.device | str = "cpu",
 ) -> FidResult:
-    """FID of the images in `dir_b` against those in `dir_a`; the same number the other way round.
+    """FID of the images in `dir_b` against those in `dir_a`; it is symmetric.
 
     With the ``inception`` extractor this is ``pytorch_fid.fid_score.calculate_fid_given_paths``. Unlike there, images
-    may differ in size: each reaches the extractor at its own.
+    may differ in size: the extractor gets each at its own size.
 
     Args:
         dir_a: the real images; subfolders are not read.

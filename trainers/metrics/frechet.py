@@ -39,7 +39,7 @@ class RealStatistics:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all; several processes may write the same file at once."""
-        with replacing(path, shared=True) as part, part.open("wb") as file:  # a path without .npz would get it added
+        with replacing(path, shared=True) as part, part.open("wb") as file:  # given a path, numpy may append .npz
             np.savez(file, n=self.n, mean=self.mean.numpy(), root=self.root.numpy(), trace=self.trace)
 
     @classmethod

@@ -44,7 +44,7 @@ def find_weights(weights: Path | None) -> Path:
     """The file with the weights: `weights`, else the one in the torch hub cache, downloaded when missing.
 
     Raises:
-        UserError: there is none, and what to do about it.
+        UserError: there is none; the text says what to do about it.
     """
     if weights is not None:
         return require_file(weights)
@@ -58,11 +58,11 @@ def find_weights(weights: Path | None) -> Path:
 
 
 def _build_inception(weights: Path) -> nn.Module:
-    from pytorch_fid import inception  # brings torchvision, 1 s
+    from pytorch_fid import inception  # imports torchvision, which takes 1 s
 
     state = read_state_dict(weights, WHAT)
 
-    # pytorch-fid's constructor fetches its weights by URL and takes no file. Its loader is put back at once.
+    # pytorch-fid's constructor fetches its weights by URL and takes no file. Its loader is replaced for this call only.
     def load_from_file(*_: Any, **__: Any) -> dict[str, Any]:
         return state
 

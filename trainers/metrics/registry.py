@@ -18,7 +18,7 @@ _EXTRACTORS: dict[str, Builder] = {
 
 
 def register_extractor(name: str, build: Builder) -> None:
-    """Make an extractor known, or replace one.
+    """Register an extractor, or replace one.
 
     Args:
         name: what ``--fid-extractor`` and ``fid.extractor`` call it.
@@ -35,7 +35,7 @@ def extractor_names() -> list[str]:
 def build_extractor(
     name: str, weights: str | Path | None = None, device: torch.device | str | None = None
 ) -> Extractor:
-    """Build the extractor `name` on `device` (None: CPU). Leaves the global random generator where it was.
+    """Build the extractor `name` on `device` (None: CPU). Does not advance the global random generator.
 
     Args:
         name: a registered name.
@@ -43,7 +43,7 @@ def build_extractor(
         device: where it runs.
 
     Raises:
-        UserError: no such extractor, or its weights or packages cannot be had or are not what they should be.
+        UserError: no such extractor, or its weights or packages are missing or wrong.
     """
     if name not in _EXTRACTORS:
         raise unknown_name("FID extractor", name, _EXTRACTORS)

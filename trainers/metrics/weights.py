@@ -9,7 +9,7 @@ from torch import nn
 
 from trainers.errors import UserError, first_line
 
-# Characters of torch's reason: it may list every name that does not fit in one line.
+# Most characters of torch's reason: one line of it may list every name that does not fit.
 _LONGEST = 200
 
 

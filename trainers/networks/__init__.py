@@ -47,7 +47,7 @@ def build_translators(config: NetworkConfig, image_size: int, needed_by: str = "
     Args:
         config: the pair.
         image_size: S, pixels.
-        needed_by: who wants translators, for the error's text.
+        needed_by: what needs translators, for the error's text.
 
     Raises:
         UserError: no such pair, or it cannot translate images of that size.

@@ -1,14 +1,15 @@
 """The auxiliary classifier pair of the MLDS HW4 report (96 px anime faces, Keras), for any multiple of 16 pixels.
 
-At 96 px and base width 32 it is the document's, with 2,714,371 and 1,864,664 parameters for 100 latents and 12 + 11
-classes. What the document leaves open:
+At 96 px and base width 32 it is the report's, with 2,714,371 and 1,864,664 parameters for 100 latents and 12 + 11
+classes. Where the report is unclear or this pair differs:
 
-- The kernel of G's 64-filter convolution is garbled; 3 x 3 as in its neighbours.
+- The kernel of G's 64-filter convolution is garbled in the report; here it is 3 x 3, as in its neighbours.
 - D's table gives BatchNorm's momentum but not its places. Here: convolution, LeakyReLU, dropout, BatchNorm, in every
   block but the first, the order of Keras-GAN's acgan.py.
 - D's three dense heads (1, 12 and 11 wide) are one Linear, whose outputs stand side by side.
 
-Keras pads a convolution of stride 2 right and bottom, torch left and top: the same pair, turned by 180 degrees.
+Keras pads a convolution of stride 2 at the right and bottom, torch at the left and top: this is the same pair for
+images turned by 180 degrees.
 """
 
 from itertools import pairwise
@@ -20,8 +21,8 @@ from trainers.errors import UserError
 from trainers.networks.dropout import GlobalDropout
 from trainers.networks.init import keras_init
 
-DOUBLINGS = 4  # of G's first map
-# Of base_width.
+DOUBLINGS = 4  # of the side of G's first map
+# Channels as multiples of base_width.
 GENERATOR_WIDTHS = (4, 16, 8, 4, 2)
 DISCRIMINATOR_WIDTHS = (1, 2, 4, 8, 8)
 STRIDES = (2, 1, 2, 1, 2)
@@ -85,7 +86,7 @@ class Discriminator(nn.Module):
         image_size: S, a multiple of 16, pixels.
         base_width: channels of the first layer.
         outputs: logits per image.
-        dropouts: probability of each block.
+        dropouts: dropout probability of each block.
     """
 
     def __init__(self, *, image_size: int, base_width: int, outputs: int, dropouts: tuple[float, ...]) -> None:
@@ -108,4 +109,4 @@ class Discriminator(nn.Module):
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.25)  # Keras' momentum 0.75 is what it keeps
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.25)  # Keras' momentum 0.75 is the share kept

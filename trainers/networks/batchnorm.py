@@ -1,6 +1,6 @@
 """BatchNorm over the global batch.
 
-torch's SyncBatchNorm refuses CPU tensors, so the CPU has a small one of its own, with the same state dict.
+torch's SyncBatchNorm refuses CPU tensors, so this module has a small one for the CPU, with the same state dict.
 """
 
 import torch
@@ -19,8 +19,8 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         values = full(x)
         local_var, local_mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
-        # Over ranks: mean of means, and var = mean of variances + variance of means. One reduction would do for
-        # E[m^2] - E[m]^2, which loses digits: inputs of 100 +- 3 gave outputs wrong by 4e-4, where this gives 8e-6.
+        # Over ranks: mean of means, and var = mean of variances + variance of means. E[m^2] - E[m]^2 needs only one
+        # reduction but loses digits: for inputs of 100 +- 3 the outputs were wrong by 4e-4, here by 8e-6.
         mean = all_reduce_sum(local_mean) / world_size()
         var = all_reduce_sum(local_var + (local_mean - mean).square()) / world_size()
         self._update_running(mean.detach(), var.detach(), count=x.numel() // x.shape[1] * world_size())
@@ -43,7 +43,7 @@ def synchronise_batchnorm(module: nn.Module, device: torch.device, *, twice: boo
     Args:
         module: changed in place where it can be.
         device: where it runs.
-        twice: second derivatives are wanted (gradient penalties), which torch's SyncBatchNorm has none of.
+        twice: second derivatives are needed (gradient penalties); torch's SyncBatchNorm has none.
     """
     if world_size() == 1:
         return module

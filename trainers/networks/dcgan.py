@@ -1,6 +1,6 @@
 """The DCGAN pair of the Zalo motorbike article, for any power-of-two image size.
 
-At 128 px, base width 32 and 128 latents it is the document's, with 13,275,939 and 2,796,800 parameters.
+At 128 px, base width 32 and 128 latents it is the article's, with 13,275,939 and 2,796,800 parameters.
 """
 
 from itertools import pairwise

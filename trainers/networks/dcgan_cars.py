@@ -1,7 +1,7 @@
 """The DCGAN pair of the CompCars report (32 px fronts of cars, Keras), for any power of two from 8 pixels on.
 
-At 32 px and base width 64 it is the document's, with 1,466,883 and 925,057 parameters for 100 latents. Another size
-has more or fewer of the blocks between 128 and 128 channels, the only ones that the document repeats.
+At 32 px and base width 64 it is the report's, with 1,466,883 and 925,057 parameters for 100 latents. Another size has
+more or fewer of the blocks from 128 to 128 channels, the only ones that the report repeats.
 """
 
 from itertools import pairwise
@@ -93,4 +93,4 @@ def _conv(narrow: int, wide: int, *, kernel: int, stride: int) -> list[nn.Module
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # Keras' defaults; its momentum 0.99 is what it keeps
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # Keras' defaults; its 0.99 is the share kept

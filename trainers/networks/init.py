@@ -1,4 +1,4 @@
-"""How weights start, where a document does not leave it to torch."""
+"""Initial weights, where a document does not use torch's defaults."""
 
 from torch import nn
 
@@ -15,7 +15,7 @@ def keras_init(network: nn.Module) -> None:
 def dcgan_init(network: nn.Module) -> None:
     """Convolutions N(0, 0.02), scales of normalisations N(1, 0.02), their shifts 0 (DCGAN, arXiv:1511.06434).
 
-    Linear layers keep torch's start.
+    Linear layers keep torch's defaults.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -35,11 +35,11 @@ class MinibatchDiscrimination2d(nn.Module):
         nn.init.xavier_uniform_(self.tensor)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, C, H, W]`` -> ``[B, C + out_channels, H, W]``; an image alone has similarities of 0."""
+        """``[B, C, H, W]`` -> ``[B, C + out_channels, H, W]``; a single image has similarities of 0."""
         assert x.shape[2] == x.shape[3] == self.side * REDUCTION, f"features {tuple(x.shape)}"
         reduced = self.reduce(x).flatten(1)  # [b, 3 t^2]
         mine = (reduced @ self.tensor.flatten(1)).unflatten(1, self.tensor.shape[1:])  # [b, K, F], K = out_channels t^2
-        mine = mine.to(self.tensor.dtype)  # out of autocast: distances in bfloat16 would have two digits
+        mine = mine.to(self.tensor.dtype)  # undo autocast: distances in bfloat16 would have two digits
         # cdist, because |mine - batch| would be b B K F numbers: 268 MB for 32 images of 256 px, and kept for backward.
         distances = torch.cdist(mine.transpose(0, 1), gather_batch(mine).transpose(0, 1), p=1)  # [K, b, B]
         similarity = torch.exp(-distances).sum(2).T - 1  # [b, K], without the image itself, whose distance is 0

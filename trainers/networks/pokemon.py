@@ -1,8 +1,9 @@
 """The two pairs of the Edouard99/GAN repository (Pokemon of 64 and 256 px), for any power of two from 32 pixels on.
 
 Rows dcgan_pokemon and wgan_pokemon differ in D's last layer alone: a 4 x 4 convolution or a Linear. At base width 128
-they are the document's: the channels halve with each doubling of the resolution, down to 128 at 64 px and 32 at 256.
-With its 16 latents G has 11,282,176 parameters at 64 px, D 11,443,776 with the convolution, one more with the Linear.
+they are the repository's: the channels halve with each doubling of the resolution, down to 128 at 64 px and 32 at 256.
+With 16 latents, as there, G has 11,282,176 parameters at 64 px, D 11,443,776 with the convolution, one more with the
+Linear.
 D's minibatch discrimination has 2 maps at 64 px and 4 at 256; the other sizes follow: 1 at 32 px, 3 at 128.
 """
 
@@ -69,7 +70,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Image ``[B, 3, S, S]`` to logits ``[B, outputs]``, each of which depends on all images; no sigmoid.
+    """Image ``[B, 3, S, S]`` to logits ``[B, outputs]``, each of which depends on all images of the batch; no sigmoid.
 
     Args:
         image_size: S, a power of two from 32 on, pixels.

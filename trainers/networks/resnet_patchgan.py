@@ -1,12 +1,12 @@
-"""The pair of CycleGAN (Zhu et al. 2017, arXiv:1703.10593), as the MLDS HW4 report's translator has it.
+"""The pair of CycleGAN (Zhu et al. 2017, arXiv:1703.10593), as in the MLDS HW4 report's bonus.
 
-The document used github.com/xhujoy/CycleGAN-tensorflow: convolutions without bias, affine instance norm, 'same' padding
+The report used github.com/xhujoy/CycleGAN-tensorflow: convolutions without bias, affine instance norm, 'same' padding
 in D. The authors' PyTorch code has biases and a norm without weights: 11,378,179 (9 blocks), 7,837,699 (6 blocks) and
 2,764,737 parameters where this has 11,383,424, 7,841,408 and 2,765,568. Weights start at N(0, 0.02) as in the paper;
 the repository cuts that off at two standard deviations.
 
-TensorFlow pads a convolution of stride 2 and kernel 3 right and bottom, torch left and top: the same G, turned by 180
-degrees.
+TensorFlow pads a convolution of stride 2 and kernel 3 at the right and bottom, torch at the left and top: this is the
+same G for images turned by 180 degrees.
 """
 
 from itertools import pairwise

@@ -32,15 +32,15 @@ class Regime(ABC):
         """The updates of `iteration`, counted from 0 over the whole run; may draw from `random`."""
 
     def allows_d(self, d_loss: Tensor) -> bool:
-        """Asked before each update of D, with this rank's loss. Only regimes that look at it wait for a GPU."""
+        """Whether to update D, given this rank's loss. Only regimes that read the loss make the CPU wait for a GPU."""
         return True
 
     def saw_g(self, g_loss: Tensor) -> None:  # noqa: B027 (most regimes look at no loss)
-        """Told each loss of G, this rank's share."""
+        """Called after each update of G with its loss, this rank's share."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs; empty for regimes without memory."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (most have no memory)
-        """Undo `state_dict`."""
+        """Restore what `state_dict` returned."""

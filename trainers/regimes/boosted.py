@@ -6,7 +6,7 @@ from trainers.config import RegimeConfig
 from trainers.randomness import GlobalRandom
 from trainers.regimes.base import Regime, Updates
 
-BOOST_ITERATIONS = 100  # the one that starts it included
+BOOST_ITERATIONS = 100  # including the one that starts the boost
 
 
 class Boosted(Regime):
@@ -16,12 +16,13 @@ class Boosted(Regime):
     k                     updates
     ====================  ==============================================================
     [0, 0.0001)           G alone, for 100 iterations
-    (0.0001, 0.001)       D alone, for 100 iterations
+    [0.0001, 0.001)       D alone, for 100 iterations
     [0.001, 0.93)         D, then G
     [0.93, 1)             D with real images labelled fake and fakes labelled real, then G
     ====================  ==============================================================
 
-    During a boost nothing is drawn. The document leaves k = 0.0001 and k = 0.001 open; here the upper row ends before.
+    During a boost nothing is drawn. The repository's table leaves k = 0.0001 and k = 0.001 open; here they belong to
+    the lower row.
     """
 
     def __init__(self, g_steps: int) -> None:
@@ -35,7 +36,7 @@ class Boosted(Regime):
         return cls(config.g_steps)
 
     def next(self, iteration: int, random: GlobalRandom) -> Updates:
-        """What k, or the boost that is going on, says."""
+        """The updates of the boost in progress, else those of a new k."""
         if self._left == 0:
             k = random.chance()
             if k >= 0.001:
@@ -46,9 +47,9 @@ class Boosted(Regime):
         return Updates(d=not alone_g, g_steps=self.g_steps if alone_g else 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """The boost that is going on."""
+        """The boost in progress."""
         return {"boosting": self._boosting, "left": self._left}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Restore what `state_dict` returned."""
         self._boosting, self._left = state["boosting"], state["left"]

@@ -14,7 +14,7 @@ class Monitored(Regime):
     """As `Classic`, but D is updated only where ``d_loss > ratio * g_loss``.
 
     As in the Edouard99/GAN repository's code the loss of G is the last one before this D step, and the first iteration
-    updates D. The MLDS HW4 report warns of such rules ("breaks easily"): that is what a sweep over regimes finds out.
+    updates D. The MLDS HW4 report warns of such rules ("breaks easily"); a sweep over regimes can test that.
     """
 
     def __init__(self, ratio: float, g_steps: int) -> None:
@@ -43,5 +43,5 @@ class Monitored(Regime):
         return {"g_loss": self._g_loss}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Restore what `state_dict` returned."""
         self._g_loss = state["g_loss"]

@@ -11,7 +11,7 @@ from trainers.regimes.base import Regime, Updates
 class NCritic(Regime):
     """D on every batch, G on every `n_critic`-th, the first included, as the Edouard99/GAN repository's code counts.
 
-    Iterations are counted over the whole run, so that G trains however few batches an epoch has.
+    Iterations are counted over the whole run, so that G trains even if an epoch has fewer batches than `n_critic`.
     """
 
     n_critic: int
@@ -23,5 +23,5 @@ class NCritic(Regime):
         return cls(config.n_critic, config.g_steps)
 
     def next(self, iteration: int, random: GlobalRandom) -> Updates:
-        """G's turn comes with iteration 0, `n_critic`, and so on."""
+        """D always; G at iterations 0, `n_critic`, 2 `n_critic` and so on."""
         return Updates(d=True, g_steps=self.g_steps if iteration % self.n_critic == 0 else 0)

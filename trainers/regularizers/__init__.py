@@ -1,4 +1,4 @@
-"""What keeps D in bounds, each part off by default and free to combine with any loss.
+"""Regularisers of D, each off by default and free to combine with any loss.
 
 `penalty` adds R1, R2 and the gradient penalty to D's loss; `diff_augment` augments what D sees; `apply_spectral_norm`
 and `clip_weights` bound D's weights.

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of whatever D sees, real or fake (Zhao et al. 2020, arXiv:2006.10738)."""
+"""Differentiable augmentation of all inputs of D, real and fake (Zhao et al. 2020, arXiv:2006.10738)."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ HOLE = 1 / 2  # side of the cutout, share of the image's
 
 
 def check_policy(policy: str) -> None:
-    """Find out whether `diff_augment` knows every part of `policy`.
+    """Check that `diff_augment` knows every part of `policy`.
 
     Raises:
-        UserError: it does not.
+        UserError: it does not know one.
     """
     for part in _parts(policy):
         if part not in PARTS:
@@ -27,7 +27,7 @@ def check_policy(policy: str) -> None:
 def diff_augment(images: Tensor, policy: str, random: GlobalRandom) -> Tensor:
     """Augment every image in its own way; gradients flow back to `images`.
 
-    Whatever the policy, the same numbers are drawn, so that one part does not change what another does.
+    Every policy but the empty one draws the same numbers, so that one part does not change what another does.
 
     Args:
         images: float [B, C, H, W], this rank's share of a batch, about [-1, 1].
@@ -61,7 +61,7 @@ def color(images: Tensor, draws: Tensor) -> Tensor:
 
 
 def translate(images: Tensor, draws: Tensor) -> Tensor:
-    """Shift by whole pixels, up to an eighth of the side either way, from draws [B, 2]; zero (grey) comes in."""
+    """Shift by whole pixels, up to an eighth of the side either way, from draws [B, 2]; pixels from outside are 0."""
     height, width = images.shape[2:]
     rows, rows_inside = _shifted(draws[:, 0], height)
     columns, columns_inside = _shifted(draws[:, 1], width)
@@ -73,7 +73,7 @@ def translate(images: Tensor, draws: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor, draws: Tensor) -> Tensor:
-    """Zero a rectangle of half the sides about a pixel anywhere, from draws [B, 2]; it may hang over the border."""
+    """Zero a rectangle of half the sides around any pixel, from draws [B, 2]; it may cross the border."""
     height, width = images.shape[2:]
     hole = _covered(draws[:, 0], height)[:, None, :, None] & _covered(draws[:, 1], width)[:, None, None, :]
     return images.masked_fill(hole, 0)
@@ -95,7 +95,7 @@ def _scale_from(centre: Tensor, images: Tensor, factor: Tensor) -> Tensor:
 
 
 def _shifted(uniform: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """For each place 0..length-1 of each image, ``[B, length]``: the place it shows, and whether that is inside."""
+    """For each place 0..length-1, ``[B, length]``: the source place it shows, and whether that is inside."""
     reach = round(length * SHIFT)
     source = torch.arange(length, device=uniform.device) + (_integers(uniform, 2 * reach + 1) - reach)[:, None]
     return source.clamp(0, length - 1), (source >= 0) & (source < length)
@@ -110,5 +110,5 @@ def _covered(uniform: Tensor, length: int) -> Tensor:
 
 
 def _integers(uniform: Tensor, n: int) -> Tensor:
-    """0..n-1, evenly, from float32 in [0, 1): 1 - 2^-24, the largest of them, times n never rounds up to n."""
+    """Uniform integers 0..n-1 from float32 in [0, 1). The largest, 1 - 2^-24, times n never rounds up to n."""
     return (uniform * n).long()

@@ -36,9 +36,9 @@ def penalty(
     """Weighted sum of the penalties that are switched on, times ``penalty_every``: what a step with penalties adds.
 
     Args:
-        config: weights; one of zero costs nothing.
+        config: weights; a penalty of weight 0 is not computed.
         discriminate: images ``[B, 3, S, S]`` to logits ``[B, 1]``; only the gradient penalty runs it once more.
-        real: D's very inputs, float32 ``[B, 3, S, S]``, that gave `real_logits` with autocast off; they require a
+        real: the inputs of D, float32 ``[B, 3, S, S]``, that gave `real_logits` with autocast off; they require a
             gradient where R1 is on.
         fake: likewise, for R2.
         real_logits: ``[B, 1]`` (``[B, 1, h, w]``: the mean of an image's patches counts).

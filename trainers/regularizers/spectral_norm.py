@@ -9,8 +9,8 @@ LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 def apply_spectral_norm(network: nn.Module) -> nn.Module:
     """Divide the weight of every convolution and linear layer by its largest singular value, in place.
 
-    The value comes from one power iteration per forward pass in training mode, from vectors drawn here with torch's own
-    generator. Parameters that a module holds by itself stay as they are.
+    The value comes from one power iteration per forward pass in training mode, which starts from vectors drawn here
+    with torch's own generator. Parameters of other modules stay as they are.
 
     The state dict then has ``parametrizations.weight.original`` in place of ``weight``, and the iteration's vectors.
     Call it before the network moves to its device and before its optimiser is made.

@@ -1,4 +1,4 @@
-"""A messy folder becomes a clean dataset, and every file that is left out is in a report with the reason.
+"""Turns a messy folder into a clean dataset, and reports every file that is left out with the reason.
 
 `prepare` decodes, crops, judges and writes Parquet shards; `PrepareOptions` says what is kept and how;
 `prepared_tags` reads the tags of a dataset. `build_cache` takes the result as it takes a folder.

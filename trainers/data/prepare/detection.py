@@ -9,7 +9,7 @@ from PIL import Image
 
 from trainers.data.decode import Box, SkippedError
 
-# Of the box's width and height, added at each side: detectors cut mirrors and tyres close.
+# Share of the box's width and height that is added at each side, since detectors cut mirrors and tyres tightly.
 MARGIN = 0.05
 
 
@@ -45,7 +45,7 @@ class Detector(Protocol):
     labels: tuple[str, ...]  # the classes that it knows
 
     def detect(self, path: str, size: tuple[int, int], view: Callable[[], Image.Image]) -> Detections:
-        """What is in one picture.
+        """Find the objects of one picture.
 
         Args:
             path: of the file, relative to the source.
@@ -53,7 +53,7 @@ class Detector(Protocol):
             view: decodes the upright picture, RGB, its longer side at most 1333 pixels. Not called when not needed.
 
         Raises:
-            SkippedError: there is no answer for this picture.
+            SkippedError: the detector cannot tell for this picture.
         """
         ...
 

@@ -16,7 +16,7 @@ def build_detector(name: str, weights: Path | None, label: str, files: Iterable[
         name: of a torchvision detector, or of a file.
         weights: file with the weights of a torchvision detector; None: torch hub's.
         label: class that is wanted.
-        files: relative paths of the files that will be asked for.
+        files: relative paths of the files that the detector will be called for.
 
     Raises:
         UserError: no such detector, file, weights or label.

@@ -1,4 +1,4 @@
-"""Figures that say what a picture looks like: how colourful its border is, and what it resembles."""
+"""Numbers that describe a picture: how colourful its border is, and what similar pictures are found by."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ def border_colourfulness(picture: Image.Image) -> float:
 
     With rg = R - G and yb = (R + G) / 2 - B it is the deviation of (rg, yb) plus 0.3 of the length of their mean. The
     paper's words for whole photographs: 0 not colourful, 15 slightly, 33 moderately, 45 averagely, 59 quite, 82 highly,
-    109 extremely. A plain white, grey or black ground gives 0, busy and coloured ones both give much.
+    109 extremely. A plain white, grey or black ground gives 0; a busy or coloured one gives a high value.
 
     Args:
         picture: L or RGB, without bars.
@@ -28,21 +28,21 @@ def border_colourfulness(picture: Image.Image) -> float:
 
 
 def perceptual_hash(picture: Image.Image) -> int:
-    """64 bits that survive scaling and recompression: the signs of the 8x8 lowest frequencies about their median.
+    """64 bits that survive scaling and recompression: which of the 8x8 lowest frequencies are above the median.
 
     The pHash of Zauner 2010 ("Implementation and benchmarking of perceptual image hash functions"): grey, 32x32,
     discrete cosine transform. 300 drawn motorbikes, recompressed at quality 40 to 90 and scaled to 0.3 to 1: at most 4
     bits change; a difference hash (dHash) of the same size changes up to 7.
     """
     grey = np.asarray(picture.convert("L").resize((32, 32), Image.Resampling.BOX)).astype(np.float64)
-    # Rounded, since the frequencies of a plain ground are zero but for the noise of arithmetic.
+    # Rounded, since the frequencies of a plain ground are zero except for rounding errors.
     low = (_COSINES @ grey @ _COSINES.T).round(3).ravel()
     bits = low > np.median(low[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def colour_thumbnail(picture: Image.Image) -> bytes:
-    """The picture at 8x8 in RGB, 192 bytes: the hash is grey, and does not know a red motorbike from a blue one."""
+    """The picture at 8x8 in RGB, 192 bytes: the hash is grey and cannot tell a red motorbike from a blue one."""
     return picture.convert("RGB").resize((8, 8), Image.Resampling.BOX).tobytes()
 
 

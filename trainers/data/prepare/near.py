@@ -1,4 +1,4 @@
-"""Near duplicates: pictures that are the same but for their size or compression."""
+"""Near duplicates: the same pictures in another size or compression."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ MAX_COLOUR = 4.0
 
 
 def mark_duplicates(rows: list[Row]) -> list[Row]:
-    """`rows`, those that are the same picture as a kept and at least equally large one with a reason."""
+    """`rows`, with a reason for each that is the same picture as a kept one of at least its size."""
     kept = [index for index, row in enumerate(rows) if not row.reason]
     found = near_duplicates(
         [rows[i].phash for i in kept], [rows[i].colours for i in kept], [_area(rows[i]) for i in kept]
@@ -39,10 +39,10 @@ def near_duplicates(
 ) -> dict[int, tuple[int, int]]:
     """Which pictures are near duplicates of which.
 
-    Largest first, every picture is compared with all that were kept so far; of equally large ones the first is kept.
-    So no two kept pictures are alike, each dropped one is like a kept one, and likeness is not handed on in chains.
-    Time is quadratic, in vectors: 10,000 different pictures take 0.1 s, 40,000 take 1.2 s (one EPYC core);
-    10,000 with the same hash and other colours, 14 s.
+    Every picture, from the largest to the smallest, is compared with all that were kept so far; of equally large ones
+    the first is kept. So no two kept pictures are alike, and each dropped one is like a kept one, not only like another
+    dropped one. Time is quadratic but vectorised: 10,000 different pictures take 0.1 s, 40,000 take 1.2 s (one EPYC
+    core); 10,000 with the same hash and other colours take 14 s.
 
     Args:
         hashes: of `perceptual_hash`.

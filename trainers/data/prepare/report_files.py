@@ -61,7 +61,7 @@ def write_report(
         destination: of the dataset.
         manifest: of the dataset.
         dropped: every file that is not in it.
-        samples: some that are.
+        samples: some images that are in it.
         tags: of the files.
     """
     without = {"rows": len(tags.tags), "without_image": list(tags.unmatched)}

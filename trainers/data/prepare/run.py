@@ -1,4 +1,4 @@
-"""prepare: a messy folder becomes a clean dataset, once, and where it was stopped it goes on."""
+"""prepare: turns a messy folder into a clean dataset, once, and continues after it was stopped."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ from trainers.data.prepare.start import check_places, check_same, read_start
 from trainers.data.shards import Row, read_chunk, read_facts, write_chunk, write_shard
 from trainers.errors import UserError
 
-# Files whose rows are written together: what a kill costs at most, besides the AHEAD files in the threads' hands.
+# Files whose rows are written together. A kill loses at most these and the AHEAD files that the threads work on.
 CHUNK_FILES = 64
 # Chunks that make one shard: 512 images of 128 px are 7 MB.
 SHARD_CHUNKS = 8
@@ -56,10 +56,10 @@ def prepare(
 
     The dataset is Parquet shards of PNG squares with their tags and where they come from (see `Row`), ``report.json``,
     ``report.html`` and last of all ``dataset.json``. `source` is only read. The same call again does nothing; after a
-    kill or Ctrl-C it goes on, and gives the same bytes as if it had not been stopped.
+    kill or Ctrl-C it continues, and gives the same bytes as if it had not been stopped.
 
     Args:
-        source: folder of files, nested as it likes.
+        source: folder of files, with any subfolders.
         destination: new or empty folder, or one that the same call began.
         options: what is kept and how.
         workers: threads; None means one per core that this process may use.
@@ -71,7 +71,7 @@ def prepare(
     """
     check_places(source, destination)
     files, arguments = find_files(source), options.arguments()
-    # Threads, as in build_cache: Pillow, zlib and SHA-256 let go of the GIL.
+    # Threads, as in build_cache: Pillow, zlib and SHA-256 release the GIL.
     with ThreadPoolExecutor(workers or cores()) as pool:
         hashes = [content.hex() for content in pool.map(hash_file, [source / file for file in files])]
         start = {"version": VERSION, "source_sha256": _source_digest(files, hashes), "arguments": arguments}
@@ -106,14 +106,14 @@ def _finished(destination: Path, start: dict[str, Any]) -> Manifest | None:
     manifest = find_manifest(destination)
     if manifest is not None:
         check_same(destination, {name: getattr(manifest, name) for name in start}, start)
-        shutil.rmtree(destination / WORK, ignore_errors=True)  # of a process killed when it was all but done
+        shutil.rmtree(destination / WORK, ignore_errors=True)  # left by a process that was killed just before its end
         (destination / ".lock").unlink(missing_ok=True)
     return manifest
 
 
 @contextmanager
 def _locked(destination: Path) -> Iterator[None]:
-    """`destination`, made when missing, to ourselves; one that stays empty goes as it came."""
+    """Lock `destination`, and make it when missing; if it was made here and stays empty, it is removed again."""
     made = not destination.exists()
     destination.mkdir(parents=True, exist_ok=True)
     lock = destination / ".lock"
@@ -130,7 +130,7 @@ def _locked(destination: Path) -> Iterator[None]:
 
 
 def _open_work(destination: Path, start: dict[str, Any]) -> Path:
-    """The folder of finished chunks, of the same call only."""
+    """Make or reopen the folder of finished chunks; chunks of another call are refused."""
     work = destination / WORK
     others = [path.name for path in destination.iterdir() if path.name not in (WORK, ".lock")]
     if (work / "start.json").is_file():
@@ -168,7 +168,7 @@ def _examine_all(
                     progress(done, len(files))
             write_chunk(chunk_path(work, number), finished)
     finally:
-        rows.close()  # what no thread has begun after Ctrl-C is not begun
+        rows.close()  # after Ctrl-C, cancel what no thread has begun
 
 
 def chunk_path(work: Path, number: int) -> Path:
@@ -184,7 +184,7 @@ def _finish(
     start: dict[str, Any],
     tags: TagTable,
 ) -> Manifest:
-    """Shards, report and manifest from the chunks: a copy, the same each time."""
+    """Write shards, report and manifest from the chunks; the same bytes each time."""
     work = destination / WORK
     chunks = [chunk_path(work, number) for number in range(-(-len(files) // CHUNK_FILES))]
     facts = [row for chunk in chunks for row in read_facts(chunk)]
@@ -193,7 +193,7 @@ def _finish(
     dropped = [row for row in facts if row.reason]
     if len(dropped) == len(files):
         counts = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(row.reason for row in dropped).items()))
-        shutil.rmtree(work)  # other options may follow
+        shutil.rmtree(work)  # so that a call with other options can follow
         raise UserError(f"no image is left of the {len(files)} files in {source}: {counts or 'the folder is empty'}")
     content = hashlib.sha256()
     good = [index for index, row in enumerate(facts) if not row.reason]

@@ -1,4 +1,4 @@
-"""What must be so before a dataset is prepared."""
+"""Checks before a dataset is prepared."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from trainers.errors import UserError
 
 
 def check_places(source: Path, destination: Path) -> None:
-    """Check that one can be read and the other filled.
+    """Check that `source` can be read and `destination` filled.
 
     Raises:
         UserError: they cannot, or one lies in the other.
@@ -30,7 +30,7 @@ def check_places(source: Path, destination: Path) -> None:
 
 
 def read_start(path: Path) -> dict[str, Any]:
-    """With what an unfinished dataset was begun.
+    """The version, source hash and arguments that an unfinished dataset was begun with.
 
     Raises:
         UserError: the file is damaged.

@@ -23,7 +23,7 @@ from trainers.data.shards import Row, read_dataset, read_images
 from trainers.data.tags import find_id, read_tags
 from trainers.errors import UserError
 
-# Examples that are named of each thing.
+# Examples per reason, and of alike images.
 EXAMPLES = 3
 
 
@@ -38,7 +38,7 @@ class Survey:
         images: that can be decoded.
         bad: files that cannot, or that preparation dropped: reason to number.
         examples: some of them, for each reason.
-        widths, heights: least, median and most, pixels, upright.
+        widths, heights: smallest, median and largest, pixels, upright.
         formats, modes: as Pillow names them, to number of images.
         duplicates: images with the same bytes as another.
         near_duplicates: images that are like another, see `near_duplicates`.
@@ -47,7 +47,7 @@ class Survey:
         tags: tag to number of images, the most frequent first.
         untagged: images without tags, where there are any tags.
         tags_without_image: ids of the CSV that have no file.
-        notes: what else there is to say.
+        notes: for people: files of tags that were read, or why they could not be.
     """
 
     folder: str

@@ -1,4 +1,4 @@
-"""Small pictures for reports, of broken files too as far as they go."""
+"""Small pictures for reports, also of truncated files as far as they can be decoded."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SIDE = 112
 
 @contextmanager
 def forgiving() -> Iterator[None]:
-    """Show what there is of truncated files. For the whole process: no thread may be decoding images to keep."""
+    """Let Pillow decode truncated files. This holds for the whole process: no thread may decode images to keep."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
@@ -35,7 +35,7 @@ def thumbnail(source: Path | bytes, side: int = SIDE) -> Image.Image | None:
 
 
 def data_uri(picture: Image.Image) -> str:
-    """A JPEG within the page."""
+    """The picture as a JPEG data URI, for an HTML page."""
     content = BytesIO()
     picture.save(content, "JPEG", quality=75)
     return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"

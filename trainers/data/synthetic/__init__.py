@@ -35,7 +35,11 @@ def draw_synthetic(kind: str, directory: Path, count: int = 512, seed: int = 0, 
 
 
 def draw_motorbikes(directory: Path, count: int = 512, seed: int = 0, broken: bool = True) -> None:
-    """`draw_synthetic` of motorbikes."""
+    """Fill `directory` with `count` drawn motorbikes, and 5 broken files when `broken`.
+
+    Raises:
+        UserError: `directory` holds anything else or cannot be written, or `count` is below 1.
+    """
     draw_synthetic("motorbikes", directory, count, seed, broken)
 
 

@@ -16,7 +16,19 @@ _BROKEN = 5
 
 
 def fill_folder(name: str, kind: Kind, directory: Path, count: int, seed: int, broken: bool) -> None:
-    """What `draw_synthetic` promises, for the kind of that name."""
+    """Fill `directory` with `count` drawings of `kind`, and 5 broken files when `broken`, whole or not at all.
+
+    Args:
+        name: of the kind; part of the name of the marker file.
+        kind: what is drawn.
+        directory: new, empty, or one that the same call filled: then it is left alone.
+        count: how often `kind.save` is called.
+        seed: of the drawings.
+        broken: whether to add files that cannot be used.
+
+    Raises:
+        UserError: `directory` holds anything else or cannot be written, or `count` is below 1.
+    """
     if count < 1:
         raise UserError(f"count must be at least 1, got {count}")
     marker = f".{name}.json"  # a folder is complete when it holds this and as many files
@@ -26,7 +38,7 @@ def fill_folder(name: str, kind: Kind, directory: Path, count: int, seed: int, b
         return
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(f"{directory} is not empty and does not hold these drawings; name an empty folder")
-    # Not `replacing`, which is about one file: a folder takes only an empty one's place, and is removed with all in it.
+    # Not `replacing`, which handles one file: a folder can replace only an empty one, and is removed with its content.
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))

@@ -32,7 +32,7 @@ class Kind:
 
 
 def save_mixed(folder: Path, name: str, index: int, image: Image.Image) -> None:
-    """As JPEG, PNG, palette PNG or grey JPEG, and one in four in the subfolder ``more``."""
+    """Save `image` as JPEG, PNG, palette PNG or grey JPEG; one in four goes to the subfolder ``more``."""
     folder = folder / "more" if index % 4 == 3 else folder
     path = folder / f"{name}_{index:05d}"
     case = index % 8
