@@ -1,4 +1,4 @@
-"""Errors that people caused and people can mend; the command line shows them as it shows those of the other rooms."""
+"""Errors in what a person gave; the command line shows them like those of the other rooms."""
 
 
 class ClusterError(ValueError):

@@ -34,7 +34,7 @@ CASES = (
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10_000, help="at most, of any sampler")
     parser.add_argument("--sampler", help="only this one")

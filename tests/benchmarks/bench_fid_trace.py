@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, nargs="+", default=[1000, 10_000], help="generated images")
     parser.add_argument("--dim", type=int, default=2048, help="length of a feature vector")

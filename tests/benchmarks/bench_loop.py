@@ -81,7 +81,7 @@ def rate(step: Callable[[torch.Tensor], None], batch: torch.Tensor, steps: int) 
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("image-size", 32), ("base-width", 24), ("batch-size", 64), ("steps", 20), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)

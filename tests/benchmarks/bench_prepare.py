@@ -72,7 +72,7 @@ def fill(folder: Path, images: int, width: int) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--width", type=int, default=640, help="pixels")

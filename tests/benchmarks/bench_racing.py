@@ -55,7 +55,7 @@ def print_saved(space: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fakes", type=int, nargs="+", default=[1000, 2000, 4000, 10_000])
     parser.add_argument("--seeds", type=int, default=3)

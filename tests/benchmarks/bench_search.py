@@ -231,7 +231,7 @@ def print_luck(rows: list[Row], spread: dict[int, list[float]], again: dict[int,
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=20, help="of the random search")
     parser.add_argument("--seeds", type=int, default=3)

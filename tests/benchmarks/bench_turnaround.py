@@ -107,7 +107,7 @@ def read_gaps(log: Path) -> list[float]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--workers", type=int, default=1)

@@ -1,4 +1,4 @@
-"""What every benchmark says of itself before its numbers."""
+"""What every benchmark prints before its numbers."""
 
 import os
 import platform

@@ -68,7 +68,7 @@ def smooth(config: NetworkConfig, image_size: int, inputs: int, outputs: int) ->
 
 
 def collectives() -> dict[str, Any]:
-    """Each rank weighs the common sum differently, so that a gradient kept to one's own loss shows."""
+    """Each rank weighs the common sum differently, so that a gradient of the rank's own loss alone shows."""
     part = my_slice(6)
     x = numbers(6, 4)[part].clone().requires_grad_()
     weights = numbers(world_size(), 4, seed=1)[rank()]

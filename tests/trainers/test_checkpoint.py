@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, of this run or refused."""
+"""Checkpoints are written whole or not at all, and refused if they are damaged or of another config."""
 
 import io
 import zipfile

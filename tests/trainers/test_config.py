@@ -1,4 +1,4 @@
-"""TrainConfig: frozen, closed, and helpful about what is wrong."""
+"""TrainConfig: frozen, without unknown keys, and with errors that name what is wrong."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ WORDS = st.text("abcdefg_", min_size=1, max_size=5)
 VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("xyz .") | st.lists(st.integers())
 )
-# A laden machine is slow, which is no fault of the code.
+# A busy machine is slow, which is no fault of the code.
 patiently = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 NESTED = st.dictionaries(WORDS, st.recursive(VALUES, lambda c: st.dictionaries(WORDS, c, min_size=1), max_leaves=12))
 

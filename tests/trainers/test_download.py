@@ -92,7 +92,7 @@ def test_several_at_once_download_once(server: Server, checkpoints: Path) -> Non
     ("path", "sha256", "reason"),
     [
         ("whole/net.pth", "0" * 8, f"got other bytes: SHA-256 {SHA256}"),
-        ("cut/net.pth", SHA256, ""),  # what is said depends on the version of Python
+        ("cut/net.pth", SHA256, ""),  # the text depends on the version of Python
         ("nowhere/net.pth", SHA256, "HTTP Error 404: Not Found"),
         ("silent/net.pth", SHA256, "timed out"),
     ],
@@ -112,7 +112,7 @@ def test_anything_else_leaves_nothing_and_is_one_line(
 
 def test_nobody_listens(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with socket.socket() as taken:  # by somebody who does not listen
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(DownloadError, match=r"failed \(.*refused.*\)$"):
             hub_file(f"http://127.0.0.1:{taken.getsockname()[1]}/net.pth", SHA256)

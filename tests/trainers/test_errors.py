@@ -1,4 +1,4 @@
-"""One line for people out of any error."""
+"""Any error becomes one line for people."""
 
 import pytest
 

@@ -111,7 +111,7 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
     fids = recorder.fids
     lowest = min(fids, key=fids.__getitem__)
     first = lowest + 2
-    assert first <= 6  # a window that knows nothing of the lowest
+    assert first <= 6  # so that the window leaves out the lowest
     outcome, windowed = run(assets, tmp_path / "late", {**SWINGING, "schedule.window_first": first})
     assert windowed.fids == fids  # the window decides what counts, not what happens
     inside = {epoch: fid for epoch, fid in fids.items() if epoch >= first}
@@ -172,7 +172,7 @@ EXPLODING = {"data.batch_size": 128, "optimizer.lr_g": 1e30, "schedule.checkpoin
 
 
 def test_weights_that_are_no_numbers_end_the_epoch_that_made_them(assets: Assets, tmp_path: Path) -> None:
-    """The last step's update is in no loss of its epoch, only in the weights; huge ones (1e30) are still numbers."""
+    """No loss of an epoch sees its last update, only the weights do; huge weights (1e30) are still numbers."""
     outcome, recorder = run(assets, tmp_path, {**EXPLODING, "optimizer.lr_g": 1e38, "optimizer.name": "rmsprop"})
     assert (outcome.end, outcome.detail) == (RunEnd.NONFINITE, "weight_norm_g not finite at epoch 1")
     assert math.isfinite(recorder.reports[0].metrics["weight_norm_d"])

@@ -1,4 +1,4 @@
-"""How many fakes FID is measured on at which epoch, and what the reports say of it."""
+"""How many fakes FID is measured on at which epoch, and what the reports contain."""
 
 import math
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_more_fakes_at_first_than_later_are_refused() -> None:
 
 
 def test_reports_name_the_protocol_of_each_value(assets: Assets, tmp_path: Path) -> None:
-    """And a value on few fakes is that of a run that always measures on so few."""
+    """A value on few fakes is near that of a run that always measures on so few."""
     racing = {"fid.n_fake_first": 8, "fid.n_fake": 30, "fid.every": 1, "schedule.window_first": 4}
     few, recorder = Recorder(), Recorder()
     train(small_config({**racing, "fid.n_fake_first": None, "fid.n_fake": 8}), assets, tmp_path / "few", few)

@@ -1,4 +1,4 @@
-"""Random numbers: of the global batch whatever the ranks, anew in each epoch, and nobody else's business."""
+"""Random numbers: the same global batch on any number of ranks, reseeded in each epoch, left alone by other code."""
 
 from typing import Any
 

@@ -101,7 +101,7 @@ def test_one_rank_is_left_alone() -> None:
 
 
 def test_every_loss_is_that_of_the_global_batch(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]) -> None:
-    """The ranks' losses average to the loss, and their gradients, summed as the mean is taken later, halve to its."""
+    """The mean of the ranks' losses is the loss. Gradients are sums over the ranks: half of them is its gradient."""
     for name, whole in one_rank["losses"].items():
         parts = [result["losses"][name] for result in two_rank_results]
         torch.testing.assert_close((parts[0]["value"] + parts[1]["value"]) / 2, whole["value"])

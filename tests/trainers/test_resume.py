@@ -1,4 +1,4 @@
-"""An interrupted run that goes on is the run that was never interrupted, to the last bit."""
+"""A resumed run equals an uninterrupted one to the last bit."""
 
 import multiprocessing
 import signal
@@ -88,7 +88,7 @@ def test_stopped_between_epochs(
 
 
 def test_what_else_draws_random_numbers_in_between(assets: Assets, tmp_path: Path, whole: dict[str, Run]) -> None:
-    """Nothing but the seed and the epoch decides, whatever the process did before."""
+    """Only the seed and the epoch decide, whatever the process did before."""
     recorder = Recorder(2)
     train(small_config(), assets, tmp_path, recorder)
     torch.manual_seed(12345)

@@ -79,7 +79,7 @@ class Recorder:
 
 
 def timeless(report: EpochReport) -> dict[str, Any]:
-    """What a report says, but for the clock's part in it."""
+    """The values of a report, except its times."""
     fields = report.to_json()
     for name in ("started", "trained", "ended"):
         del fields[name]

@@ -1,4 +1,4 @@
-"""Folders to prepare, and what is asked of the result."""
+"""Folders to prepare, and functions that read the result."""
 
 import hashlib
 import json

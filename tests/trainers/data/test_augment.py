@@ -1,4 +1,4 @@
-"""Flips and rotations: who is drawn, where pixels go, and what is left alone."""
+"""Flips and rotations: which images are drawn, where pixels go, and what is left alone."""
 
 import math
 

@@ -274,7 +274,7 @@ def test_failing_builder_cleans_up(photos: Path, cache_dir: Path) -> None:
         build(photos, cache_dir, progress=fail)
     assert visible(cache_dir) == []
     with FileLock(next(cache_dir.glob("*.lock")), timeout=0):
-        pass  # and lets go of the lock
+        pass  # and releases the lock
 
 
 def test_memory_does_not_grow_with_the_folder(many: tuple[Path, ImageCache], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What people are told of a folder that gives no cache."""
+"""The errors for a folder that gives no cache."""
 
 from pathlib import Path
 

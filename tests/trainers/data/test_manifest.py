@@ -1,4 +1,4 @@
-"""The manifest of a prepared dataset: what it says of a folder that is not whole."""
+"""The manifest of a prepared dataset: the errors for a folder that is not whole."""
 
 from pathlib import Path
 

@@ -117,7 +117,7 @@ def test_hair_has_the_colour_of_its_tag(sets: Path, rows: dict[int, str]) -> Non
 
 
 def test_eyes_have_the_colour_of_their_tag(sets: Path, rows: dict[int, str]) -> None:
-    """Of every colour there is more between brow and cheek where the tag says so than elsewhere."""
+    """Between brow and cheek every colour is more frequent in faces with its tag than in others."""
     tagged = [index for index, tags in rows.items() if "eyes" in tags and "polychromatic" not in tags]
     band = faces(sets, tagged)[:, :, 30:42, 16:48].reshape(len(tagged), 3, -1)
     for name, colour in EYES.items():

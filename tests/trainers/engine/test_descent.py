@@ -1,4 +1,4 @@
-"""Gradients, then the update that they ask for, or none."""
+"""Descent: gradients, then an update with them, or none."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from trainers.engine.optimizers import build_optimizer
 
 
 def descent(name: str = "adam", **limits: float | None) -> Descent:
-    """Of y = 3 a + 4 b, whose gradient is (3, 4), from (1, 1)."""
+    """Descent of y = 3 a + 4 b, whose gradient is (3, 4), from (1, 1)."""
     network = nn.Linear(2, 1, bias=False)
     nn.init.ones_(network.weight)
     optimizer = build_optimizer(network, OptimizerConfig(name=name), 0.1)

@@ -1,4 +1,4 @@
-"""Binary cross-entropy: by hand, against the Edouard99/GAN repository's code, and what the saturating G lacks."""
+"""Binary cross-entropy: by hand, against the Edouard99/GAN repository's code, and where the saturating G fails."""
 
 from math import exp, log, log1p
 

@@ -1,4 +1,4 @@
-"""Two ranks find the images of a batch as real as one rank does."""
+"""`realness` gives the same scores on two ranks as on one."""
 
 from typing import Any
 

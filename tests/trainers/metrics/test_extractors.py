@@ -1,4 +1,4 @@
-"""The registry, the weights that extractors find, and what they say when there are none."""
+"""The registry, the weights that extractors find, and the errors when there are none."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def gathered() -> dict[str, Any]:
-    """Each rank weighs the batch differently, so that a gradient kept to one's own loss shows."""
+    """Each rank weighs the batch differently, so that a gradient of the rank's own loss alone shows."""
     x = numbers(6, 2)[my_slice(6)].clone().requires_grad_()
     batch = gather_batch(x)
     weights = numbers(world_size(), 6, 2, seed=1)[rank()]

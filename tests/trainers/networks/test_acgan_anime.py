@@ -13,7 +13,7 @@ from trainers.networks.dropout import GlobalDropout
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LATENT, HAIR, EYES = 100, 12, 11
-# Filters per layer are the document's; parameters are 9 * in * out + out for a 3 x 3 convolution.
+# Filters per layer are the report's; parameters are 9 * in * out + out for a 3 x 3 convolution.
 GENERATOR_TABLE: list[Row] = [
     ("Linear", (4608,), 123 * 4608 + 4608),
     ("Unflatten", (128, 6, 6), 0),
@@ -64,7 +64,7 @@ DISCRIMINATOR_TABLE: list[Row] = [
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[nn.Module, nn.Module]:
-    """The document's, at its size."""
+    """The report's pair at its size."""
     torch.manual_seed(0)
     config = NetworkConfig(name="acgan_anime", latent_dim=LATENT, base_width=32)
     return build_networks(config, 96, classes=HAIR + EYES)

@@ -11,7 +11,7 @@ from trainers.config import TrainConfig
 from trainers.networks import build_networks
 from trainers.networks.dcgan import Discriminator, Generator
 
-# Layer, output shape without the batch, parameters: torchsummary's rows as the document prints them.
+# Layer, output shape without the batch, parameters: torchsummary's rows as the article prints them.
 GENERATOR_TABLE = [
     ("ConvTranspose2d", (1024, 4, 4), 2_097_152),
     ("BatchNorm2d", (1024, 4, 4), 2_048),

@@ -12,7 +12,7 @@ from trainers.networks.dropout import GlobalDropout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-# The document's layers in its order. Parameters: in * out + out, times 16 or 9 for the kernels.
+# The report's layers in its order. Parameters: in * out + out, times 16 or 9 for the kernels.
 GENERATOR_TABLE: list[Row] = [
     ("Linear", (4096,), 100 * 4096 + 4096),
     ("LeakyReLU", (4096,), 0),
@@ -50,7 +50,7 @@ DISCRIMINATOR_TABLE: list[Row] = [
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[nn.Module, nn.Module]:
-    """The document's, at its size."""
+    """The report's pair at its size."""
     torch.manual_seed(0)
     return build_networks(NetworkConfig(name="dcgan_cars", latent_dim=100, base_width=64), 32)
 

@@ -47,7 +47,7 @@ def test_shapes_and_size() -> None:
     assert network.tensor.shape == (192, 128, 16)
     assert network.reduce.weight.shape == (3, 5, 4, 4) and network.expand.weight.shape == (2, 2, 4, 4)
     assert network.reduce.bias is None and network.expand.bias is None
-    bound = (6 / (16 * 128 + 16 * 192)) ** 0.5  # xavier, as the document counts its inputs and outputs
+    bound = (6 / (16 * 128 + 16 * 192)) ** 0.5  # xavier, as the repository counts its inputs and outputs
     assert 0.99 * bound < network.tensor.abs().max() <= bound
     with pytest.raises(AssertionError, match="features"):
         network(torch.randn(3, 5, 16, 16))

@@ -60,7 +60,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pair(name: str) -> tuple[nn.Module, nn.Module]:
-    """The document's 64 px pair."""
+    """The repository's 64 px pair."""
     torch.manual_seed(0)
     return build_networks(NetworkConfig(name=name, latent_dim=LATENT, base_width=128), 64)
 

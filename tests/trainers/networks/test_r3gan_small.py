@@ -92,7 +92,7 @@ def test_a_block_starts_near_the_identity_and_by_fixup() -> None:
 
 @pytest.mark.parametrize("size", [32, 256])
 def test_signals_start_neither_small_nor_large(size: int) -> None:
-    """Without a normalisation it is the start alone that sees to it, at any depth."""
+    """Without normalisation only the initial weights keep signals in range, at any depth."""
     generator, discriminator = pair(size, width=8)
     with torch.no_grad():
         before_tanh = generator.model[:-1](generator.weigh(torch.randn(16, 64))[:, :, None, None] * generator.basis)

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 
 class Draws(GlobalRandom):
-    """Gives the numbers it was told, so that rare rows of the table come when they are wanted."""
+    """Returns given numbers, so that a test can choose the rare rows of the table."""
 
     def __init__(self, numbers: Iterable[float]) -> None:
         super().__init__(0, CPU)
@@ -45,7 +45,7 @@ def test_n_critic_counts_over_the_whole_run() -> None:
 
 def test_monitored_holds_back_a_d_that_is_ahead() -> None:
     monitored = regime("monitored", monitored_ratio=0.8)
-    assert monitored.allows_d(torch.tensor(0.0))  # the first iteration, as in the document's code
+    assert monitored.allows_d(torch.tensor(0.0))  # the first iteration, as in the repository's code
     monitored.saw_g(torch.tensor(1.0))
     assert monitored.allows_d(torch.tensor(0.81)) and not monitored.allows_d(torch.tensor(0.79))
     monitored.saw_g(torch.tensor(0.5))
@@ -74,7 +74,7 @@ ONLY_D, ONLY_G = Updates(d=True, g_steps=0), Updates(d=False, g_steps=1)
     ],
 )
 def test_boosted_is_document_004s_table(k: float, first: Updates, length: int) -> None:
-    """k decides on its own iteration, or on 100 with it; then the next number counts."""
+    """k decides one iteration, or 100 including its own; then the next number counts."""
     after = NOISY if first == NORMAL else NORMAL
     random = Draws([k, 0.95 if first == NORMAL else 0.5])
     assert updates(regime("boosted"), length + 1, random) == [first] * length + [after]

@@ -1,4 +1,4 @@
-"""DiffAugment: what each part does to pixels and gradients, and who draws what."""
+"""DiffAugment: what each part does to pixels and gradients, and which numbers are drawn."""
 
 import pytest
 import torch

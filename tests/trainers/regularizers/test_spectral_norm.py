@@ -1,4 +1,4 @@
-"""Spectral normalisation: the bound itself, what is left alone, and how it lives with the rest of a run."""
+"""Spectral normalisation: the bound itself, what is left alone, and how it works with the rest of a run."""
 
 from copy import deepcopy
 
@@ -96,7 +96,7 @@ def test_state_round_trips(normed: nn.Sequential) -> None:
     twin = apply_spectral_norm(network(scale=1.0))
     assert not torch.equal(deepcopy(twin)(IMAGES), deepcopy(normed)(IMAGES))
     twin.load_state_dict(normed.state_dict())
-    for _ in range(3):  # the iteration goes on alike
+    for _ in range(3):  # the iteration continues in the same way
         assert torch.equal(twin(IMAGES), normed(IMAGES))
 
 

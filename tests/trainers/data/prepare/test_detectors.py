@@ -156,7 +156,7 @@ def test_object_at_the_edge_is_clipped() -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seeded random ones: the path is real, what it finds is not."""
+    """Seeded random weights: the code that runs is real, what it detects is not."""
     from torchvision.models import get_model
 
     torch.manual_seed(0)

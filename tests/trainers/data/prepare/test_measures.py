@@ -1,4 +1,4 @@
-"""What near duplicates and backgrounds are told by."""
+"""The measures that find near duplicates and colourful backgrounds."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""prepare in real processes that are killed at the worst moments, and go on."""
+"""prepare in real processes that are killed at the worst moments, and continue."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from trainers.errors import UserError
 ROOT = Path(trainers.__file__).parents[1]
 FILES = 150  # two chunks of 64 and a part of the third
 
-# os.replace is what makes a file appear; the process dies just before the one that it is told.
+# os.replace is what makes a file appear; the process dies just before a given one.
 DIES = """
 import os, sys
 from pathlib import Path
