@@ -48,7 +48,7 @@ class LossConfig(_Section):
 
     name: str = Field("ralsgan", description="registered loss")
     real_label: float | None = Field(
-        None, description="target of D for real images, of G for fakes; None: the loss's own; no meaning without labels"
+        None, description="target of D for real images, of G for fakes; None: the loss's own; unused by some losses"
     )
     fake_label: float | None = Field(None, description="target of D for fakes; None: the loss's own")
     class_weights: dict[str, NonNegative] = Field(

@@ -44,7 +44,7 @@ class CycleGan(Family):
     def build_pair(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
         """Two generators and two discriminators of `config`."""
         if config.regime.d_updates == "separate":
-            raise UserError("regime.d_updates 'separate' is not for family cyclegan")
+            raise UserError("family cyclegan needs regime.d_updates 'joint', got 'separate'")
         size, needed_by = config.data.image_size, "family cyclegan"
         pairs = [build_translators(config.network, size, needed_by) for _ in DOMAINS]
         generators = dict(zip(DIRECTIONS, (pair[0] for pair in pairs), strict=True))
