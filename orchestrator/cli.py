@@ -1,4 +1,4 @@
-"""The command line. Each command is a file in `orchestrator.commands`, imported when it is asked for."""
+"""The command line. Each command is a file in `orchestrator.commands`, imported on demand."""
 
 from importlib import import_module
 

@@ -1,1 +1,1 @@
-"""One file per command of ``gan-sweep``: each does what `orchestrator.cli` has parsed."""
+"""One file per command of ``gan-sweep``: its options, and the function that runs it."""

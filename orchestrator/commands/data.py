@@ -63,13 +63,13 @@ def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
 def run_prepare(
     source: Path, destination: Path, options: PrepareOptions, workers: int | None, console: Console | None = None
 ) -> int:
-    """Prepare a dataset and say what became of the files.
+    """Prepare a dataset and print what was kept and what was dropped.
 
     Returns:
-        The exit code: 0 done or there already, 130 interrupted.
+        The exit code: 0 when the dataset is done or was there already, 130 when interrupted.
 
     Raises:
-        UserError: see `trainers.data.prepare.prepare`.
+        UserError: a folder or option is wrong, `destination` holds something else, or no image is left.
     """
     from rich.console import Console
 
@@ -107,7 +107,7 @@ def run_inspect(folder: Path, *, sheet: Path | None, as_json: bool, console: Con
     """Print what is in `folder` and draw its contact sheet.
 
     Raises:
-        UserError: see `trainers.data.prepare.survey.survey`.
+        UserError: the folder is missing, cannot be read or is an unfinished dataset, or the sheet cannot be written.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""``gan-sweep launch``: plan, prepare, run, say what came out."""
+"""``gan-sweep launch``: plan a sweep, prepare its data, run it, print the result."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     """Run a sweep, or with `dry_run` check everything and print the plan.
 
     Returns:
-        The exit code: 0 finished or ended by a budget, 1 failed, 130 interrupted.
+        The exit code: 0 when finished or ended by a budget, 1 when failed, 130 when interrupted.
 
     Raises:
-        UserError: before anything has started.
+        UserError: an option, the space, the data or the cluster is wrong; raised before any trial has started.
     """
     from rich.console import Console
 
     from orchestrator.plan.plan import make_plan
     from orchestrator.search.studies import check_storage
 
-    console = console or Console(file=sys.stdout)  # this very stream: Ray's prints are sent elsewhere meanwhile
+    console = console or Console(file=sys.stdout)  # this stream itself, because `log_to` redirects sys.stdout
     with contextlib.ExitStack() as stack:
         available = None
         if options.address is not None:

@@ -1,4 +1,4 @@
-"""``gan-sweep replay``: what rules would have done to runs of the past."""
+"""``gan-sweep replay``: what rules would have done to recorded runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainers.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from orchestrator.space.sections import SchedulerConfig
 
-PLAIN_WIDTH = 200  # of the table where there is no terminal
+PLAIN_WIDTH = 200  # of the table where the output is not a terminal
 
 
 @click.command("replay")
@@ -45,7 +45,7 @@ def run_replay(
     """Replay, or with `tuning` search the rules' settings, and print.
 
     Raises:
-        UserError: a run or rules that cannot be read.
+        UserError: a run or the rules cannot be read, or there is nothing to replay or to tune.
     """
     from rich.console import Console
 
@@ -97,7 +97,7 @@ def _settings(rules_file: Path | None, space: str | None) -> bool | dict[str, An
 
 
 def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, int]:
-    """The scheduler, and the epochs that its grace is meant for."""
+    """The scheduler's config, and the length of the runs that its grace is meant for, in epochs."""
     from orchestrator.space.load import load_space
     from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
     from trainers.config import ScheduleConfig

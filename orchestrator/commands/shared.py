@@ -11,7 +11,7 @@ from trainers.errors import UserError, unknown_name
 
 
 class CommandGroup(click.Group):
-    """Turns what people can mend into one line and exit code 2, and a near miss of a command's name into a hint."""
+    """Prints user errors as one line, with exit code 2, and suggests the nearest name for an unknown command."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -27,7 +27,7 @@ class CommandGroup(click.Group):
 
 
 def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--sweeps-dir``."""
+    """Add the option ``--sweeps-dir`` to a command."""
     return click.option(
         "--sweeps-dir",
         type=click.Path(file_okay=False, path_type=Path),

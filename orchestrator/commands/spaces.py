@@ -1,4 +1,4 @@
-"""``gan-sweep spaces``: what can be searched."""
+"""``gan-sweep spaces``: lists and shows the bundled search spaces."""
 
 import click
 

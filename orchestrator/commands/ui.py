@@ -1,4 +1,4 @@
-"""``gan-sweep ui``: MLflow's own UI on a sweep's store."""
+"""``gan-sweep ui``: starts MLflow's UI on a sweep's store."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ def command(sweep: str, port: int, sweeps_dir: Path) -> None:
 
 
 def check_free(port: int) -> None:
-    """Refuse a port that something listens on already."""
+    """Check that nothing listens on `port` of this machine.
+
+    Raises:
+        UserError: something does.
+    """
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise UserError(f"port {port} is taken: give another with --port")
 
 
 def serve_ui(info: SweepInfo, port: int) -> None:
-    """Replace this process by MLflow's server; for a sweep tracked on a server, say where that is.
+    """Replace this process by MLflow's server; for a sweep tracked on a server, print its address instead.
 
     Raises:
         UserError: the port is taken.

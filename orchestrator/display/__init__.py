@@ -1,1 +1,1 @@
-"""What people see: the live table, summaries, what a plan says of its search."""
+"""Text for people: the live table, plans, summaries, and the output of commands."""

@@ -1,4 +1,4 @@
-"""What ``gan-sweep data`` says of folders of images."""
+"""The output of ``gan-sweep data`` on folders of images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 if TYPE_CHECKING:
     from trainers.data.prepare.survey import Survey
 
-# Formats, tags and so on that are named on the screen; --json has all.
+# How many formats, tags and so on are listed on the screen; --json has all.
 _SHOWN = 8
 
 
 def print_survey(console: Console, found: Survey) -> None:
-    """What is in a folder of images, a row for each finding."""
+    """Print what is in a folder of images, a row for each finding."""
     print_row(console, "images", f"{found.images} of {found.files} files" + (", prepared" if found.prepared else ""))
     if found.images:
         spread = " ".join(
@@ -48,10 +48,10 @@ def counts_text(counts: dict[str, int]) -> str:
 
 
 def print_row(console: Console, name: str, text: str) -> None:
-    """A name and what is said of it."""
+    """Print a name and its text in two columns."""
     print_line(console, f"  {name:<9}{text}")
 
 
 def print_line(console: Console, text: str) -> None:
-    """Plain text, however long."""
+    """Print plain text, without markup or line breaks."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

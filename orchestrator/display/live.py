@@ -1,4 +1,4 @@
-"""What the screen shows while a sweep runs: a live table on a terminal, a line per rung elsewhere."""
+"""What the screen shows while a sweep runs: a live table on a terminal, a line per measurement elsewhere."""
 
 import threading
 
@@ -17,22 +17,22 @@ _STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yello
 
 
 def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
-    """Trial, epoch, FID, best, images/s, time, share of it spent on FID, verdict; the winner is starred.
+    """Trial, epoch, FID, best, images/s, time, share of the time spent on FID, verdict; ``*`` marks the winner.
 
-    What a trial costs besides stands in a column where that is an objective too, and ``+`` marks the Pareto front.
+    With a second objective the cost has a column, and ``+`` marks the Pareto front.
 
-    Beside a FID stands the epoch it was measured at where that is not the newest (``71.2 @550``), and how many fakes it
-    was measured on where those are fewer than in the window (``71.2 n1000``).
+    A FID that was not measured at the newest epoch has its epoch beside it (``71.2 @550``), and one on fewer fakes than
+    in the window has their number (``71.2 n1000``).
 
     Args:
-        trials: all, by number.
+        trials: all trials, by number.
         title: above the table.
-        rows: show at most so many: the running ones, then the best, then the newest.
+        rows: show at most this many: the running ones, then the best, then the newest.
     """
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.add_column("trial", no_wrap=True)
-    again = any(trial.confirmed for trial in trials)
-    for name in ("epoch", "FID", "best", *(["confirmed"] if again else []), "images/s", "time", "on FID"):
+    any_confirmed = any(trial.confirmed for trial in trials)
+    for name in ("epoch", "FID", "best", *(["confirmed"] if any_confirmed else []), "images/s", "time", "on FID"):
         table.add_column(name, justify="right", no_wrap=True)
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
     for name in extra:
@@ -40,18 +40,18 @@ def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None
     table.add_column("verdict")
     best = best_trial(trials)
     front = set(pareto_front(trials)) if extra else set()
-    shown = _most_telling(trials, rows)
+    shown = _rows_to_show(trials, rows)
     for trial in shown:
         star = " *" if trial is best else ""
         star += " +" if trial.trial_id in front else ""
-        cells = [*_cells(trial, again), *(_number(trial.costs.get(name), ".0f") for name in extra)]
+        cells = [*_cells(trial, any_confirmed), *(_number(trial.costs.get(name), ".0f") for name in extra)]
         table.add_row(f"{trial.trial_id}{star}", *cells, escape(_verdict(trial)), style=_STYLES[trial.state])
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
 
 
-def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
+def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
     if rows is None or len(trials) <= rows:
         return trials
     best = sorted(trials, key=lambda trial: (trial.objective is None, trial.objective or 0.0))[: rows // 2]
@@ -62,10 +62,10 @@ def _most_telling(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
     return [trial for trial in trials if trial.trial_id in kept]
 
 
-def _cells(trial: TrialRecord, again: bool) -> list[str]:
+def _cells(trial: TrialRecord, any_confirmed: bool) -> list[str]:
     last = trial.last
     rate = last.metrics.get("images_per_second") if last is not None else None
-    few = _few(trial, trial.last_fid_n)
+    few = _fewer_fakes(trial, trial.last_fid_n)
     carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
     best = _number(trial.objective, ".1f")
     if trial.objective is None and trial.lowest_fid is not None:  # measured before the window only
@@ -74,7 +74,7 @@ def _cells(trial: TrialRecord, again: bool) -> list[str]:
         f"{trial.epochs}/{trial.total_epochs}",
         _number(trial.last_fid, ".1f") + few + carried,
         best,
-        *([confirmed_text(trial, ".1f") or "-"] if again else []),
+        *([confirmed_text(trial, ".1f") or "-"] if any_confirmed else []),
         _number(rate, ".0f"),
         f"{trial.seconds:.0f} s",
         _number(trial.fid_share, ".0%"),
@@ -82,9 +82,9 @@ def _cells(trial: TrialRecord, again: bool) -> list[str]:
 
 
 def confirmed_text(trial: TrialRecord, form: str) -> str:
-    """``64.1 ± 0.4``: mean and sample standard deviation of what a trial was measured at again; empty where it was not.
+    """``64.1 ± 0.4``: mean and sample standard deviation of a trial's confirmed FIDs; empty where there are none.
 
-    Without the deviation where there is one value only.
+    A single value has no deviation.
     """
     if trial.objective_mean is None:
         return ""
@@ -92,8 +92,8 @@ def confirmed_text(trial: TrialRecord, form: str) -> str:
     return f"{trial.objective_mean:{form}}{spread}"
 
 
-def _few(trial: TrialRecord, n_fake: int | None) -> str:
-    """How many fakes a FID was measured on, where that is another protocol than the objective's."""
+def _fewer_fakes(trial: TrialRecord, n_fake: int | None) -> str:
+    """A suffix for a FID, such as ``n1000``: its number of fakes, where the objective has another."""
     return f" n{n_fake}" if n_fake is not None and 0 < trial.n_fake != n_fake else ""
 
 
@@ -108,11 +108,11 @@ def _verdict(trial: TrialRecord) -> str:
 
 
 class Screen(Sink):
-    """Shows trials as they go.
+    """Shows the trials while the sweep runs.
 
     Args:
-        console: where.
-        trials: how many are planned.
+        console: where to draw.
+        trials: number of planned trials.
     """
 
     def __init__(self, console: Console, trials: int) -> None:
@@ -122,7 +122,7 @@ class Screen(Sink):
         self._lock = threading.Lock()
         self._live: Live | None = None
         if console.is_terminal:
-            # Ray and others print into the sweep's log meanwhile, not through the table.
+            # Ray and others print into the sweep's log, so nothing has to be redirected above the table.
             self._live = Live(
                 get_renderable=self._render,
                 console=console,
@@ -133,7 +133,7 @@ class Screen(Sink):
             )
 
     def open(self) -> None:
-        """Begin to show."""
+        """Start the live table."""
         if self._live is not None:
             self._live.start()
 
@@ -146,7 +146,7 @@ class Screen(Sink):
                 self._console.print(trials_table(list(self._trials.values())))
 
     def say(self, text: str) -> None:
-        """Show a line of its own: above the table, or among the lines."""
+        """Show a line: as the live table's title, or printed."""
         self._notice = text
         if self._live is None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -160,10 +160,10 @@ class Screen(Sink):
             self._line(trial, "its workers died; going on from the last checkpoint")
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
-        """Update it."""
+        """Print a line for a measurement; the live table updates itself."""
         if (newest := report.measurement) is not None:
             rate = report.metrics["images_per_second"]
-            fid = f"{newest.fid:.1f}{_few(trial, newest.n_fake)}"
+            fid = f"{newest.fid:.1f}{_fewer_fakes(trial, newest.n_fake)}"
             self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
 
     def ended(self, trial: TrialRecord) -> None:
@@ -171,7 +171,7 @@ class Screen(Sink):
         self._line(trial, _verdict(trial))
 
     def confirmed(self, trial: TrialRecord) -> None:
-        """Show what it was measured at again."""
+        """Show the confirmed FID."""
         self._line(trial, f"measured again  FID {confirmed_text(trial, '.1f')}")
 
     def _line(self, trial: TrialRecord, text: str) -> None:

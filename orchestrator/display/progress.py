@@ -1,4 +1,4 @@
-"""A bar for work that takes long enough to be watched."""
+"""A progress bar for work that takes long."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def progress_bar(
     console: Console, what: str, total: int | None = None, *, quiet: bool = False
 ) -> Iterator[Callable[[int, int], None]]:
-    """Draw `what`, a bar, counts and the time that remains; gone when the block ends.
+    """Draw `what`, a bar, counts and the remaining time; removed when the block ends.
 
     Args:
-        console: where to draw; nothing is drawn where it is no terminal.
+        console: where to draw; nothing is drawn unless it is a terminal.
         what: the work, in a few words of plain text: ``"decoding images"``.
-        total: how many things there are; None: not known before the first call.
+        total: number of items; None: not known before the first call.
         quiet: draw nothing.
 
     Returns:
-        What to call with (things done, things in all), as often as wanted.
+        A function to call with (items done, items in all), as often as wanted.
     """
     columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = quiet or not console.is_terminal

@@ -1,4 +1,4 @@
-"""What ``gan-sweep replay`` says: tables for people, and the same as JSON."""
+"""The output of ``gan-sweep replay``: tables for people, and the same as JSON."""
 
 import math
 from typing import Any
@@ -69,7 +69,7 @@ def tuned_as_json(tuned: Tuned) -> dict[str, Any]:
 
 
 def print_replay(console: Console, replayed: list[Replayed]) -> None:
-    """The table, and the totals below it."""
+    """Print a row for each run, and the totals below."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run", no_wrap=True, overflow="ellipsis", max_width=44)
     for name in ("best", "at", "stopped at", "saved", "best kept"):
@@ -96,7 +96,7 @@ def _cells(one: Replayed) -> list[str]:
 
 
 def print_total(console: Console, sums: Total) -> None:
-    """What was saved against what it cost."""
+    """Print what was saved and what it cost."""
     console.print(f"\n{sums.runs} runs, {sums.stopped} stopped: {sums.saved:.1%} of all steps saved", highlight=False)
     if sums.collapsed:
         console.print(
@@ -114,7 +114,7 @@ def print_total(console: Console, sums: Total) -> None:
 
 
 def print_cut(console: Console, cut: Cut, runs: int) -> None:
-    """What the scheduler alone would have done."""
+    """Print what the scheduler alone would have done."""
     best = "the run with the lowest FID kept it" if cut.best_kept else "and the run with the lowest FID lost it"
     console.print(
         f"{cut.scheduler} alone, the runs being trials of one sweep: {len(cut.steps)} of {runs} cut, "
@@ -125,7 +125,7 @@ def print_cut(console: Console, cut: Cut, runs: int) -> None:
 
 
 def print_tuned(console: Console, tuned: Tuned) -> None:
-    """The settings as YAML, and how they do."""
+    """Print how the tuned settings compare, and the settings as YAML."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     for name in ("saved", "on collapsed", "mean regret", "worst", "harmed"):

@@ -13,7 +13,7 @@ from orchestrator.space.space import Space
 
 
 def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
-    """Rows of the plan."""
+    """Rows of the plan that describe the search."""
     space = plan.space
     rows = {"search": f"sampler {space.sampler.name}, {space.scheduler}; study in {_storage(plan)}"}
     if len(space.objectives) > 1:
@@ -22,7 +22,7 @@ def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
 
 
 def sampler_hints(space: Space) -> list[str]:
-    """What the sampler cannot do with this space; Optuna would say it again at every trial."""
+    """What the sampler cannot do with this space, said once; Optuna would warn at every trial."""
     name, hints = space.sampler.name, []
     if keys := left_to_chance(name, space.search):
         hints.append(f"sampler {name} does not model these keys and draws them at random: {', '.join(keys)}")

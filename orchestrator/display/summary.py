@@ -24,7 +24,7 @@ SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, I
 
 
 def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
-    """What is about to happen, in a few lines."""
+    """Print the plan in a few lines."""
     from trainers.data import report_path
     from trainers.families import find_family
 
@@ -42,7 +42,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
         "images": "\n".join(images),
         "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
-        "objective": f"{plan.metric}, lowest in the window{_racing(space)}",
+        "objective": f"{plan.metric}, lowest in the window{_measuring_text(space)}",
         "searched": ", ".join(space.search) or "nothing",
         **search_rows(plan, warm),
         "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
@@ -59,8 +59,8 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
 
 
-def _racing(space: Space) -> str:
-    """How few fakes FID has at first, and who is measured again at the end."""
+def _measuring_text(space: Space) -> str:
+    """The number of fakes before the window, and how many trials are measured again at the end."""
     first, confirm = space.base.fid.n_fake_first, space.confirm
     fewer = f"; n{first} at first" if first is not None else ""
     times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
@@ -73,7 +73,7 @@ def _images(report: Any, path: Path) -> str:
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore, status: SweepStatus) -> None:
-    """The best trial, where its samples and checkpoint are, and how to look at everything."""
+    """Print the best trial, where its samples and checkpoint are, and the commands that show everything."""
     trials = store.read_trials()
     counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
     ending = status.replace("_", " ").replace("gpu", "GPU")
@@ -98,7 +98,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: Swee
 
 
 def print_results(console: Console, store: ResultsStore) -> None:
-    """The table of a sweep's trials and its best."""
+    """Print the table of a sweep's trials and its best trial."""
     info, trials = store.read_info(), store.read_trials()
     for trial in trials:
         history = store.read_history(trial.trial_id)
@@ -113,7 +113,7 @@ def print_results(console: Console, store: ResultsStore) -> None:
 
 
 def print_space(console: Console, space: Space) -> None:
-    """What a space searches, and what it starts from."""
+    """Print what a space searches, and what it starts from."""
     console.print(f"{space.name}: {space.description}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("searched", no_wrap=True)
@@ -128,11 +128,11 @@ def print_space(console: Console, space: Space) -> None:
     console.print("\nfixed", style="dim")
     _print_rows(console, fixed)
     console.print(f"\nsampler {space.sampler.name}, {space.scheduler}; {space.trials} trials", soft_wrap=True)
-    console.print(f"objective: the lowest FID in the window{_racing(space)}", highlight=False, soft_wrap=True)
+    console.print(f"objective: the lowest FID in the window{_measuring_text(space)}", highlight=False, soft_wrap=True)
 
 
 def _condition(domain: Domain) -> str:
-    """When a key exists, in short where it stands right below the one key that decides."""
+    """When a key exists; short where its row is right below the only key that it depends on."""
     if len(domain.when) != 1:
         return condition_text(domain.when) if domain.when else ""
     (values,) = domain.when.values()
@@ -140,7 +140,7 @@ def _condition(domain: Domain) -> str:
 
 
 def _as_tree(space: Space) -> list[tuple[str, int]]:
-    """The searched keys and how deep they stand: a conditional one below the last searched key that it waits for."""
+    """The searched keys and their depths: a conditional key is below the last searched key that it depends on."""
     parents = {name: [key for key in domain.when if key in space.search] for name, domain in space.search.items()}
 
     def below(parent: str | None, depth: int) -> list[tuple[str, int]]:
@@ -159,7 +159,7 @@ def _print_rows(console: Console, rows: dict[str, str]) -> None:
 
 
 def _command() -> str:
-    """How to call us again from here: by name when that works, else as we were called."""
+    """How to call gan-sweep again from here: by name when that works, else by the path it was called with."""
     called = Path(sys.argv[0])
     if shutil.which(called.name) or called.name != "gan-sweep":
         return "gan-sweep"
@@ -171,7 +171,7 @@ def _count(trials: list[TrialRecord], state: State) -> int:
 
 
 def _won_with(best: TrialRecord) -> str:
-    """The winner's FID: measured again where it was, and in training."""
+    """The winner's FID: the confirmed one where there is one, and the one in training."""
     if not best.confirmed:
         return f"{best.objective:.2f} at epoch {best.best_epoch}"
     seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
@@ -184,5 +184,5 @@ def _short(value: Any) -> str:
 
 
 def _argument(directory: Path) -> str:
-    """A sweep on the command line: its name in the default directory, else its path."""
+    """A sweep's argument on the command line: its name in the default directory, else its path."""
     return directory.name if directory.parent == Path("sweeps").resolve() else str(directory)

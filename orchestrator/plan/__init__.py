@@ -1,1 +1,1 @@
-"""Everything resolved and checked before Ray starts: what was typed becomes a Plan."""
+"""Turns the options of a launch into a `Plan`: everything is resolved and checked before Ray starts."""

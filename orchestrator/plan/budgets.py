@@ -1,4 +1,4 @@
-"""Budgets: what may end a sweep before all its trials have run."""
+"""Budgets: limits that end a sweep before all its trials have run."""
 
 import math
 import re
@@ -12,12 +12,12 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 
 @dataclass(frozen=True, kw_only=True)
 class Budgets:
-    """Whichever is reached first ends the sweep; None: not limited.
+    """Limits of a sweep; the first that is reached ends it. None: no limit.
 
     Attributes:
         time_s: seconds since the sweep started.
         gpu_hours: GPUs that the gangs hold x hours since their ranks started, busy or idle: what a cloud bills.
-        target_fid: a trial's objective that is good enough.
+        target_fid: reached when a trial's objective is this or less.
     """
 
     time_s: float | None = None
@@ -25,12 +25,12 @@ class Budgets:
     target_fid: float | None = None
 
     def reached(self, *, seconds: float, gpu_hours: float, objective: float | None) -> SweepStatus | None:
-        """How the sweep ends by the budget that is reached, the target before those that are merely used up.
+        """The sweep's end status when a budget is reached, None while none is. The target takes precedence.
 
         Args:
             seconds: since the sweep started.
             gpu_hours: held so far.
-            objective: the lowest of all trials, None while there is none.
+            objective: the lowest of all trials, None while no trial has one.
         """
         if self.target_fid is not None and objective is not None and objective <= self.target_fid:
             return SweepStatus.TARGET_REACHED
@@ -47,16 +47,16 @@ class Budgets:
 
 
 def read_budgets(*, time: str | None, gpu_hours: str | None, target_fid: str | None, gpus: float) -> Budgets:
-    """What was typed, checked.
+    """Parse and check the budget options.
 
     Args:
-        time: of ``--time-budget``.
-        gpu_hours: of ``--max-gpu-hours``.
-        target_fid: of ``--target-fid``.
-        gpus: per worker, as the sweep will have them.
+        time: value of ``--time-budget``.
+        gpu_hours: value of ``--max-gpu-hours``.
+        target_fid: value of ``--target-fid``.
+        gpus: GPUs per worker of the sweep.
 
     Raises:
-        UserError: a value that is none, or GPU hours without GPUs.
+        UserError: a value is invalid, or GPU hours are limited without GPUs.
     """
     budgets = Budgets(
         time_s=None if time is None else parse_duration(time),
@@ -69,7 +69,7 @@ def read_budgets(*, time: str | None, gpu_hours: str | None, target_fid: str | N
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of ``2h``, ``30m``, ``1h30m``, ``90s``.
+    """Parse ``2h``, ``30m``, ``1h30m`` or ``90s`` into seconds.
 
     Raises:
         UserError: it is none of these.

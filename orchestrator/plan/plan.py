@@ -21,12 +21,12 @@ from orchestrator.space.space import Space, config_names, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 
-_BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # what decides on networks and losses
+_BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # decide what is built
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOptions:
-    """What was typed after ``gan-sweep launch``; None means not given."""
+    """The options of ``gan-sweep launch``; None means not given."""
 
     space: str
     data: Path | None = None
@@ -56,23 +56,23 @@ class LaunchOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A sweep, resolved.
+    """A resolved sweep.
 
     Attributes:
         sweep: its name.
-        directory: where everything of it lands.
+        directory: where all its files are written.
         space: with ``--demo``, ``--set`` and ``--trials`` applied.
         data: directory of the real images.
-        synthetic: whether they are to be drawn there first.
-        cache_dir: decoded images and statistics.
+        synthetic: whether images have to be drawn into `data` first.
+        cache_dir: directory of decoded images and statistics.
         resources: gangs and ranks.
         metric: name of the FID, protocol included.
-        tracking_uri: of MLflow, absolute.
-        storage: of Optuna's study: a journal's path or a database's URL.
-        warm_start: the directory of the sweep whose trials the sampler is given, None for none.
-        address: of a running Ray cluster; None starts one here.
-        budgets: what else ends it before all trials have run.
-        seed: of the search, and of every trial.
+        tracking_uri: MLflow's URI; file paths in it are absolute.
+        storage: storage of Optuna's study: a journal's path or a database's URL.
+        warm_start: directory of the earlier sweep whose trials the sampler gets; None for none.
+        address: address of a running Ray cluster; None starts Ray on this machine.
+        budgets: limits that may end the sweep before all trials have run.
+        seed: seed of the search and of every trial.
     """
 
     sweep: str
@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def trials(self) -> int:
-        """How many are planned."""
+        """Number of planned trials."""
         return self.space.trials
 
 
@@ -100,11 +100,11 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     """Resolve and check everything that can be checked without reading the images.
 
     Args:
-        options: what was typed.
+        options: the options of the launch.
         available: CPUs and GPUs of the cluster; None: those of this machine.
 
     Raises:
-        UserError: one line.
+        UserError: an option or the space is invalid, or they do not fit together; one line.
     """
     space = _overridden(load_space(options.space), options)
     _check_buildable(space)
@@ -158,15 +158,15 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
 
 
 def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[Any]:
-    """Draw the demo's pictures where asked, decode every image size and fit that trials may want.
+    """Draw the synthetic images if the plan needs them, and decode all images at every size and fit in the space.
 
     Args:
         plan: the sweep.
         progress: called with (done, total) while images are decoded.
 
     Returns:
-        The image caches (`trainers.data.ImageCache`), those of the base's size and fit first: one for each
-        folder that the family finds in the data.
+        The image caches (`trainers.data.ImageCache`): for each size and fit, one per folder that the family finds in
+        the data. Those of the base's size and fit come first.
 
     Raises:
         UserError: the folder is missing, has fewer usable images than one global batch, or does not suit the family.
@@ -191,11 +191,13 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
 
 
 def with_labels(plan: Plan, cache: Any) -> Plan:
-    """The plan with the labels that its data has, where the family finds them there; searched keys without any go.
+    """Resolve ``labels: auto`` from the data, where the family does so.
+
+    Searched keys of labels that the data does not have are dropped.
 
     Args:
         plan: the sweep.
-        cache: images of the family's first folder, as `prepare_data` gives them.
+        cache: images of the family's first folder, from `prepare_data`.
 
     Raises:
         UserError: the images do not have the labels that the family needs.
@@ -215,7 +217,7 @@ def with_labels(plan: Plan, cache: Any) -> Plan:
 
 
 def _tracking_uri(given: str | None, directory: Path) -> str:
-    """`given`, a relative SQLite path made absolute: other processes have other directories."""
+    """`given` with a relative SQLite path made absolute, because other processes have other working directories."""
     if given is None:
         return f"sqlite:///{directory / 'mlflow.db'}"
     if given.startswith("sqlite:///"):
@@ -252,7 +254,7 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
 
 
 def _metric(base: TrainConfig) -> str:
-    """The extractor is built for its protocol's name, and to learn before Ray starts that its weights can be had."""
+    """The name of the FID metric. Building the extractor also shows before Ray starts whether its weights are there."""
     from trainers.metrics import build_extractor, protocol_name
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)
@@ -264,7 +266,7 @@ def _check_buildable(space: Space) -> None:
 
     find_family(space.base)
     if space.base.labels == "auto":
-        return  # `with_labels` comes back here
+        return  # `with_labels` checks again when the labels are known
     check_buildable(space.base)
     for name, domain in space.search.items():
         if name.startswith(_BUILT):
@@ -279,6 +281,6 @@ def _check_shares(space: Space, workers: int) -> None:
 
 
 def _values(space: Space, name: str) -> list[Any]:
-    """The values that a key can take: its searched extremes, or the base's."""
+    """The values of a key to check: those of its domain's `probes`, or the base's."""
     domain = space.search.get(name)
     return domain.probes() if domain is not None else [space.base.flat()[name]]

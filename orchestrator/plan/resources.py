@@ -1,4 +1,4 @@
-"""How many gangs, and what each rank gets."""
+"""How many gangs a sweep has, and the resources of each rank."""
 
 import math
 import os
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from trainers.errors import UserError
 
-TRAINABLE_CPUS = 0.01  # Tune's side of a trial sleeps; Tune refuses 0
+TRAINABLE_CPUS = 0.01  # a trial's Tune actor mostly sleeps, but Tune refuses 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What the gangs take.
+    """Resources of the gangs.
 
     Attributes:
         gangs: trials that train at once.
@@ -29,7 +29,7 @@ class Resources:
 
     @property
     def devices(self) -> float:
-        """What a trial holds while it trains: its ranks' shares of GPUs, or its ranks where they have none."""
+        """GPUs that a trial holds while it trains, fractions included; without GPUs the number of its ranks."""
         return self.workers * (self.gpus or 1)
 
 
@@ -43,12 +43,12 @@ def choose_resources(
     available_gpus: int,
     local: bool,
 ) -> Resources:
-    """Fill in what was not asked for, and refuse what one machine cannot give.
+    """Fill in the values that are None, and refuse what one machine cannot provide.
 
-    Without wishes: one rank per trial, one trial per GPU, or one trial at a time without GPUs, with all the threads.
+    Defaults: one rank per trial and one trial per GPU; without GPUs, one trial at a time with all threads.
 
     Raises:
-        UserError: `local` and the ranks together want more CPUs or GPUs than there are.
+        UserError: on one machine (`local`) the ranks together need more CPUs or GPUs than it has.
     """
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
@@ -73,7 +73,7 @@ def choose_resources(
 
 
 def machine() -> tuple[int, int]:
-    """CPUs that this process may use, and GPUs."""
+    """Number of CPUs that this process may use, and number of GPUs."""
     import torch
 
     return len(os.sched_getaffinity(0)), torch.cuda.device_count()

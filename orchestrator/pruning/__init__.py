@@ -19,7 +19,7 @@ from orchestrator.pruning.nonfinite import Nonfinite
 from orchestrator.pruning.rule import Rule, Trip
 from trainers.errors import UserError, first_problem, unknown_name
 
-# Judged in this order: causes before symptoms.
+# In order of evaluation: causes before symptoms.
 _ALL = (
     Nonfinite,
     GradExplosion,
@@ -36,14 +36,14 @@ HOPELESS = frozenset(name for name, rule in RULES.items() if rule.hopeless)
 
 
 def build_rules(settings: bool | Mapping[str, Any] = True) -> tuple[Rule, ...]:
-    """The rules of a space's ``pruning:`` block, in the order in which they are judged.
+    """Build the rules of a space's ``pruning:`` block, in their order of evaluation.
 
     Args:
-        settings: True: all, as they are; False: none; else by rule name its settings, or False (YAML ``off``) for none.
-            A rule that is not named is on, as it is.
+        settings: True: all rules with their defaults; False: none; else a mapping from rule names to their settings, or
+            to False (YAML ``off``) to switch a rule off. A rule that is not named is on with its defaults.
 
     Raises:
-        UserError: no such rule or setting, or a value that it cannot have.
+        UserError: a rule or setting does not exist, or a value is invalid.
     """
     if isinstance(settings, bool):
         return tuple(rule() for rule in RULES.values()) if settings else ()

@@ -1,4 +1,4 @@
-"""``d_collapse``: D has won and G learns nothing more from it."""
+"""``d_collapse``: D has won and G no longer learns from it."""
 
 from typing import ClassVar
 
@@ -11,9 +11,9 @@ from orchestrator.pruning.rule import Count, Positive, Rule, Share, Span
 class DCollapse(Rule):
     """D's loss is at zero over a window, D separates real from fake perfectly, and FID does not improve.
 
-    All three: a public LSGAN run had its D loss near 0.005 before its best FID, so the loss alone would kill winners
-    (the Zalo motorbike article says "D loss at zero means stop"). Without a FID nothing is said. Where the accuracies
-    of D were not recorded, the loss stands for them.
+    All three signs are required: a public LSGAN run had a D loss near 0.005 before its best FID, so the loss alone
+    would end good runs (the Zalo motorbike article says "D loss at zero means stop"). Without a FID the rule stays
+    silent. Where D's accuracies were not recorded, the loss stands in for them.
 
     NaN policy: reports without a finite d_loss do not count as low.
     """

@@ -10,11 +10,12 @@ from orchestrator.pruning.rule import Count, Positive, Rule, Span
 
 
 class FidDiverged(Rule):
-    """FID lies above its best, far for a short while or less far for longer: a one-sided CUSUM test (Page 1954).
+    """FID stays above its best: far above for a short time, or less far for longer. A one-sided CUSUM (Page 1954).
 
-    Every measurement adds ``ln(FID / best) - tolerance``, times the share of the planned run since the measurement
-    before; a measurement within the tolerance takes away. A new best, or a new FID protocol, starts anew. By default
-    four times the best trips after 1.2% of the run, 1.2 times after 17%, never before `patience` measurements in a row.
+    Each measurement adds ``ln(FID / best) - ln(1 + tolerance)``, times the share of the planned run since the previous
+    measurement; within the tolerance this term is negative, and the sum never falls below zero. A new best, or a new
+    FID protocol, starts the sum again. With the defaults the rule trips after 1.2% of the run at four times the best,
+    and after 17% at 1.2 times the best, but never before `patience` measurements in a row.
 
     NaN policy: a FID that is not finite is no measurement (see ``nonfinite``).
     """

@@ -1,4 +1,4 @@
-"""``fid_plateau``: FID has not found a new best for long, and is not on its way to one."""
+"""``fid_plateau``: FID has had no new best for a long time, and shows no trend to one."""
 
 from statistics import median
 from typing import ClassVar
@@ -12,7 +12,7 @@ from orchestrator.pruning.rule import Rule, Span
 class FidPlateau(Rule):
     """No new best for a share of the planned run, and the later half of that time was no better than the earlier half.
 
-    The second demand spares noisy runs that still get better on the whole: their medians fall.
+    The second condition spares noisy runs that still improve on the whole: their medians fall.
 
     NaN policy: a FID that is not finite is no measurement (see ``nonfinite``).
     """

@@ -1,4 +1,4 @@
-"""``g_divergence``: G's loss runs away, since D has learned the data by heart."""
+"""``g_divergence``: G's loss keeps rising, because D has memorised the data."""
 
 from statistics import median
 from typing import ClassVar
@@ -16,7 +16,7 @@ class GDivergence(GLossRule):
     Source: the Zalo motorbike article, "G loss rising abnormally: D memorised the data". A critic's loss rises in
     healthy runs too: in a public WGAN-GP run from 12 to 196.
 
-    NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
+    NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
 
     name: ClassVar[str] = "g_divergence"

@@ -1,4 +1,4 @@
-"""``g_fooling``: G has found a pattern that fools D and is no picture."""
+"""``g_fooling``: G has found a pattern that fools D but is no picture."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from orchestrator.pruning.rule import Positive
 
 
 class GFooling(GLossRule):
-    """G's loss is low, or falls from part to part of a window, while FID stays far above its best.
+    """G's loss is low, or falls from each third of a window to the next, while FID stays far above its best.
 
     Source: the Zalo motorbike article, "G loss below 0.5, or falling steadily: G found a pattern that fools D".
 
-    NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
+    NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
 
     name: ClassVar[str] = "g_fooling"

@@ -1,4 +1,4 @@
-"""What the rules on G's loss share: they only speak while FID stays far above its best."""
+"""The base of the rules on G's loss: they trip only while FID stays far above its best."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ from orchestrator.pruning.rule import Positive, Rule, Span
 
 
 class GLossRule(Rule):
-    """A rule on G's losses over a window. Under many losses any value of it is ordinary, hence the demand on FID.
+    """A rule on G's loss over a window. With many GAN losses any value of it is ordinary, so FID must be bad too.
 
-    NaN policy: reports without a finite g_loss are left out; with less than half of the window left nothing is said.
+    NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("g_loss",)
@@ -25,7 +25,7 @@ class GLossRule(Rule):
     rise: Positive = Field(0.25, description="share by which it must lie above it")
 
     def under_bad_fid(self, history: History) -> tuple[list[float], list[FidPoint]] | None:
-        """G's losses in the window, and the FIDs that lie above the best; None where FID or losses say nothing."""
+        """G's losses in the window, and the latest FIDs, far above the best; None where there are too few of either."""
         risen = history.risen(self.rise)
         if not history.lasting(risen, self.patience):
             return None

@@ -11,10 +11,10 @@ NETWORKS = {"grad_norm_d": "D", "grad_norm_g": "G"}
 
 
 class GradExplosion(Rule):
-    """The gradient norm of D or G, averaged over an epoch, is above a limit again and again, or once beyond all bounds.
+    """The gradient norm of D or G, averaged over an epoch, is above a limit in several epochs, or far above it once.
 
-    Norms that are only large are borne while every new FID is the best by far: some losses and penalties have large
-    gradients by nature.
+    Norms above the lower limit are tolerated while the newest FID is clearly the best so far: some losses and penalties
+    have large gradients by nature.
     Source: the Zalo motorbike article, "norms above 100 mean trouble".
 
     NaN policy: epochs without a finite norm do not count (see ``nonfinite``).

@@ -1,4 +1,4 @@
-"""``grad_vanish``: nothing flows back any more."""
+"""``grad_vanish``: gradients are almost zero."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from orchestrator.pruning.rule import Count, Positive, Rule
 
 
 class GradVanish(Rule):
-    """The gradient norm of D or G stays next to zero: that network stands still.
+    """The gradient norm of D or G stays close to zero: that network no longer learns.
 
     NaN policy: epochs without a finite norm, or in which that network was not updated, do not count.
     """

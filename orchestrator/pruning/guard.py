@@ -1,4 +1,4 @@
-"""The guard: rules at work inside a gang, on the trial that it trains."""
+"""The guard: applies the rules inside a gang, to the trial that it trains."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,13 @@ class Guard:
     """Shows every report of one trial to the rules.
 
     Args:
-        rules: in the order in which they are judged.
-        epochs: that the trial is planned to run.
-        past: gives the trial's earlier reports; asked once, when its first report here is not its first epoch, because
-            the gang before this one has died.
+        rules: in their order of evaluation.
+        epochs: the trial's planned epochs.
+        past: returns the trial's earlier reports. Called once, if the first report that this guard sees is not epoch 1:
+            the trial was resumed after its gang had died.
 
     Attributes:
-        trip: what ended the trial, None while nothing has.
+        trip: the finding that ended the trial, None while there is none.
     """
 
     def __init__(self, rules: Sequence[Rule], epochs: int, past: Callable[[], Sequence[EpochReport]]) -> None:
@@ -26,7 +26,7 @@ class Guard:
         self._history = History(epochs)
 
     def see(self, report: EpochReport) -> Trip | None:
-        """Take a report in; what the first rule that trips has found."""
+        """Add a report and evaluate the rules; returns the finding of the first that trips, None where none does."""
         if self._history.reports == 0 and report.epoch > 1:
             for earlier in self._past():
                 if earlier.epoch < report.epoch:

@@ -1,15 +1,15 @@
-"""A trial's numbers so far, as rules see them."""
+"""A trial's metrics and FIDs so far, as the rules see them."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-FEWEST_MEASUREMENTS = 3  # that say anything of a trend: a single FID may be noise
+FEWEST_MEASUREMENTS = 3  # that show a trend: a single FID may be noise
 
 
 @dataclass(frozen=True)
 class FidPoint:
-    """A FID: at which report (from 1), at which step (epoch, or a log's own count), and its value."""
+    """A FID measurement: its report's number (from 1), its step (epoch, or a log's own count) and its value."""
 
     report: int
     step: int
@@ -17,15 +17,15 @@ class FidPoint:
 
 
 class History:
-    """Reports in order. One report is one epoch; of a recorded log, one row.
+    """The reports of a run, in order. One report is one epoch, or one row of a recorded log.
 
     Args:
-        total: reports that the run gives when nothing ends it.
+        total: number of reports of the whole run, when nothing ends it early.
         unit: what reports are called, ``epochs`` or ``rows``.
         mark: what a step is called, ``epoch`` or ``step``.
 
     Attributes:
-        steps: of each report: the epoch, or a log's own count.
+        steps: the step of each report: the epoch, or a log's own count.
         metrics: by name, one value per report; None where a report lacks it.
         fids: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
         best: the lowest of them.
@@ -42,13 +42,13 @@ class History:
     def append(
         self, step: int, metrics: Mapping[str, float], fid: float | None = None, protocol: str | None = None
     ) -> None:
-        """Take in a report.
+        """Add a report.
 
         Args:
             step: the epoch.
             metrics: by name.
-            fid: where one was measured.
-            protocol: the name of its metric; a new one starts the comparison of FIDs anew.
+            fid: None where none was measured.
+            protocol: name of the FID's metric; when it changes, `fids` and `best` start again.
         """
         for name in metrics.keys() - self.metrics.keys():
             self.metrics[name] = [None] * len(self.steps)
@@ -65,7 +65,7 @@ class History:
 
     @property
     def reports(self) -> int:
-        """How many so far."""
+        """Number of reports so far."""
         return len(self.steps)
 
     @property
@@ -79,21 +79,21 @@ class History:
         return [value for value in values if value is not None and math.isfinite(value)]
 
     def last(self, name: str) -> float | None:
-        """The newest report's value; None where it has none."""
+        """A metric's value in the newest report; None where it has none."""
         values = self.metrics.get(name)
         return values[-1] if values else None
 
     def tail(self, name: str, window: int) -> list[float]:
-        """The finite values of the last `window` reports, oldest first."""
+        """The finite values of a metric in the last `window` reports, oldest first."""
         values = self.metrics.get(name, [])[-window:]
         return [value for value in values if value is not None and math.isfinite(value)]
 
     def span(self, length: float) -> int:
-        """Reports in `length`: below 1 a share of the planned run, else reports."""
+        """`length` as a number of reports: below 1 it is a share of the planned run, rounded up."""
         return math.ceil(length * self.total) if length < 1 else round(length)
 
     def stalled(self, improvement: float) -> list[FidPoint]:
-        """The measurements since FID last fell at least `improvement` (a share) below the lowest before it."""
+        """The measurements since FID last improved, that is, fell by more than the share `improvement`."""
         reference, since = math.inf, 0
         for place, point in enumerate(self.fids):
             if point.fid < reference * (1 - improvement):
@@ -101,21 +101,21 @@ class History:
         return self.fids[since:]
 
     def risen(self, rise: float) -> list[FidPoint]:
-        """The measurements in a row, up to the newest, that lie more than `rise` (a share) above the lowest FID."""
+        """The latest measurements in a row that lie more than the share `rise` above the lowest FID."""
         best, first = self.best, len(self.fids)
         while best is not None and first > 0 and self.fids[first - 1].fid > best.fid * (1 + rise):
             first -= 1
         return self.fids[first:]
 
     def lasting(self, points: Sequence[FidPoint], patience: float) -> bool:
-        """Whether these newest FIDs are at least three and, from the one before them on, span `patience`."""
+        """Whether these latest measurements are at least three and span `patience`, counted from the one before."""
         if len(points) < FEWEST_MEASUREMENTS:
             return False
         before = len(self.fids) - len(points) - 1
         return self.reports - (self.fids[before].report if before >= 0 else 0) >= self.span(patience)
 
     def describe_fid(self, points: Sequence[FidPoint]) -> str:
-        """What FID did over these newest measurements, for people."""
+        """How FID went over these latest measurements, for people."""
         best, newest = self.best, self.fids[-1]
         assert best is not None
         if newest.fid > best.fid * 1.02:

@@ -9,7 +9,7 @@ from orchestrator.pruning.rule import Count, Positive, Rule, Share, Span
 
 
 class ModeCollapse(Rule):
-    """The fakes' features spread too little, against the real images', at several measurements, and not more and more.
+    """The fakes' features vary too little, compared with the real images', at several measurements, without growth.
 
     ``diversity`` is the trace of the fakes' feature covariance over that of the real images': 1 is as diverse as the
     data, 0 is one picture. It comes with every FID.

@@ -1,4 +1,4 @@
-"""``nonfinite``: a loss, a gradient or a weight is no number any more."""
+"""``nonfinite``: a loss, a gradient or a weight is NaN or infinite."""
 
 import math
 from typing import ClassVar
@@ -8,9 +8,9 @@ from orchestrator.pruning.rule import Rule
 
 
 class Nonfinite(Rule):
-    """Any metric of the newest report is NaN or infinite. At once: nothing comes back from there.
+    """Any metric of the newest report is NaN or infinite. Trips at once: no training recovers from that.
 
-    NaN policy: this rule IS the NaN policy; all others leave such values out. A metric that a report lacks is no
+    NaN policy: this rule is the NaN policy; all others leave such values out. A metric that a report lacks is no
     finding. Samples that are not finite end the trial in the training loop, under the same name.
     """
 

@@ -1,4 +1,4 @@
-"""What a rule is: settings, and a pure judgement of a history."""
+"""The base class of rules: settings, and a pure function of a history."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Span = Annotated[float, Field(ge=0)]  # epochs; below 1 a share of the planned run
 
-# Epochs, where a warm-up is a share. An untrained G's grey can have a lower FID than its first attempts at pictures and
-# must not become the best that later ones are held against.
+# In epochs, for a warm-up given as a share. The grey images of an untrained G can have a lower FID than its first
+# attempts at pictures, so their FID must not become the best that later FIDs are compared with.
 SHORTEST_WARMUP = 10
 
 
@@ -41,8 +41,8 @@ class Rule(BaseModel, ABC):
         name: of the rule and of the verdict.
         hopeless: the rule sees no hope rather than a failure: a trial that it ends before the window is PRUNED, not
             FAILED.
-        at_measurements: it can only change its mind at a report with a FID.
-        reads: the metrics that it cannot judge without; where none of them was ever reported it stays silent.
+        at_measurements: it is evaluated only at reports with a FID, because nothing else changes its finding.
+        reads: metrics that it needs; it stays silent while none of them has been reported.
         tunable: its numeric settings that ``gan-sweep replay --tune`` searches, each with its range (log scale).
         warmup: epochs in which it stays silent; below 1 a share of the planned run, ten epochs at least.
     """
@@ -58,7 +58,7 @@ class Rule(BaseModel, ABC):
     warmup: Span = Field(0, description="epochs without judgement; below 1: share of the run, 10 at least")
 
     def grace(self, history: History) -> int:
-        """The warm-up in reports."""
+        """The warm-up as a number of reports."""
         grace = history.span(self.warmup)
         return max(grace, SHORTEST_WARMUP) if 0 < self.warmup < 1 else grace
 
@@ -74,7 +74,7 @@ class Rule(BaseModel, ABC):
         """A sentence that says what is wrong, None while nothing is. Must depend on `history` alone."""
 
     def trip(self, history: History) -> Trip | None:
-        """`judge` where there is anything new to judge."""
+        """Call `judge`, unless the warm-up lasts, nothing new was measured or its metrics are missing."""
         if (self.at_measurements and not history.just_measured) or history.reports <= self.grace(history):
             return None
         if self.reads and not any(name in history.metrics for name in self.reads):

@@ -1,1 +1,1 @@
-"""What the rules and schedulers would have done to runs of the past."""
+"""Replays recorded runs: what the rules and schedulers would have done to them."""

@@ -1,4 +1,4 @@
-"""Whom a scheduler would have cut, had the recorded runs been trials side by side."""
+"""Which recorded runs a scheduler would have cut, had they been trials of one sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from orchestrator.search.schedulers import make_scheduler
 from orchestrator.space.sections import SchedulerConfig
 
 METRIC = "fid"
-LENGTH = 1000  # of every run on the common clock: runs may have been planned for different numbers of reports
+LENGTH = 1000  # of every run on a common clock, because runs may differ in their planned number of reports
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What a scheduler did.
+    """What a scheduler would have cut.
 
     Attributes:
         scheduler: its name.
-        steps: by run, the step at which it was cut.
+        steps: for each run that was cut, by name, the step of the cut.
         saved: mean share of steps that the cuts save.
         best_kept: whether the run with the lowest FID could still reach it.
     """
@@ -34,12 +34,12 @@ class Cut:
 
 
 def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epochs: int) -> Cut:
-    """Let a scheduler see the FIDs of all runs in the order of time.
+    """Show the FIDs of all runs to a scheduler, in the order of time.
 
     Args:
-        runs: whose FIDs can be compared with each other.
-        config: the scheduler's.
-        epochs: that a run of the space has for which `config` was written; its grace is scaled from there.
+        runs: runs whose FIDs can be compared with each other.
+        config: the scheduler's config.
+        epochs: length of a run that `config` was written for; its grace is scaled by it.
     """
     grace = max(1, round(config.grace_epochs * LENGTH / epochs))
     scheduler = make_scheduler(config.model_copy(update={"grace_epochs": min(grace, LENGTH)}), LENGTH)
@@ -65,7 +65,7 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
 
 
 def _measurements(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun, Report]]:
-    """Every report with a finite FID but a run's last, with its time on the common clock, earliest first."""
+    """Every report with a finite FID, except a run's last, with its time on the common clock, earliest first."""
     measurements = [
         (number * LENGTH / run.total, run, report)
         for run in runs

@@ -22,9 +22,9 @@ class Report:
 
     Attributes:
         step: the epoch, or the log's own count.
-        metrics: by name, those that it has.
-        fid: where one was measured.
-        protocol: name of the FID's metric, where it is known.
+        metrics: its metrics by name.
+        fid: its FID, None where none was measured.
+        protocol: name of the FID's metric, None where it is not known.
     """
 
     step: int
@@ -35,12 +35,12 @@ class Report:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run of the past.
+    """A recorded run.
 
     Attributes:
         name: the log's file name without its ending, or SWEEP/TRIAL.
         reports: in order.
-        total: reports that were planned; a log is taken as whole.
+        total: number of planned reports; a log is taken as complete.
         window_first: the step from which on FID counts as the objective.
         unit: what reports are called.
         mark: what a step is called.
@@ -55,7 +55,7 @@ class RecordedRun:
 
     @property
     def last_step(self) -> int:
-        """Where the record ends."""
+        """The step of the last report."""
         return self.reports[-1].step
 
     def best(self, until: int | None = None) -> float:
@@ -65,7 +65,7 @@ class RecordedRun:
 
     @property
     def best_step(self) -> int | None:
-        """Where the lowest FID of the window was first measured; None where none was."""
+        """The step at which the lowest FID of the window was first measured; None where none was."""
         best = self.best()
         return next((r.step for r in self.reports if r.fid == best and self._counts(r, None)), None)
 
@@ -78,17 +78,17 @@ class RecordedRun:
 
 
 def read_runs(places: Sequence[str], sweeps_dir: Path) -> tuple[list[RecordedRun], list[Path]]:
-    """Read runs of every kind.
+    """Read runs from sweeps and CSV logs.
 
     Args:
         places: each a sweep (its name in `sweeps_dir`, or its directory), a CSV file, or a folder of CSV files.
         sweeps_dir: where sweeps lie.
 
     Returns:
-        The runs, and the CSV files that were left out since they are no logs, as ``logs/*.csv`` may bring along.
+        The runs, and the files that were left out because they are no logs: ``logs/*.csv`` may match such files too.
 
     Raises:
-        UserError: a place that is none of these, a file that cannot be read, or nothing but files that are no logs.
+        UserError: a place is none of these, a file cannot be read, or no file is a log.
     """
     runs: list[RecordedRun] = []
     others = [path for path in map(Path, places) if path.is_file() and not _is_log(path)]
@@ -151,10 +151,10 @@ def read_log(path: Path) -> RecordedRun:
     """A CSV with the columns ``step`` and ``fid`` and any metrics, such as ``d_loss`` and ``g_loss``.
 
     Empty cells are values that were not logged. Columns that hold no numbers, such as ``elapsed``, are left out. Where
-    the steps go back the run was resumed: what came after that step is forgotten.
+    the steps go back the run was resumed: the earlier rows from that step on are dropped.
 
     Raises:
-        UserError: no such columns, no rows, or a step or FID that is no number.
+        UserError: it cannot be read, lacks these columns or rows, or a step or FID is not a number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -200,4 +200,4 @@ def _is_log(path: Path) -> bool:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             return {"step", "fid"} <= set(file.readline().strip().split(","))
     except OSError:
-        return path.is_file()  # `read_log` says why it cannot be read
+        return path.is_file()  # `read_log` reports why it cannot be read

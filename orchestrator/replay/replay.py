@@ -1,4 +1,4 @@
-"""Rules over recorded runs: where each would have stopped, what it would have saved and what it would have cost."""
+"""Replays rules over recorded runs: where each would have stopped a run, what that saves and what it costs."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Replayed:
 
     Attributes:
         run: the run.
-        firings: by rule, where it would have stopped the run, had it been alone.
+        firings: by rule, where it alone would have stopped the run.
     """
 
     run: RecordedRun
@@ -34,7 +34,7 @@ class Replayed:
 
     @property
     def stop(self) -> Firing | None:
-        """The first firing; of several at the same report the first in the rules' order."""
+        """The first firing; of several at the same report, the first in the rules' order."""
         return min(self.firings.values(), key=lambda firing: firing.report, default=None)
 
     @property
@@ -90,7 +90,7 @@ def replay_run(run: RecordedRun, rules: Sequence[Rule]) -> Replayed:
 
 @dataclass(frozen=True)
 class Total:
-    """All runs together.
+    """Totals over all runs.
 
     Attributes:
         runs: how many.
@@ -98,7 +98,7 @@ class Total:
         collapsed: how many ended more than 10% above their best FID.
         saved: mean share of steps saved.
         saved_on_collapsed: mean share over the collapsed ones; NaN without any.
-        oracle_on_collapsed: what stops right at the best would save there; NaN without any.
+        oracle_on_collapsed: what stops right at the best FID would save on those; NaN without any.
         mean_regret: mean of the runs' regrets.
         worst_regret: the largest.
         harmed: healthy runs that lost more than 5% of their best FID.
@@ -116,7 +116,7 @@ class Total:
 
 
 def total(replayed: Sequence[Replayed]) -> Total:
-    """Sum up."""
+    """The totals over `replayed`."""
     collapsed = [one for one in replayed if one.collapsed]
     regrets = [one.regret for one in replayed]
     return Total(

@@ -1,8 +1,8 @@
 """Search the rules' settings for the most compute saved at no regret, over recorded runs, with cross-validation.
 
 The candidates are drawn before any run is looked at (Optuna's QMC sampler: an even spread over all settings), and each
-meets every run once. A fold of the cross-validation then chooses among them by its training runs alone, and is
-judged on the runs that it has not seen.
+is replayed once over every run. A fold of the cross-validation then chooses among them by its training runs alone, and
+is judged on the runs that it has not seen.
 """
 
 import math
@@ -20,19 +20,19 @@ from orchestrator.replay.replay import Replayed, Total, replay_run, total
 from trainers.errors import UserError
 
 JITTER = 0.03  # relative standard deviation of the noise on a copy's FIDs
-COPIES = 2  # of each run
-TOLERATED = 0.005  # mean regret over the noisy copies
+COPIES = 2  # noisy copies of each run
+TOLERATED = 0.005  # mean regret over the noisy copies that is accepted
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One setting of the rules, and how it did.
+    """One setting of the rules, and its results.
 
     Attributes:
-        settings: as a ``pruning:`` block says it.
-        runs: one per run, as it was recorded.
-        copies: for each run, its noisy copies.
+        settings: a ``pruning:`` block.
+        runs: the result on each run, as it was recorded.
+        copies: the results on each run's noisy copies.
     """
 
     settings: dict[str, Any]
@@ -42,14 +42,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What came out.
+    """The result of tuning.
 
     Attributes:
-        settings: chosen by all runs; a ``pruning:`` block.
-        seen: how they do on the runs that chose them.
-        unseen: the cross-validation: every run under the settings that the other folds chose.
-        before: how the rules do that were given.
-        folds: how many.
+        settings: those chosen on all runs; a ``pruning:`` block.
+        seen: their totals on the same runs.
+        unseen: totals of the cross-validation: each run is replayed with the settings chosen on the other folds.
+        before: totals of the rules that were given.
+        folds: number of folds.
     """
 
     settings: dict[str, Any]
@@ -67,18 +67,18 @@ def tune(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuned:
-    """Choose settings.
+    """Search the rules' settings.
 
     Args:
         runs: at least two.
-        given: the rules to start from, as a ``pruning:`` block says it; they are the first candidate, and what is not
-            tuned keeps their settings.
-        candidates: how many.
+        given: the rules to start from, a ``pruning:`` block; they are the first candidate, and settings that are not
+            tuned keep their values.
+        candidates: number of candidates.
         seed: of the candidates, the noise and the folds.
         progress: called with (done, total) candidates.
 
     Raises:
-        UserError: fewer than two runs, or no rule that has settings to tune reads anything that the runs have.
+        UserError: there are fewer than two runs, or no rule with settings to tune reads a metric of the runs.
     """
     if len(runs) < 2:
         raise UserError(f"--tune needs at least two runs to compare settings on, got {len(runs)}")
@@ -109,8 +109,8 @@ def tune(
 def choose(pool: Sequence[Candidate], indices: Sequence[int]) -> Candidate:
     """The candidate that saves most on these runs among those without regret on them.
 
-    Regret on the runs' noisy copies may be small: settings that only just spare a run would not spare the next one.
-    Where no candidate is without regret, the one with the least.
+    Regret on the runs' noisy copies counts too, beyond `TOLERATED`: settings that only just spare a run would not spare
+    the next one. Where no candidate is without regret, it is the one with the least.
     """
 
     def score(candidate: Candidate) -> tuple[float, float]:
@@ -123,7 +123,7 @@ def choose(pool: Sequence[Candidate], indices: Sequence[int]) -> Candidate:
 
 
 def _ranges(runs: Sequence[RecordedRun], rules: Sequence[Rule]) -> dict[str, tuple[float, float]]:
-    """By ``rule.setting``, what is searched: of the rules that are on and read something that the runs have."""
+    """The searched ranges, by ``rule.setting``, of the rules that are on and read a metric of the runs."""
     recorded = {name for run in runs for report in run.reports for name in report.metrics}
     return {
         f"{rule.name}.{name}": bounds
@@ -136,12 +136,13 @@ def _ranges(runs: Sequence[RecordedRun], rules: Sequence[Rule]) -> dict[str, tup
 def _draw(
     ranges: dict[str, tuple[float, float]], given: bool | dict[str, Any], count: int, seed: int
 ) -> list[dict[str, Any]]:
-    """The given rules, then evenly spread ones."""
+    """The given settings, then evenly spread ones."""
     base = {rule.name: rule.model_dump() for rule in build_rules(given)}
     off: dict[str, Any] = {name: False for name in RULES if name not in base}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # so QMC has been called since 2022
+        # QMC has been called experimental since 2022.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(sampler=optuna.samplers.QMCSampler(seed=seed, scramble=True))
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.FloatDistribution(low, high, log=True) for name, (low, high) in ranges.items()
@@ -161,12 +162,12 @@ def _draw(
 def _noisy(run: RecordedRun, rng: random.Random) -> RecordedRun:
     """A copy with noise on every FID."""
 
-    def shaken(report: Report) -> Report:
+    def with_noise(report: Report) -> Report:
         if report.fid is None:
             return report
         return replace(report, fid=report.fid * math.exp(rng.gauss(0, JITTER)))
 
-    return replace(run, reports=[shaken(report) for report in run.reports])
+    return replace(run, reports=[with_noise(report) for report in run.reports])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""The Pareto front: trials that no other beats in one objective without losing in another."""
+"""The Pareto front: trials that no other trial dominates."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ Key = TypeVar("Key")
 
 
 def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
-    """The keys of the points that no other point is as low as everywhere and lower somewhere, in their order.
+    """The keys of the points that no other dominates (nowhere higher and somewhere lower), in their order.
 
     Args:
-        points: one or two values each, all to be low.
+        points: one or two values each; lower is better.
     """
     front: set[Key] = set()
-    lowest, at = math.inf, math.inf  # of the second value so far, and the first value where it was
+    lowest, at = math.inf, math.inf  # the lowest second value so far, and the first value beside it
     for key, values in sorted(points.items(), key=lambda item: item[1]):
         first, second = values if len(values) > 1 else (0.0, values[0])
         if second < lowest or (second == lowest and first == at):
@@ -27,9 +27,9 @@ def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
 
 
 def pareto_front(trials: list[TrialRecord]) -> list[str]:
-    """Ids of the trials on the front of FID and what they cost; those with the lowest FID where nothing else counts.
+    """Ids of the trials on the front of FID and cost; where FID is the only objective, those with the lowest FID.
 
-    As for the best trial, one that was cut counts with what it was measured at, one that failed does not.
+    As in `best_trial`, a trial that was cut counts with its objective, and a failed one does not count.
     """
     measured = {trial.trial_id: trial.objectives for trial in trials if trial.state is not State.FAILED}
     complete = max((len(values) for values in measured.values()), default=0)

@@ -1,4 +1,4 @@
-"""Trials as people see them."""
+"""Records of trials, as they are stored and shown."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from trainers.run_report import EpochReport
 
 @dataclass
 class TrialRecord:
-    """One trial, now.
+    """The current state of one trial.
 
     Attributes:
         trial_id: number of the trial in the sweep and in Optuna, four digits.
         params: its searched values.
-        total_epochs: how many it would run.
+        total_epochs: planned epochs.
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING until it ends.
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
@@ -25,9 +25,9 @@ class TrialRecord:
         best_epoch: the epoch it was measured at.
         n_fake: generated images of the objective's protocol; 0 where it is not known.
         last_fid: the last FID that was measured.
-        last_fid_epoch: the epoch it was measured at; at later ones it is carried, not measured.
+        last_fid_epoch: the epoch it was measured at; the table carries it over to later epochs.
         last_fid_n: generated images that it was measured on.
-        lowest_fid: lowest FID of that protocol at any epoch, before the window too.
+        lowest_fid: lowest FID on `last_fid_n` images at any epoch, before the window too.
         fid_seconds: time spent on FID during training.
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         epochs: epochs trained.
@@ -35,7 +35,7 @@ class TrialRecord:
         costs: values of the objectives besides FID, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         last: its newest epoch, in memory only.
-        config: as it was resolved, in memory only; None when its values make none.
+        config: the resolved config, in memory only; None when its values are invalid.
     """
 
     trial_id: str
@@ -61,7 +61,7 @@ class TrialRecord:
     config: TrainConfig | None = field(default=None, repr=False)
 
     def progress(self, report: EpochReport) -> None:
-        """Take an epoch in."""
+        """Add an epoch's report."""
         self.last, self.epochs = report, report.epoch
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds = report.ended - self.started
@@ -78,7 +78,7 @@ class TrialRecord:
 
     @property
     def objective_mean(self) -> float | None:
-        """Mean of `confirmed`; unlike the objective no minimum, so not too low on average."""
+        """Mean of `confirmed`; unlike the objective it is no minimum, so it is not biased low."""
         return statistics.mean(self.confirmed) if self.confirmed else None
 
     @property
@@ -87,7 +87,7 @@ class TrialRecord:
         return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
 
     def end(self, outcome: TrialOutcome, seconds: float) -> None:
-        """Take the end in, so many seconds after the first lease."""
+        """Add the trial's end, `seconds` after its first lease."""
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
@@ -126,14 +126,14 @@ class TrialRecord:
 
     @classmethod
     def from_json(cls, values: dict[str, Any], started: float = 0.0) -> "TrialRecord":
-        """Undo `to_json`; what an older version did not write keeps its default."""
+        """The inverse of `to_json`; values that an older version did not write get their defaults."""
         costs = {name: value for name, value in values.get("objectives", {}).items() if name != FID}
         fields = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
         return cls(**{**fields, "state": State(values["state"]), "started": started, "costs": costs})
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
-    """The winner: the lowest mean of those that were measured again, without any the lowest objective.
+    """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
 
     None when no trial was measured inside its window.
     """

@@ -1,4 +1,4 @@
-"""Sinks: whatever keeps or shows what happens to a sweep's trials."""
+"""Sinks: they keep or show what happens to a sweep's trials."""
 
 from abc import ABC, abstractmethod
 
@@ -45,7 +45,7 @@ class StoreSink(Sink):
         self._store.write_trial(trial)
 
     def ended(self, trial: TrialRecord) -> None:
-        """Write its last record; what only a resume would need goes."""
+        """Write its last record; delete ``latest.pt``, which only a resume needs."""
         self._store.write_trial(trial)
         (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
 

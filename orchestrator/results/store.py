@@ -1,4 +1,4 @@
-"""The sweep's directory: what is where, and how it is written so that a dead driver leaves it readable.
+"""The sweep's directory: its layout, and how it is written so that it stays readable when the driver dies.
 
 ::
 
@@ -26,13 +26,13 @@ SWEEP_FILE = "sweep.json"
 
 @dataclass(frozen=True, kw_only=True)
 class SweepInfo:
-    """What is known of a sweep besides its trials.
+    """The description of a sweep, without its trials.
 
     Attributes:
         sweep: its name.
         space: name of its space.
         objective: name of the metric, protocol included.
-        status: how it stands.
+        status: whether it runs, or how it ended.
         trials: how many were planned.
         data: directory of the real images.
         n_real: usable images in it.
@@ -87,7 +87,7 @@ class ResultsStore:
         write_json(self.trials_dir / trial.trial_id / "trial.json", trial.to_json())
 
     def append_history(self, trial: TrialRecord, report: EpochReport) -> None:
-        """Add an epoch. A resumed trial repeats epochs; the later line holds."""
+        """Add an epoch. A resumed trial repeats epochs; the later line counts."""
         with open(self.trials_dir / trial.trial_id / "history.jsonl", "a") as file:
             file.write(json.dumps(report.to_json()) + "\n")
 
@@ -121,7 +121,7 @@ def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
     """A sweep by name, or by its directory.
 
     Raises:
-        UserError: there is none; names those there are.
+        UserError: there is none; the message names the existing ones.
     """
     store = look_up_sweep(name, sweeps_dir)
     if store is None:
@@ -130,7 +130,7 @@ def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
 
 
 def look_up_sweep(name: str, sweeps_dir: Path) -> ResultsStore | None:
-    """As `find_sweep`, None where there is none."""
+    """A sweep by name, or by its directory; None where there is none."""
     for directory in (sweeps_dir / name, Path(name)):
         if (directory / SWEEP_FILE).is_file():
             return ResultsStore(directory.resolve())
@@ -158,6 +158,6 @@ def create_sweep(directory: Path) -> ResultsStore:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a file in one step."""
+    """Write JSON to a file, atomically: readers see the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(value, indent=1))

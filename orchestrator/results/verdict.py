@@ -1,4 +1,4 @@
-"""Why trials and sweeps end: what was decided, what failed, what became of it.
+"""Why trials and sweeps end, and the states that follow from it.
 
 A trial's verdict is one word: how its run ended by itself (`RunEnd`), why it was stopped (`StopReason`), what failed
 (`Failure`), or the name of the rule that ended it.
@@ -12,12 +12,12 @@ from trainers.run_report import RunEnd, RunOutcome
 
 
 class StopReason(StrEnum):
-    """Why a trial is told to stop, or never started, through no fault of its own."""
+    """Why a trial is stopped, or never started, without having failed."""
 
     OUTRANKED = "outranked"  # the scheduler preferred others
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
     OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
-    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the FID that was asked for
+    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the target FID
     INTERRUPTED = "interrupted"  # Ctrl-C
 
 
@@ -46,7 +46,7 @@ class SweepStatus(StrEnum):
 
 
 _CUT_SHORT: dict[SweepStatus, StopReason | Failure] = {
-    SweepStatus.FINISHED: StopReason.OUTRANKED,  # whoever is still open then was cut by the scheduler
+    SweepStatus.FINISHED: StopReason.OUTRANKED,  # a trial that is still open then was cut by the scheduler
     SweepStatus.TARGET_REACHED: StopReason.TARGET_REACHED,
     SweepStatus.OUT_OF_TIME: StopReason.OUT_OF_TIME,
     SweepStatus.OUT_OF_GPU_HOURS: StopReason.OUT_OF_GPU_HOURS,
@@ -56,7 +56,7 @@ _CUT_SHORT: dict[SweepStatus, StopReason | Failure] = {
 
 
 class State(StrEnum):
-    """What became of a trial."""
+    """The state of a trial."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -84,7 +84,7 @@ class TrialOutcome:
 
     @property
     def state(self) -> State:
-        """What became of the trial."""
+        """The trial's state."""
         return state_of(self.verdict, self.objective)
 
 
@@ -93,8 +93,8 @@ def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure 
 
     Args:
         run: how it ended.
-        trip: what a rule found at the last report; it names the trial's end unless the run was complete.
-        reason: why the trial was told to stop, None where it was not.
+        trip: a rule's finding at the last report; it gives the verdict unless the run was complete.
+        reason: why the trial was stopped, None where it was not.
     """
     verdict, detail = str(run.end), run.detail
     if trip is not None and run.end is not RunEnd.COMPLETED:
@@ -108,7 +108,7 @@ def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure 
 
 
 def state_of(verdict: str, objective: float | None) -> State:
-    """What became of a trial that ended for `verdict`.
+    """The state of a trial that ended with `verdict`.
 
     A trial that a rule ended counts as COMPLETED when it was measured inside its window: it peaked, then collapsed.
     Otherwise it FAILED, or was PRUNED where the rule only saw no hope for it.

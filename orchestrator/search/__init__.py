@@ -1,1 +1,1 @@
-"""Optuna and the schedulers: which settings are tried, which trials are cut, and what Optuna is told of them."""
+"""Optuna and the schedulers: which settings are tried, which trials are cut, and what is reported to Optuna."""

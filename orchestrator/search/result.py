@@ -1,4 +1,4 @@
-"""What Tune, its schedulers and Optuna hear of a trial: one record, and its form as Tune's dict."""
+"""The record of a trial that Tune, its schedulers and Optuna get, and its form as Tune's dict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 from orchestrator.results.verdict import TrialOutcome
 
-CLOCK = "epoch"  # schedulers' time: Tune's own iterations restart after a retry
-WORST_FID = 1e6  # what Tune is told of a trial without a finite FID: ASHA never stops on NaN
+CLOCK = "epoch"  # the schedulers' time; Tune's own iteration count restarts after a retry
+WORST_FID = 1e6  # stands for a missing FID in Tune's results, because ASHA never stops on NaN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +15,11 @@ class TrialResult:
     """A trial at a measurement, or at its end.
 
     Attributes:
-        epoch: the last one that was trained.
-        fid: as it was measured there, None where it was not. Those on fewer fakes, before the window, go under the
-            objective's name too: schedulers compare trials at the same epoch, where all have the same number
+        epoch: the last epoch that was trained.
+        fid: the FID at that epoch, None where none was measured. FIDs on fewer fakes, before the window, have the
+            objective's name too: schedulers compare trials at the same epoch, where all have the same number of fakes
             (`trainers.measuring.fakes_at`).
-        diversity: of the fakes that it was measured on, None where it is not known.
+        diversity: diversity of the fakes that the FID was measured on, None where it is not known.
         outcome: how the trial ended, None while it goes on.
         seconds: from its first lease to its end; 0 while it goes on.
     """
@@ -41,7 +41,7 @@ class TrialResult:
 
     @classmethod
     def from_tune(cls, result: Mapping[str, Any], metric: str) -> "TrialResult":
-        """Undo `to_tune`."""
+        """The inverse of `to_tune`."""
         fid = result[metric]
         return cls(
             epoch=result[CLOCK],

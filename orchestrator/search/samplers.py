@@ -1,4 +1,4 @@
-"""Samplers: who proposes the next setting. What each can do stands in `orchestrator.space.sections`."""
+"""Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from optuna.samplers import BaseSampler
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
 
-STARTUP = 10  # Optuna's own
-POPULATION = 10  # Optuna's own is 50: a sweep of 40 trials would never see a second generation
+STARTUP = 10  # Optuna's default
+POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reach a second generation
 
 
 def _tpe(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
     # group: keys that exist together are modelled together. constant_liar: running trials count as bad ones, so that
-    # gangs that ask at the same time are not sent to the same place.
+    # gangs that ask at the same time do not get similar settings.
     return optuna.samplers.TPESampler(
         seed=seed,
         multivariate=True,
@@ -33,7 +33,7 @@ def _gp(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
 
 
 def _cmaes(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
-    # Without pruned trials a generation would end only when its size in trials has survived the scheduler.
+    # Without pruned trials a generation would end only when `popsize` trials have survived the scheduler.
     return optuna.samplers.CmaEsSampler(
         seed=seed, popsize=config.population, consider_pruned_trials=True, warn_independent_sampling=False
     )
@@ -66,10 +66,11 @@ def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False
     """The sampler that `config` names.
 
     Args:
-        config: which, and its options.
-        seed: of its draws.
-        conditional: whether some keys exist only beside certain values of others.
-        asked: trials that the study has already: a study that is opened again must not draw the same settings again.
+        config: the sampler's name and options.
+        seed: seed of its draws.
+        conditional: whether some keys exist only for certain values of others.
+        asked: number of trials that the study already has: a study that is opened again must not draw the same
+            settings again.
     """
     if asked and not SAMPLERS[config.name].sequence:
         seed = int(np.random.SeedSequence((seed, asked)).generate_state(1)[0])

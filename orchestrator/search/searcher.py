@@ -1,7 +1,7 @@
 """An Optuna searcher for Tune.
 
-Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, tells scheduler-cut trials as COMPLETE with their
-last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
+Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, reports scheduler-cut trials as COMPLETE with
+their last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ from orchestrator.space.objectives import costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 
-TRIES = 3  # proposals that had been tried, before a setting is taken from the list, or is tried again
+TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
 
 
 @dataclass
 class _OpenTrial:
-    """A trial that Optuna was asked for and has not been told the end of."""
+    """A trial that Optuna has proposed and whose end has not been reported to it."""
 
     trial: optuna.Trial
     params: dict[str, Value]
@@ -35,18 +35,18 @@ class _OpenTrial:
 
 
 class OptunaSearcher(Searcher):
-    """Asks Optuna for trials, tells it every measurement and how each trial ended.
+    """Asks Optuna for settings, and reports to it every measurement and the end of each trial.
 
-    What it does itself takes the same time for every trial, however many there were.
+    Its own work per trial takes constant time, however many trials there were.
 
     Args:
-        study: of the sweep, as `open_study` gives it. What a dead driver left RUNNING has failed.
-        space: what varies; its known points are asked first.
+        study: the sweep's study, from `open_study`. Trials that a dead driver left RUNNING are marked FAIL.
+        space: the searched space; its known points are proposed first.
         metric: name of the FID in Tune's results.
-        submit: ``submit(name, params)`` takes each trial, named after its number in the study.
-        config: what Tune's trials are given besides their name.
-        devices: ranks x GPUs of a rank (1 where it has none), for the objective ``device_seconds``.
-        say: shows a line.
+        submit: called as ``submit(name, params)`` for each trial; the name is the trial's number in the study.
+        config: further entries for the config of Tune's trials.
+        devices: ranks x GPUs per rank (1 without GPUs), for the objective ``device_seconds``.
+        say: shows a line to the user.
     """
 
     def __init__(
@@ -90,25 +90,25 @@ class OptunaSearcher(Searcher):
         return {"trial_id": name, **self._config}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A measurement, at its epoch. One that comes again, after its gang has died, stays as it was.
+        """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
 
-        A FID that schedulers take for the worst (`SchedulerConfig.min_diversity`) is no intermediate value: samplers
-        would take a trial that was cut with it for a good one.
+        A FID that schedulers treat as the worst (`SchedulerConfig.min_diversity`) is not reported as an intermediate
+        value: samplers would take a trial that was cut with it for a good one.
         """
         self._measured(self._open[trial_id], TrialResult.from_tune(result, self._metric_name))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """COMPLETE with the objective; PRUNED when it was cut; FAIL when it failed or was never measured.
+        """Report the trial's end: COMPLETE with the objective, PRUNED when cut, FAIL when failed or never measured.
 
-        A trial that a rule ended has failed for its setting's sake: a sampler that can learn that is told PRUNED with a
-        violated constraint, the greater the earlier it failed.
+        A trial that a rule ended failed because of its setting. A sampler that learns from constraints gets it as
+        PRUNED with a violated constraint; the earlier the failure, the greater the violation.
         """
         asked = self._open.pop(trial_id, None)
         if asked is None:
             return
         ended = TrialResult.from_tune(result, self._metric_name) if result and self._metric_name in result else None
         if ended is not None and ended.outcome is None:
-            self._measured(asked, ended)  # Tune passes on the measurement that the scheduler cut at only here
+            self._measured(asked, ended)  # Tune passes the measurement of the cut only here
         outcome = ended.outcome if ended is not None else None
         verdict, objective = (outcome.verdict, outcome.objective) if outcome else (StopReason.OUTRANKED, None)
         state, at_fault = state_for_optuna(verdict, objective, measured=asked.epoch > 0)
@@ -125,7 +125,7 @@ class OptunaSearcher(Searcher):
         self._study.tell(asked.trial, values, state=state)
 
     def close(self) -> None:
-        """Leave no trial RUNNING: what is still open has failed."""
+        """Report every trial that is still open as FAIL, so that none stays RUNNING."""
         for trial_id in list(self._open):
             self.on_trial_complete(trial_id, error=True)
 
@@ -136,7 +136,7 @@ class OptunaSearcher(Searcher):
         """Nothing to restore: the study's storage holds everything."""
 
     def __reduce__(self) -> Any:
-        # Tune pickles its config for a restore from elsewhere; the study (its URL's password too) stays here.
+        # Tune pickles its config for a later restore; the study's URL may hold a password and must not be in there.
         return (Searcher, (self._metric_name, "min"))
 
     def _ask(self) -> _OpenTrial | None:
@@ -160,7 +160,7 @@ class OptunaSearcher(Searcher):
         fid = WORST_FID if result.fid is None else result.fid
         if len(self._space.objectives) == 1 and not self._space.scheduler.hardly_vary(result.diversity):
             asked.trial.report(fid, step=asked.epoch)
-        else:  # nor has Optuna any beside several objectives
+        else:  # with several objectives Optuna has no intermediate values either
             asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", fid)
 
     def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""The sweep's Optuna study: where it is kept, opened anew or again. `optuna-dashboard` opens it too."""
+"""The sweep's Optuna study: its storage, and how it is created or opened again. `optuna-dashboard` can open it too."""
 
 import re
 import warnings
@@ -19,7 +19,7 @@ from trainers.errors import UserError, first_line, unknown_name
 
 STORAGES = ("journal", "sqlite")
 ORIGIN = "warm_start"  # user attribute of an imported trial: SWEEP/TRIAL
-DUPLICATE = "duplicate"  # user attribute of a trial that proposed what had been tried, and was not run
+DUPLICATE = "duplicate"  # user attribute of a proposal that had been tried before, so it was not run
 
 
 def resolve_storage(given: str | None, directory: Path) -> str:
@@ -27,7 +27,7 @@ def resolve_storage(given: str | None, directory: Path) -> str:
 
     Args:
         given: ``journal`` (or None) and ``sqlite`` for a file in the sweep's directory, or a database's URL.
-        directory: of the sweep.
+        directory: the sweep's directory.
 
     Raises:
         UserError: it is none of these.
@@ -45,7 +45,7 @@ def resolve_storage(given: str | None, directory: Path) -> str:
 
 
 def open_storage(storage: str) -> BaseStorage:
-    """The storage at a journal's path or a database's URL, made where it is not there.
+    """The storage at a journal's path or a database's URL, created where it does not exist.
 
     Raises:
         UserError: it cannot be opened; one line, without the password.
@@ -55,23 +55,23 @@ def open_storage(storage: str) -> BaseStorage:
         if "://" not in storage:
             return JournalStorage(JournalFileBackend(storage))
         return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})  # the server may have been restarted
-    except Exception as error:  # the driver's own, Optuna's own, or an import that fails: all mean the same here
+    except Exception as error:  # the driver's, Optuna's or a failed import: all mean that it cannot be opened
         cause = getattr(error, "orig", None) or error
         raise UserError(f"--storage {without_password(storage)}: cannot be opened: {first_line(cause)}") from None
 
 
 def check_storage(storage: str, name: str) -> None:
-    """A database given by its URL must answer, and have no study of this name yet; makes Optuna's tables.
+    """Check that a database answers and has no study of this name yet; creates Optuna's tables in it.
 
     Raises:
-        UserError: otherwise.
+        UserError: it does not answer, or has such a study.
     """
     if name in optuna.get_all_study_names(open_storage(storage)):
         raise UserError(f"--storage {without_password(storage)} has a study {name} already; choose another --name")
 
 
 def without_password(storage: str) -> str:
-    """`storage` as it may be shown."""
+    """`storage` with the password of its URL masked."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", storage)
 
 
@@ -84,15 +84,15 @@ def open_study(
     seed: int = 0,
     imported: Sequence[FrozenTrial] = (),
 ) -> optuna.Study:
-    """The study of a sweep, made when it is not there, with its space's sampler.
+    """Open the study of a sweep, or create it, with the space's sampler.
 
     Args:
         storage: a journal's path or a database's URL.
-        name: of the study.
-        space: its sampler and objectives.
+        name: the study's name.
+        space: gives the sampler and the objectives.
         metric: name of the FID, protocol included.
-        seed: of the sampler; a study that has trials already draws others than it did at first.
-        imported: finished trials of another sweep, added unless they are there; see `orchestrator.search.warm_start`.
+        seed: seed of the sampler; a study that already has trials draws other settings than at first.
+        imported: finished trials of another sweep, added once; see `orchestrator.search.warm_start`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -112,12 +112,12 @@ def open_study(
 
 
 def read_study(storage: str | Path, name: str) -> optuna.Study:
-    """A study as it is, to look at."""
+    """Load an existing study, for reading."""
     return optuna.load_study(study_name=name, storage=open_storage(str(storage)))
 
 
 def count_asked(study: optuna.Study) -> int:
-    """Trials that count as trials of the sweep: those that wait, were imported or were never run do not."""
+    """Number of the sweep's own trials: waiting, imported and duplicate ones do not count."""
     return sum(_counts(trial) for trial in study.get_trials(deepcopy=False))
 
 

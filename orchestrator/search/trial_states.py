@@ -1,4 +1,4 @@
-"""What Optuna is told of a trial that has ended."""
+"""The Optuna state of a trial that has ended."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ from orchestrator.results.verdict import State, state_of
 from orchestrator.space.domains import Value
 from orchestrator.space.space import Space
 
-HEALTHY = "healthy"  # the constraint: positive where the setting itself made its trial fail
+HEALTHY = "healthy"  # name of the constraint: positive where the setting itself made its trial fail
 FEASIBLE = -1.0
 
 
 def state_for_optuna(verdict: str, objective: float | None, *, measured: bool) -> tuple[TrialState, bool]:
-    """The state for Optuna of a trial that ended for `verdict`, and whether its setting itself was at fault.
+    """The Optuna state of a trial that ended with `verdict`, and whether its setting made it fail.
 
     Args:
         verdict: why, in one word; see `orchestrator.results.verdict`.
@@ -30,6 +30,6 @@ def state_for_optuna(verdict: str, objective: float | None, *, measured: bool) -
 
 
 def violation(space: Space, params: Mapping[str, Value], epoch: float) -> float:
-    """How much the constraint of a trial that failed at `epoch` is violated: the share of its epochs that it lacks."""
+    """The constraint's violation for a trial that failed at `epoch`: the share of its epochs that it did not train."""
     epochs = int(params.get("schedule.epochs", space.base.schedule.epochs))
     return max(1 - epoch / epochs, 1 / epochs)

@@ -1,4 +1,4 @@
-"""Which settings of a space are still to be tried, where that can be known."""
+"""Which settings of a space have been tried, and which are left where they can be listed."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -7,15 +7,15 @@ from typing import Any
 from orchestrator.space.domains import Value
 from orchestrator.space.space import Space
 
-MOST_SETTINGS = 10_000  # of a space whose settings are listed
+MOST_SETTINGS = 10_000  # the settings of a larger space are not listed
 
 Key = frozenset[tuple[str, Any]]
 
 
 class Untried:
-    """The settings that no trial has had. Only a space without continuous ranges can be known to run out of them.
+    """The settings that no trial has had. Only a space without continuous ranges can run out of them.
 
-    Every call takes the same time, however many trials there were.
+    Every call takes constant time, however many trials there were.
 
     Args:
         space: what is searched.
@@ -29,7 +29,7 @@ class Untried:
         self._left = {_key(params): params for params in settings} if listed else None
 
     def take(self, params: dict[str, Value]) -> bool:
-        """Note a setting; False when it was noted before."""
+        """Mark a setting as tried; returns False when it was tried before."""
         key = _key(params)
         if key in self._tried:
             return False
@@ -40,11 +40,11 @@ class Untried:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every setting has been noted."""
+        """Whether every setting has been tried."""
         return self._left is not None and not self._left
 
     def first(self) -> dict[str, Value] | None:
-        """A setting that has not been noted; None where they cannot be listed."""
+        """A setting that has not been tried; None where none is left or they cannot be listed."""
         return next(iter(self._left.values()), None) if self._left else None
 
 

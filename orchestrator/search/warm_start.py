@@ -1,7 +1,7 @@
-"""``--warm-start SWEEP``: what another sweep has found, for this one's sampler.
+"""``--warm-start SWEEP``: gives the finished trials of another sweep to this sweep's sampler.
 
-Its trials become finished trials of the new study, in front of the sweep's own: those are numbered from there on, so a
-trial still has one number in Optuna, in the sweep's directory and in MLflow.
+They become the first trials of the new study. The sweep's own trials are numbered after them, so that a trial has the
+same number in Optuna, in the sweep's directory and in MLflow.
 """
 
 from collections import Counter
@@ -24,10 +24,10 @@ from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.errors import UserError
 
-# Change neither what a trial learns nor what its FID means.
+# Keys that change neither what a trial learns nor what its FID means.
 _INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size")
 _INCIDENTAL_SECTIONS = ("runtime.",)
-# What the FID of every trial depends on, besides its protocol's name.
+# Keys that every trial's FID depends on, besides its protocol's name.
 _MEASURED = (
     "family",
     "labels",
@@ -46,7 +46,7 @@ class WarmStart:
     Attributes:
         sweep: its name.
         trials: for the new study.
-        left_out: why the others do not fit, and how many each.
+        left_out: by reason, how many trials do not fit.
     """
 
     sweep: str
@@ -64,17 +64,17 @@ class WarmStart:
 def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str) -> WarmStart:
     """Another sweep's finished trials, as trials of a study over `space`.
 
-    A trial fits when the new space could have proposed it: searched here, its value must lie inside the range; not
-    searched here, it must be the base's. What the other sweep did not search counts with its base's value.
+    A trial fits when the new space could have proposed it: the value of a key that is searched here must lie inside its
+    range, and that of any other key must be the base's. Keys that the other sweep did not search have its base's value.
 
     Args:
         store: the other sweep.
-        space: the new one's.
-        metric: name of the new one's FID, protocol included.
-        data: its directory of real images.
+        space: the new sweep's space.
+        metric: name of the new sweep's FID, protocol included.
+        data: the new sweep's directory of real images.
 
     Raises:
-        UserError: FIDs of the two do not compare, or no trial fits.
+        UserError: the FIDs of the two sweeps cannot be compared, or no trial fits.
     """
     info = store.read_info()
     try:
@@ -113,7 +113,7 @@ def _check_comparable(info: SweepInfo, old: Space, new: Space, metric: str, data
 
 
 def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
-    """The keys of `flat` that are one of `names`, or below one."""
+    """The keys of `flat` that are in `names`, or nested below one of them."""
     return (key for key in flat if key in names or key.startswith(tuple(f"{name}." for name in names)))
 
 
@@ -131,7 +131,7 @@ def _import(record: TrialRecord, store: ResultsStore, old: Space, new: Space) ->
     params, several = _translated(record, old, new), len(new.objectives) > 1
     fixed = FixedTrial(dict(params))
     new.sample(fixed)
-    values = list(fids.values())[-1:] if fids and not several else None  # as Optuna has it for PRUNED
+    values = list(fids.values())[-1:] if fids and not several else None  # as Optuna itself does for PRUNED
     return create_trial(
         state=state,
         values=_values(record, old, new) if state is TrialState.COMPLETE else values,
@@ -155,7 +155,7 @@ def _values(record: TrialRecord, old: Space, new: Space) -> list[float]:
 
 
 def _translated(record: TrialRecord, old: Space, new: Space) -> dict[str, Value]:
-    """The values that `new` would have proposed for a trial of `old`."""
+    """A trial of `old` as values of the keys that `new` searches."""
     before = old.resolve(record.params).flat()
     params: dict[str, Value] = {}
     for name in new.in_order():
@@ -170,7 +170,7 @@ def _translated(record: TrialRecord, old: Space, new: Space) -> dict[str, Value]
     except UserError as error:
         raise _Unfit(str(error)) from None
     for name in dict.fromkeys([*now, *before]):
-        inactive = name in new.search and name not in params  # without meaning beside these values
+        inactive = name in new.search and name not in params  # does not exist for these values
         if name in params or inactive or name in _INCIDENTAL or name.startswith(_INCIDENTAL_SECTIONS):
             continue
         if before.get(name) != now.get(name):

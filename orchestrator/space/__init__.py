@@ -1,1 +1,1 @@
-"""What a space's YAML may say: its sections, parsing, checking, overriding and writing."""
+"""The YAML of search spaces: its sections, and how it is parsed, checked, overridden and written."""

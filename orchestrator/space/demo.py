@@ -1,4 +1,4 @@
-"""``--demo``: any space, small enough for two CPU cores and about two minutes."""
+"""``--demo`` shrinks any space so that it runs on two CPU cores in about two minutes."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ DEMO_BASE: dict[str, Any] = {
     "fid.every": 4,
 }
 DEMO_TRIALS = 6
-DEMO_IMAGES = 512  # over all folders of the kind
+DEMO_IMAGES = 512  # in total, over all folders of this kind of picture
 
 
 def demo_space(space: Space) -> Space:
-    """The same search at demo size: searched epochs and batch sizes shrink with the base, its points are left out.
+    """Shrink a search to demo size. Searched epochs and batch sizes shrink with the base; `Space.points` are dropped.
 
-    What a space says under ``demo:`` goes before the usual settings.
+    The space's own ``demo:`` settings take precedence over `DEMO_BASE`.
     """
     changed = dict(space.demo)
     trials = changed.pop("trials", DEMO_TRIALS)

@@ -1,4 +1,4 @@
-"""What a searched key may be: a range or a choice, and when it exists at all."""
+"""The domain of a searched key: a range or a choice, and the condition under which the key exists."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from trainers.errors import UserError, first_problem, unknown_name
 
 Value = float | int | str | bool
-MOST_PROBES = 1000  # an int range with more values is tried at its ends only
+MOST_PROBES = 1000  # an int range with more values is checked at its ends only
 
 
 def _several(allowed: Any) -> Any:
@@ -32,7 +32,7 @@ class _Domain(BaseModel):
 
 
 class FloatRange(_Domain):
-    """``{float: [low, high], log: true}``; both ends belong to it."""
+    """``{float: [low, high], log: true}``; both ends are included."""
 
     bounds: tuple[float, float] = Field(alias="float")
     log: bool = False
@@ -47,7 +47,7 @@ class FloatRange(_Domain):
         return self
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> float:
-        """Let `trial` draw one."""
+        """Draw one value with `trial`."""
         return trial.suggest_float(name, *self.bounds, log=self.log)
 
     def contains(self, value: Any) -> bool:
@@ -55,11 +55,11 @@ class FloatRange(_Domain):
         return isinstance(value, int | float) and self.bounds[0] <= value <= self.bounds[1]
 
     def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
+        """Values to check a space with: when these are valid, all are. The first and the last are the domain's ends."""
         return list(self.bounds)
 
     def every(self) -> None:
-        """No list of its values: they are endlessly many."""
+        """None: the values of a continuous range cannot be listed."""
 
     def __str__(self) -> str:
         return f"{self.bounds[0]:g} to {self.bounds[1]:g}{', log' if self.log else ''}"
@@ -82,7 +82,7 @@ class IntRange(_Domain):
         return self
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> int:
-        """Let `trial` draw one."""
+        """Draw one value with `trial`."""
         return trial.suggest_int(name, *self.bounds, log=self.log, step=self.step)
 
     def contains(self, value: Any) -> bool:
@@ -91,7 +91,7 @@ class IntRange(_Domain):
         return isinstance(value, int) and low <= value <= high and (value - low) % self.step == 0
 
     def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
+        """Values to check a space with: when these are valid, all are. The first and the last are the domain's ends."""
         values = self.every()
         return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
 
@@ -110,7 +110,7 @@ class Choice(_Domain):
     choice: tuple[Value, ...] = Field(min_length=1)
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
-        """Let `trial` draw one."""
+        """Draw one value with `trial`."""
         value: Any = trial.suggest_categorical(name, self.choice)
         return value
 
@@ -119,7 +119,7 @@ class Choice(_Domain):
         return value in self.choice
 
     def probes(self) -> list[Value]:
-        """Values that must be valid for all others to be; the first and the last are its ends."""
+        """Values to check a space with: when these are valid, all are. The first and the last are the domain's ends."""
         return list(self.choice)
 
     def every(self) -> Sequence[Value]:
@@ -138,12 +138,12 @@ def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
     """Validate one searched key: ``{float: [..]}``, ``{int: [..]}`` or ``{choice: [..]}``, and its ``when:``.
 
     Args:
-        name: dotted.
-        values: what YAML says of it.
-        known: the names that a config has.
+        name: the key's dotted name.
+        values: its YAML value.
+        known: all dotted names of a config.
 
     Raises:
-        UserError: naming the key and what is wrong.
+        UserError: the key cannot be searched, or its domain is invalid; the message names the key.
     """
     if name not in known:
         raise unknown_name("searched key", name, known)

@@ -1,4 +1,4 @@
-"""Spaces read from YAML, checked, and written again."""
+"""Reads spaces from YAML, checks them and writes them back."""
 
 from importlib.resources import files
 from itertools import combinations, product
@@ -23,10 +23,10 @@ def bundled_spaces() -> dict[str, Path]:
 
 
 def load_space(name_or_file: str) -> Space:
-    """A bundled space by name, or any by its file.
+    """Load a bundled space by its name, or any space by its file.
 
     Raises:
-        UserError: no such space, or it says something wrong; one line.
+        UserError: the space does not exist, or it is invalid; one line.
     """
     path = bundled_spaces().get(name_or_file, Path(name_or_file))
     if not path.is_file():
@@ -41,10 +41,10 @@ def load_space(name_or_file: str) -> Space:
 
 
 def build_space(name: str, values: Any) -> Space:
-    """Validate what a space's YAML says.
+    """Build and validate a space from its parsed YAML.
 
     Raises:
-        UserError: naming the space, the key, the value and what would be valid.
+        UserError: something in it is invalid; the message names the space, the key, the value and the valid choices.
     """
     try:
         return _build(name, values)
@@ -75,10 +75,10 @@ def _build(name: str, values: Any) -> Space:
 
 
 def check_space(space: Space) -> None:
-    """Every searched value must make a valid config, and the known points must lie inside the ranges.
+    """Check that every searched value makes a valid config, and that the known points lie inside the ranges.
 
     Raises:
-        UserError: naming the first that does not.
+        UserError: one does not; the message names the first.
     """
     check_objectives(space.objectives, space.sampler.name)
     _check_conditions(space)
@@ -133,7 +133,7 @@ def _check_possible(space: Space, params: dict[str, Value]) -> None:
 
 
 def space_as_yaml(space: Space) -> dict[str, Any]:
-    """The space as a YAML space file would say it."""
+    """The space as the contents of a YAML space file."""
     return {
         "description": space.description,
         "base": space.base.model_dump(),

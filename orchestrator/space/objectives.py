@@ -1,4 +1,4 @@
-"""Objectives: FID, and what a trial may cost besides. All are minimised; the first is always FID."""
+"""Objectives: FID and, optionally, a cost of the trial. All are minimised; FID is always the first."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ def _device_seconds(config: TrainConfig, device_seconds: float) -> float:
 
 
 def generator_parameters(config: TrainConfig, device_seconds: float = 0) -> float:
-    """Weights of the generator, or of both: what `config` would build, without building it."""
+    """Number of weights of the generator (both generators of a translator), counted without allocating them."""
     import torch
 
     from trainers.families import find_family
@@ -26,16 +26,16 @@ def generator_parameters(config: TrainConfig, device_seconds: float = 0) -> floa
     return sum(weights.numel() for weights in generator.parameters())
 
 
-# From a trial's config and its device seconds: wall seconds x ranks x the GPUs of a rank (1 where it has none).
+# Each cost is a function of a trial's config and its device seconds: wall seconds x ranks x GPUs per rank (1 on CPUs).
 COSTS: dict[str, Cost] = {"device_seconds": _device_seconds, "generator_parameters": generator_parameters}
-KNOWN_BEFOREHAND = frozenset({"generator_parameters"})  # costs that the config alone decides
+KNOWN_BEFOREHAND = frozenset({"generator_parameters"})  # costs that depend on the config alone
 
 
 def check_objectives(names: Sequence[str], sampler: str) -> None:
-    """FID alone, or FID and one cost that the sampler can search for.
+    """Check that `names` is FID alone, or FID and one cost with a sampler that supports two objectives.
 
     Raises:
-        UserError: anything else.
+        UserError: it is not.
     """
     for name in names:
         if name != FID and name not in COSTS:

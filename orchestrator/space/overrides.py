@@ -1,4 +1,4 @@
-"""``--set dotted.key=value`` laid over a space."""
+"""Applies ``--set dotted.key=value`` to a space."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -23,14 +23,14 @@ _INTERVALS = ("schedule.checkpoint_every", "schedule.samples_every", "fid.every"
 
 
 def apply_settings(space: Space, settings: Iterable[str]) -> Space:
-    """Lay ``--set dotted.key=value`` over a space: the base changes, and a searched key is searched no longer.
+    """Apply ``--set dotted.key=value``: each setting fixes its key in the base and removes it from the search.
 
-    ``schedule.epochs`` alone takes the rest of the schedule along: the window and the scheduler's grace stay in
-    proportion, and intervals shrink so far that each comes about eight times. ``fid.n_fake`` alone takes
-    ``fid.n_fake_first`` out where that would be more.
+    ``schedule.epochs`` alone scales the rest of the schedule: the window and the scheduler's grace stay in proportion,
+    and the intervals shrink so that each fits about eight times into the run. ``fid.n_fake`` alone removes
+    ``fid.n_fake_first`` where that would not be smaller.
 
     Raises:
-        UserError: not of that form, no such key, or a value that cannot be.
+        UserError: a setting is malformed, its key does not exist, or its value is invalid.
     """
     values: dict[str, Any] = {}
     for setting in settings:
@@ -53,7 +53,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     search = {name: domain for name, domain in space.search.items() if name not in values}
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **given["scheduler"]})
-    # Another sampler has other options: what the space says of its own means nothing to it.
+    # Another sampler has other options, so the options of the space's own sampler are dropped.
     another = given["sampler"].get("name", space.sampler.name) != space.sampler.name
     sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
     confirm = _changed("confirm", space.confirm, given["confirm"])
@@ -65,7 +65,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
 
 def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
     if not isinstance(epochs, int) or epochs < 1:
-        return {}  # TrainConfig says what is wrong with it
+        return {}  # TrainConfig reports the error
     schedule = base.schedule
     window = max(1, round(schedule.window_first * epochs / schedule.epochs))
     intervals = {name: min(base.flat()[name], max(1, epochs // 8)) for name in _INTERVALS}
@@ -73,7 +73,7 @@ def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:
 
 
 def _first_fakes_for(base: TrainConfig, n_fake: Any) -> dict[str, int | None]:
-    """No fewer at first where all measurements are to have few."""
+    """Remove `fid.n_fake_first` where it would not be smaller than the new `fid.n_fake`."""
     first = base.fid.n_fake_first
     return {"fid.n_fake_first": None} if first is not None and isinstance(n_fake, int) and n_fake <= first else {}
 

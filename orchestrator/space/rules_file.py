@@ -9,10 +9,10 @@ from trainers.errors import UserError
 
 
 def read_block(file: Path) -> bool | dict[str, Any]:
-    """The block, with or without ``pruning:`` above it.
+    """Read the block; the key ``pruning:`` above it is optional.
 
     Raises:
-        UserError: it cannot be read, or says something wrong.
+        UserError: it cannot be read, or it is invalid.
     """
     try:
         text = file.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from trainers.errors import unknown_name
 
 
 def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
-    """A pydantic check that a string is one of `names`; its error has the nearest."""
+    """A pydantic check that a string is one of `names`; its error names the nearest match."""
 
     def check(name: str) -> str:
         if name not in names:
@@ -19,7 +19,8 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-# Whom each cuts, filled in with the fields of `SchedulerConfig`. Each is a file in `orchestrator.search.schedulers`.
+# Which trials each scheduler cuts, for people; the fields of `SchedulerConfig` are filled in. Each scheduler is a file
+# in `orchestrator.search.schedulers`.
 SCHEDULERS = {
     "asha": "every trial runs {grace_epochs} epochs, then one in {reduction_factor:g} goes on",
     "hyperband": "every trial runs {grace_epochs} epochs, some {reduction_factor:g} times as many and so on "
@@ -30,13 +31,13 @@ SCHEDULERS = {
 
 
 class Section(BaseModel):
-    """Frozen; unknown keys are refused."""
+    """A section of a space: frozen; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class SchedulerConfig(Section):
-    """Which trials are cut for others' sake."""
+    """Which trials are cut early in favour of better ones."""
 
     name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
         "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
@@ -55,19 +56,19 @@ class SchedulerConfig(Section):
     )
 
     def hardly_vary(self, diversity: float | None) -> bool:
-        """Whether fakes of this diversity hardly vary; where it is not known they count as varied."""
+        """Whether fakes of this diversity hardly vary; an unknown diversity counts as varied."""
         return diversity is not None and diversity < self.min_diversity
 
     def __str__(self) -> str:
         return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**self.model_dump())}"
 
     def scaled_grace(self, before: int, now: int) -> int:
-        """`grace_epochs` in proportion, for runs of `now` epochs instead of `before`."""
+        """`grace_epochs` scaled from runs of `before` epochs to runs of `now` epochs."""
         return max(1, round(self.grace_epochs * now / before))
 
 
 class ConfirmConfig(Section):
-    """Which trials are measured again, on latents that nobody has chosen them by, before a winner is named."""
+    """Which trials are measured again before the winner is chosen, on latents that had no part in their selection."""
 
     top: Annotated[int, Field(ge=0)] = Field(3, description="how many of the best trials; 0: none")
     seeds: Annotated[int, Field(ge=1)] = Field(3, description="how often each, every time on fresh latents")
@@ -78,14 +79,14 @@ class SamplerKind:
     """What a sampler can do.
 
     Attributes:
-        options: fields of `SamplerConfig` that mean something to it.
+        options: fields of `SamplerConfig` that it uses.
         several_objectives: whether it can search for two objectives.
-        conditions: whether it models keys that not every trial has; else it draws them at random.
-        choices: whether it models choices; else it draws them at random.
-        violations: whether it learns from a failed trial that its setting is not feasible. A failed trial has no value,
-            so it can only be told PRUNED, and Optuna's GP and NSGA-II read the constraints of COMPLETE trials alone.
-        learns_from_cut: whether trials that the scheduler cut teach it anything.
-        sequence: whether it goes on where it was when built again with the same seed.
+        conditions: whether it models conditional keys; if not, it draws them at random.
+        choices: whether it models choices; if not, it draws them at random.
+        violations: whether it learns from constraints of failed trials. A failed trial has no objective, so it can only
+            be reported as PRUNED, and Optuna's GP and NSGA-II read the constraints of COMPLETE trials alone.
+        learns_from_cut: whether it learns from trials that the scheduler cut.
+        sequence: whether a new instance with the same seed continues the sequence instead of repeating it.
     """
 
     options: frozenset[str] = frozenset()
@@ -102,14 +103,14 @@ SAMPLERS: dict[str, SamplerKind] = {
     "tpe": SamplerKind(frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True),
     "gp": SamplerKind(frozenset({"startup"})),
     "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
-    "qmc": SamplerKind(learns_from_cut=True, sequence=True),  # it learns from nothing, so misses nothing
+    "qmc": SamplerKind(learns_from_cut=True, sequence=True),  # it never learns, so a cut trial is no loss
     "random": SamplerKind(conditions=True, learns_from_cut=True),
     "nsga2": SamplerKind(frozenset({"population"})),
 }
 
 
 class SamplerConfig(Section):
-    """Who proposes settings."""
+    """Which sampler proposes settings, and its options."""
 
     name: Annotated[str, one_of("sampler", tuple(SAMPLERS))] = Field(
         "tpe", description="tpe, gp (Gaussian process), cmaes, qmc (Sobol sequence), random, nsga2 (two objectives)"

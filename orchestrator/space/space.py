@@ -1,4 +1,4 @@
-"""Spaces: what YAML may say, and what it means."""
+"""`Space`: a search space as its YAML defines it."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,18 +13,18 @@ from trainers.errors import UserError
 
 
 class Space(Section):
-    """One search: where it starts, what varies, who is cut.
+    """One search: where it starts, which keys vary, and how trials are proposed, cut and confirmed.
 
     Attributes:
-        name: of the file, without ``.yaml``.
+        name: the file's name without ``.yaml``.
         description: one line for ``gan-sweep spaces list``.
         base: the setting that the search starts from; always the first trial.
-        search: what varies, by dotted name.
-        sampler: who proposes.
-        scheduler: who is cut.
-        confirm: who is measured again at the end.
-        objectives: what is minimised: FID, and maybe a cost; see `orchestrator.space.objectives`.
-        pruning: settings of the rules that end doomed trials; True: all as they are, False: none, else by rule's name.
+        search: the domain of each searched key, by dotted name.
+        sampler: which sampler proposes settings.
+        scheduler: which trials are cut.
+        confirm: which trials are measured again at the end.
+        objectives: what is minimised: FID, and optionally a cost; see `orchestrator.space.objectives`.
+        pruning: rules that end doomed trials. True: all with their defaults; False: none; else settings by rule name.
         trials: how many, unless ``--trials`` says otherwise.
         points: further known-good settings to evaluate before sampling; dotted names to values.
         synthetic: the kind of pictures that ``--demo`` draws.
@@ -47,7 +47,7 @@ class Space(Section):
 
     @property
     def conditional(self) -> bool:
-        """Whether some keys exist only beside certain values of others."""
+        """Whether some keys exist only for certain values of others."""
         return any(domain.when for domain in self.search.values())
 
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
@@ -55,7 +55,7 @@ class Space(Section):
         return TrainConfig.build(self.base.model_dump(), params)
 
     def sample(self, trial: optuna.trial.BaseTrial) -> dict[str, Value]:
-        """Ask Optuna for one setting, every key after those that its ``when:`` names."""
+        """Draw one setting from Optuna. Each key is drawn after the keys that its ``when:`` names."""
         params: dict[str, Value] = {}
         for name in self.in_order():
             if self.is_active(name, params):
@@ -63,7 +63,7 @@ class Space(Section):
         return params
 
     def is_active(self, name: str, params: dict[str, Any]) -> bool:
-        """Whether `name` exists beside the other searched values `params`."""
+        """Whether the searched key `name` exists when the other searched keys have the values `params`."""
         values = self.base.flat()
         for parent, allowed in self.search[name].when.items():
             value = params.get(parent) if parent in self.search else values[parent]
@@ -75,7 +75,7 @@ class Space(Section):
         """The searched keys, each after those that its ``when:`` names.
 
         Raises:
-            UserError: conditions go round in a circle.
+            UserError: the conditions are circular.
         """
         order: list[str] = []
         waiting = list(self.search)
@@ -88,9 +88,9 @@ class Space(Section):
         return order
 
     def completed(self, params: dict[str, Value]) -> dict[str, Value] | None:
-        """`params`, and values for the keys that must have certain ones for all of `params` to exist; None: impossible.
+        """Add the values that other keys need for all of `params` to exist; None where that is impossible.
 
-        What is left open stays out: it keeps the base's value.
+        Keys that no condition restricts stay out: they keep the base's value.
         """
         options: dict[str, tuple[Value, ...]] = {name: (value,) for name, value in params.items()}
         waiting = list(params)
@@ -106,7 +106,7 @@ class Space(Section):
         return {name: left[0] for name, left in options.items() if name in self.search}
 
     def known_points(self) -> list[dict[str, Value]]:
-        """Settings to evaluate first: the base, then `points`; each with all the keys that exist beside it."""
+        """Settings to evaluate first: the base, then `points`; each with exactly the keys that exist for it."""
         flat = self.base.flat()
         base = {name: flat[name] for name in self.search}
         return [self._existing({**base, **point}) for point in ({}, *self.points)]
@@ -120,7 +120,7 @@ class Space(Section):
 
 
 def possible_search(space: Space) -> Space:
-    """The space without the keys that can no longer exist, since what their ``when:`` names is fixed at another value.
+    """Drop the keys that can no longer exist, because a key that their ``when:`` names is fixed at another value.
 
     Points lose the keys that are not searched.
     """
@@ -136,7 +136,7 @@ def possible_search(space: Space) -> Space:
 
 
 def config_names(base: TrainConfig) -> list[str]:
-    """Every dotted name that a setting of `base` may have, its own attributes' included."""
+    """Every dotted name of a config, including the names that only `base` has, such as class weights by label."""
     return list(dict.fromkeys([*field_names(), *base.flat()]))
 
 

@@ -1,4 +1,4 @@
-"""YAML as people write it: PyYAML takes ``8e-4`` for a string, YAML 1.2 and everybody else for a number."""
+"""YAML in which ``8e-4`` is a number, as in YAML 1.2; PyYAML by itself reads it as a string."""
 
 import re
 from typing import Any
@@ -18,14 +18,14 @@ _Loader.add_implicit_resolver(
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """The value that `text` says.
+    """Parse `text` as YAML.
 
     Args:
         text: YAML.
         source: what to call it in an error, such as the file's name.
 
     Raises:
-        UserError: it is not YAML; one line with the place.
+        UserError: it is not valid YAML; one line with the position.
     """
     try:
         return yaml.load(text, Loader=_Loader)

@@ -1,6 +1,6 @@
-"""The broker: hands trials to gangs, measurements to Tune, stops to gangs, and everything to the recorder.
+"""The broker: passes trials to gangs, measurements to Tune, stop requests to gangs, and all events to the recorder.
 
-One async Ray actor per sweep. It imports no torch and waits almost all of the time. Others talk to it through
+One async Ray actor per sweep. It imports no torch and waits almost all of the time. Other processes call it through
 `orchestrator.sweep.broker_client`.
 """
 
@@ -27,7 +27,7 @@ from orchestrator.sweep.messages import (
 from orchestrator.sweep.retry_queue import RetryQueue
 from trainers.run_report import EpochReport
 
-DECISION_TIMEOUT_S = 10.0  # a gang waits this long at a measurement for Tune; then it trains on and reads it later
+DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
 
 
@@ -66,9 +66,9 @@ class Broker:
         await self._notify()
 
     async def next_result(self, trial_id: str) -> TrialResult:
-        """The trial's next measurement, for Tune. Asking for it means that Tune lets the trial go on.
+        """Wait for the trial's next measurement, for Tune. This call also means that Tune lets the trial go on.
 
-        The last result stays: a trainable that died may have taken it along, and Tune starts another that asks again.
+        The last result stays in the queue: when a trainable dies with it, Tune starts another, which asks again.
         """
         trial = self._trials[trial_id]
         trial.decided.set()
@@ -95,7 +95,7 @@ class Broker:
             await self.stop(trial_id, reason)
 
     async def close(self, reason: StopReason | Failure) -> None:
-        """End the sweep: stop what runs, send every gang home."""
+        """End the sweep: stop the running trials and let every gang exit."""
         self._closed = True
         await self.halt(reason)
         await self._notify()
@@ -103,29 +103,29 @@ class Broker:
     # the end of a sweep: the best are measured again
 
     async def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
-        """How many trials gangs still hold, and how the others ended; waits up to `wait_s` until none is held."""
+        """Number of trials that gangs hold, and outcomes of the ended ones; waits up to `wait_s` for none held."""
         await self._until(lambda: not self._queue.held, wait_s)
         ended = {name: trial.outcome for name, trial in self._trials.items() if trial.outcome is not None}
         return self._queue.held, ended
 
     async def confirm(self, trial_ids: list[str], seeds: int) -> None:
-        """Queue finished trials for the gangs, each for `seeds` sets of fresh latents."""
+        """Queue finished trials to be measured again, each on `seeds` sets of fresh latents."""
         self._seeds = seeds
         for trial_id in trial_ids:
             self._confirmations.add(trial_id)
         await self._notify()
 
     async def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
-        """How many of them wait or run, and why others were given up; waits up to `wait_s` until none is left."""
+        """Number of these still pending, and why others were given up; waits up to `wait_s` for none pending."""
         await self._until(lambda: not self._confirmations.pending, wait_s)
         return self._confirmations.pending, dict(self._unconfirmed)
 
     # the gangs' side
 
     async def lease(self, gang: int) -> Lease | ConfirmLease | NoLease:
-        """The next trial for `gang`. A trial that it still holds was interrupted: it comes first, for any gang.
+        """The next trial for `gang`; when no trial waits, a finished one to measure again.
 
-        Where no trial waits, one to be measured again.
+        A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
         if gang not in self._gangs:
             self._gangs.add(gang)
@@ -133,12 +133,12 @@ class Broker:
         await self.abandon(gang)
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait_for(self._has_news), IDLE_S)
+                await asyncio.wait_for(self._changed.wait_for(self._has_work_or_end), IDLE_S)
             except TimeoutError:
                 return NoLease.ASK_AGAIN
             if self._closed:
                 return NoLease.SWEEP_OVER
-            if not self._has_news():  # what waited was taken back before this gang came to take it
+            if not self._has_work_or_end():  # the waiting work was withdrawn before this gang could take it
                 return NoLease.ASK_AGAIN
             if self._halted or not self._queue:
                 trial_id, _ = self._confirmations.take(gang)
@@ -151,7 +151,7 @@ class Broker:
         return Lease(trial_id, trial.params)
 
     async def abandon(self, gang: int) -> None:
-        """Give back what `gang` holds: it has died."""
+        """Queue again what `gang` holds, because it has died."""
         for trial_id in self._queue.held_by(gang):
             trial = self._trials[trial_id]
             if trial.stopped is not None:
@@ -167,9 +167,9 @@ class Broker:
         """Record an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
         Args:
-            trial_id: whose.
+            trial_id: the trial.
             report: the epoch.
-            last: the trial ends with it, whatever Tune says.
+            last: whether the trial ends with this epoch, whatever Tune decides.
 
         Returns:
             Why the trial has to stop, None where it goes on.
@@ -187,7 +187,7 @@ class Broker:
         return trial.stopped
 
     async def complain(self, trial_id: str, detail: str) -> None:
-        """A rank's error, before its gang restarts; the first of an attempt is closest to the cause."""
+        """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
         over = self._trials[trial_id].outcome is not None
         (self._confirmations if over else self._queue).complain(trial_id, detail)
 
@@ -197,13 +197,13 @@ class Broker:
         if trial.outcome is not None:
             return
         self._queue.finish(trial_id)
-        self._queue.take_back(trial_id)  # its gang was taken for dead before it said this
+        self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         self._end(trial, outcome)
         self._events.put_nowait(Ended(trial_id, outcome, trial.seconds))
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
-        """Record what a trial was measured at again, or with `failure` why it was not."""
+        """Record the FIDs that a trial was measured at again, or with `failure` why it was not."""
         if self._confirmations.finish(trial_id):
             if failure:
                 self._unconfirmed[trial_id] = failure
@@ -214,7 +214,7 @@ class Broker:
     # the recorder's side
 
     async def events(self, wait_s: float) -> list[Event]:
-        """All that has happened since the last call; waits up to `wait_s` for the first."""
+        """All events since the last call; waits up to `wait_s` seconds for the first."""
         happened: list[Event] = []
         if self._events.empty():
             with contextlib.suppress(TimeoutError):
@@ -228,8 +228,8 @@ class Broker:
         trial.seconds = time.time() - trial.first_leased if trial.first_leased is not None else 0.0
         trial.results.put_nowait(_result(trial))
 
-    def _has_news(self) -> bool:
-        """Whether a gang that asks for work hears anything but that there is none."""
+    def _has_work_or_end(self) -> bool:
+        """Whether there is work for a gang, or the sweep is over."""
         return self._closed or bool(self._confirmations) or (bool(self._queue) and not self._halted)
 
     async def _until(self, condition: Callable[[], bool], wait_s: float) -> None:
@@ -255,7 +255,7 @@ def _result(trial: _Trial) -> TrialResult:
 
 
 def _unfinished(trial: _Trial, verdict: StopReason | Failure, detail: str = "") -> TrialOutcome:
-    """The outcome of a trial that no gang will go on with."""
+    """The outcome of a trial that no gang will continue."""
     last = trial.last
     objective, best_epoch = (last.objective, last.best_epoch) if last is not None else (None, None)
     epochs = last.epoch if last is not None else 0

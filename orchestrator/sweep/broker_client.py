@@ -1,4 +1,4 @@
-"""The broker, from any process of the sweep."""
+"""A client of the broker, for any process of the sweep."""
 
 from typing import Any
 
@@ -12,12 +12,13 @@ from trainers.run_report import EpochReport
 
 
 class BrokerClient:
-    """Each method is one message to the broker's actor; see `Broker` for what it does there.
+    """Each method sends one message of the same name to the broker's actor. Can be pickled.
 
-    Those that tell return at once, in the order in which they were called; those that ask wait for the answer. Pickles.
+    `stop`, `halt`, `close` and `abandon` return at once, and the broker handles them in the order of the calls. All
+    others wait for the answer.
 
     Args:
-        actor: Ray's handle of the broker.
+        actor: Ray's handle of the `Broker`.
     """
 
     def __init__(self, actor: Any) -> None:  # Ray's stubs do not follow an actor's methods
@@ -35,19 +36,19 @@ class BrokerClient:
         ray.get(self._actor.submit.remote(trial_id, params))
 
     def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
-        """Tell that a trial has to end."""
+        """Ask for a trial's end."""
         self._actor.stop.remote(trial_id, reason)
 
     def halt(self, reason: StopReason | Failure) -> None:
-        """Tell that all trials have to end and none may start; the gangs stay."""
+        """Ask for the end of all trials, and let none start; the gangs stay."""
         self._actor.halt.remote(reason)
 
     def close(self, reason: StopReason | Failure) -> None:
-        """Tell that the sweep is over and the gangs may go."""
+        """Report that the sweep is over; the gangs exit."""
         self._actor.close.remote(reason)
 
     def abandon(self, gang: int) -> None:
-        """Tell that a gang is gone for good."""
+        """Report that a gang has died for good."""
         self._actor.abandon.remote(gang)
 
     # from trainables
@@ -60,7 +61,7 @@ class BrokerClient:
     # from the driver, at the end of a sweep
 
     def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
-        """How many trials gangs still hold, and how the others ended; waits up to `wait_s` until none is held."""
+        """Number of trials that gangs hold, and outcomes of the ended ones; waits up to `wait_s` for none held."""
         answer: tuple[int, dict[str, TrialOutcome]] = ray.get(self._actor.outcomes.remote(wait_s))
         return answer
 
@@ -69,7 +70,7 @@ class BrokerClient:
         ray.get(self._actor.confirm.remote(trial_ids, seeds))
 
     def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
-        """How many of them wait or run, and why others were given up; waits up to `wait_s` until none is left."""
+        """Number of these still pending, and why others were given up; waits up to `wait_s` for none pending."""
         answer: tuple[int, dict[str, str]] = ray.get(self._actor.confirming.remote(wait_s))
         return answer
 
@@ -81,25 +82,25 @@ class BrokerClient:
         return lease
 
     def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
-        """Hand in an epoch; why the trial has to stop, None where it goes on."""
+        """Report an epoch; returns why the trial has to stop, None where it goes on."""
         reason: StopReason | Failure | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
         return reason
 
     def complain(self, trial_id: str, detail: str) -> None:
-        """Hand in a rank's error, before its gang restarts."""
+        """Report a rank's error, before its gang restarts."""
         ray.get(self._actor.complain.remote(trial_id, detail))
 
     def end(self, trial_id: str, outcome: TrialOutcome) -> None:
-        """Hand in how a trial ended."""
+        """Report how a trial ended."""
         ray.get(self._actor.end.remote(trial_id, outcome))
 
     def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
-        """Hand in what a trial was measured at again, or why it was not."""
+        """Report the FIDs that a trial was measured at again, or why it was not."""
         ray.get(self._actor.confirmed.remote(trial_id, values, failure))
 
     # from the recorder
 
     def events(self, wait_s: float) -> list[Event]:
-        """All that has happened since the last call; waits up to `wait_s` for the first."""
+        """All events since the last call; waits up to `wait_s` seconds for the first."""
         happened: list[Event] = ray.get(self._actor.events.remote(wait_s))
         return happened

@@ -12,7 +12,7 @@ from orchestrator.sweep.stopper import SweepStopper
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-SETTLE_S = 300.0  # trials that were stopped get this long to finish their epoch; others are no candidates
+SETTLE_S = 300.0  # stopped trials get this long to finish their epoch; later ones are no candidates
 
 
 def finalists(outcomes: Mapping[str, TrialOutcome], top: int) -> list[str]:
@@ -26,13 +26,13 @@ def finalists(outcomes: Mapping[str, TrialOutcome], top: int) -> list[str]:
 
 
 def confirm_best(asked: ConfirmConfig, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]) -> None:
-    """Let the gangs measure the best trials again; returns when they have, or when nobody is left to do it.
+    """Let the gangs measure the best trials again; returns when that is done, or when waiting no longer makes sense.
 
     Args:
         asked: how many trials, on how many sets of latents.
-        broker: of the sweep; not closed yet.
+        broker: the sweep's broker, not closed yet.
         stopper: knows whether waiting for the gangs makes sense.
-        say: shows a line.
+        say: shows a line to the user.
     """
     if not asked.top:
         return
@@ -52,7 +52,7 @@ def confirm_best(asked: ConfirmConfig, broker: BrokerClient, stopper: SweepStopp
 
 
 def _outcomes(broker: BrokerClient, stopper: SweepStopper) -> dict[str, TrialOutcome]:
-    """How the trials ended, once those that still run have."""
+    """How the trials ended; waits for those that still run."""
     deadline = time.monotonic() + SETTLE_S
     while True:
         running, outcomes = broker.outcomes(POLL_S)

@@ -1,4 +1,4 @@
-"""A sweep: Tune's trials, Ray Train's gangs and the recorder, put together, run, and taken down again."""
+"""Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
 import contextlib
 import logging
@@ -36,22 +36,22 @@ from trainers.errors import first_line
 log = logging.getLogger(__name__)
 
 STOP_GRACE_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
-EXIT_GRACE_S = 30.0  # at the end, idle gangs get this long to leave; one that never got its CPUs or GPUs never leaves
-TRACKING_GRACE_S = 60.0  # an MLflow server may be away this long at the end before the rest is given up
+EXIT_GRACE_S = 30.0  # at the end, idle gangs get this long to exit; one that never got its CPUs or GPUs never exits
+TRACKING_GRACE_S = 60.0  # at the end, an MLflow server may be unreachable this long before the rest is given up
 
 
 class StopForwarder(tune.Callback):
-    """Tells the broker of trials that Tune has ended."""
+    """A Tune callback that tells the broker which trials Tune has ended."""
 
     def __init__(self, broker: BrokerClient) -> None:
         self._broker = broker
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The scheduler cut it; for a trial that ended by itself this changes nothing."""
+        """The scheduler has cut the trial; for a trial that ended by itself this changes nothing."""
         self._broker.stop(trial.config["trial_id"], StopReason.OUTRANKED)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its trainable failed for good."""
+        """The trial's trainable has failed for good."""
         self._broker.stop(trial.config["trial_id"], Failure.ERROR)
 
 
@@ -61,8 +61,8 @@ class SweepOutcome:
 
     Attributes:
         status: in one word.
-        lost_writes: how many writes MLflow never took.
-        troubles: one line for each gang that could not be kept up, and for the recorder.
+        lost_writes: number of writes that MLflow never accepted.
+        troubles: one line for each error of the sweep itself, the recorder or a gang.
     """
 
     status: SweepStatus
@@ -73,13 +73,13 @@ class SweepOutcome:
 def run_sweep(
     plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen, warm: WarmStart | None = None
 ) -> SweepOutcome:
-    """Run the plan in the Ray that is connected.
+    """Run the plan on the connected Ray.
 
     Args:
         plan: what to run.
         store: the sweep's directory, with its space written.
-        info: what MLflow is told of the sweep.
-        screen: shows it.
+        info: the sweep's description, for MLflow.
+        screen: shows the trials.
         warm: trials of another sweep for the sampler.
     """
     tracker = MlflowTracker(info, store)
@@ -110,7 +110,7 @@ def run_sweep(
             _wait_for_exit(gangs, stopper)
     except KeyboardInterrupt:
         stopper.status = SweepStatus.INTERRUPTED
-    except Exception as error:  # said below, and the sweep's status; what was found so far is still put in order
+    except Exception as error:  # reported below, with the status; the results so far are still written
         log.exception("the sweep failed")
         stopper.status = SweepStatus.FAILED
         troubles.append(first_line(error))
@@ -142,7 +142,7 @@ def _searcher(plan: Plan, broker: BrokerClient, screen: Screen, warm: WarmStart 
 
 
 def _wait_for_exit(gangs: Sequence[Gang], stopper: SweepStopper) -> None:
-    """Wait for the gangs to leave, all together a few seconds; those that do not are ended with Ray."""
+    """Wait for the gangs to exit, for one grace period in all; gangs that do not exit end with Ray."""
     finished = stopper.status is SweepStatus.FINISHED
     deadline = time.monotonic() + (EXIT_GRACE_S if finished else STOP_GRACE_S)
     for gang in gangs:
@@ -159,7 +159,7 @@ def _tuner(
             metric=plan.metric,
             mode="min",
             num_samples=plan.trials,
-            # One more than there are gangs: the next trial already waits when a gang is done with the last.
+            # One more than there are gangs: the next trial already waits when a gang has finished one.
             max_concurrent_trials=plan.resources.gangs + 1,
             reuse_actors=True,
             search_alg=searcher,
@@ -185,7 +185,7 @@ def _trial_name(trial: Any) -> str:
 
 @contextlib.contextmanager
 def _interrupts(stopper: SweepStopper, screen: Screen) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends the sweep in order, the second at once."""
+    """The first Ctrl-C (or SIGTERM) ends the sweep gracefully, the second at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -12,21 +12,21 @@ import ray.train
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.worker import GangSetup, gang_loop
 
-MAX_RESTARTS = 100  # of one gang: each takes some 12 s, so a gang that never gets up ends within minutes
+MAX_RESTARTS = 100  # of one gang: at some 12 s each, a gang that never starts is given up after about 20 minutes
 
 
 class Gang(threading.Thread):
-    """One gang, kept up by a Ray Train run in a thread of the driver.
+    """One gang, kept alive by a Ray Train run in a thread of the driver.
 
     Args:
-        number: as the broker knows it.
-        setup: what its ranks know.
-        resources: what its ranks take.
+        number: its number for the broker, from 0.
+        setup: settings of its ranks.
+        resources: resources of its ranks.
         storage: directory for Ray Train's own files.
 
     Attributes:
-        number: from 0.
-        error: why it ended, None while it runs or when it was sent home.
+        number: as given.
+        error: why it ended, None while it runs and after a regular exit.
     """
 
     def __init__(self, number: int, setup: GangSetup, resources: Resources, storage: Path) -> None:
@@ -35,7 +35,7 @@ class Gang(threading.Thread):
         self.number, self._setup, self._resources, self._storage = number, setup, resources, storage
 
     def run(self) -> None:
-        """Start the ranks, restart them when they die, end when they are sent home."""
+        """Start the ranks, restart them when they die, and return when they exit at the end of the sweep."""
         from ray.train.torch import TorchTrainer
 
         use_gpu = self._resources.gpus > 0

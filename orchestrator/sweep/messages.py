@@ -1,4 +1,4 @@
-"""What the broker says to gangs and to the recorder."""
+"""The broker's messages to gangs and to the recorder."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,7 @@ from trainers.run_report import EpochReport
 
 
 class NoLease(Enum):
-    """What a gang hears instead of a lease."""
+    """The broker's answer when it has no work for a gang."""
 
     ASK_AGAIN = "ask_again"  # nothing to do yet
     SWEEP_OVER = "sweep_over"
@@ -25,7 +25,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class ConfirmLease:
-    """A finished trial for a gang: measure its best checkpoint on so many sets of fresh latents."""
+    """A finished trial for a gang to measure again: its best checkpoint, on `seeds` sets of fresh latents."""
 
     trial_id: str
     seeds: int
@@ -43,9 +43,9 @@ class Started:
     """A gang has taken a trial.
 
     Attributes:
-        trial_id: whose.
+        trial_id: the trial.
         params: its searched values.
-        attempt: from 1.
+        attempt: number of the attempt, from 1.
         first_leased: wall clock of the first attempt, seconds since 1970.
     """
 
@@ -65,7 +65,7 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial is over, so many seconds after its first lease."""
+    """A trial is over, `seconds` after its first lease."""
 
     trial_id: str
     outcome: TrialOutcome

@@ -1,4 +1,4 @@
-"""Connecting to Ray, and keeping its chatter off the screen."""
+"""Connects to Ray, and keeps its log output off the screen."""
 
 import contextlib
 import logging
@@ -14,9 +14,9 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the screen is ours
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the recorder keeps everything
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours stops the gangs too
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # only `Screen` writes to the terminal
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the recorder writes all results
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the driver's own handler stops the gangs too
 
 import psutil
 import ray
@@ -25,16 +25,16 @@ from trainers.errors import UserError, first_line
 
 CONNECT_S = 5.0
 HEALTH_S = 20.0
-EXIT_S = 3.0  # a process that Ray has told to end gets this long
+EXIT_S = 3.0  # after Ray's shutdown, its processes get this long to exit
 
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Ray: a new instance on this machine, or the cluster at `address` (``HOST:PORT`` or ``auto``).
+    """Connect to Ray: a new instance on this machine, or the cluster at `address` (``HOST:PORT`` or ``auto``).
 
-    Uses the Ray that the process is already connected to, and leaves it, when there is one.
+    A Ray that the process is already connected to is used instead, and stays connected.
 
     Raises:
         UserError: nothing answers at the address.
@@ -44,10 +44,10 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    # Errors only: Ray Train's cleaner warns every second that it cannot ask a dashboard which is not there.
+    # Errors only: Ray Train's cleaner warns every second that it cannot reach a dashboard, and there is none.
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
-        cpus = len(os.sched_getaffinity(0)) + 1  # one more for relays and broker, which sleep
+        cpus = len(os.sched_getaffinity(0)) + 1  # one more for trainables and the broker, which mostly sleep
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         try:
@@ -57,19 +57,19 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        workers = _workers() if address is None else []
+        workers = _worker_processes() if address is None else []
         ray.shutdown()
-        _see_off(workers)
+        _end_leftover_workers(workers)
 
 
-def _workers() -> list[psutil.Process]:
-    """What the Ray that this process started has started."""
+def _worker_processes() -> list[psutil.Process]:
+    """The worker processes of the Ray that this process started."""
     raylets = [child for child in psutil.Process().children() if child.name() == "raylet"]
     return [worker for raylet in raylets for worker in raylet.children(recursive=True)]
 
 
-def _see_off(processes: list[psutil.Process]) -> None:
-    """Now and then a worker that is still busy outlives its Ray."""
+def _end_leftover_workers(processes: list[psutil.Process]) -> None:
+    """Kill workers that outlive their Ray, as a busy one sometimes does."""
     _, alive = psutil.wait_procs(processes, timeout=EXIT_S)
     for process in alive:
         log.warning("ending %s", process)
@@ -85,7 +85,7 @@ def cluster_size() -> tuple[int, int]:
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself would try for a minute."""
+    """Check the address before `ray.init`, which would try for a minute."""
     if address == "auto":
         return
     match = re.fullmatch(r"\[?([^\[\]/]+)\]?:(\d+)", address)
@@ -111,18 +111,18 @@ def _check_answers(address: str) -> None:
 
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Send what Ray, Optuna, MLflow, the gangs and we log or print to a file instead of the screen."""
+    """Redirect everything that Ray, Optuna, MLflow, the gangs and our code log or print to a file."""
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in ("orchestrator", "trainers")]
-    chatty = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
-    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *ours, *chatty)]
+    libraries = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
+    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *ours, *libraries)]
     with open(path, "a", buffering=1) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        for logger in chatty:
+        for logger in libraries:
             logger.handlers[:], logger.propagate = [], True
         root.handlers[:] = [handler]
-        for logger in (root, *ours):  # ours for itself: `connected` sets the root's level to that of Ray's errors
+        for logger in (root, *ours):  # ours too: `connected` later sets the root's level to ERROR
             logger.setLevel(logging.INFO)
         try:
             yield

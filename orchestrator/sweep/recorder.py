@@ -1,4 +1,4 @@
-"""The recorder: one thread that carries the broker's events to everything that keeps or shows them."""
+"""The recorder: one thread that passes the broker's events on to all sinks."""
 
 import logging
 import threading
@@ -19,18 +19,18 @@ log = logging.getLogger(__name__)
 
 
 class Recorder(threading.Thread):
-    """Polls the broker until it is closed.
+    """Polls the broker until `close`.
 
     Args:
-        broker: whose events to carry.
-        space: resolves a trial's epochs.
+        broker: the source of the events.
+        space: resolves a trial's config.
         sinks: called in this order for every event.
-        devices: that a trial holds, see `Resources.devices`.
+        devices: number of devices that a trial holds, see `Resources.devices`.
 
     Attributes:
         trials: all trials that have started, by id.
         gangs: numbers of the gangs whose ranks have started.
-        error: what a sink raised; recording ended there.
+        error: the exception that ended the recording, None without one.
     """
 
     def __init__(self, broker: BrokerClient, space: Space, sinks: Sequence[Sink], devices: float = 1.0) -> None:
@@ -42,13 +42,13 @@ class Recorder(threading.Thread):
         self._closing = threading.Event()
 
     def run(self) -> None:
-        """Carry events until `close`, then what is left of them."""
+        """Pass events on until `close`, then those that are left."""
         try:
             while True:
                 closing = self._closing.is_set()
                 events: list[Event] = self._broker.events(0.0 if closing else 0.5)
                 for event in events:
-                    self._carry(event)
+                    self._dispatch(event)
                 if closing and not events:
                     return
         except BaseException as error:
@@ -56,7 +56,7 @@ class Recorder(threading.Thread):
             self.error = error
 
     def close(self, verdict: StopReason | Failure) -> None:
-        """Record what is left and end; trials still open ended for `verdict`."""
+        """Record the events that are left, then end; trials that are still open end with `verdict`."""
         self._closing.set()
         self.join()
         if self.error is None:
@@ -65,17 +65,17 @@ class Recorder(threading.Thread):
                     outcome = TrialOutcome(
                         verdict=verdict, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
                     )
-                    self._carry(Ended(trial.trial_id, outcome, time.time() - trial.started))
+                    self._dispatch(Ended(trial.trial_id, outcome, time.time() - trial.started))
 
     def _new_record(self, trial_id: str, params: dict[str, Any], started: float) -> TrialRecord:
         try:
             config = self._space.resolve(params)
-        except UserError as error:  # its gang finds the same, and that is the trial's verdict
+        except UserError as error:  # its gang meets the same error, which becomes the trial's verdict
             log.warning("trial %s: %s", trial_id, error)
             return TrialRecord(trial_id, params, 0, started)
         return TrialRecord(trial_id, params, config.schedule.epochs, started, n_fake=config.fid.n_fake, config=config)
 
-    def _carry(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         match event:
             case GangUp(gang):
                 self.gangs.add(gang)

@@ -2,11 +2,11 @@
 
 from collections import Counter, deque
 
-MAX_ATTEMPTS = 3  # of work whose gang died under it
+MAX_ATTEMPTS = 3  # of work during which the gang dies
 
 
 class RetryQueue:
-    """Named work in order. Where a gang dies its work comes first again, until it was tried MAX_ATTEMPTS times."""
+    """Named items of work in order. When a gang dies, its item goes back to the front; MAX_ATTEMPTS limits that."""
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()
@@ -15,32 +15,32 @@ class RetryQueue:
         self._complaints: dict[str, str] = {}  # the first of each attempt: it is closest to the cause
 
     def __bool__(self) -> bool:
-        """Whether any waits for a gang."""
+        """Whether any item waits for a gang."""
         return bool(self._waiting)
 
     @property
     def held(self) -> int:
-        """How many gangs work on."""
+        """Number of items that gangs hold."""
         return len(self._holders)
 
     @property
     def pending(self) -> int:
-        """How many wait or are held."""
+        """Number of items that wait or are held."""
         return len(self._waiting) + self.held
 
     def add(self, name: str) -> None:
-        """Queue it, last in line."""
+        """Add an item at the end."""
         self._waiting.append(name)
 
     def take_back(self, name: str) -> bool:
-        """Leave it undone where it waits; whether it did."""
+        """Remove an item that still waits; returns whether it did."""
         if name not in self._waiting:
             return False
         self._waiting.remove(name)
         return True
 
     def take(self, gang: int) -> tuple[str, int]:
-        """The next for `gang`, and the number of this attempt, from 1; there must be one waiting."""
+        """Give the first waiting item to `gang`; returns its name and the attempt, from 1. An item must be waiting."""
         name = self._waiting.popleft()
         self._holders[name] = gang
         self._attempts[name] += 1
@@ -48,15 +48,15 @@ class RetryQueue:
         return name, self._attempts[name]
 
     def held_by(self, gang: int) -> list[str]:
-        """What `gang` works on."""
+        """The items that `gang` holds."""
         return [name for name, holder in self._holders.items() if holder == gang]
 
     def complain(self, name: str, detail: str) -> None:
-        """Remember a rank's error, before its gang restarts."""
+        """Keep a rank's error, before its gang restarts: the first of each attempt."""
         self._complaints.setdefault(name, detail)
 
     def retry(self, name: str) -> str | None:
-        """Its gang has died: queue it again, first in line, or say why it is given up."""
+        """After its gang has died: queue an item again, at the front, or return why it is given up."""
         attempts = self._attempts[name]
         if attempts < MAX_ATTEMPTS:
             del self._holders[name]
@@ -67,5 +67,5 @@ class RetryQueue:
         return f"its workers died {attempts} times{last}"
 
     def finish(self, name: str) -> bool:
-        """Its gang is done with it. Whether one held it: not where that gang was taken for dead before."""
+        """Remove an item that its gang has finished; False when no gang holds it, since its gang was taken for dead."""
         return self._holders.pop(name, None) is not None

@@ -1,4 +1,4 @@
-"""The stopper: sees from within Tune's loop whether the sweep has to end."""
+"""The stopper: checks inside Tune's loop whether the sweep has to end."""
 
 import logging
 import threading
@@ -21,21 +21,21 @@ _WITHOUT_CONFIRMING = (SweepStatus.INTERRUPTED, SweepStatus.FAILED)  # the best 
 
 
 class SweepStopper(tune.Stopper):
-    """Ends the sweep when a budget is reached, someone interrupts, or no gang is left to work.
+    """Ends the sweep when a budget is reached, the user interrupts, or no gang is left.
 
     Args:
-        broker: told as soon as there is a reason, so that the trials stop while Tune still winds down. A budget leaves
-            the gangs up: they measure the best trials again.
+        broker: gets the stop at once, so that the trials end while Tune still shuts down. After a budget the gangs stay
+            up: they measure the best trials again.
         gangs: the sweep's gangs.
         recorder: knows trials and gangs; its failure ends the sweep too.
-        budgets: of the sweep; its time starts now.
+        budgets: the sweep's budgets; its time starts now.
         gpus_per_gang: how many GPUs each gang holds.
-        clock: seconds.
+        clock: returns the time in seconds.
 
     Attributes:
-        status: how it ended the sweep; running while it has not.
+        status: how the sweep ended; RUNNING until then.
         interrupted: set it to end the sweep.
-        gpu_hours: what the gangs have held so far.
+        gpu_hours: GPU hours that the gangs have held so far.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SweepStopper(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Tune asks this in every turn of its loop."""
+        """Whether the sweep has to end; Tune calls this in every iteration of its loop."""
         self._report_dead_gangs()
         if self.status is SweepStatus.RUNNING and (status := self._find_reason()) is not None:
             self.status = status
@@ -68,7 +68,7 @@ class SweepStopper(tune.Stopper):
         return self.status is not SweepStatus.RUNNING
 
     def may_wait(self) -> bool:
-        """Whether gangs can still be waited for: one is up, nobody interrupts, and what they say is recorded."""
+        """Whether waiting for gangs makes sense: one is up, the user has not interrupted, and the recorder works."""
         self._report_dead_gangs()
         self._count_gpu_hours()
         return not self.interrupted.is_set() and self._recorder.error is None and self._any_gang_left()
@@ -78,7 +78,7 @@ class SweepStopper(tune.Stopper):
         return self.status not in _WITHOUT_CONFIRMING
 
     def finish(self) -> SweepStatus:
-        """Tune's loop is over, and so is measuring again: how the sweep ended."""
+        """How the sweep ended; to be called after Tune's loop and after the best were measured again."""
         if self.status is SweepStatus.RUNNING:
             self.status = SweepStatus.INTERRUPTED if self.interrupted.is_set() else SweepStatus.FINISHED
         return self.status
@@ -110,7 +110,7 @@ class SweepStopper(tune.Stopper):
         return None
 
     def _count_gpu_hours(self) -> float:
-        """Add the time since the last turn for every gang that is up; one that still waits for its GPUs holds none."""
+        """Add the time since the last call for every gang that is up; one that still waits for its GPUs holds none."""
         now = self._clock()
         up = sum(gang.is_alive() and gang.number in self._recorder.gangs for gang in self._gangs)
         self.gpu_hours += self._gpus_per_gang * up * (now - self._counted) / 3600
@@ -118,5 +118,5 @@ class SweepStopper(tune.Stopper):
         return self.gpu_hours
 
     def __reduce__(self) -> Any:
-        # Tune pickles its run config for a restore from elsewhere; the stopper belongs to this process.
+        # Tune pickles its run config for a later restore; the stopper belongs to this process.
         return (tune.stopper.NoopStopper, ())

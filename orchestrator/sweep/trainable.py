@@ -1,4 +1,4 @@
-"""The Tune side of a trial: a featherweight actor without torch that passes a gang's measurements on to Tune."""
+"""The Tune side of a trial: a lightweight actor without torch that passes a gang's measurements on to Tune."""
 
 from typing import Any
 

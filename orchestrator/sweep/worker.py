@@ -19,7 +19,7 @@ from trainers.run_report import Decision, EpochReport
 
 @dataclass(frozen=True, kw_only=True)
 class GangSetup:
-    """What every rank of every gang knows.
+    """Settings of every rank of every gang.
 
     Attributes:
         space: resolves a trial's searched values.
@@ -69,19 +69,19 @@ def gang_loop(config: dict[str, Any]) -> None:
 
 
 def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
-    """Train one trial and tell the broker how it ended.
+    """Train one trial and report to the broker how it ended.
 
-    With one rank an error is the trial's verdict, and the gang goes on. With several, the others may be waiting for the
-    one that raised, or raise only because another died: the gang is restarted and the trial tried again, unless the
-    error is one that every rank meets.
+    With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
+    that raised, or a rank may raise only because another died: the gang is restarted and the trial tried again, unless
+    it is an error that every rank meets (a UserError).
 
     Args:
-        setup: what the rank knows.
+        setup: the rank's settings.
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
 
     Raises:
-        Exception: any that training raised on one of several ranks, but a UserError.
+        Exception: whatever training raised on one of several ranks, except a UserError.
     """
     from trainers.distributed import rank
     from trainers.loop import train
@@ -114,7 +114,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
 
 
 def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> None:
-    """Measure a finished trial's best checkpoint again and tell the broker the values; errors as in `run_lease`."""
+    """Measure a finished trial's best checkpoint again and report the FIDs to the broker; errors as in `run_lease`."""
     from trainers.confirm import confirm
     from trainers.distributed import rank
 
@@ -131,10 +131,10 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
 
 
 def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: Path) -> str:
-    """An error's text for people, with the traceback in a file.
+    """Write an error's traceback to a file; returns the error's text for people.
 
     Raises:
-        Exception: `error` itself where there are other ranks that did not meet it; the broker has its text by then.
+        Exception: `error` itself where other ranks may not have met it; the broker gets its text before.
     """
     from trainers.distributed import rank, world_size
 
@@ -150,8 +150,8 @@ def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: 
 def _free_memory() -> None:
     import torch
 
-    # Free what the trial left in cycles. Freezing what survives keeps the next collection short: with torch and Ray
-    # imported a full one takes 0.4 s, four times what it takes to build the demo's networks.
+    # Free the reference cycles that the trial left. Freezing what survives keeps the next collection short: with torch
+    # and Ray imported a full one takes 0.4 s, four times what it takes to build the demo's networks.
     gc.collect()
     gc.freeze()
     if torch.cuda.is_available():

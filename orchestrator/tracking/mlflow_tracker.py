@@ -1,7 +1,8 @@
-"""Everything lands in MLflow, written in batches by a thread of its own, so that a slow server slows nothing down.
+"""Writes a sweep to MLflow, in batches and in a thread of its own, so that a slow server slows nothing down.
 
-A write that fails because the server is away is tried again until it is back; one that it refuses is lost, and so is
-what it has not taken some time after the end. Losses are logged, counted and said; the sweep's directory has it all.
+A write that fails because the server is unreachable is tried again until it succeeds. A write that the server refuses
+is lost, and so is one that it has not accepted some time after the sweep's end. Lost writes are logged, counted and
+shown; the sweep's directory has everything.
 """
 
 import logging
@@ -38,7 +39,7 @@ _REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALR
 
 
 def check_tracking(uri: str) -> None:
-    """Find out whether MLflow answers at `uri`, before anything is started.
+    """Check that MLflow answers at `uri`, before anything is started.
 
     Raises:
         UserError: it does not.
@@ -54,7 +55,7 @@ class MlflowTracker(Sink):
 
     Args:
         info: the sweep.
-        store: where sample grids and configs lie.
+        store: the sweep's directory, with sample grids and configs.
     """
 
     def __init__(self, info: SweepInfo, store: ResultsStore) -> None:
@@ -66,7 +67,7 @@ class MlflowTracker(Sink):
         self._describe_parent()
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._lost = 0
-        self._giving_up_at: float | None = None
+        self._deadline: float | None = None
         self._thread = threading.Thread(target=self._drain, name="mlflow", daemon=True)
         self._thread.start()
 
@@ -84,51 +85,56 @@ class MlflowTracker(Sink):
         self._work.put(lambda: self._end_trial(trial, state, verdict, detail))
 
     def confirmed(self, trial: TrialRecord) -> None:
-        """Log mean and spread of what it was measured at again."""
+        """Log mean and spread of its confirmed FIDs."""
         metrics = _confirmed_metrics(trial)
         self._work.put(lambda: self._log_confirmed(trial, metrics))
 
     def close(self, best: TrialRecord | None, status: SweepStatus, patience_s: float) -> int:
-        """Log the winner, close the parent run, wait for what is queued, at most `patience_s` longer than it flows.
+        """Log the winner, close the parent run, and wait for the queued writes.
+
+        Args:
+            best: the winner, None without one.
+            status: how the sweep ended.
+            patience_s: seconds from now in which failed writes are tried again; then the rest is given up.
 
         Returns:
-            How many writes the server never took.
+            Number of writes that the server never accepted.
         """
         self._work.put(lambda: self._end_parent(best, status))
         self._work.put(None)
-        self._giving_up_at = time.monotonic() + patience_s
+        self._deadline = time.monotonic() + patience_s
         self._thread.join()
         return self._lost
 
     def _drain(self) -> None:
         away = False
         while (write := self._work.get()) is not None:
-            if away and self._gave_up():
+            if away and self._past_deadline():
                 self._lost += 1
                 continue
             away = not self._write(write)
             self._lost += away
 
     def _write(self, write: Callable[[], None]) -> bool:
-        """Whether it was taken, after as many tries as there is time for."""
+        """Try a write until it succeeds or is given up; returns whether it succeeded."""
         while True:
             try:
                 write()
                 return True
             except Exception as error:
                 log.warning("MLflow did not take a write: %s", error)
-                if not _may_pass(error) or self._gave_up():
+                if not _is_temporary(error) or self._past_deadline():
                     return False
                 time.sleep(_RETRY_S)
 
-    def _gave_up(self) -> bool:
-        return self._giving_up_at is not None and time.monotonic() > self._giving_up_at
+    def _past_deadline(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(self._info.space)
         if found is not None:
             return found.experiment_id
-        # A local store keeps its artifacts beside its database; a server knows where itself.
+        # A local store keeps its artifacts beside its database; a server decides itself.
         database = self._info.tracking_uri.removeprefix("sqlite:///")
         local = database != self._info.tracking_uri
         root = (Path(database).parent / "mlartifacts").as_uri() if local else None
@@ -165,7 +171,7 @@ class MlflowTracker(Sink):
     def _log_epoch(self, trial: TrialRecord, report: EpochReport) -> None:
         values = {**report.logged, "images_seen": report.images_seen}
         if (newest := report.measurement) is not None:
-            # One without a name is from before there were measurements on fewer fakes.
+            # Older versions wrote measurements without a name, all on the objective's number of fakes.
             values[newest.name or self._info.objective] = newest.fid
         if report.objective is not None:
             values["objective"] = report.objective
@@ -193,7 +199,7 @@ class MlflowTracker(Sink):
 
 
 def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
-    """At the epoch of the checkpoint; nothing where the trial was not measured again, no spread of a single value."""
+    """Confirmed mean and spread, at the checkpoint's epoch; none without a new measurement, no spread of one value."""
     values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
     stamp, step = int(time.time() * 1000), trial.best_epoch or 0
     return [Metric(name, value, stamp, step) for name, value in values.items() if value is not None]
@@ -203,8 +209,8 @@ def _params(values: dict[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items()]
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether trying again can help: not when the server refuses, nor when our own file is missing."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether trying again can help: it cannot when the server refuses, or when our own file is missing."""
     if isinstance(error, MlflowException):
         return error.error_code not in _REFUSALS
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)

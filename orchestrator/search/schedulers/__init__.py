@@ -1,8 +1,8 @@
-"""Schedulers: which trials are cut for others' sake, one file each.
+"""Schedulers: which trials are cut in favour of better ones, one file each.
 
-All run on our own clock (`orchestrator.search.result.CLOCK`). None can cut before `grace_epochs`, nor before the first
-FID: Tune hears of no other epochs. A new one is a file here, named as the scheduler and with a function
-``build(config, longest)``, and a row in `orchestrator.space.sections.SCHEDULERS`.
+All run on our own clock (`orchestrator.search.result.CLOCK`). None can cut a trial before `grace_epochs`, nor before
+its first FID: only epochs with a FID are reported to Tune. A new scheduler is a file here, named as the scheduler and
+with a function ``build(config, longest)``, and a row in `orchestrator.space.sections.SCHEDULERS`.
 """
 
 from importlib import import_module

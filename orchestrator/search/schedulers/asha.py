@@ -14,7 +14,7 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
     """At each rung, one trial in `reduction_factor` goes on."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Its rung's decision."""
+        """The decision of the trial's rung; a FID of fakes that hardly vary counts as worse than any other."""
         metric = str(self._metric)
         diversity = TrialResult.from_tune(result, metric).diversity
         if diversity is not None and self.config.hardly_vary(diversity):
@@ -24,12 +24,12 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
 
 
 def build(config: SchedulerConfig, longest: int) -> Asha:
-    """For trials of at most `longest` epochs."""
+    """ASHA for trials of at most `longest` epochs."""
     return with_grace(config.grace_epochs, config, longest)
 
 
 def with_grace(grace: int, config: SchedulerConfig, longest: int) -> Asha:
-    """As `config` says, but for the epochs that every trial may run."""
+    """ASHA as `config` says, except that every trial may run `grace` epochs."""
     scheduler = Asha(
         time_attr=CLOCK,
         max_t=longest + 1,  # a trial ends by itself at its last epoch

@@ -10,22 +10,23 @@ from orchestrator.space.sections import SchedulerConfig
 
 
 class ComparesMeasured(FIFOScheduler):
-    """Mixed into a scheduler of Tune's: compares what can be compared.
+    """A mix-in for Tune's schedulers that leaves out FIDs that cannot be compared.
 
-    A trial that ended without a FID has none: what Tune is told instead takes part in no comparison. And the grey of an
-    untrained G has a lower FID than its first attempts at pictures. On scikit-learn's digits, trials whose rates were
-    too low to learn anything stood at 1410 when the best ones stood at 1470 to 1880, to end at 600 to 900, so that
-    schedulers kept those that had not begun. Their fakes hardly vary: such a FID is worse than any other, and the worse
-    the less they vary.
+    For a trial that ended without a FID, Tune gets a substitute (`WORST_FID`), which takes part in no comparison.
+
+    The grey images of an untrained G have a lower FID than its first attempts at pictures. On scikit-learn's digits,
+    trials whose learning rates were too low to learn anything had a FID of 1410 when the best trials, which ended at
+    600 to 900, had 1470 to 1880, so schedulers kept the trials that had learned nothing. Fakes of such trials hardly
+    vary: their FID counts as worse than any other, and the less they vary the worse.
 
     Attributes:
-        config: knows which fakes hardly vary; set by whoever makes the scheduler.
+        config: says which fakes hardly vary; set by the function that builds the scheduler.
     """
 
     config: SchedulerConfig
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Remember its last FID where that can be compared."""
+        """Let the scheduler keep the trial's last FID where that can be compared."""
         metric = str(self._metric)
         if metric not in result:
             return

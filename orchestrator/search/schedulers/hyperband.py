@@ -11,11 +11,11 @@ from orchestrator.space.sections import SchedulerConfig
 
 
 class Hyperband(FIFOScheduler):
-    """Brackets of `Asha` with longer and longer graces.
+    """Brackets of `Asha`, each with a longer grace than the one before.
 
     Bracket s lets its trials run `reduction_factor` ** s times as long before the first cut, and gets that many times
-    fewer of them, so every bracket costs about the same. Trials are dealt out in turn: no random numbers, unlike in
-    Ray's own brackets, which draw from numpy's global generator.
+    fewer trials, so every bracket costs about the same. Trials are assigned to brackets in turn, without random
+    numbers; Ray's own brackets draw from numpy's global generator.
 
     Args:
         config: grace, reduction factor, and the most brackets; only those whose first rung is inside the run are made.
@@ -28,32 +28,32 @@ class Hyperband(FIFOScheduler):
         count = min(config.brackets, 1 + int(math.log(longest / grace, factor) + 1e-9))
         self._brackets = [with_grace(math.ceil(grace * factor**s), config, longest) for s in range(count)]
         self._shares = [factor**-s for s in range(count)]
-        self._dealt = [0] * count
-        self._of: dict[str, Asha] = {}
+        self._assigned = [0] * count
+        self._bracket_of: dict[str, Asha] = {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Passed on to every bracket."""
+        """Pass them on to every bracket."""
         return all([bracket.set_search_properties(metric, mode, **spec) for bracket in self._brackets])
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Deal the trial to the bracket that lacks most for its share."""
-        s = min(range(len(self._brackets)), key=lambda s: (self._dealt[s] + 1) / self._shares[s])
-        self._dealt[s] += 1
-        self._of[trial.trial_id] = self._brackets[s]
+        """Assign the trial to the bracket that is furthest below its share."""
+        s = min(range(len(self._brackets)), key=lambda s: (self._assigned[s] + 1) / self._shares[s])
+        self._assigned[s] += 1
+        self._bracket_of[trial.trial_id] = self._brackets[s]
         self._brackets[s].on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """As its bracket says."""
-        decision: str = self._of[trial.trial_id].on_trial_result(tune_controller, trial, result)
+        """The decision of the trial's bracket."""
+        decision: str = self._bracket_of[trial.trial_id].on_trial_result(tune_controller, trial, result)
         return decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """The bracket keeps its last FID."""
-        self._of.pop(trial.trial_id).on_trial_complete(tune_controller, trial, result)
+        """Let the trial's bracket keep its last FID."""
+        self._bracket_of.pop(trial.trial_id).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Its bracket forgets it."""
-        self._of.pop(trial.trial_id).on_trial_remove(tune_controller, trial)
+        """Remove the trial from its bracket."""
+        self._bracket_of.pop(trial.trial_id).on_trial_remove(tune_controller, trial)
 
     def debug_string(self) -> str:
         """One block per bracket."""
@@ -61,5 +61,5 @@ class Hyperband(FIFOScheduler):
 
 
 def build(config: SchedulerConfig, longest: int) -> Hyperband:
-    """For trials of at most `longest` epochs."""
+    """Hyperband for trials of at most `longest` epochs."""
     return Hyperband(config, longest)

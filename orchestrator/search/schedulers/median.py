@@ -12,10 +12,10 @@ from orchestrator.space.sections import SchedulerConfig
 
 
 class Median(ComparesMeasured, MedianStoppingRule):
-    """Cuts a trial whose best FID is worse than the median of the others' means up to its epoch."""
+    """Cuts a trial whose best FID is worse than the median of the other trials' mean FIDs up to its epoch."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """A trial whose FID counts as worst is cut as soon as there are enough to compare with, and is in no mean."""
+        """A trial whose fakes hardly vary is cut as soon as there are enough others, and its FID is in no mean."""
         now = TrialResult.from_tune(result, str(self._metric))
         if not self.config.hardly_vary(now.diversity):
             decision: str = super().on_trial_result(tune_controller, trial, result)
@@ -26,7 +26,7 @@ class Median(ComparesMeasured, MedianStoppingRule):
 
 
 def build(config: SchedulerConfig, longest: int) -> Median:
-    """For trials of at most `longest` epochs."""
+    """The median rule for trials of at most `longest` epochs."""
     # A gang cannot pause: min_time_slice keeps the rule from pausing trials until it has enough to compare.
     never: Any = math.inf
     scheduler = Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)
