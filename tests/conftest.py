@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, pictures, one Ray."""
+"""Fixtures of all tests: an image cache of their own, pictures, one Ray."""
 
 import os
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def motorbikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """One torch thread: at 32 px a second one costs more than it gives, and sums keep their order everywhere."""
+    """One torch thread: at 32 px a second one costs more than it saves, and sums have the same order everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -61,5 +61,5 @@ def two_ranks(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A stray cluster on the host must not be joined."""
+    """Let no test join a Ray cluster that happens to run on the host."""
     os.environ.pop("RAY_ADDRESS", None)

@@ -1,4 +1,4 @@
-"""What the texts name exists, and no file knows the machine it was written on."""
+"""Files and make targets that the texts name exist, and no file holds a path of the machine it was written on."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE_NAME = re.compile(r"\.?[\w.-]+(/[\w.-]+)*/?")
 MAKE = re.compile(r"(?:^|[;&|]\s*)make((?:\s+[a-z][a-z-]*)+)")
-# Homes that stand for anyone's: examples, and the users of cloud images.
+# Home folders that are allowed: of examples, and of the users of cloud images.
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:work|root|home/(?!(?:you|user|ubuntu|ray)/)[\w-]+|Users/[\w-]+)/")
 
 

@@ -1,4 +1,4 @@
-"""The shape of the repository: rooms, their docstrings and READMEs, file lengths, and who knows whose names."""
+"""The shape of the repository: rooms, their docstrings and READMEs, file lengths, and where families' names may be."""
 
 import ast
 import re
@@ -61,7 +61,7 @@ def strings(tree: ast.AST) -> list[str]:
 
 
 def test_nobody_but_the_families_knows_a_familys_name() -> None:
-    """What a family needs it says itself: a new one is one file and one row."""
+    """A family declares its own needs, so a new one is one file and one row."""
     from trainers.families import FAMILIES
 
     word = re.compile(rf"\b({'|'.join(FAMILIES)})\b")

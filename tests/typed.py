@@ -1,9 +1,9 @@
-"""Finding the commands that a text shows, and typing them.
+"""Finds the commands that a text shows, and runs them as a user would type them.
 
-A command is a line of a fenced block, or an inline code span, that begins with gan-sweep, make or python -m. Each is
-typed in a folder of its own that holds what its words name: pictures, a finished sweep, logs. Only what takes long is
+A command is a line of a fenced block, or an inline code span, that begins with gan-sweep, make or python -m. Each runs
+in a folder of its own that holds what its arguments name: pictures, a finished sweep, logs. Only what takes long is
 shortened: launch makes a dry run, ui finds its port taken, make's targets are those that CI runs before or around the
-tests, and benchmarks have tests/benchmarks/test_benchmarks.py. What a word stands for is in `Home.stand_for`.
+tests, and benchmarks have tests/benchmarks/test_benchmarks.py. `Home.stand_for` replaces placeholders such as NAME.
 """
 
 import importlib
@@ -34,7 +34,7 @@ UNKNOWN = "tests/typed.py does not know how to type this: teach it, or show anot
 
 @dataclass(frozen=True)
 class Command:
-    """What to type, and whether it stands on a line of its own; in a sentence it may be cut short."""
+    """A command's text, and whether it has a line of its own; in a sentence it may leave out required options."""
 
     text: str
     whole: bool
@@ -68,14 +68,14 @@ CI = made((ROOT / ".ci" / "run").read_text())
 
 
 class Home:
-    """A folder that holds what a command's words name."""
+    """A folder that holds what a command's arguments name."""
 
     def __init__(self, folder: Path, pictures: Path, sweep: ResultsStore) -> None:
         self.folder, self.pictures, self.sweep = folder, pictures, sweep
         folder.mkdir()
 
     def stand_for(self, role: str, word: str, space: str) -> list[str]:
-        """What is typed for `word`, the argument or the value of the option `role`."""
+        """What replaces `word`, which is the argument or the value of the option `role`."""
         match role:
             case "--space" if word.endswith(".yaml"):
                 shutil.copy(self.sweep.directory / "space.yaml", self.folder / word)
@@ -131,7 +131,7 @@ class Home:
 
 
 def type_command(command: Command, home: Home) -> None:
-    """Type it; an AssertionError says what is wrong with it."""
+    """Run it; an AssertionError says what is wrong with it."""
     match shlex.split(command.text):
         case ["gan-sweep", *words]:
             type_gan_sweep(words, command.whole, home)
@@ -144,7 +144,7 @@ def type_command(command: Command, home: Home) -> None:
 
 
 def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
-    """Through the real command line, in `home`."""
+    """Run it through the real command line, in `home`."""
     command, path, rest = leaf(words)
     name = " ".join(path)
     needs_more = isinstance(command, click.Group) or any(parameter.required for parameter in command.params)
@@ -171,7 +171,7 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
 
 
 def leaf(words: list[str]) -> tuple[click.Command, list[str], list[str]]:
-    """The command that `words` name, its name, and the other words."""
+    """The command that `words` name, the words of its name, and the other words."""
     command: click.Command = main
     depth = 0
     while isinstance(command, click.Group) and depth < len(words):
@@ -183,7 +183,7 @@ def leaf(words: list[str]) -> tuple[click.Command, list[str], list[str]]:
 
 
 def fill(command: click.Command, words: list[str], home: Home) -> tuple[list[str], dict[str, str]]:
-    """`words` with all that they name put into `home`; and what is given, by option or name of argument."""
+    """Put what `words` name into `home`; returns the words to run, and those given, by option or argument name."""
     takes_value = {
         name: not option.is_flag
         for option in command.params
@@ -208,7 +208,7 @@ def fill(command: click.Command, words: list[str], home: Home) -> tuple[list[str
 
 
 def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[str]:
-    """What makes a command short, and what one in a sentence leaves out."""
+    """Options that make a command short, and those that a command in a sentence leaves out."""
     more: list[str] = []
     if name == "launch":
         more += ["--dry-run"]

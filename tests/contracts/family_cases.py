@@ -1,4 +1,4 @@
-"""Runs that the contract of families is checked on. A plain module, so that spawned ranks can import it too."""
+"""Cases for the contract of families. A plain module, so that spawned ranks can import it too."""
 
 from pathlib import Path
 from typing import Any

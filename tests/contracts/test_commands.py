@@ -1,4 +1,5 @@
-"""The contract of commands: every file of orchestrator/commands is one, has a row, and costs nothing before it runs."""
+"""The contract of commands: every file of orchestrator/commands is a command with a row, and its help imports
+nothing that takes long."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The contract of schedulers: every file is one, has a row, and none cuts before its grace or pauses a trial."""
+"""The contract of schedulers: every file is a scheduler with a row; none cuts before its grace or pauses a trial."""
 
 from pathlib import Path
 from typing import Any

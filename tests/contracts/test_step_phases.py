@@ -1,4 +1,8 @@
-"""Every family's step decides, computes and applies; what computes could be a CUDA graph, what is refused is undone."""
+"""Every family's step decides, computes and applies.
+
+What computes never reads a value back from the GPU, so it could be a CUDA graph. A step that the regime refuses changes
+nothing.
+"""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,13 +20,13 @@ from trainers.regularizers import penalised
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-# What makes a program wait for a GPU: as kernels, and as methods that on a CPU read the memory without one.
+# Calls that make a program wait for a GPU: kernels, and methods that read memory on a CPU without any kernel.
 KERNELS = ("_local_scalar_dense", "item", "nonzero", "equal", "is_nonzero")
 METHODS = ("tolist", "numpy", "cpu")
 
 
 class NoKernels(TorchDispatchMode):
-    """Refuses every operation whose result the host must know to go on."""
+    """Refuses every kernel whose result the host has to wait for."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         assert func.overloadpacket.__name__ not in KERNELS, f"asks the device for a value: {func}"
@@ -30,7 +34,7 @@ class NoKernels(TorchDispatchMode):
 
 
 class NoMethods(TorchFunctionMode):
-    """The same for methods."""
+    """Refuses every method whose result the host has to wait for."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         assert getattr(func, "__name__", "") not in METHODS, f"asks the device for a value: {func}"
@@ -38,7 +42,7 @@ class NoMethods(TorchFunctionMode):
 
 
 class Refusing(Classic):
-    """Never lets D move, and remembers the losses that it was asked with."""
+    """Refuses every update of D, and keeps the losses that it was asked about."""
 
     asked: ClassVar[list[float]] = []
 
@@ -48,7 +52,7 @@ class Refusing(Classic):
 
 
 def watched(family: Family) -> list[str]:
-    """Let the compute phases of `family` run without questions. Returns the phases, by name, as they come."""
+    """Refuse waits for the GPU in the compute phases of `family`. Returns the names of the phases, in order of call."""
     calls: list[str] = []
 
     def watch(name: str, phase: Callable[..., Any]) -> Callable[..., Any]:

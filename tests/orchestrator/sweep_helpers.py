@@ -1,4 +1,4 @@
-"""Reports and records as tests make them up, and small sweeps that really run."""
+"""Made-up reports and records, and small sweeps that really run."""
 
 import io
 from pathlib import Path

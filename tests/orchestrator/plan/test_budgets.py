@@ -1,4 +1,4 @@
-"""Budgets as typed."""
+"""Budget options: parsed, refused and shown."""
 
 from typing import Any
 

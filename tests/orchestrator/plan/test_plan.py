@@ -1,4 +1,4 @@
-"""Plans: what was typed becomes a checked sweep, or one clear line."""
+"""Plans: the options of a launch become a checked sweep, or a one-line error."""
 
 import shutil
 from pathlib import Path
@@ -204,7 +204,7 @@ def flat_copy(source: Path, target: Path) -> Path:
 
 
 def test_labels_auto_are_those_of_the_data(tmp_path: Path, faces: Path) -> None:
-    """Folders as classes: the searched weights of the document's attributes go with them."""
+    """Folders are the classes; the searched weights of the document's attributes are dropped."""
     by_class = tmp_path / "classes"
     for number, path in enumerate(sorted(faces.glob("*.*"))):
         if path.suffix != ".csv":

@@ -223,7 +223,7 @@ class TestFidDiverged:
         assert thin[0] == 4 * dense_again[0]
 
     def test_an_untrained_generator_sets_no_mark(self) -> None:
-        """Measured: FID 1839, 1895, 1928, 2285, 2316 in a small run that was getting better to the eye."""
+        """Measured: FID 1839, 1895, 1928, 2285, 2316 in a small run whose pictures got better."""
         fids = [18.0, 19.0, 19.0, 23.0, *(30.0 - 0.1 * epoch for epoch in range(56))]
         assert show(self.RULE, fids) is None
         assert show(FidPlateau(), fids) is None

@@ -1,4 +1,4 @@
-"""The guard on real training: failures are injected, and end under their names within one report."""
+"""The guard on real training: injected failures end a trial with their verdict within one report."""
 
 import math
 from collections.abc import Callable
@@ -61,7 +61,7 @@ Run = Callable[..., tuple[TrialOutcome, list[EpochReport]]]
 @pytest.fixture
 def run(assets: Assets, tmp_path: Path) -> Run:
     def run(settings: dict[str, Any], pruning: Any = True) -> tuple[TrialOutcome, list[EpochReport]]:
-        """Train under guard, as a gang does."""
+        """Train with a guard, as a gang does."""
         config = TrainConfig.build({}, {**SMALL, **settings})
         guard = Guard(build_rules(pruning), config.schedule.epochs, past=lambda: [])
         reports: list[EpochReport] = []

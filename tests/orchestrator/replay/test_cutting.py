@@ -23,7 +23,7 @@ RUNS = [run(f"r{level}", [level + 100.0 / n for n in range(1, 11)], level) for l
 def test_asha_cuts_the_worst_at_its_first_measurement() -> None:
     config = SchedulerConfig(name="asha", grace_epochs=75, reduction_factor=2)
     cut = replay_scheduler(RUNS, config, epochs=750)
-    # All meet at a tenth of the run, r10 first; whoever is worse than the better half so far goes.
+    # All reach the rung at a tenth of the run, r10 first; a run that is not in the better half so far is cut.
     assert cut.steps == {"r20": 20, "r30": 30, "r40": 40}
     assert (cut.saved, cut.best_kept) == (3 * 0.9 / 4, True)
 

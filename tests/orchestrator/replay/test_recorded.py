@@ -1,4 +1,4 @@
-"""Reading runs of the past."""
+"""Reading recorded runs."""
 
 import math
 from pathlib import Path

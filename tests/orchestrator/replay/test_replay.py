@@ -178,7 +178,7 @@ class TestTuning:
             tune(self.RUNS, False, candidates=4)
 
     def test_regret_comes_before_savings(self) -> None:
-        """On an unseen run only what the training runs can tell decides."""
+        """A fold's choice depends on its training runs alone."""
         late = run("late", [*COLLAPSE[:60], *(PEAK / 2 for _ in range(40))])
         runs = (run("c", COLLAPSE), late)
 

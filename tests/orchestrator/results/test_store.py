@@ -1,4 +1,4 @@
-"""The sweep's directory: written step by step, readable at every one of them."""
+"""The sweep's directory: written step by step, readable after every step."""
 
 import json
 from pathlib import Path

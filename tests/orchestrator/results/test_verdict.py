@@ -1,4 +1,4 @@
-"""What a trial's verdict is, and what becomes of the trial."""
+"""A trial's verdict, and the state that follows from it."""
 
 import pytest
 

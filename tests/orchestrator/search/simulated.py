@@ -29,7 +29,7 @@ BROKEN = {"nonfinite": {"d_loss": math.nan}, "grad_explosion": {"grad_norm_d": 1
 
 @dataclass(frozen=True)
 class Curve:
-    """What a setting would do.
+    """How a setting would train.
 
     Attributes:
         fids: one per epoch; None where none is measured.
@@ -93,7 +93,7 @@ class Field:
         self.gangs, self.curve, self.window_first = gangs, curve, window_first
         self.lives: dict[str, Life] = {}
         self.busiest, self.deciding = 0, 0.0
-        self._random, self._nobody = random.Random(seed), None
+        self._random, self._no_controller = random.Random(seed), None
 
     def run(self, trials: int) -> None:
         """Until `trials` have ended, or there is nothing left to try."""
@@ -123,7 +123,7 @@ class Field:
         assert name not in self.lives, "a number is given once"
         tune = Trial("simulated", stub=True, trial_id=f"tune{number}")
         curve = self.curve(params)
-        self.scheduler.on_trial_add(self._nobody, tune)  # type: ignore[arg-type]
+        self.scheduler.on_trial_add(self._no_controller, tune)  # type: ignore[arg-type]
         self.lives[name] = Life(name, params, curve, tune, Guard(self.rules, len(curve.fids), past=lambda: []))
         return self.lives[name]
 
@@ -148,11 +148,11 @@ class Field:
         return life.verdict is None
 
     def _measured(self, life: Life, fid: float) -> None:
-        """As Tune does: the scheduler first; the searcher hears of a cut trial's last measurement only at its end."""
+        """As Tune does: the scheduler first; the searcher gets a cut trial's last measurement only at its end."""
         result = TrialResult(epoch=life.epoch, fid=fid).to_tune(METRIC)
         life.shown[life.epoch] = fid
-        if self.scheduler.on_trial_result(self._nobody, life.tune, result) == TrialScheduler.STOP:  # type: ignore[arg-type]
-            self.scheduler.on_trial_complete(self._nobody, life.tune, result)  # type: ignore[arg-type]
+        if self.scheduler.on_trial_result(self._no_controller, life.tune, result) == TrialScheduler.STOP:  # type: ignore[arg-type]
+            self.scheduler.on_trial_complete(self._no_controller, life.tune, result)  # type: ignore[arg-type]
             self.searcher.on_trial_complete(life.tune.trial_id, result)
             life.verdict = StopReason.OUTRANKED
         else:
@@ -160,7 +160,7 @@ class Field:
 
     def _end(self, life: Life, outcome: TrialOutcome, fid: float | None) -> None:
         result = TrialResult(epoch=life.epoch, fid=fid, outcome=outcome).to_tune(METRIC)
-        self.scheduler.on_trial_complete(self._nobody, life.tune, result)  # type: ignore[arg-type]
+        self.scheduler.on_trial_complete(self._no_controller, life.tune, result)  # type: ignore[arg-type]
         self.searcher.on_trial_complete(life.tune.trial_id, result)
         life.verdict = outcome.verdict
 

@@ -34,7 +34,7 @@ def space_for(name: str, **rest: Any) -> Space:
 
 
 def run(sweep: Sweep, trials: int) -> None:
-    """Some of every end, two trials at a time as gangs ask."""
+    """Run trials of every end, two at a time, as gangs do."""
     asked = [sweep.suggest()]
     for number in range(trials):
         asked.append(sweep.suggest())
@@ -52,10 +52,10 @@ def run(sweep: Sweep, trials: int) -> None:
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
-def test_every_sampler_searches_without_a_word(
+def test_every_sampler_searches_without_a_warning(
     name: str, nested: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it cannot model it draws at random; Optuna would say so at every trial, we say it once at the launch."""
+    """What it cannot model it draws at random; Optuna would warn at every trial, we say it once at the launch."""
     space = space_for(name)
     if nested:
         space = load_space("losses_and_regimes").model_copy(update={"sampler": space.sampler})

@@ -128,7 +128,7 @@ def test_any_number_of_trials_on_any_number_of_gangs(scheduler: str, trials: int
 
 
 def test_tpe_learns_to_stay_away_from_what_fails() -> None:
-    """A quarter and more of all settings fails; with violated constraints TPE finds out."""
+    """A quarter and more of all settings fails; violated constraints let TPE avoid them."""
     field, study = simulate(120, 4, "asha", "tpe")
     check(field, study, 120, violations=True)
     failed = [life.curve.fails_at is not None for life in field.lives.values()]

@@ -1,4 +1,4 @@
-"""Schedulers on our own clock: whom they cut, and when they may not."""
+"""Schedulers on our own clock: which trials they cut, and when they must not."""
 
 import hypothesis.strategies as st
 import pytest
@@ -83,8 +83,8 @@ def test_the_worst_of_many_are_cut(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
-def test_a_trial_that_ended_without_fid_is_nobodys_yardstick(name: str) -> None:
-    """Tune is told WORST_FID of it. Did that count, it would let bad trials through."""
+def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None:
+    """Tune gets WORST_FID for it. If that counted, bad trials would go on."""
 
     def last_of(failures: int) -> int:
         field = Field(scheduler_with(name, brackets=1))
@@ -144,7 +144,7 @@ def test_the_longest_trial_sets_the_clock() -> None:
     field = Field(scheduler)
     assert [field.run(50.0, 20, until=60), field.run(60.0, 20, until=60), field.run(40.0, 20, until=20)] == [60, 20, 20]
     trial = field.add()
-    assert field.report(trial, 60, 1.0)  # its last epoch is its own to end
+    assert field.report(trial, 60, 1.0)  # it ends by itself at its last epoch
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
@@ -158,7 +158,7 @@ def test_the_grey_of_an_untrained_generator_is_no_fid(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
-def test_grey_is_nobodys_yardstick(name: str) -> None:
+def test_a_trial_with_pictures_is_not_compared_with_grey_ones(name: str) -> None:
     field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
     for _ in range(4):
         field.report(field.add(), 9, 1410.0, diversity=0.09)

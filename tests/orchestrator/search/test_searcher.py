@@ -1,4 +1,4 @@
-"""The searcher tells Optuna the truth about every trial, in real journals and databases."""
+"""The searcher reports every trial to Optuna as it was, in real journals and databases."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ class Sweep:
         )
 
     def suggest(self) -> str:
-        """The name of the next trial; Tune knows it by the same."""
+        """The name of the next trial, which is also its Tune id."""
         self.asked += 1
         config = self.searcher.suggest(f"tune-{self.asked}")
         return f"tune-{self.asked}" if config != Searcher.FINISHED else Searcher.FINISHED
@@ -60,7 +60,7 @@ class Sweep:
         return list(self.submitted.values())
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
-        """As another process would read them."""
+        """The trials as another process would read them."""
         return read_study(self.storage, "s").trials
 
 
@@ -78,7 +78,7 @@ def test_every_end_has_its_state(storage: str) -> None:
     for name in ("done", "nan"):
         sweep.searcher.on_trial_result(name, {METRIC: 80.0, "epoch": 4})
     sweep.end("done", "completed", 65.0)
-    sweep.searcher.on_trial_complete("cut", {METRIC: 80.0, "epoch": 4})  # where it was cut is said only here
+    sweep.searcher.on_trial_complete("cut", {METRIC: 80.0, "epoch": 4})  # Tune tells only here where it was cut
     sweep.end("nan", RunEnd.NONFINITE.value, epoch=75)
     sweep.end("unmeasured", "interrupted", epoch=0)
     sweep.searcher.on_trial_complete("trainable", None, error=True)
@@ -109,7 +109,7 @@ def test_samplers_that_learn_nothing_from_violations_are_told_fail(tmp_path: Pat
     assert (done.state, done.constraints) == (TrialState.COMPLETE, {})
 
 
-def test_a_rung_that_comes_again_stays_as_it_was(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+def test_a_repeated_measurement_is_ignored(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     """A gang that died goes on from its last checkpoint and reports some epochs twice."""
     sweep = Sweep(tmp_path / "j", space_with())
     trial_id = sweep.suggest()
@@ -122,8 +122,8 @@ def test_a_rung_that_comes_again_stays_as_it_was(tmp_path: Path, recwarn: pytest
 def test_tpe_keeps_away_from_settings_that_failed(tmp_path: Path) -> None:
     """FID does not depend on the setting, so only the violations can drive it.
 
-    Told FAIL, TPE seeks failures: where it remembers no trial, it remembers no bad one. With these very numbers 30 of
-    the last 30 would fail.
+    With FAIL instead, TPE seeks failures: it ignores those trials, so it knows no bad trial there. With these numbers
+    30 of the last 30 would fail.
     """
     space = space_with({"optimizer.beta1": {"float": [0.0, 0.9]}}, trials=40)
     sweep = Sweep(tmp_path / "j", space)
@@ -181,7 +181,7 @@ def test_the_grey_of_an_untrained_generator_is_no_intermediate_value(tmp_path: P
 
 
 def test_a_dead_process_leaves_no_zombie(storage: str, tmp_path: Path) -> None:
-    """Another process asks for two trials and ends without a word."""
+    """Another process asks for two trials and exits without reporting their ends."""
     driver = f"""
 import os
 from tests.orchestrator.search.test_searcher import Sweep, space_with
@@ -257,7 +257,7 @@ def test_a_nested_space_is_asked_only_what_exists(tmp_path: Path) -> None:
 # Two objectives
 
 
-def test_two_objectives_have_two_values_and_rungs_of_their_own(storage: str) -> None:
+def test_two_objectives_have_two_values_and_fids_as_attributes(storage: str) -> None:
     space = space_with(objectives=["fid", "device_seconds"], sampler={"name": "nsga2"})
     sweep = Sweep(storage, space, devices=4.0)
     done, cut, failed = sweep.suggest(), sweep.suggest(), sweep.suggest()

@@ -1,4 +1,4 @@
-"""Where a study is kept, and what is said when it cannot be."""
+"""Where a study is kept, and the errors when it cannot be opened."""
 
 from pathlib import Path
 

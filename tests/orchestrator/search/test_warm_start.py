@@ -1,4 +1,4 @@
-"""Trials of an earlier sweep in a new study: which fit, and what is said of the others."""
+"""Trials of an earlier sweep in a new study: which fit, and the reasons why others do not."""
 
 import math
 from collections.abc import Callable
@@ -82,7 +82,7 @@ def warm(store: ResultsStore, space: Space, metric: str = METRIC, data: str = DA
     return read_warm_start(store, space, metric=metric, data=data)
 
 
-def test_finished_trials_come_with_their_rungs(write: Write) -> None:
+def test_finished_trials_come_with_their_measurements(write: Write) -> None:
     start = warm(write(), changed())
     done, cut, failed, better = start.trials
     assert (done.state, done.value, done.params) == (TrialState.COMPLETE, 60.0, OLD[0][0])
@@ -121,7 +121,7 @@ def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:
         ),
         ({"base": base(optimizer={"lr_d": 1e-4})}, [], "optimizer.lr_d not searched here and not 0.0001 (4)"),
         ({"base": base(seed=5, runtime={"precision": "bf16"})}, [0, 1, 2, 4], ""),
-        (  # a key that exists only beside values that these trials do not have
+        (  # a key that exists only for values that these trials do not have
             {
                 "search": searching(
                     regime__name={"choice": ["classic", "monitored"]},
@@ -196,7 +196,7 @@ def test_a_cost_that_was_not_measured_is_said(write: Write) -> None:
 
 @pytest.mark.parametrize("kind", STORAGES)
 def test_the_study_knows_them_and_the_sweep_does_not_repeat_them(kind: str, write: Write, tmp_path: Path) -> None:
-    """The base was evaluated there; the sweep's own trials are numbered after those; opened again, no row doubles."""
+    """The base is not evaluated again, own trials have later numbers, and reopening imports nothing twice."""
     space = changed(points=[{"data.fit": "stretch"}])
     imported, storage = warm(write(), space).trials, resolve_storage(kind, tmp_path)
     submitted: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Spaces: what YAML may say, and what it is told when it says something else."""
+"""Spaces: valid YAML, and the errors for invalid YAML."""
 
 import optuna
 import pytest
@@ -178,7 +178,7 @@ def test_a_conditional_key_exists_only_beside_its_values() -> None:
 
 
 def test_conditions_may_stand_on_conditional_keys() -> None:
-    """Only the chain as a whole decides: the innermost key needs the middle one to exist."""
+    """The whole chain decides: the innermost key exists only where the middle one does."""
     space = nested(
         ("loss.name: {choice: [bce, lsgan, hinge]}", "loss.name: {choice: [bce, lsgan, hinge], when: {data.fit: pad}}"),
         ("regime.name: {choice", "data.fit: {choice: [pad, stretch]}\n  regime.name: {choice"),

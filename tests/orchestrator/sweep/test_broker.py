@@ -1,4 +1,4 @@
-"""The broker's protocol: leases, measurements, stops, gangs that die. The actor's class, driven on one event loop."""
+"""The broker's protocol: leases, measurements, stops, dying gangs. The actor's class runs on one event loop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -243,7 +243,7 @@ def test_a_measurement_that_kills_its_gangs_is_given_up(monkeypatch: pytest.Monk
 
 
 def test_a_halt_ends_the_trials_and_keeps_the_gangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a budget is used up: what runs ends at its next report, nothing new begins, the best are measured again."""
+    """When a budget is used up, running trials end at their next report, none starts, the best are measured again."""
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
 
     async def story() -> None:

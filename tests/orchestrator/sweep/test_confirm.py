@@ -1,4 +1,4 @@
-"""Who is measured again at the end, who wins then, and how it is shown."""
+"""Which trials are measured again at the end, which one wins, and how that is shown."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Failures injected into a whole sweep: each ends under its name, the sweep goes on, and people are told why."""
+"""Failures injected into a whole sweep: each trial ends with its verdict, the sweep goes on, the results say why."""
 
 import io
 from pathlib import Path
@@ -49,7 +49,7 @@ def store(ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPat
     return find_sweep("failures", folder / "sweeps")
 
 
-def test_each_ends_under_its_name_and_the_sweep_goes_on(store: ResultsStore) -> None:
+def test_each_ends_with_its_verdict_and_the_sweep_goes_on(store: ResultsStore) -> None:
     assert store.read_info().status == "finished"
     trials = store.read_trials()
     assert [trial.params for trial in trials] == [HEALTHY, EXPLODES, OVERFLOWS, D_WINS]

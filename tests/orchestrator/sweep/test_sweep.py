@@ -88,7 +88,7 @@ def test_the_best_three_are_measured_again_and_the_lowest_mean_wins(two_ranks: t
 
 
 def test_without_gangs_nothing_is_waited_for(ray_instance: None, caplog: pytest.LogCaptureFixture) -> None:
-    """A real broker, whose only gang has gone for good after the last trial."""
+    """A real broker, whose only gang has died for good after the last trial."""
 
     class Gang:
         number, name, error, alive = 0, "gang-0", None, True

@@ -40,7 +40,7 @@ def test_measurements_become_tunes_results(broker: BrokerClient) -> None:
 
 
 def test_the_same_process_takes_the_next_trial(broker: BrokerClient) -> None:
-    """One that never ran: Tune hears a finite FID all the same, since ASHA never stops on NaN."""
+    """A trial that never ran: Tune gets a finite FID all the same, because ASHA never stops on NaN."""
     for trial_id in ("0000", "0001"):
         broker.submit(trial_id, {})
         broker.stop(trial_id, StopReason.OUT_OF_TIME)

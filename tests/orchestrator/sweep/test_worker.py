@@ -43,7 +43,7 @@ def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path)
 def outcome_of_training(
     setup: GangSetup, assets: Assets, params: dict[str, Any], meanwhile: Callable[[], None] = lambda: None
 ) -> TrialOutcome:
-    """Lease a trial to this process, train it, and say how the broker has it."""
+    """Lease a trial to this process, train it, and return the outcome that the broker has."""
     setup.broker.submit("0000", params)
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)

@@ -46,7 +46,7 @@ class Server:
         assert any("Application startup complete" in line for line in self._process.stdout)
 
     def kill(self) -> None:
-        """End it the hard way; nothing where it does not run."""
+        """Kill it, if it runs."""
         if self._process is None:
             return
         os.killpg(self._process.pid, signal.SIGKILL)
