@@ -11,6 +11,7 @@ from orchestrator.replay.recorded import RecordedRun, Report
 from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers import make_scheduler
 from orchestrator.space.sections import SchedulerConfig
+from trainers.run_report import Measurement
 
 METRIC = "fid"
 LENGTH = 1000  # of every run on a common clock, because runs may differ in their planned number of reports
@@ -53,8 +54,7 @@ def replay_scheduler(runs: Sequence[RecordedRun], config: SchedulerConfig, epoch
         if run.name in steps:
             continue
         trial = trials[run.name]
-        now = TrialResult(epoch=time, fid=report.fid, diversity=report.metrics.get("diversity"))
-        result = now.to_tune(METRIC)
+        result = TrialResult(epoch=time, measurement=_measurement(report)).to_tune(METRIC)
         if scheduler.on_trial_result(no_controller, trial, result) == TrialScheduler.STOP:
             scheduler.on_trial_complete(no_controller, trial, result)
             steps[run.name] = report.step
@@ -73,3 +73,8 @@ def _measurements(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun,
         if report.fid is not None and report.fid == report.fid and number < run.total
     ]
     return sorted(measurements, key=lambda one: one[0])
+
+
+def _measurement(report: Report) -> Measurement:
+    assert report.fid is not None
+    return Measurement(epoch=report.step, fid=report.fid, diversity=report.metrics.get("diversity"))

@@ -1,13 +1,15 @@
-"""The record of a trial that Tune, its schedulers and Optuna get, and its form as Tune's dict."""
+"""The record of a trial that Tune, its schedulers and Optuna get, and Tune's dict around it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.verdict import TrialOutcome
+from trainers.run_report import Measurement
 
 CLOCK = "epoch"  # the schedulers' time; Tune's own iteration count restarts after a retry
 WORST_FID = 1e6  # stands for a missing FID in Tune's results, because ASHA never stops on NaN
+_RECORD = "trial_result"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,37 +18,33 @@ class TrialResult:
 
     Attributes:
         epoch: the last epoch that was trained.
-        fid: the FID at that epoch, None where none was measured. FIDs on fewer fakes, before the window, have the
-            objective's name too: schedulers compare trials at the same epoch, where all have the same number of fakes
-            (`trainers.measuring.fakes_at`).
-        diversity: diversity of the fakes that the FID was measured on, None where it is not known.
+        measurement: the FID at that epoch, None where none was measured. FIDs on fewer fakes, before the window, have
+            the objective's name in Tune too: schedulers compare trials at the same epoch, where all have the same
+            number of fakes (`trainers.measuring.fakes_at`).
         outcome: how the trial ended, None while it goes on.
         seconds: from its first lease to its end; 0 while it goes on.
     """
 
     epoch: float
-    fid: float | None = None
-    diversity: float | None = None
+    measurement: Measurement | None = None
     outcome: TrialOutcome | None = None
     seconds: float = 0.0
 
+    @property
+    def fid(self) -> float:
+        """The measured FID, `WORST_FID` where there is none."""
+        return self.measurement.fid if self.measurement is not None else WORST_FID
+
+    @property
+    def diversity(self) -> float | None:
+        """Diversity of the fakes that the FID was measured on, None where it is not known."""
+        return self.measurement.diversity if self.measurement is not None else None
+
     def to_tune(self, metric: str) -> dict[str, Any]:
-        """Tune's result, with the FID under the name `metric`."""
-        result: dict[str, Any] = {CLOCK: self.epoch, metric: WORST_FID if self.fid is None else self.fid}
-        if self.diversity is not None:
-            result["diversity"] = self.diversity
-        if self.outcome is not None:
-            result |= {"done": True, "outcome": self.outcome, "seconds": self.seconds}
-        return result
+        """Tune's result: what Tune itself reads, with the FID under the name `metric`, and this record."""
+        return {CLOCK: self.epoch, metric: self.fid, "done": self.outcome is not None, _RECORD: self}
 
     @classmethod
-    def from_tune(cls, result: Mapping[str, Any], metric: str) -> "TrialResult":
-        """The inverse of `to_tune`."""
-        fid = result[metric]
-        return cls(
-            epoch=result[CLOCK],
-            fid=None if fid == WORST_FID else fid,
-            diversity=result.get("diversity"),
-            outcome=result.get("outcome"),
-            seconds=result.get("seconds", 0.0),
-        )
+    def from_tune(cls, result: Mapping[str, Any] | None) -> "TrialResult | None":
+        """The record in Tune's result; None where Tune has made the result itself, after an error."""
+        return None if result is None else result.get(_RECORD)

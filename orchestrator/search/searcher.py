@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from orchestrator.results.verdict import StopReason
-from orchestrator.search.result import WORST_FID, TrialResult
+from orchestrator.search.result import TrialResult
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
@@ -95,7 +95,7 @@ class OptunaSearcher(Searcher):
         A FID that schedulers treat as the worst (`SchedulerConfig.min_diversity`) is not reported as an intermediate
         value: samplers would take a trial that was cut with it for a good one.
         """
-        self._measured(self._open[trial_id], TrialResult.from_tune(result, self._metric_name))
+        self._measured(self._open[trial_id], TrialResult.from_tune(result))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the trial's end: COMPLETE with the objective, PRUNED when cut, FAIL when failed or never measured.
@@ -106,7 +106,7 @@ class OptunaSearcher(Searcher):
         asked = self._open.pop(trial_id, None)
         if asked is None:
             return
-        ended = TrialResult.from_tune(result, self._metric_name) if result and self._metric_name in result else None
+        ended = TrialResult.from_tune(result)
         if ended is not None and ended.outcome is None:
             self._measured(asked, ended)  # Tune passes the measurement of the cut only here
         outcome = ended.outcome if ended is not None else None
@@ -153,15 +153,14 @@ class OptunaSearcher(Searcher):
             self._study.tell(trial, state=TrialState.FAIL)
         raise AssertionError
 
-    def _measured(self, asked: _OpenTrial, result: TrialResult) -> None:
-        if result.epoch <= asked.epoch:
+    def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
+        if result is None or result.epoch <= asked.epoch:
             return
         asked.epoch = int(result.epoch)
-        fid = WORST_FID if result.fid is None else result.fid
         if len(self._space.objectives) == 1 and not self._space.scheduler.hardly_vary(result.diversity):
-            asked.trial.report(fid, step=asked.epoch)
+            asked.trial.report(result.fid, step=asked.epoch)
         else:  # with several objectives Optuna has no intermediate values either
-            asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", fid)
+            asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)
 
     def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:
         assert objective is not None

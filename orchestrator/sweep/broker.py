@@ -85,8 +85,7 @@ class Broker:
         trial.stopped = reason
         trial.decided.set()
         if self._queue.take_back(trial_id):
-            self._end(trial, TrialOutcome(verdict=reason, epochs=0))
-            await self._notify()
+            await self.end(trial_id, _unfinished(trial, reason))
 
     async def halt(self, reason: StopReason | Failure) -> None:
         """End all trials and let none start; the gangs stay, to measure the best ones again."""
@@ -198,8 +197,11 @@ class Broker:
             return
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
-        self._end(trial, outcome)
-        self._events.put_nowait(Ended(trial_id, outcome, trial.seconds))
+        trial.outcome = outcome
+        if trial.first_leased is not None:  # the recorder knows the trial
+            trial.seconds = time.time() - trial.first_leased
+            self._events.put_nowait(Ended(trial_id, outcome, trial.seconds))
+        trial.results.put_nowait(_result(trial))
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
@@ -223,11 +225,6 @@ class Broker:
             happened.append(self._events.get_nowait())
         return happened
 
-    def _end(self, trial: _Trial, outcome: TrialOutcome) -> None:
-        trial.outcome = outcome
-        trial.seconds = time.time() - trial.first_leased if trial.first_leased is not None else 0.0
-        trial.results.put_nowait(_result(trial))
-
     def _has_work_or_end(self) -> bool:
         """Whether there is work for a gang, or the sweep is over."""
         return self._closed or bool(self._confirmations) or (bool(self._queue) and not self._halted)
@@ -243,15 +240,8 @@ class Broker:
 
 
 def _result(trial: _Trial) -> TrialResult:
-    last = trial.last
-    newest = last.measurement if last is not None else None
-    return TrialResult(
-        epoch=last.epoch if last is not None else 0,
-        fid=newest.fid if newest is not None else None,
-        diversity=newest.diversity if newest is not None else None,
-        outcome=trial.outcome,
-        seconds=trial.seconds,
-    )
+    epoch, measurement = (trial.last.epoch, trial.last.measurement) if trial.last is not None else (0, None)
+    return TrialResult(epoch=epoch, measurement=measurement, outcome=trial.outcome, seconds=trial.seconds)
 
 
 def _unfinished(trial: _Trial, verdict: StopReason | Failure, detail: str = "") -> TrialOutcome:

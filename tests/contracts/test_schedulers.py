@@ -8,9 +8,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 import orchestrator.search.schedulers
-from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers import make_scheduler
 from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+from tests.orchestrator.sweep_helpers import result as result_of
 
 NOT_SCHEDULERS = {"__init__", "comparable"}
 METRIC, EPOCHS, GRACE = "fid_test_n2", 27, 9
@@ -38,7 +38,7 @@ def test_no_trial_is_paused_and_none_is_cut_before_its_grace(name: str) -> None:
         trial = Trial("x", stub=True, trial_id=f"{number:04d}")
         scheduler.on_trial_add(nobody, trial)
         for epoch in range(3, EPOCHS, 3):
-            result = TrialResult(epoch=epoch, fid=100.0 + number, diversity=0.9).to_tune(METRIC)
+            result = result_of(epoch, 100.0 + number, 0.9).to_tune(METRIC)
             decision = scheduler.on_trial_result(nobody, trial, result)
             assert decision in (TrialScheduler.CONTINUE, TrialScheduler.STOP)
             if decision == TrialScheduler.STOP:

@@ -11,6 +11,7 @@ from orchestrator.plan.plan import LaunchOptions
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
+from orchestrator.search.result import TrialResult
 from trainers.run_report import EpochReport, Measurement
 
 INFO = SweepInfo(
@@ -53,6 +54,18 @@ def epoch(
         trained=0.0,
         ended=0.0,
     )
+
+
+def result(
+    number: float,
+    fid: float | None = None,
+    diversity: float | None = None,
+    outcome: TrialOutcome | None = None,
+    seconds: float = 0.0,
+) -> TrialResult:
+    """A trial at an epoch, with a measurement where a FID is given."""
+    measurement = None if fid is None else Measurement(epoch=int(number), fid=fid, diversity=diversity)
+    return TrialResult(epoch=number, measurement=measurement, outcome=outcome, seconds=seconds)
 
 
 def ended(trial_id: str, verdict: str, objective: float | None) -> TrialRecord:

@@ -15,10 +15,9 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """The decision of the trial's rung; a FID of fakes that hardly vary counts as worse than any other."""
-        metric = str(self._metric)
-        diversity = TrialResult.from_tune(result, metric).diversity
-        if diversity is not None and self.config.hardly_vary(diversity):
-            result = {**result, metric: WORST_FID * (2 - diversity)}
+        now = TrialResult.from_tune(result)
+        if now is not None and now.diversity is not None and self.config.hardly_vary(now.diversity):
+            result = {**result, str(self._metric): WORST_FID * (2 - now.diversity)}
         decision: str = super().on_trial_result(tune_controller, trial, result)
         return decision
 

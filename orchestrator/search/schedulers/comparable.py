@@ -27,9 +27,6 @@ class ComparesMeasured(FIFOScheduler):
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Let the scheduler keep the trial's last FID where that can be compared."""
-        metric = str(self._metric)
-        if metric not in result:
-            return
-        last = TrialResult.from_tune(result, metric)
-        if last.fid is not None and not self.config.hardly_vary(last.diversity):
+        last = TrialResult.from_tune(result)
+        if last is not None and last.measurement is not None and not self.config.hardly_vary(last.diversity):
             super().on_trial_complete(tune_controller, trial, result)

@@ -16,8 +16,8 @@ class Median(ComparesMeasured, MedianStoppingRule):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """A trial whose fakes hardly vary is cut as soon as there are enough others, and its FID is in no mean."""
-        now = TrialResult.from_tune(result, str(self._metric))
-        if not self.config.hardly_vary(now.diversity):
+        now = TrialResult.from_tune(result)
+        if now is None or not self.config.hardly_vary(now.diversity):
             decision: str = super().on_trial_result(tune_controller, trial, result)
             return decision
         others = [other for other in self._trials_beyond_time(now.epoch) if other is not trial]

@@ -19,8 +19,8 @@ from ray.tune.search import Searcher
 
 from orchestrator.pruning import Guard, Rule
 from orchestrator.results.verdict import StopReason, TrialOutcome, outcome_of
-from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
+from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.run_report import EpochReport, Measurement, RunEnd, RunOutcome
 
 METRIC = "fid_test_n2"
@@ -149,7 +149,7 @@ class Field:
 
     def _measured(self, life: Life, fid: float) -> None:
         """As Tune does: the scheduler first; the searcher gets a cut trial's last measurement only at its end."""
-        result = TrialResult(epoch=life.epoch, fid=fid).to_tune(METRIC)
+        result = result_of(life.epoch, fid).to_tune(METRIC)
         life.shown[life.epoch] = fid
         if self.scheduler.on_trial_result(self._no_controller, life.tune, result) == TrialScheduler.STOP:  # type: ignore[arg-type]
             self.scheduler.on_trial_complete(self._no_controller, life.tune, result)  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ class Field:
             self.searcher.on_trial_result(life.tune.trial_id, result)
 
     def _end(self, life: Life, outcome: TrialOutcome, fid: float | None) -> None:
-        result = TrialResult(epoch=life.epoch, fid=fid, outcome=outcome).to_tune(METRIC)
+        result = result_of(life.epoch, fid, outcome=outcome).to_tune(METRIC)
         self.scheduler.on_trial_complete(self._no_controller, life.tune, result)  # type: ignore[arg-type]
         self.searcher.on_trial_complete(life.tune.trial_id, result)
         life.verdict = outcome.verdict

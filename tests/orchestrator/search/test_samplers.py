@@ -15,6 +15,7 @@ from orchestrator.space.overrides import apply_settings
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
 from orchestrator.space.space import Space
 from tests.orchestrator.search.test_searcher import METRIC, Sweep
+from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.errors import UserError
 
 PLAIN = {
@@ -39,10 +40,10 @@ def run(sweep: Sweep, trials: int) -> None:
     for number in range(trials):
         asked.append(sweep.suggest())
         trial_id = asked.pop(0)
-        sweep.searcher.on_trial_result(trial_id, {METRIC: 90.0 - number, "epoch": 4})
+        sweep.searcher.on_trial_result(trial_id, result_of(4, 90.0 - number).to_tune(METRIC))
         match number % 5:
             case 3:
-                sweep.searcher.on_trial_complete(trial_id, {METRIC: 99.0, "epoch": 8})
+                sweep.searcher.on_trial_complete(trial_id, result_of(8, 99.0).to_tune(METRIC))
             case 4:
                 sweep.end(trial_id, "nonfinite", epoch=9)
             case _:

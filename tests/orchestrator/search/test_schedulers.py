@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.search.result import WORST_FID, TrialResult
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.schedulers.hyperband import Hyperband
 from orchestrator.space.load import build_space
 from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+from tests.orchestrator.sweep_helpers import result as result_of
 
 METRIC = "fid_test_n2"
 EPOCHS = 81
@@ -39,7 +39,7 @@ class Field:
 
     def report(self, trial: Trial, epoch: int, fid: float, diversity: float | None = None) -> bool:
         """Whether the trial may go on."""
-        result = TrialResult(epoch=epoch, fid=fid, diversity=diversity).to_tune(METRIC)
+        result = result_of(epoch, fid, diversity).to_tune(METRIC)
         decision = self.scheduler.on_trial_result(None, trial, result)
         assert decision in (TrialScheduler.CONTINUE, TrialScheduler.STOP)  # a gang cannot pause
         if decision == TrialScheduler.STOP:
@@ -52,7 +52,7 @@ class Field:
         for epoch in range(every, until + 1, every):
             if not self.report(trial, epoch, level):
                 return epoch
-        self.scheduler.on_trial_complete(None, trial, {"epoch": until, METRIC: level, "done": True})
+        self.scheduler.on_trial_complete(None, trial, result_of(until, level).to_tune(METRIC))
         return until
 
 
@@ -92,7 +92,7 @@ def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None
             field.run(50.0)
         for _ in range(failures):
             doomed = field.add()
-            field.scheduler.on_trial_complete(None, doomed, {"epoch": 9, METRIC: WORST_FID, "done": True})
+            field.scheduler.on_trial_complete(None, doomed, result_of(9).to_tune(METRIC))
         return field.run(60.0)
 
     assert last_of(0) < EPOCHS

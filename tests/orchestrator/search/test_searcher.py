@@ -13,12 +13,12 @@ from ray import cloudpickle
 from ray.tune.search import Searcher
 
 from orchestrator.results.verdict import TrialOutcome
-from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.trial_states import HEALTHY
 from orchestrator.space.load import build_space, load_space
 from orchestrator.space.space import Space
+from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.run_report import RunEnd
 
 METRIC = "fid_test_n2"
@@ -52,7 +52,7 @@ class Sweep:
         self, trial_id: str, verdict: str, objective: float | None = None, epoch: int = 8, seconds: float = 0.0
     ) -> None:
         outcome = TrialOutcome(verdict=verdict, epochs=epoch, objective=objective)
-        result = TrialResult(epoch=epoch, fid=objective, outcome=outcome, seconds=seconds)
+        result = result_of(epoch, objective, outcome=outcome, seconds=seconds)
         self.searcher.on_trial_complete(trial_id, result.to_tune(METRIC))
 
     @property
@@ -76,9 +76,9 @@ def test_every_end_has_its_state(storage: str) -> None:
     assert configs["cut"] == {"trial_id": "0001", "broker": "b"}
     assert list(sweep.submitted) == [f"{n:04d}" for n in range(len(names))]
     for name in ("done", "nan"):
-        sweep.searcher.on_trial_result(name, {METRIC: 80.0, "epoch": 4})
+        sweep.searcher.on_trial_result(name, result_of(4, 80.0).to_tune(METRIC))
     sweep.end("done", "completed", 65.0)
-    sweep.searcher.on_trial_complete("cut", {METRIC: 80.0, "epoch": 4})  # Tune tells only here where it was cut
+    sweep.searcher.on_trial_complete("cut", result_of(4, 80.0).to_tune(METRIC))  # Tune tells only here where it was cut
     sweep.end("nan", RunEnd.NONFINITE.value, epoch=75)
     sweep.end("unmeasured", "interrupted", epoch=0)
     sweep.searcher.on_trial_complete("trainable", None, error=True)
@@ -114,7 +114,7 @@ def test_a_repeated_measurement_is_ignored(tmp_path: Path, recwarn: pytest.Warni
     sweep = Sweep(tmp_path / "j", space_with())
     trial_id = sweep.suggest()
     for epoch, fid in ((4, 80.0), (8, 70.0), (4, 81.0), (8, 71.0), (12, 60.0)):
-        sweep.searcher.on_trial_result(trial_id, {METRIC: fid, "epoch": epoch})
+        sweep.searcher.on_trial_result(trial_id, result_of(epoch, fid).to_tune(METRIC))
     assert sweep.trials()[0].intermediate_values == {4: 80.0, 8: 70.0, 12: 60.0}
     assert not recwarn.list
 
@@ -172,8 +172,8 @@ def test_known_points_come_first_and_never_twice(storage: str) -> None:
 def test_the_grey_of_an_untrained_generator_is_no_intermediate_value(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path / "j", space_with())
     grey = sweep.suggest()
-    sweep.searcher.on_trial_result(grey, {METRIC: 1410.0, "epoch": 2, "diversity": 0.09})
-    sweep.searcher.on_trial_result(grey, {METRIC: 1300.0, "epoch": 4, "diversity": 0.6})
+    sweep.searcher.on_trial_result(grey, result_of(2, 1410.0, 0.09).to_tune(METRIC))
+    sweep.searcher.on_trial_result(grey, result_of(4, 1300.0, 0.6).to_tune(METRIC))
     sweep.end(grey, "outranked", epoch=4)
     (trial,) = sweep.trials()
     assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {4: 1300.0})
@@ -185,10 +185,11 @@ def test_a_dead_process_leaves_no_zombie(storage: str, tmp_path: Path) -> None:
     driver = f"""
 import os
 from tests.orchestrator.search.test_searcher import Sweep, space_with
+from tests.orchestrator.sweep_helpers import result as result_of
 sweep = Sweep({storage!r}, space_with())
 sweep.suggest()
 trial_id = sweep.suggest()
-sweep.searcher.on_trial_result(trial_id, {{"fid_test_n2": 80.0, "epoch": 4}})
+sweep.searcher.on_trial_result(trial_id, result_of(4, 80.0).to_tune("fid_test_n2"))
 os._exit(9)
 """
     ended = subprocess.run([sys.executable, "-c", driver], cwd=Path(__file__).parents[3], check=False)
@@ -262,9 +263,9 @@ def test_two_objectives_have_two_values_and_fids_as_attributes(storage: str) -> 
     sweep = Sweep(storage, space, devices=4.0)
     done, cut, failed = sweep.suggest(), sweep.suggest(), sweep.suggest()
     for trial_id in (done, cut):
-        sweep.searcher.on_trial_result(trial_id, {METRIC: 80.0, "epoch": 4})
+        sweep.searcher.on_trial_result(trial_id, result_of(4, 80.0).to_tune(METRIC))
     sweep.end(done, "completed", 65.0, seconds=10.0)
-    sweep.searcher.on_trial_complete(cut, {METRIC: 79.0, "epoch": 8})
+    sweep.searcher.on_trial_complete(cut, result_of(8, 79.0).to_tune(METRIC))
     sweep.end(failed, "nonfinite")
     study = read_study(storage, "s")
     assert study.metric_names == [METRIC, "device_seconds"]

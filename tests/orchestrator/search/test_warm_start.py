@@ -11,7 +11,6 @@ from optuna.trial import TrialState
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
 from orchestrator.results.verdict import TrialOutcome
-from orchestrator.search.result import TrialResult
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.trial_states import HEALTHY
@@ -20,6 +19,7 @@ from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
 from tests.orchestrator.sweep_helpers import epoch
+from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
 
@@ -234,7 +234,7 @@ def test_the_sampler_learns_from_them(write: Write, tmp_path: Path) -> None:
             searcher.suggest(str(number))
             objective = valley(list(submitted.values())[-1]["optimizer.lr_g"])
             outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=10, objective=objective)
-            result = TrialResult(epoch=10, fid=objective, outcome=outcome)
+            result = result_of(10, objective, outcome=outcome)
             searcher.on_trial_complete(str(number), result.to_tune(METRIC))
         inside[name] = sum(params["optimizer.lr_g"] < 4e-4 for params in list(submitted.values())[1:])
     assert inside["warm"] >= 6 > inside["cold"]

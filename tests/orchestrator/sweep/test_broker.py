@@ -28,7 +28,7 @@ def test_a_trial_from_submit_to_end() -> None:
         assert await broker.report("0000", epoch(1), last=False) is None
         result = asyncio.create_task(broker.next_result("0000"))
         measured = asyncio.create_task(broker.report("0000", epoch(2, fid=90.0), last=False))
-        assert await result == TrialResult(epoch=2, fid=90.0)
+        assert await result == TrialResult(epoch=2, measurement=epoch(2, fid=90.0).measurement)
         assert not measured.done()  # the gang waits for Tune
         final = asyncio.create_task(broker.next_result("0000"))
         assert await measured is None
@@ -36,7 +36,9 @@ def test_a_trial_from_submit_to_end() -> None:
         outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=3, objective=80.0, best_epoch=3)
         await broker.end("0000", outcome)
         ended = await final
-        assert ended == TrialResult(epoch=3, fid=80.0, outcome=outcome, seconds=ended.seconds)
+        assert ended == TrialResult(
+            epoch=3, measurement=epoch(3, fid=80.0).measurement, outcome=outcome, seconds=ended.seconds
+        )
         assert await broker.next_result("0000") == ended  # a restarted trainable asks again
         events = await broker.events(0)
         assert [type(event) for event in events] == [GangUp, Started, Progressed, Progressed, Progressed, Ended]
@@ -88,6 +90,22 @@ def test_a_waiting_trial_can_be_stopped() -> None:
         outcome = TrialOutcome(verdict=StopReason.OUTRANKED, epochs=0)
         assert await broker.next_result("0000") == TrialResult(epoch=0, outcome=outcome)
         assert await broker.lease(0) == Lease("0001", {})
+
+    run(story())
+
+
+def test_a_stopped_trial_whose_gang_has_died_keeps_what_it_has() -> None:
+    async def story() -> None:
+        broker = Broker()
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        await broker.report("0000", epoch(3, fid=80.0, objective=80.0), last=True)
+        await broker.abandon(0)  # gone for good: the trial waits for another gang
+        await broker.halt(StopReason.OUT_OF_TIME)
+        outcome = TrialOutcome(verdict=StopReason.OUT_OF_TIME, epochs=3, objective=80.0, best_epoch=3)
+        assert (await broker.outcomes(0)) == (0, {"0000": outcome})
+        (ended,) = [event for event in await broker.events(0) if isinstance(event, Ended)]
+        assert ended.outcome == outcome and ended.seconds == (await broker.next_result("0000")).seconds
 
     run(story())
 
