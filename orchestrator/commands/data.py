@@ -33,9 +33,11 @@ def command() -> None:
 @click.option("--detector", metavar="NAME|FILE", help="Crop to single objects: torchvision's name or COCO JSON file.")
 @click.option("--detector-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the detector.")
 @click.option("--label", metavar="CLASS", help="What to crop to. [default: motorcycle]")
-@click.option("--min-score", type=float, metavar="S", help="Of a detection that counts. [default: 0.5]")
+@click.option("--min-score", type=float, metavar="S", help="Least score of a detection that counts. [default: 0.5]")
 @click.option("--min-side", type=int, default=1, metavar="PX", help="Drop pictures or crops with a shorter side.")
-@click.option("--max-aspect", type=float, metavar="R", help="Drop those whose longer side is more than R times that.")
+@click.option(
+    "--max-aspect", type=float, metavar="R", help="Drop those whose longer side is more than R times the shorter."
+)
 @click.option("--max-colourfulness", type=float, metavar="X", help="Drop busy backgrounds: 15 slight, 45 average.")
 @click.option("--dedupe", is_flag=True, help="Of equal and near equal pictures keep the largest.")
 @click.option(
@@ -83,12 +85,12 @@ def run_prepare(
         with progress_bar(console, "preparing images") as progress:
             done = prepare(source, destination, options, workers=workers, progress=progress)
     except KeyboardInterrupt:
-        print_line(console, f"stopped: the same command goes on where it was; {destination} is not a dataset yet")
+        print_line(console, f"stopped: run the same command again to continue; {destination} is not a dataset yet")
         return 130
     manifest = done.manifest
     if not done.created:
         print_line(
-            console, f"{destination} is there already: {manifest.images} images from the same files, the same way"
+            console, f"{destination} exists already: {manifest.images} images from the same files with the same options"
         )
         return 0
     dropped = manifest.files - manifest.images

@@ -15,7 +15,8 @@ from orchestrator.commands.shared import sweeps_dir_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.plan.plan import LaunchOptions, Plan
+    from orchestrator.plan.options import LaunchOptions
+    from orchestrator.plan.plan import Plan
     from orchestrator.search.warm_start import WarmStart
 
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--workers-per-trial", type=click.IntRange(1), metavar="N", help="DDP ranks per trial. [default: 1]")
 @click.option("--cpus-per-worker", type=click.FloatRange(0, min_open=True), metavar="F", help="CPUs per rank.")
 @click.option(
-    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25 shares one by four."
+    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25: four ranks share one."
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a dotted key, such as data.image_size=32."
@@ -50,12 +51,17 @@ if TYPE_CHECKING:
 @click.option("--max-gpu-hours", metavar="H", help="End it after so many GPU hours: GPUs held x time.")
 @click.option("--target-fid", metavar="X", help="End it when a trial's objective is X or less.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N", help="Of all draws."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Random seed.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def command(dry_run: bool, **values: Any) -> None:
     """Run a sweep."""
-    from orchestrator.plan.plan import LaunchOptions
+    from orchestrator.plan.options import LaunchOptions
 
     sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))
 
@@ -95,7 +101,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
 def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
     from orchestrator.display.progress import progress_bar
     from orchestrator.display.summary import print_plan
-    from orchestrator.plan.plan import prepare_data, with_labels
+    from orchestrator.plan.dataset import prepare_data, with_labels
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import read_warm_start
 

@@ -24,7 +24,7 @@ PLAIN_WIDTH = 200  # of the table where the output is not a terminal
 @click.option("--scheduler", metavar="NAME", help="Compared with the rules. [default: the space's, or asha]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; steps_saved is a share from 0 to 1.")
 @click.option("--tune", "tuning", is_flag=True, help="Search the rules' settings for the most saved at no regret.")
-@click.option("--candidates", type=click.IntRange(2), default=128, show_default=True, help="Tried by --tune.")
+@click.option("--candidates", type=click.IntRange(2), default=128, show_default=True, help="How many --tune tries.")
 @sweeps_dir_option
 def command(runs: tuple[str, ...], **values: Any) -> None:
     """Say where the rules would have stopped RUNS: sweeps, CSV logs (step, fid, d_loss, ...) or folders of them."""

@@ -117,7 +117,7 @@ def print_cut(console: Console, cut: Cut, runs: int) -> None:
     """Print what the scheduler alone would have done."""
     best = "the run with the lowest FID kept it" if cut.best_kept else "and the run with the lowest FID lost it"
     console.print(
-        f"{cut.scheduler} alone, the runs being trials of one sweep: {len(cut.steps)} of {runs} cut, "
+        f"{cut.scheduler} alone, with the runs as trials of one sweep: {len(cut.steps)} of {runs} cut, "
         f"{cut.saved:.1%} of all steps saved, {best}",
         highlight=False,
         soft_wrap=True,

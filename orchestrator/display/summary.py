@@ -51,9 +51,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     }
     _print_rows(console, rows)
     if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:
-        hint = (
-            f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] for a look --set fid.n_fake=256"
-        )
+        hint = f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] to try: --set fid.n_fake=256"
         console.print(hint, soft_wrap=True)
     for hint in sampler_hints(space):
         console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)

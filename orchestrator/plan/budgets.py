@@ -79,7 +79,7 @@ def parse_duration(text: str) -> float:
         raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
-        raise UserError(f"--time-budget {text!r}: must be more than nothing")
+        raise UserError(f"--time-budget {text!r}: must be greater than 0")
     return total
 
 
@@ -91,5 +91,5 @@ def _amount(option: str, text: str) -> float:
     if not math.isfinite(value):
         raise UserError(f"{option} {text!r}: give a number, such as 2.5")
     if value <= 0:
-        raise UserError(f"{option} {text!r}: must be more than nothing")
+        raise UserError(f"{option} {text!r}: must be greater than 0")
     return value

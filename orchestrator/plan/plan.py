@@ -3,13 +3,12 @@
 import os
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.plan.budgets import Budgets, read_budgets
+from orchestrator.plan.checks import check_shares, check_space_buildable
+from orchestrator.plan.options import LaunchOptions
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.store import find_sweep
 from orchestrator.search.studies import resolve_storage
@@ -17,41 +16,9 @@ from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
 from orchestrator.space.rules_file import read_block
-from orchestrator.space.space import Space, config_names, possible_search
+from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.errors import UserError
-
-_BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # decide what is built
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchOptions:
-    """The options of ``gan-sweep launch``; None means not given."""
-
-    space: str
-    data: Path | None = None
-    name: str | None = None
-    demo: bool = False
-    trials: int | None = None
-    concurrency: int | None = None
-    workers_per_trial: int | None = None
-    cpus_per_worker: float | None = None
-    gpus_per_worker: float | None = None
-    settings: tuple[str, ...] = ()
-    fid_extractor: str | None = None
-    fid_weights: Path | None = None
-    tracking_uri: str | None = None
-    sweeps_dir: Path = Path("sweeps")
-    address: str | None = None
-    time_budget: str | None = None
-    max_gpu_hours: str | None = None
-    target_fid: str | None = None
-    sampler: str | None = None
-    scheduler: str | None = None
-    rules: str | None = None
-    storage: str | None = None
-    warm_start: str | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +74,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         UserError: an option or the space is invalid, or they do not fit together; one line.
     """
     space = _overridden(load_space(options.space), options)
-    _check_buildable(space)
+    check_space_buildable(space)
     synthetic = options.data is None
     cache_dir = default_cache_dir()
     if synthetic and not options.demo:
@@ -125,7 +92,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         available_gpus=gpus,
         local=options.address is None,
     )
-    _check_shares(space, resources.workers)
+    check_shares(space, resources.workers)
     sweep = options.name or f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", sweep):
         raise UserError(f"--name {sweep!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
@@ -155,65 +122,6 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         ),
         seed=options.seed,
     )
-
-
-def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[Any]:
-    """Draw the synthetic images if the plan needs them, and decode all images at every size and fit in the space.
-
-    Args:
-        plan: the sweep.
-        progress: called with (done, total) while images are decoded.
-
-    Returns:
-        The image caches (`trainers.data.ImageCache`): for each size and fit, one per folder that the family finds in
-        the data. Those of the base's size and fit come first.
-
-    Raises:
-        UserError: the folder is missing, has fewer usable images than one global batch, or does not suit the family.
-    """
-    from trainers.data import build_cache, draw_synthetic, require_images
-    from trainers.families import find_family
-
-    space = plan.space
-    if plan.synthetic:
-        assert space.synthetic is not None
-        draw_synthetic(space.synthetic, plan.data, count=demo_images(space.synthetic))
-    sources = find_family(space.base).find_sources(plan.data).values()
-    base = (space.base.data.image_size, space.base.data.fit)
-    shapes = dict.fromkeys([base, *product(_values(space, "data.image_size"), _values(space, "data.fit"))])
-    caches = []
-    for size, fit in shapes:
-        for source in sources:
-            cache = build_cache(source, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
-            require_images(cache, max(_values(space, "data.batch_size")))
-            caches.append(cache)
-    return caches
-
-
-def with_labels(plan: Plan, cache: Any) -> Plan:
-    """Resolve ``labels: auto`` from the data, where the family does so.
-
-    Searched keys of labels that the data does not have are dropped.
-
-    Args:
-        plan: the sweep.
-        cache: images of the family's first folder, from `prepare_data`.
-
-    Raises:
-        UserError: the images do not have the labels that the family needs.
-    """
-    from trainers.families import find_family
-
-    space, family = plan.space, find_family(plan.space.base)
-    folder, *_ = family.find_sources(plan.data).values()
-    base = family.resolve_labels(space.base, folder, cache.paths())
-    if base == space.base:
-        return plan
-    known = config_names(base)
-    search = {name: domain for name, domain in space.search.items() if name in known}
-    space = possible_search(space.model_copy(update={"base": base, "search": search}))
-    _check_buildable(space)
-    return replace(plan, space=space)
 
 
 def _tracking_uri(given: str | None, directory: Path) -> str:
@@ -259,28 +167,3 @@ def _metric(base: TrainConfig) -> str:
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)
     return protocol_name(extractor.protocol, base.fid.n_fake)
-
-
-def _check_buildable(space: Space) -> None:
-    from trainers.families import check_buildable, find_family
-
-    find_family(space.base)
-    if space.base.labels == "auto":
-        return  # `with_labels` checks again when the labels are known
-    check_buildable(space.base)
-    for name, domain in space.search.items():
-        if name.startswith(_BUILT):
-            for value in domain.probes():
-                check_buildable(space.resolve(space.completed({name: value}) or {}))
-
-
-def _check_shares(space: Space, workers: int) -> None:
-    for batch in _values(space, "data.batch_size"):
-        if batch % workers:
-            raise UserError(f"data.batch_size {batch} cannot be shared by {workers} workers: not a multiple")
-
-
-def _values(space: Space, name: str) -> list[Any]:
-    """The values of a key to check: those of its domain's `probes`, or the base's."""
-    domain = space.search.get(name)
-    return domain.probes() if domain is not None else [space.base.flat()[name]]

@@ -22,8 +22,8 @@ class DCollapse(Rule):
     reads: ClassVar[tuple[str, ...]] = ("d_loss",)
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"d_loss": (0.002, 0.05), "patience": (0.04, 0.2)}
 
-    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
-    d_loss: Positive = Field(0.01, description="a loss of D nearer to zero than this is low")
+    warmup: Span = Field(0.1, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
+    d_loss: Positive = Field(0.01, description="a D loss whose absolute value is below this is low")
     window: Count = Field(10, description="epochs looked at")
     share: Share = Field(0.8, description="share of them with a low loss, for a collapse")
     accuracy: Share = Field(0.99, description="D separates perfectly from this mean accuracy on, real and fake each")

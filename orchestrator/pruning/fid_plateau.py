@@ -22,7 +22,7 @@ class FidPlateau(Rule):
     at_measurements: ClassVar[bool] = True
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"patience": (0.1, 0.5)}
 
-    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.1, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
     patience: Span = Field(0.25, description="epochs without a new best; below 1: share of the planned run")
 
     def judge(self, history: History) -> str | None:
@@ -34,4 +34,4 @@ class FidPlateau(Rule):
         if median(since[half:]) < median(since[:half]):
             return None
         lowest = f"FID {best.fid:.4g} of {history.mark} {best.step}"
-        return f"{lowest} was not bettered for {len(since)} measurements, without a trend"
+        return f"{lowest} was not improved on for {len(since)} measurements, with no downward trend"

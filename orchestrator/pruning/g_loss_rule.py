@@ -17,12 +17,12 @@ class GLossRule(Rule):
     reads: ClassVar[tuple[str, ...]] = ("g_loss",)
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"rise": (0.1, 1.0), "patience": (0.04, 0.2)}
 
-    warmup: Span = Field(0.15, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.15, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
     window: Span = Field(0.05, description="epochs looked at, 6 at least; below 1: share of the planned run")
     patience: Span = Field(
         0.08, description="epochs with a FID above the best, 3 measurements at least; below 1: share of the planned run"
     )
-    rise: Positive = Field(0.25, description="share by which it must lie above it")
+    rise: Positive = Field(0.25, description="share by which FID must be above its best")
 
     def under_bad_fid(self, history: History) -> tuple[list[float], list[FidPoint]] | None:
         """G's losses in the window, and the latest FIDs, far above the best; None where there are too few of either."""

@@ -29,7 +29,7 @@ class GradExplosion(Rule):
     times: Count = Field(3, description="epochs among them with too large a norm")
     at_once: Positive = Field(1000.0, description="a norm above this ends the trial at its first report")
     improvement: Positive = Field(
-        0.02, description="share by which FID must have fallen anew for large norms to be borne"
+        0.02, description="share by which FID must have improved for large norms to be tolerated"
     )
 
     def judge(self, history: History) -> str | None:

@@ -19,7 +19,7 @@ class GradVanish(Rule):
     reads: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"norm": (1e-9, 1e-5)}
 
-    norm: Positive = Field(1e-7, description="a gradient norm below this is none")
+    norm: Positive = Field(1e-7, description="a gradient norm below this counts as zero")
     patience: Count = Field(2, description="epochs in a row")
 
     def judge(self, history: History) -> str | None:

@@ -22,12 +22,10 @@ class ModeCollapse(Rule):
     reads: ClassVar[tuple[str, ...]] = ("diversity",)
     tunable: ClassVar[dict[str, tuple[float, float]]] = {"diversity": (0.01, 0.2)}
 
-    warmup: Span = Field(0.1, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0.1, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
     diversity: Share = Field(0.05, description="a diversity below this is too low")
     patience: Count = Field(3, description="measurements in a row")
-    growth: Positive = Field(
-        0.2, description="share by which it must have grown over these measurements to be left alone"
-    )
+    growth: Positive = Field(0.2, description="growth of diversity over these measurements that keeps the trial")
 
     def judge(self, history: History) -> str | None:
         seen = history.at_measurements("diversity")[-self.patience :]

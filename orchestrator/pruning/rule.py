@@ -55,7 +55,7 @@ class Rule(BaseModel, ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     tunable: ClassVar[dict[str, tuple[float, float]]] = {}
 
-    warmup: Span = Field(0, description="epochs without judgement; below 1: share of the run, 10 at least")
+    warmup: Span = Field(0, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
 
     def grace(self, history: History) -> int:
         """The warm-up as a number of reports."""

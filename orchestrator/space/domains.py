@@ -41,7 +41,7 @@ class FloatRange(_Domain):
     def _check(self) -> Self:
         low, high = self.bounds
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"float: [{low}, {high}] needs two finite numbers, low before high")
+            raise ValueError(f"float: [{low}, {high}] needs two finite numbers, low < high")
         if self.log and low <= 0:
             raise ValueError(f"float: [{low}, {high}] with log: true needs a low end above 0")
         return self
@@ -76,9 +76,9 @@ class IntRange(_Domain):
     def _check(self) -> Self:
         low, high = self.bounds
         if low >= high or (high - low) % self.step:
-            raise ValueError(f"int: [{low}, {high}] needs low before high, a multiple of step {self.step} apart")
+            raise ValueError(f"int: [{low}, {high}] needs low < high, with high - low a multiple of step {self.step}")
         if self.log and (low < 1 or self.step != 1):
-            raise ValueError(f"int: [{low}, {high}] with log: true needs a low end from 1 on and step 1")
+            raise ValueError(f"int: [{low}, {high}] with log: true needs low >= 1 and step 1")
         return self
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> int:
@@ -148,7 +148,7 @@ def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
     if name not in known:
         raise unknown_name("searched key", name, known)
     if name.startswith(("fid.", "runtime.", "labels")) or name == "family":
-        raise UserError(f"search.{name}: cannot be searched: it says how a trial is run or measured")
+        raise UserError(f"search.{name}: cannot be searched: it decides how trials are run or measured")
     kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
     if len(kinds) != 1:
         raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {values!r}")

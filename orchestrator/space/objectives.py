@@ -44,7 +44,7 @@ def check_objectives(names: Sequence[str], sampler: str) -> None:
         raise UserError(f"objectives: must be [fid], or fid and one of {', '.join(COSTS)}; got [{', '.join(names)}]")
     if len(names) > 1 and not SAMPLERS[sampler].several_objectives:
         able = ", ".join(name for name, kind in SAMPLERS.items() if kind.several_objectives)
-        raise UserError(f"objectives: sampler {sampler} searches for one alone; for two give --sampler one of {able}")
+        raise UserError(f"objectives: sampler {sampler} supports one objective; for two give --sampler one of {able}")
 
 
 def costs(names: Sequence[str], config: TrainConfig, device_seconds: float) -> dict[str, float]:

@@ -47,12 +47,13 @@ class SchedulerConfig(Section):
         3, description="asha, hyperband: one trial in this many goes on at a rung"
     )
     brackets: Annotated[int, Field(ge=1)] = Field(
-        3, description="hyperband: how many graces, each reduction_factor times the last; those beyond the run go"
+        3,
+        description="hyperband: how many; each has reduction_factor times the grace of the one before, within the run",
     )
 
     min_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
         0.25,
-        description="a FID of fakes less diverse than this, against the real images, is worse than any other at a rung",
+        description="FIDs of fakes whose diversity is below this share of the real images' count as the worst",
     )
 
     def hardly_vary(self, diversity: float | None) -> bool:

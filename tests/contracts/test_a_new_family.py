@@ -9,7 +9,9 @@ from rich.console import Console
 from torch import Tensor
 
 from orchestrator.display.summary import print_plan
-from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
+from orchestrator.plan.dataset import prepare_data, with_labels
+from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.plan import Plan, make_plan
 from tests.contracts.family_cases import CPU, case_config, fresh_family, global_batch
 from tests.trainers.trainer_helpers import Recorder, register_tiny_extractor
 from trainers.assets import Assets
@@ -24,7 +26,7 @@ from trainers.families.base import FidTarget
 from trainers.families.cyclegan import CycleGan
 from trainers.inference import generate, translate
 from trainers.loop import train
-from trainers.run_report import Verdict
+from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -110,7 +112,7 @@ def test_it_is_planned_trained_and_sampled(data: Path, tmp_path: Path) -> None:
     config, run = plan.space.base, tmp_path / "run"
     recorder = Recorder()
     outcome = train(config, Assets(plan.data, plan.cache_dir, CPU), run, recorder)
-    assert outcome.verdict is Verdict.COMPLETED and outcome.objective is not None
+    assert outcome.end is RunEnd.COMPLETED and outcome.objective is not None
     assert [report.images_seen for report in recorder.reports] == [24, 48]  # 16 of summer, 8 of winter
 
     images = generate(run / "best.pt", 3)

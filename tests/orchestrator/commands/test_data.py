@@ -30,7 +30,7 @@ def test_prepare_says_what_became_of_the_files(motorbikes: Path, tmp_path: Path)
     assert str(dataset / "report.html") in result.output and (dataset / "report.html").is_file()
     assert len(build_cache(dataset, image_size=32, fit="pad", cache_dir=tmp_path / "caches")) == 48
     again = typed("prepare", motorbikes, dataset, "--size", "32", "--dedupe")
-    assert again.exit_code == 0 and "is there already: 48 images" in again.output
+    assert again.exit_code == 0 and "exists already: 48 images" in again.output
 
 
 def test_every_option_reaches_the_preparation(motorbikes: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
         text=True,
     )
     assert run.returncode == 130, run.stderr
-    assert "the same command goes on" in run.stdout and "Traceback" not in run.stderr
+    assert "run the same command again to continue" in run.stdout and "Traceback" not in run.stderr
     assert not (dataset / "dataset.json").exists()
     result = typed("prepare", photos, dataset, "--size", "16")
     assert result.exit_code == 0 and "200 of 200 files" in result.output

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.plan import LaunchOptions, Plan, make_plan, prepare_data, with_labels
+from orchestrator.plan.dataset import prepare_data, with_labels
+from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.resources import Resources, choose_resources
 from orchestrator.space.demo import DEMO_BASE, DEMO_TRIALS, demo_space
 from orchestrator.space.domains import IntRange

@@ -247,7 +247,7 @@ class TestFidDiverged:
 class TestFidPlateau:
     def test_no_better_for_a_fifth_of_the_run(self) -> None:
         found = show(FidPlateau(patience=0.2), [*WARM, *steady(40.0, 89)])
-        sentence = "FID 38.74 of epoch 11 was not bettered for 20 measurements, without a trend"
+        sentence = "FID 38.74 of epoch 11 was not improved on for 20 measurements, with no downward trend"
         assert found == (31, Trip("fid_plateau", sentence))
 
     def test_a_trend_downwards_is_spared(self) -> None:

@@ -49,7 +49,7 @@ def test_on_the_command_line(tmp_path: Path, name: str) -> None:
         (tmp_path / f"{one.name}.csv").write_text("\n".join(["step,fid", *rows]) + "\n")
     arguments = ["replay", str(tmp_path), "--scheduler", name]
     shown = CliRunner().invoke(main, arguments)
-    assert f"{name} alone, the runs being trials of one sweep: " in shown.output
+    assert f"{name} alone, with the runs as trials of one sweep: " in shown.output
     values = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)["total"]["scheduler"]
     assert (values["name"], values["best_kept"]) == (name, True)
     shown = CliRunner().invoke(main, ["replay", str(tmp_path), "--scheduler", f"{name}x"])

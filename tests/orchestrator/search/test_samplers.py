@@ -78,7 +78,7 @@ def test_two_objectives_where_the_sampler_can(name: str, tmp_path: Path) -> None
     two = {"objectives": ["fid", "device_seconds"]}
     if not SAMPLERS[name].several_objectives:
         with pytest.raises(
-            UserError, match=f"sampler {name} searches for one alone; for two give --sampler one of tpe"
+            UserError, match=f"sampler {name} supports one objective; for two give --sampler one of tpe"
         ):
             space_for(name, **two)
         return

@@ -73,7 +73,7 @@ def test_base_comes_first_then_points() -> None:
     [
         ("base: {}\nsearch: {optimizer.lrg: {float: [1, 2]}}", "did you mean optimizer.lr_g?"),
         ("base: {optimizer: {lrg: 1}}\nsearch: {}", "did you mean optimizer.lr_g?"),
-        ("base: {}\nsearch: {optimizer.lr_g: {float: [2, 1]}}", "low before high"),
+        ("base: {}\nsearch: {optimizer.lr_g: {float: [2, 1]}}", "low < high"),
         ("base: {}\nsearch: {optimizer.lr_g: {float: [0, 1], log: true}}", "low end above 0"),
         ("base: {}\nsearch: {schedule.epochs: {int: [550, 760], step: 50}}", "multiple of step 50"),
         ("base: {}\nsearch: {optimizer.lr_g: {float: [1e-2, 1]}}", "lies outside its range 0.01 to 1"),
