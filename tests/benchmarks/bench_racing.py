@@ -74,10 +74,10 @@ def main() -> None:
     fids: dict[int, list[float]] = {n: [] for n in asked.fakes}
     with tempfile.TemporaryDirectory() as folder:
         config, assets, family = trained(asked.space, asked.images, asked.epochs, most, Path(folder))
-        measure(config, family.fid_targets(assets), assets, 64)  # the real images' statistics, once
+        measure(config, family.fid_targets(assets), assets, 64, epoch=asked.epochs)  # the real images' statistics, once
         for seed in range(1, asked.seeds + 1):
             for n in asked.fakes:
-                result = measure(config, family.fid_targets(assets, f"benchmark {seed}"), assets, n)
+                result = measure(config, family.fid_targets(assets, f"benchmark {seed}"), assets, n, epoch=asked.epochs)
                 seconds[n].append(result.seconds)
                 fids[n].append(result.fid)
     print(f"{config.fid.extractor}, {config.data.image_size} px, {asked.images} pictures, {asked.epochs} epochs")

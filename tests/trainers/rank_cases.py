@@ -184,7 +184,7 @@ def training(photos: Path, cache_dir: Path, run_dir: Path, overrides: dict[str, 
     outcome = train(small_config({**SHARED, **overrides}), Assets(photos, cache_dir, CPU), run_dir, recorder)
     barrier()
     return {
-        "verdict": str(outcome.end),
+        "end": str(outcome.end),
         "epochs": outcome.epochs,
         "objective": outcome.objective,
         "reports": [timeless(report) for report in recorder.reports],

@@ -146,7 +146,7 @@ def test_training(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
         assert too_far(two["checkpoint"]["family"][name], state) == {}, name
     assert [report["epoch"] for report in two["reports"]] == [1, 2, 3, 4]
     assert too_far(two["reports"], one["reports"]) == {}
-    assert (two["verdict"], two["best"]["best_epoch"]) == (one["verdict"], one["best"]["best_epoch"])
+    assert (two["end"], two["best"]["best_epoch"]) == (one["end"], one["best"]["best_epoch"])
     # Gradients that nearly cancel have the same absolute error as large ones.
     for name in ("optimizer_g", "optimizer_d"):
         torch.testing.assert_close(
@@ -160,11 +160,11 @@ def moments(state: dict[str, Any]) -> dict[str, Tensor]:
 
 def test_every_rank_ends_alike(two_rank_results: Results) -> None:
     first, second = (result["train"] for result in two_rank_results)
-    assert (first["verdict"], first["epochs"], first["objective"]) == tuple(
-        second[name] for name in ("verdict", "epochs", "objective")
+    assert (first["end"], first["epochs"], first["objective"]) == tuple(
+        second[name] for name in ("end", "epochs", "objective")
     )
     assert second["reports"] == []  # rank 0 alone reports
-    assert [result["stopped"]["verdict"] for result in two_rank_results] == ["outranked"] * 2  # and stops all
+    assert [result["stopped"]["end"] for result in two_rank_results] == ["stopped"] * 2  # and stops all
 
 
 def test_a_checkpoint_measured_again(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]) -> None:

@@ -101,6 +101,7 @@ def hook(event, arguments):
     if event == "os.rename" and os.path.basename(arguments[1]) == "chunk-00000.parquet":
         os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 sys.addaudithook(hook)
 main(["data", "prepare", *sys.argv[1:]])
 """

@@ -22,8 +22,8 @@ def seen(extractor: Extractor) -> int:
 
 @pytest.mark.parametrize("n", [9, 50])
 def test_second_call_reads_what_the_first_computed(tmp_path: Path, n: int) -> None:
-    register_extractor("tiny", lambda weights: tiny_extractor())
-    photos, extractor = Photos(n), build_extractor("tiny")
+    register_extractor("counting", lambda weights: tiny_extractor())
+    photos, extractor = Photos(n), build_extractor("counting")
     first = statistics(photos, extractor, tmp_path / "made" / "when" / "missing")
     assert seen(extractor) == n
     second = statistics(photos, extractor, tmp_path / "made" / "when" / "missing")
