@@ -38,16 +38,16 @@ def test_measurements_become_tunes_results(broker: BrokerClient) -> None:
 
 def test_the_same_process_takes_the_next_trial(broker: BrokerClient) -> None:
     """A trial that never ran: Tune gets a finite FID all the same, because ASHA never stops on NaN."""
-    for trial_id in ("0000", "0001"):
+    for trial_id, reason in (("0000", StopReason.OUT_OF_TIME), ("0001", StopReason.TARGET_REACHED)):
         broker.submit(trial_id, {})
-        broker.stop(trial_id, StopReason.OUT_OF_TIME)
+        broker.stop(trial_id, reason)
     trainable = TrialTrainable({"trial_id": "0000", "broker": broker, "metric": METRIC})
     assert trainable.train()["done"]
     assert trainable.reset_config({"trial_id": "0001", "broker": broker, "metric": METRIC})
     result = trainable.train()
     assert (result["epoch"], result[METRIC]) == (0, WORST_FID)
     record = TrialResult.from_tune(result)
-    assert record is not None and record.outcome is not None and record.outcome.verdict == "out_of_time"
+    assert record is not None and record.outcome is not None and record.outcome.verdict == "target_reached"
 
 
 def test_its_process_needs_neither_torch_nor_optuna_nor_mlflow() -> None:
