@@ -48,7 +48,6 @@ def test_every_room_has_a_readme(room: str) -> None:
 # Where a family's name may stand outside of its own folder: the default of TrainConfig, the text of an error.
 FAMILY_NAMES_ALLOWED = {
     Path("trainers/config.py"): ["adversarial"],
-    Path("trainers/data/domain_folders.py"): ["cyclegan"],
 }
 
 

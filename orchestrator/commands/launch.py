@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.space.sections import SAMPLERS, SCHEDULERS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.plan.options import LaunchOptions
+    from orchestrator.plan.launch_options import LaunchOptions
     from orchestrator.plan.plan import Plan
     from orchestrator.search.warm_start import WarmStart
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 )
 @click.option("--fid-extractor", metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]")
 @click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
-@click.option("--sampler", metavar="NAME", help="tpe, gp, cmaes, qmc, random or nsga2. [default: the space's]")
-@click.option("--scheduler", metavar="NAME", help="asha, hyperband, median or none. [default: the space's]")
+@click.option("--sampler", metavar="NAME", help=f"{', '.join(SAMPLERS)}. [default: the space's]")
+@click.option("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)}. [default: the space's]")
 @click.option(
     "--rules", metavar="FILE|on|off", help="A pruning: block, YAML, or all or no rules. [default: the space's]"
 )
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def command(dry_run: bool, **values: Any) -> None:
     """Run a sweep."""
-    from orchestrator.plan.options import LaunchOptions
+    from orchestrator.plan.launch_options import LaunchOptions
 
     sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))
 

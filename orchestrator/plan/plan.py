@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets, read_budgets
 from orchestrator.plan.checks import check_shares, check_space_buildable
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.store import find_sweep
 from orchestrator.search.studies import resolve_storage

@@ -12,7 +12,6 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from orchestrator.results.verdict import StopReason
 from orchestrator.search.result import TrialResult
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
@@ -109,11 +108,13 @@ class OptunaSearcher(Searcher):
         ended = TrialResult.from_tune(result)
         if ended is not None and ended.outcome is None:
             self._measured(asked, ended)  # Tune passes the measurement of the cut only here
-        outcome = ended.outcome if ended is not None else None
-        verdict, objective = (outcome.verdict, outcome.objective) if outcome else (StopReason.OUTRANKED, None)
-        state, at_fault = state_for_optuna(verdict, objective, measured=asked.epoch > 0)
-        if error:
-            state, at_fault = TrialState.FAIL, False
+        outcome, objective = ended.outcome if ended is not None else None, None
+        measured = asked.epoch > 0
+        # Without an outcome Tune has ended the trial: the scheduler cut it, or the sweep ended.
+        state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
+        if outcome is not None and not error:
+            objective = outcome.objective
+            state, at_fault = state_for_optuna(outcome.verdict, objective, measured=measured)
         if self._violations:
             if at_fault:
                 state = TrialState.PRUNED

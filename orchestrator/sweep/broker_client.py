@@ -14,8 +14,8 @@ from trainers.run_report import EpochReport
 class BrokerClient:
     """Each method sends one message of the same name to the broker's actor. Can be pickled.
 
-    `stop`, `halt`, `close` and `abandon` return at once, and the broker handles them in the order of the calls. All
-    others wait for the answer.
+    Every method waits for the answer: Ray does not keep the order of calls to an async actor that are not waited for,
+    and of several reasons to stop a trial the first one counts.
 
     Args:
         actor: Ray's handle of the `Broker`.
@@ -37,19 +37,19 @@ class BrokerClient:
 
     def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """Ask for a trial's end."""
-        self._actor.stop.remote(trial_id, reason)
+        ray.get(self._actor.stop.remote(trial_id, reason))
 
     def halt(self, reason: StopReason | Failure) -> None:
         """Ask for the end of all trials, and let none start; the gangs stay."""
-        self._actor.halt.remote(reason)
+        ray.get(self._actor.halt.remote(reason))
 
     def close(self, reason: StopReason | Failure) -> None:
         """Report that the sweep is over; the gangs exit."""
-        self._actor.close.remote(reason)
+        ray.get(self._actor.close.remote(reason))
 
     def abandon(self, gang: int) -> None:
         """Report that a gang has died for good."""
-        self._actor.abandon.remote(gang)
+        ray.get(self._actor.abandon.remote(gang))
 
     # from trainables
 

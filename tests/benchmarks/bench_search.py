@@ -36,7 +36,7 @@ from PIL import Image
 from rich.console import Console
 
 from orchestrator.commands.launch import launch
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.store import ResultsStore
 from orchestrator.sweep.ray_session import connected
 from tests.benchmarks.common import print_setting

@@ -25,7 +25,7 @@ from ray.train.torch import TorchTrainer
 from rich.console import Console
 
 from orchestrator.commands.launch import launch
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.store import find_sweep
 from orchestrator.sweep.ray_session import connected
 from tests.benchmarks.common import print_setting

@@ -34,6 +34,9 @@ ACGAN = {"family": "acgan", "labels": LABELS, "network.name": "acgan_anime", "lo
 CYCLEGAN = {"family": "cyclegan", "network.name": "resnet_patchgan", "loss.name": "lsgan", "cycle.buffer_size": 12}
 
 # Each name begins with its family's; together they have every network, every regime and every regulariser.
+# What is drawn for a family that needs more than a folder of images.
+PICTURES = {"acgan": "faces", "cyclegan": "domains"}
+
 CASES: dict[str, dict[str, Any]] = {
     "adversarial": {},
     "adversarial cars, separate": {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from orchestrator.display.summary import print_plan
 from orchestrator.plan.dataset import prepare_data, with_labels
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
 from tests.contracts.family_cases import CPU, case_config, fresh_family, global_batch
 from tests.trainers.trainer_helpers import Recorder, register_tiny_extractor

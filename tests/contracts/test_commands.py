@@ -15,7 +15,7 @@ from orchestrator.cli import COMMANDS, main
 from orchestrator.commands.shared import CommandGroup
 
 NOT_COMMANDS = {"__init__", "shared"}
-HEAVY = ("torch", "ray", "optuna", "mlflow", "rich", "orchestrator.plan", "orchestrator.space")
+HEAVY = ("torch", "ray", "optuna", "mlflow", "rich", "orchestrator.plan", "orchestrator.space.space")
 
 
 def test_every_file_has_a_row() -> None:

@@ -11,6 +11,7 @@ from tests.contracts.family_cases import (
     CASES,
     CPU,
     LABELS,
+    PICTURES,
     SIZE,
     case_config,
     fresh_family,
@@ -34,7 +35,6 @@ from trainers.run_report import RunEnd
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Results = list[dict[str, dict[str, Any]]]
-KINDS = {"adversarial": "motorbikes", "acgan": "faces", "cyclegan": "domains"}
 STANDARD = {"d_loss", "g_loss", "d_real_mean", "d_fake_mean", "d_real_accuracy", "d_fake_accuracy"}
 STANDARD |= {"grad_norm_d", "grad_norm_g", "d_updates", "g_updates"}
 
@@ -54,7 +54,8 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Assets]:
     """By family, pictures of its kind."""
     register_tiny_extractor()
     result = {}
-    for family, kind in KINDS.items():
+    for family in FAMILIES:
+        kind = PICTURES.get(family, "motorbikes")
         folder = tmp_path_factory.mktemp("contracts") / kind
         draw_synthetic(kind, folder, count=3 * BATCH + 2, broken=False)
         result[family] = Assets(folder, folder.parent / "cache", CPU)

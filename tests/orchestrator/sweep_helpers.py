@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.commands.launch import launch
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome

@@ -23,7 +23,7 @@ def find_domains(source: Path) -> tuple[Path, Path]:
     names = [name for name in folders if name not in TEST_FOLDERS]
     if len(names) != 2:
         raise UserError(
-            f"family cyclegan needs two folders of images in {source}, such as trainA and trainB; "
+            f"this family needs two folders of images in {source}, such as trainA and trainB; "
             f"it has {', '.join(names) or 'none'}"
         )
     return folders[names[0]], folders[names[1]]

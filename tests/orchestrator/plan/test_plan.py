@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.dataset import prepare_data, with_labels
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.resources import Resources, choose_resources
 from orchestrator.space.demo import DEMO_BASE, DEMO_TRIALS, demo_space
@@ -223,7 +223,7 @@ def test_labels_auto_are_those_of_the_data(tmp_path: Path, faces: Path) -> None:
 
 
 def test_a_translation_needs_two_folders(tmp_path: Path, faces: Path) -> None:
-    with pytest.raises(UserError, match="family cyclegan needs two folders of images"):
+    with pytest.raises(UserError, match="this family needs two folders of images"):
         prepare_data(plan_with(tmp_path, space="cyclegan_ukiyoe", data=faces))
     domains = tmp_path / "domains"
     draw_synthetic("domains", domains, count=20, broken=False)

@@ -28,9 +28,9 @@ def test_bundled_space_samples_and_resolves(name: str) -> None:
     assert len(seen) > 40
 
 
-def test_motorbike_base_is_document_001() -> None:
+def test_motorbike_base_is_that_of_the_zalo_motorbike_article() -> None:
     base = load_space("ralsgan_motorbike").base.flat()
-    document = {
+    article = {
         "data.batch_size": 64,
         "optimizer.lr_g": 8e-4,
         "optimizer.lr_d": 8e-4,
@@ -44,7 +44,7 @@ def test_motorbike_base_is_document_001() -> None:
         "data.rotation_p": 0.3,
         "data.rotation_degrees": 5,
     }
-    assert {name: base[name] for name in document} == document
+    assert {name: base[name] for name in article} == article
 
 
 def test_motorbike_searches_what_the_issue_lists() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.display.summary import print_results
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.store import ResultsStore, find_sweep
 from orchestrator.search.studies import read_study
 

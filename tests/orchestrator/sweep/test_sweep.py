@@ -22,7 +22,7 @@ from rich.console import Console
 from orchestrator.cli import main
 from orchestrator.commands.launch import launch
 from orchestrator.plan.budgets import Budgets
-from orchestrator.plan.options import LaunchOptions
+from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, find_sweep
