@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.bench_controller import CASES
+from tests.trainers.metrics.disturbances import DISTURBANCES
 
 HERE = Path(__file__).parent
 BENCHMARKS = sorted(path.stem for path in HERE.glob("bench_*.py"))
@@ -16,6 +17,7 @@ BENCHMARKS = sorted(path.stem for path in HERE.glob("bench_*.py"))
 # {pictures} is a folder of drawn motorbikes.
 SMALLEST = {
     "bench_controller": "--trials 2",
+    "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
     "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1",
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
@@ -30,6 +32,13 @@ PROMISED = {
         rf"{sampler} +{storage} +2 trials on +# gangs +# ms of deciding per trial"
         for sampler, _, _ in CASES
         for storage in ("memory", "journal")
+    ],
+    "bench_extractors": [
+        "drawn, 64 px, lengths as they are",
+        *(f"{kind} +# +# +# +# +#" for kind in DISTURBANCES),
+        "pure noise #, plain grey #",
+        *(f"64 px, lengths {length}: # of # pairs in the wrong order" for length in ("as they are", "made equal")),
+        "64 px: # images/s",
     ],
     "bench_fid_trace": [
         "root of the real covariance, once per dataset: # s",

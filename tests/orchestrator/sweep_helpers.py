@@ -90,7 +90,7 @@ SMALL = (
     "scheduler.reduction_factor=2",
     "scheduler.min_diversity=0",  # nothing is learnt in 18 steps
 )
-METRIC = "fid_efflite0_96px_n16"
+METRIC = "fid_efflite0_unit_64px_n16"
 
 
 def sweep(sweeps: Path, data: Path, name: str, **options: Any) -> tuple[ResultsStore, str]:

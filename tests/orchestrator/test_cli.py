@@ -74,7 +74,7 @@ def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "nothing was started" in result.output
     assert "9 trials, at most 7200 s, until FID <= 40" in result.output and "48 usable" in result.output
-    assert "fid_efflite0_96px_n256" in result.output
+    assert "fid_efflite0_unit_64px_n256" in result.output
     assert "synthetic" not in result.output
     assert not (tmp_path / "s").exists()
 
@@ -123,7 +123,7 @@ def test_fid_of_a_folder_with_itself_is_zero(tmp_path: Path, motorbikes: Path) -
     result = typed("fid", pictures, pictures, "--fid-extractor", "efficientnet_lite0", "--json")
     assert result.exit_code == 0, result.output
     measured = json.loads(result.output)
-    assert measured["name"] == "fid_efflite0_96px_n6"
+    assert measured["name"] == "fid_efflite0_unit_64px_n6"
     assert measured["value"] == pytest.approx(0, abs=1e-3)
 
 

@@ -51,7 +51,7 @@ def test_options_override_the_demo(tmp_path: Path) -> None:
     )
     assert (plan.trials, plan.resources.workers) == (3, 2)
     assert plan.space.base.schedule.epochs == 20
-    assert plan.metric == "fid_efflite0_96px_n32"
+    assert plan.metric == "fid_efflite0_unit_64px_n32"
     assert "schedule.epochs" not in plan.space.search
     assert plan.tracking_uri == f"sqlite:///{tmp_path / plan.sweep / 'mlflow.db'}"
 

@@ -138,8 +138,8 @@ def test_mlflow_has_parent_children_metrics_and_pictures(two_ranks: tuple[Result
         assert [metric.step for metric in history] == list(range(1, trial.epochs + 1))
         reports = store.read_history(trial.trial_id)
         measured = [report.measurement for report in reports if report.measurement is not None]
-        assert measured[0].epoch == 2 and measured[0].name == "fid_efflite0_96px_n8"
-        for name in (METRIC, "fid_efflite0_96px_n8"):
+        assert measured[0].epoch == 2 and measured[0].name == "fid_efflite0_unit_64px_n8"
+        for name in (METRIC, "fid_efflite0_unit_64px_n8"):
             fids = {metric.step: metric.value for metric in client.get_metric_history(run.info.run_id, name)}
             assert fids == {one.epoch: one.fid for one in measured if one.name == name}
         artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}

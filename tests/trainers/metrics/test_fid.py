@@ -57,7 +57,7 @@ def test_features_that_are_not_finite_give_nan() -> None:
 
 def test_name_holds_protocol_and_count() -> None:
     assert protocol_name("inception2048", 10_000) == "fid_inception2048_n10000"
-    assert protocol_name("efflite0_96px", 256) == "fid_efflite0_96px_n256"
+    assert protocol_name("efflite0_unit_64px", 256) == "fid_efflite0_unit_64px_n256"
 
 
 def test_diversity_is_the_ratio_of_the_variances() -> None:
