@@ -142,6 +142,12 @@ class FidConfig(_Section):
     n_fake_first: int | None = Field(
         None, ge=2, description="generated images at first, doubled on the way to the window; None: n_fake everywhere"
     )
+    min_diversity: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="a FID of fakes whose diversity is below this share of the real images' is never an objective",
+    )
     every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
     batch_size: Count = Field(100, description="images per forward of the extractor, per rank; changes speed only")
 

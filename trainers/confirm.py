@@ -13,10 +13,11 @@ from trainers.distributed import all_or_none
 from trainers.families import build_family
 from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
+from trainers.run_report import Measurement
 
 
-def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
-    """FID of ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
+def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
+    """Measure ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
 
     Every rank calls this with the same arguments and gets the same values. All sets differ from the one that training
     used. A family without latents (which translates the same images every time) is measured once, whatever `seeds` is,
@@ -38,4 +39,4 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[float]:
         sets = range(1, (1 if family.directions else seeds) + 1)
         targets = [family.fid_targets(assets, f"confirm {number}") for number in sets]
     epoch = checkpoint["progress"]["epoch"]
-    return [measure(config, target, assets, config.fid.n_fake, epoch=epoch).fid for target in targets]
+    return [measure(config, target, assets, config.fid.n_fake, epoch=epoch) for target in targets]

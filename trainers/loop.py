@@ -17,12 +17,14 @@ from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision, EpochReport, Measurement, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
+NO_OBJECTIVE = "its fakes hardly vary in the whole window (diversity below fid.min_diversity), so no FID of it counts"
+
 
 def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
     Continues from ``run_dir/latest.pt`` if it exists. Writes sample grids such as ``samples/epoch_0001.png``,
-    ``latest.pt`` and, at the lowest FID inside the window, ``best.pt``.
+    ``latest.pt`` and, at the lowest FID inside the window whose fakes vary, ``best.pt`` and a grid.
 
     Args:
         config: the run.
@@ -51,15 +53,17 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
             measured = measure(config, targets, assets, fakes_at(epoch, config), epoch=epoch)
             if not math.isfinite(measured.fid):
                 finite, metrics, measured = False, metrics | measured.metrics(), None
-        samples = _write_samples(config, family, assets, run_dir, epoch) if finite else None
+        samples = None
         if finite:
-            _write_checkpoint(config, family, run_dir, progress, measured)
+            best = _is_best(measured, progress, config)
+            samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
+            _write_checkpoint(config, family, run_dir, progress, best=best)
         answer = _ask(report, _epoch_report(progress, metrics, measured, samples, started, trained))
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
         if answer is Decision.STOP and progress.epoch < config.schedule.epochs:
             return _outcome(RunEnd.STOPPED, progress)
-    return _outcome(RunEnd.COMPLETED, progress)
+    return _outcome(RunEnd.COMPLETED, progress, "" if progress.objective is not None else NO_OBJECTIVE)
 
 
 def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:
@@ -99,10 +103,22 @@ def _weight_norms(family: Family) -> dict[str, float]:
     return values
 
 
-def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir: Path, epoch: int) -> str | None:
+def _is_best(measured: Measurement | None, progress: Progress, config: TrainConfig) -> bool:
+    """Whether this is the window's lowest FID so far whose fakes vary; if so, it becomes the objective."""
+    if measured is None or measured.collapsed or progress.epoch < config.schedule.window_first:
+        return False
+    if progress.objective is not None and measured.fid >= progress.objective:
+        return False
+    progress.objective, progress.best_epoch = measured.fid, progress.epoch
+    return True
+
+
+def _write_samples(
+    config: TrainConfig, family: Family, assets: Assets, run_dir: Path, epoch: int, *, best: bool
+) -> str | None:
     schedule = config.schedule
     due = epoch in (1, schedule.epochs) or epoch % schedule.samples_every == 0
-    if not due:
+    if not due and not best:
         return None
     name = f"samples/epoch_{epoch:04d}.png"
     if rank() == 0:
@@ -111,20 +127,13 @@ def _write_samples(config: TrainConfig, family: Family, assets: Assets, run_dir:
     return name
 
 
-def _write_checkpoint(
-    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, measured: Measurement | None
-) -> None:
-    """Write ``latest.pt`` where a checkpoint is due or the FID is the window's lowest, then also ``best.pt``."""
-    improved = False
-    if measured is not None and progress.epoch >= config.schedule.window_first:
-        improved = progress.objective is None or measured.fid < progress.objective
-    if measured is not None and improved:
-        progress.objective, progress.best_epoch = measured.fid, progress.epoch
-    if improved or progress.epoch % config.schedule.checkpoint_every == 0:
+def _write_checkpoint(config: TrainConfig, family: Family, run_dir: Path, progress: Progress, *, best: bool) -> None:
+    """Write ``latest.pt`` where a checkpoint is due or the epoch is the best, then also ``best.pt``."""
+    if best or progress.epoch % config.schedule.checkpoint_every == 0:
         if rank() == 0:
             run_dir.mkdir(parents=True, exist_ok=True)
             save_checkpoint(run_dir / LATEST, config, progress, family.state_dict())
-            if improved:
+            if best:
                 keep_as_best(run_dir)
         barrier()
 

@@ -11,7 +11,7 @@ from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.families import FidTarget
 from trainers.metrics import FidResult, measure_fid
-from trainers.run_report import Measurement
+from trainers.run_report import Measurement, hardly_vary
 
 
 def fid_due(epoch: int, config: TrainConfig) -> bool:
@@ -58,13 +58,14 @@ def measure(
         )
         for name, target in targets.items()
     }
-    return combine(results, n_fake, epoch)
+    return combine(results, n_fake, epoch, config.fid.min_diversity)
 
 
-def combine(results: dict[str, FidResult], n_fake: int, epoch: int) -> Measurement:
+def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversity: float) -> Measurement:
     """One measurement from the results of all targets: the mean FID and the lowest diversity."""
     first, *_ = results.values()
-    diversity = min(result.diversity for result in results.values())
+    lowest = min(result.diversity for result in results.values())
+    diversity = lowest if math.isfinite(lowest) else None  # NaN: the real images do not vary
     per_target: dict[str, float] = {}
     if len(results) > 1:
         for name, result in results.items():
@@ -76,7 +77,8 @@ def combine(results: dict[str, FidResult], n_fake: int, epoch: int) -> Measureme
         fid=sum(result.value for result in results.values()) / len(results),
         name=first.name,
         n_fake=n_fake,
-        diversity=diversity if math.isfinite(diversity) else None,  # NaN: the real images do not vary
+        diversity=diversity,
+        collapsed=hardly_vary(diversity, min_diversity),
         seconds=sum(result.seconds for result in results.values()),
         per_target=per_target,
     )

@@ -21,6 +21,16 @@ class RunEnd(StrEnum):
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
 
 
+def hardly_vary(diversity: float | None, least: float = 0.25) -> bool:
+    """Whether fakes of this diversity hardly vary; an unknown diversity counts as varied.
+
+    Args:
+        diversity: as in `Measurement`.
+        least: ``fid.min_diversity``; the default is that of the config.
+    """
+    return diversity is not None and diversity < least
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """FID at an epoch, with its protocol. With several targets it is their mean, each on `n_fake` fakes.
@@ -33,6 +43,8 @@ class Measurement:
         n_fake: generated images of each target; fewer before the window than in it. None where `name` is.
         diversity: of the fakes' features against the real images' (see `FidResult`), the lowest of the targets'; None
             where it is not known or the real images do not vary.
+        collapsed: the fakes hardly vary: `diversity` is below ``fid.min_diversity``. Such a FID is never an objective,
+            since one good picture, grey or noise may have a lower one than pictures that are still poor.
         seconds: wall time.
         per_target: where there are several targets, each one's FID and diversity as ``PROTOCOL_TARGET`` and
             ``diversity_TARGET``.
@@ -43,6 +55,7 @@ class Measurement:
     name: str | None = None
     n_fake: int | None = None
     diversity: float | None = None
+    collapsed: bool = False
     seconds: float = 0.0
     per_target: dict[str, float] = field(default_factory=dict)
 
@@ -64,7 +77,7 @@ class EpochReport:
             images_per_second; families add their own. What no step of the epoch computed is missing. Also
             weight_norm_d and weight_norm_g after the epoch.
         measurement: FID at this epoch, None where none was due or it was not finite.
-        objective: lowest FID inside the window so far, None before the window.
+        objective: lowest FID inside the window so far whose fakes vary; None before the first.
         best_epoch: the epoch it was measured at.
         samples: file name of the sample grid written at this epoch, in the run's directory.
         started: wall clock of the epoch's first step, seconds since 1970.
@@ -104,13 +117,15 @@ class EpochReport:
             "ended": self.ended,
             "n_fake": fid.n_fake if fid is not None else None,
             "fid_name": fid.name if fid is not None else None,
+            "collapsed": fid.collapsed if fid is not None else None,
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EpochReport":
-        """The report that `to_json` wrote; lines of older versions lack ``n_fake`` and ``fid_name``."""
+        """The report that `to_json` wrote; lines of older versions lack ``n_fake``, ``fid_name`` and ``collapsed``."""
         rest, metrics = dict(values), dict(values["metrics"])
         fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
+        collapsed = rest.pop("collapsed", None)
         del rest["metrics"]
         if fid is None:
             return cls(**rest, metrics=metrics, measurement=None)
@@ -119,7 +134,8 @@ class EpochReport:
             fid=fid,
             name=name,
             n_fake=n_fake,
-            diversity=metrics.pop("diversity", None),
+            diversity=(diversity := metrics.pop("diversity", None)),
+            collapsed=hardly_vary(diversity) if collapsed is None else collapsed,
             seconds=metrics.pop("fid_seconds", 0.0),
             per_target={key: metrics.pop(key) for key in list(metrics) if key.startswith((f"{name}_", "diversity_"))},
         )
@@ -133,7 +149,7 @@ class RunOutcome:
     Attributes:
         end: completed, stopped or not finite.
         epochs: the last epoch that was trained.
-        objective: lowest FID inside the window, None when it was never measured there.
+        objective: lowest FID inside the window whose fakes vary, None without one.
         best_epoch: the epoch it was measured at.
         detail: a sentence for people, empty where `end` says it all.
     """

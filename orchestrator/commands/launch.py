@@ -147,6 +147,7 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         n_real=n_real,
         synthetic=plan.synthetic,
         tracking_uri=plan.tracking_uri,
+        warm_start=str(plan.warm_start) if plan.warm_start is not None else None,
     )
     store.write_info(info)
     console.print("\nstarting Ray and the gangs, some 20 s ...")

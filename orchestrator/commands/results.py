@@ -18,7 +18,11 @@ def command(sweep: str, as_json: bool, sweeps_dir: Path) -> None:
 
     store = find_sweep(sweep, sweeps_dir)
     if as_json:
-        click.echo(json.dumps(store.summary(), indent=1))
+        from orchestrator.results.lineage import best_of_lineage
+
+        found = best_of_lineage(store)
+        both = {"sweep": str(found[0].directory), "trial_id": found[1].trial_id} if found else None
+        click.echo(json.dumps({**store.summary(), "best_with_earlier": both}, indent=1))
         return
     from rich.console import Console
 

@@ -13,7 +13,13 @@ from orchestrator.results.sinks import Sink
 from orchestrator.results.verdict import State
 from trainers.run_report import EpochReport
 
-_STYLES = {State.RUNNING: "bold", State.COMPLETED: "green", State.PRUNED: "yellow", State.FAILED: "red"}
+_STYLES = {
+    State.RUNNING: "bold",
+    State.COMPLETED: "green",
+    State.PRUNED: "yellow",
+    State.STOPPED: "yellow",
+    State.FAILED: "red",
+}
 
 
 def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:

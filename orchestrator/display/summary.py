@@ -13,6 +13,7 @@ from rich.table import Table
 from orchestrator.display.live import confirmed_text, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.plan.plan import Plan
+from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
@@ -73,26 +74,41 @@ def _images(report: Any, path: Path) -> str:
 def print_winner(console: Console, plan: Plan, store: ResultsStore, status: SweepStatus) -> None:
     """Print the best trial, where its samples and checkpoint are, and the commands that show everything."""
     trials = store.read_trials()
-    counts = ", ".join(f"{_count(trials, state)} {state.lower()}" for state in list(State)[1:])
+    counts = ", ".join(f"{count} {state.lower()}" for state in list(State)[1:] if (count := _count(trials, state)))
     ending = status.replace("_", " ").replace("gpu", "GPU")
-    console.print(f"\n{ending}: {len(trials)} of {plan.trials} trials, {counts}")
+    console.print(f"\n{ending}: {len(trials)} of {plan.trials} trials{counts and ': '}{counts}")
     best = best_trial(trials)
     if best is None:
-        console.print("no trial reached its window, so none has an objective")
+        console.print("no trial has an objective: none was measured inside its window with fakes that vary")
     else:
         folder = store.trials_dir / best.trial_id
-        grids = sorted((folder / "samples").glob("*.png"))
         rows = {
             "best trial": f"{best.trial_id}: {plan.metric} {_won_with(best)}",
             "its setting": ", ".join(f"{name}={_short(value)}" for name, value in best.params.items()) or "the base",
-            "samples": str(grids[-1]) if grids else "none",
+            "samples": str(_samples(folder, best)),
             "checkpoint": str(folder / "best.pt"),
             **front_rows(trials),
+            **_earlier_rows(store),
         }
         _print_rows(console, rows)
     sweep = _argument(store.directory)
     command = _command()
     _print_rows(console, {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"})
+
+
+def _earlier_rows(store: ResultsStore) -> dict[str, str]:
+    """For a warm-started sweep, the best trial of it and of the sweeps that it builds on."""
+    if store.read_info().warm_start is None or (found := best_of_lineage(store)) is None:
+        return {}
+    sweep, best = found
+    where = "this sweep" if sweep.directory == store.directory else f"earlier, in {sweep.directory}"
+    return {"best of both": f"{sweep.directory.name}/{best.trial_id}: {_won_with(best)} ({where})"}
+
+
+def _samples(folder: Path, trial: TrialRecord) -> Path:
+    """The sample grid of a trial's best epoch, or where an older version wrote none, the folder of its grids."""
+    grid = folder / "samples" / f"epoch_{trial.best_epoch:04d}.png"
+    return grid if grid.exists() else grid.parent
 
 
 def print_results(console: Console, store: ResultsStore) -> None:
@@ -108,6 +124,7 @@ def print_results(console: Console, store: ResultsStore) -> None:
     best = best_trial(trials)
     if best is not None:
         _print_rows(console, {f"best: {best.trial_id}": ""} | {k: _short(v) for k, v in best.params.items()})
+    _print_rows(console, _earlier_rows(store))
 
 
 def print_space(console: Console, space: Space) -> None:
@@ -149,7 +166,7 @@ def _as_tree(space: Space) -> list[tuple[str, int]]:
 
 
 def _print_rows(console: Console, rows: dict[str, str]) -> None:
-    width = max(len(name) for name in rows)
+    width = max(map(len, rows), default=0)
     for name, text in rows.items():
         for number, line in enumerate(text.split("\n")):
             label = "" if number else name

@@ -77,4 +77,5 @@ def _measurements(runs: Sequence[RecordedRun]) -> list[tuple[float, RecordedRun,
 
 def _measurement(report: Report) -> Measurement:
     assert report.fid is not None
-    return Measurement(epoch=report.step, fid=report.fid, diversity=report.metrics.get("diversity"))
+    diversity = report.metrics.get("diversity")
+    return Measurement(epoch=report.step, fid=report.fid, diversity=diversity, collapsed=report.collapsed)

@@ -11,7 +11,7 @@ from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
-from trainers.run_report import EpochReport
+from trainers.run_report import EpochReport, hardly_vary
 
 NOT_METRICS = {"step", "epoch", "elapsed", "fid"}
 
@@ -25,12 +25,14 @@ class Report:
         metrics: its metrics by name.
         fid: its FID, None where none was measured.
         protocol: name of the FID's metric, None where it is not known.
+        collapsed: the fakes of this FID hardly vary, so it is no objective; see `Measurement`.
     """
 
     step: int
     metrics: dict[str, float]
     fid: float | None = None
     protocol: str | None = None
+    collapsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class RecordedRun:
         return next((r.fid for r in reversed(self.reports) if r.fid is not None and math.isfinite(r.fid)), math.nan)
 
     def _counts(self, report: Report, until: int | None) -> bool:
-        return report.step >= self.window_first and (until is None or report.step <= until)
+        return report.step >= self.window_first and not report.collapsed and (until is None or report.step <= until)
 
 
 def read_runs(places: Sequence[str], sweeps_dir: Path) -> tuple[list[RecordedRun], list[Path]]:
@@ -139,7 +141,7 @@ def _from_history(report: EpochReport) -> Report:
     newest = report.measurement
     if newest is None:
         return Report(report.epoch, report.logged)
-    return Report(report.epoch, report.logged, newest.fid, newest.name)
+    return Report(report.epoch, report.logged, newest.fid, newest.name, newest.collapsed)
 
 
 def _window_first(store: ResultsStore, trial_id: str) -> int:
@@ -185,7 +187,8 @@ def _read_row(path: Path, number: int, row: dict[str, str], names: list[str]) ->
     if row["fid"] and fid is None:
         raise UserError(f"{path}, line {number}: fid is {row['fid']!r}, not a number")
     values = {name: _number(row[name]) for name in names}
-    return Report(round(step), {name: value for name, value in values.items() if value is not None}, fid)
+    metrics = {name: value for name, value in values.items() if value is not None}
+    return Report(round(step), metrics, fid, collapsed=fid is not None and hardly_vary(metrics.get("diversity")))
 
 
 def _number(text: str | None) -> float | None:

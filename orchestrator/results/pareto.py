@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.verdict import State
 
 Key = TypeVar("Key")
 
@@ -29,9 +28,9 @@ def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
 def pareto_front(trials: list[TrialRecord]) -> list[str]:
     """Ids of the trials on the front of FID and cost; where FID is the only objective, those with the lowest FID.
 
-    As in `best_trial`, a trial that was cut counts with its objective, and a failed one does not count.
+    As in `best_trial`, a trial counts with its objective whatever ended it.
     """
-    measured = {trial.trial_id: trial.objectives for trial in trials if trial.state is not State.FAILED}
+    measured = {trial.trial_id: trial.objectives for trial in trials}
     complete = max((len(values) for values in measured.values()), default=0)
     points = {
         trial_id: tuple(value for value in values.values() if value is not None)

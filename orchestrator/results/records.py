@@ -21,7 +21,7 @@ class TrialRecord:
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING until it ends.
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
-        objective: lowest FID inside the window so far.
+        objective: lowest FID inside the window so far whose fakes vary.
         best_epoch: the epoch it was measured at.
         n_fake: generated images of the objective's protocol; 0 where it is not known.
         last_fid: the last FID that was measured.
@@ -135,9 +135,9 @@ class TrialRecord:
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
 
-    None when no trial was measured inside its window.
+    Whatever ended a trial, its objective counts. None when no trial has one.
     """
-    measured = [trial for trial in trials if trial.objective is not None and trial.state is not State.FAILED]
+    measured = [trial for trial in trials if trial.objective is not None]
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.trial_id))

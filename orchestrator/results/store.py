@@ -38,6 +38,7 @@ class SweepInfo:
         n_real: usable images in it.
         synthetic: whether the images were drawn by ``--demo``.
         tracking_uri: of MLflow.
+        warm_start: directory of the sweep whose trials the sampler got, None for none.
     """
 
     sweep: str
@@ -49,6 +50,7 @@ class SweepInfo:
     n_real: int
     synthetic: bool
     tracking_uri: str
+    warm_start: str | None = None
 
 
 class ResultsStore:

@@ -60,7 +60,8 @@ class State(StrEnum):
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
-    PRUNED = "PRUNED"
+    PRUNED = "PRUNED"  # the scheduler, or a rule that saw no hope, ended it
+    STOPPED = "STOPPED"  # the end of the sweep cut it short: a budget, a reached target, Ctrl-C
     FAILED = "FAILED"
 
 
@@ -71,7 +72,7 @@ class TrialOutcome:
     Attributes:
         verdict: why, in one word.
         epochs: the last epoch that was trained.
-        objective: lowest FID inside the window, None when it was never measured there.
+        objective: lowest FID inside the window whose fakes vary, None without one.
         best_epoch: the epoch it was measured at.
         detail: a sentence for people, empty where the verdict says it all.
     """
@@ -110,15 +111,13 @@ def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure 
 def state_of(verdict: str, objective: float | None) -> State:
     """The state of a trial that ended with `verdict`.
 
-    A trial that a rule ended counts as COMPLETED when it was measured inside its window: it peaked, then collapsed.
-    Otherwise it FAILED, or was PRUNED where the rule only saw no hope for it.
+    A trial that has an objective keeps it, whatever ended it: it is COMPLETED where a rule ended it (it peaked, then
+    collapsed) and where its workers died. Without an objective it FAILED, or was PRUNED where a rule only saw no hope.
     """
-    if verdict == RunEnd.COMPLETED:
-        return State.COMPLETED
-    if verdict in set(StopReason):
+    if verdict == StopReason.OUTRANKED:
         return State.PRUNED
-    if verdict in set(Failure):
-        return State.FAILED
-    if objective is not None:
+    if verdict in set(StopReason):
+        return State.STOPPED
+    if verdict == RunEnd.COMPLETED or objective is not None:
         return State.COMPLETED
     return State.PRUNED if verdict in HOPELESS else State.FAILED

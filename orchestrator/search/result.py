@@ -36,9 +36,9 @@ class TrialResult:
         return self.measurement.fid if self.measurement is not None else WORST_FID
 
     @property
-    def diversity(self) -> float | None:
-        """Diversity of the fakes that the FID was measured on, None where it is not known."""
-        return self.measurement.diversity if self.measurement is not None else None
+    def collapsed(self) -> bool:
+        """Whether there is a FID, of fakes that hardly vary."""
+        return self.measurement is not None and self.measurement.collapsed
 
     def to_tune(self, metric: str) -> dict[str, Any]:
         """Tune's result: what Tune itself reads, with the FID under the name `metric`, and this record."""

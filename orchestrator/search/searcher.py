@@ -91,7 +91,7 @@ class OptunaSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
 
-        A FID that schedulers treat as the worst (`SchedulerConfig.min_diversity`) is not reported as an intermediate
+        A FID of fakes that hardly vary (`Measurement.collapsed`) is not reported as an intermediate
         value: samplers would take a trial that was cut with it for a good one.
         """
         self._measured(self._open[trial_id], TrialResult.from_tune(result))
@@ -158,7 +158,7 @@ class OptunaSearcher(Searcher):
         if result is None or result.epoch <= asked.epoch:
             return
         asked.epoch = int(result.epoch)
-        if len(self._space.objectives) == 1 and not self._space.scheduler.hardly_vary(result.diversity):
+        if len(self._space.objectives) == 1 and not result.collapsed:
             asked.trial.report(result.fid, step=asked.epoch)
         else:  # with several objectives Optuna has no intermediate values either
             asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)

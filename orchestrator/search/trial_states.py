@@ -22,9 +22,10 @@ def state_for_optuna(verdict: str, objective: float | None, *, measured: bool) -
         measured: whether it had a FID at all: a PRUNED trial without any teaches nothing.
     """
     state = state_of(verdict, objective)
-    if state is State.COMPLETED and objective is not None:
-        return TrialState.COMPLETE, False
-    if state is State.PRUNED and measured:
+    if state is State.COMPLETED:
+        # Without an objective all of its fakes in the window hardly varied: its setting is at fault.
+        return (TrialState.FAIL, True) if objective is None else (TrialState.COMPLETE, False)
+    if state in (State.PRUNED, State.STOPPED) and measured:
         return TrialState.PRUNED, False
     return TrialState.FAIL, verdict in RULES
 

@@ -5,7 +5,7 @@ same number in Optuna, in the sweep's directory and in MLflow.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.errors import UserError
+from trainers.run_report import Measurement
 
 # Keys that change neither what a trial learns nor what its FID means.
 _INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size")
@@ -36,6 +37,7 @@ _MEASURED = (
     "schedule.window_first",
     "fid.every",
     "fid.n_fake_first",
+    "fid.min_diversity",
 )
 
 
@@ -46,11 +48,13 @@ class WarmStart:
     Attributes:
         sweep: its name.
         trials: for the new study.
+        measured: by trial of these, its FIDs in order, for the scheduler.
         left_out: by reason, how many trials do not fit.
     """
 
     sweep: str
     trials: tuple[FrozenTrial, ...]
+    measured: dict[str, list[Measurement]]
     left_out: dict[str, int]
 
     def __str__(self) -> str:
@@ -82,13 +86,17 @@ def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str
     except (OSError, UserError) as error:
         raise UserError(f"--warm-start {info.sweep}: its space cannot be read: {error}") from None
     _check_comparable(info, old, space, metric, data)
-    taken, left_out = [], Counter[str]()
+    taken, measured, left_out = [], {}, Counter[str]()
     for record in store.read_trials():
+        reports = [report.measurement for report in store.read_history(record.trial_id)]
+        own = [one for one in reports if one is not None]
         try:
-            taken.append(_import(record, store, old, space))
+            taken.append(_import(record, own, store, old, space))
         except _Unfit as reason:
             left_out[str(reason)] += 1
-    warm = WarmStart(info.sweep, tuple(taken), dict(left_out.most_common()))
+        else:
+            measured[f"{store.directory.name}/{record.trial_id}"] = own
+    warm = WarmStart(info.sweep, tuple(taken), measured, dict(left_out.most_common()))
     if not taken:
         raise UserError(f"--warm-start {info.sweep}: no trial of it fits this space: {warm}")
     return warm
@@ -117,12 +125,13 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
     return (key for key in flat if key in names or key.startswith(tuple(f"{name}." for name in names)))
 
 
-def _import(record: TrialRecord, store: ResultsStore, old: Space, new: Space) -> FrozenTrial:
+def _import(
+    record: TrialRecord, measured: Sequence[Measurement], store: ResultsStore, old: Space, new: Space
+) -> FrozenTrial:
     if record.state is State.RUNNING or record.verdict is None:
         raise _Unfit("not finished")
-    measured = [report.measurement for report in store.read_history(record.trial_id)]
-    fids = {one.epoch: one.fid for one in measured if one is not None}
-    state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(fids))
+    fids = {one.epoch: one.fid for one in measured if not one.collapsed}
+    state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(measured))
     learns = SAMPLERS[new.sampler.name].violations
     if at_fault and learns:
         state = TrialState.PRUNED

@@ -51,15 +51,6 @@ class SchedulerConfig(Section):
         description="hyperband: how many; each has reduction_factor times the grace of the one before, within the run",
     )
 
-    min_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.25,
-        description="FIDs of fakes whose diversity is below this share of the real images' count as the worst",
-    )
-
-    def hardly_vary(self, diversity: float | None) -> bool:
-        """Whether fakes of this diversity hardly vary; an unknown diversity counts as varied."""
-        return diversity is not None and diversity < self.min_diversity
-
     def __str__(self) -> str:
         return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**self.model_dump())}"
 

@@ -195,6 +195,8 @@ class Broker:
         trial = self._trials[trial_id]
         if trial.outcome is not None:
             return
+        if outcome.objective is None and trial.last is not None and trial.last.objective is not None:
+            outcome = _unfinished(trial, outcome.verdict, outcome.detail)  # an error after its best epoch
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         trial.outcome = outcome
@@ -244,7 +246,7 @@ def _result(trial: _Trial) -> TrialResult:
     return TrialResult(epoch=epoch, measurement=measurement, outcome=trial.outcome, seconds=trial.seconds)
 
 
-def _unfinished(trial: _Trial, verdict: StopReason | Failure, detail: str = "") -> TrialOutcome:
+def _unfinished(trial: _Trial, verdict: str, detail: str = "") -> TrialOutcome:
     """The outcome of a trial that no gang will continue."""
     last = trial.last
     objective, best_epoch = (last.objective, last.best_epoch) if last is not None else (None, None)

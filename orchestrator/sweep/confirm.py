@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from orchestrator.results.verdict import State, TrialOutcome
+from orchestrator.results.verdict import TrialOutcome
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.stopper import SweepStopper
@@ -16,12 +16,8 @@ SETTLE_S = 300.0  # stopped trials get this long to finish their epoch; later on
 
 
 def finalists(outcomes: Mapping[str, TrialOutcome], top: int) -> list[str]:
-    """The `top` trials with the lowest objectives, best first; failed ones cannot win."""
-    measured = {
-        trial_id: outcome.objective
-        for trial_id, outcome in outcomes.items()
-        if outcome.objective is not None and outcome.state is not State.FAILED
-    }
+    """The `top` trials with the lowest objectives, best first, whatever ended them."""
+    measured = {name: outcome.objective for name, outcome in outcomes.items() if outcome.objective is not None}
     return sorted(measured, key=lambda trial_id: (measured[trial_id], trial_id))[:top]
 
 

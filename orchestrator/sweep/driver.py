@@ -19,6 +19,7 @@ from orchestrator.results.records import best_trial
 from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.results.verdict import Failure, StopReason, SweepStatus
+from orchestrator.search.earlier import count_earlier
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import open_study
@@ -103,7 +104,7 @@ def run_sweep(
     troubles = []
     try:
         with _interrupts(stopper, screen):
-            _tuner(plan, searcher, broker, stopper, ray_dir).fit()
+            _tuner(plan, searcher, broker, stopper, ray_dir, warm).fit()
             if stopper.may_confirm():
                 confirm_best(plan.space.confirm, broker, stopper, screen.say)
             broker.close(stopper.finish().trials_end_as)
@@ -151,19 +152,25 @@ def _wait_for_exit(gangs: Sequence[Gang], stopper: SweepStopper) -> None:
 
 
 def _tuner(
-    plan: Plan, searcher: OptunaSearcher, broker: BrokerClient, stopper: SweepStopper, ray_dir: Path
+    plan: Plan,
+    searcher: OptunaSearcher,
+    broker: BrokerClient,
+    stopper: SweepStopper,
+    ray_dir: Path,
+    warm: WarmStart | None,
 ) -> tune.Tuner:
+    scheduler = build_scheduler(plan.space)
+    scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
+    count_earlier(scheduler, plan.metric, warm.measured if warm else {})
     return tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": TRAINABLE_CPUS}),
         tune_config=tune.TuneConfig(
-            metric=plan.metric,
-            mode="min",
             num_samples=plan.trials,
             # One more than there are gangs: the next trial already waits when a gang has finished one.
             max_concurrent_trials=plan.resources.gangs + 1,
             reuse_actors=True,
             search_alg=searcher,
-            scheduler=build_scheduler(plan.space),
+            scheduler=scheduler,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),

@@ -121,8 +121,11 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
     run_dir = setup.trials_dir / lease.trial_id
     values: list[float] = []
     try:
-        values = confirm(assets, run_dir, lease.seeds)
+        measured = confirm(assets, run_dir, lease.seeds)
+        values = [one.fid for one in measured]
         failure = "" if all(map(math.isfinite, values)) else "its samples are not finite"
+        if not failure and any(one.collapsed for one in measured):
+            failure = "its fakes hardly vary on fresh latents"
     except Exception as error:
         failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:

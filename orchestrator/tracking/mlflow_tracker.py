@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
-_STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+_STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
 _RETRY_S = 1.0
 _REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED"}
 

@@ -12,7 +12,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.search.result import TrialResult
-from trainers.run_report import EpochReport, Measurement
+from trainers.run_report import EpochReport, Measurement, hardly_vary
 
 INFO = SweepInfo(
     sweep="s",
@@ -40,7 +40,13 @@ def epoch(
     measurement = None
     if fid is not None:
         measurement = Measurement(
-            epoch=number, fid=fid, name=f"fid_test_n{n_fake}", n_fake=n_fake, diversity=diversity, seconds=seconds
+            epoch=number,
+            fid=fid,
+            name=f"fid_test_n{n_fake}",
+            n_fake=n_fake,
+            diversity=diversity,
+            collapsed=hardly_vary(diversity),
+            seconds=seconds,
         )
     return EpochReport(
         epoch=number,
@@ -64,7 +70,9 @@ def result(
     seconds: float = 0.0,
 ) -> TrialResult:
     """A trial at an epoch, with a measurement where a FID is given."""
-    measurement = None if fid is None else Measurement(epoch=int(number), fid=fid, diversity=diversity)
+    measurement = None
+    if fid is not None:
+        measurement = Measurement(epoch=int(number), fid=fid, diversity=diversity, collapsed=hardly_vary(diversity))
     return TrialResult(epoch=number, measurement=measurement, outcome=outcome, seconds=seconds)
 
 
@@ -88,7 +96,7 @@ SMALL = (
     "fid.n_fake=16",
     "scheduler.grace_epochs=2",
     "scheduler.reduction_factor=2",
-    "scheduler.min_diversity=0",  # nothing is learnt in 18 steps
+    "fid.min_diversity=0",  # nothing is learnt in 18 steps
 )
 METRIC = "fid_efflite0_unit_64px_n16"
 

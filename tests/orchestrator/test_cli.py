@@ -168,7 +168,7 @@ def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbike
     summary = ResultsStore(sweeps / "stopped").summary()
     assert summary["status"] == "interrupted"
     (trial,) = summary["trials"]
-    assert (trial["state"], trial["verdict"]) == ("PRUNED", "interrupted")
+    assert (trial["state"], trial["verdict"]) == ("STOPPED", "interrupted")
     assert trial["epochs"] >= 8
     assert not list(processes_with(marker))
 

@@ -25,11 +25,15 @@ def trained(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return folder, recorder
 
 
+def confirmed(assets: Assets, folder: Path, seeds: int) -> list[float]:
+    return [measured.fid for measured in confirm(assets, folder, seeds)]
+
+
 def test_every_seed_has_its_own_value_the_same_at_every_call(trained: tuple[Path, Recorder], assets: Assets) -> None:
     folder, recorder = trained
-    values = confirm(assets, folder, 3)
+    values = confirmed(assets, folder, 3)
     assert len(set(values)) == 3
-    assert confirm(assets, folder, 2) == values[:2]
+    assert confirmed(assets, folder, 2) == values[:2]
     best = recorder.reports[-1].objective
     assert best is not None and best not in values  # not the latents of the training
     assert statistics.mean(values) == pytest.approx(best, rel=0.3)  # the same generator, though
@@ -45,14 +49,14 @@ def test_it_is_the_best_epochs_generator(assets: Assets, tmp_path: Path) -> None
     assert best is not None and best < 6
     train(small_config(swinging), assets, tmp_path / "until", Recorder(best))
     (tmp_path / "whole" / "latest.pt").unlink()
-    assert confirm(assets, tmp_path / "whole", 2) == confirm(assets, tmp_path / "until", 2)
+    assert confirmed(assets, tmp_path / "whole", 2) == confirmed(assets, tmp_path / "until", 2)
 
 
 def test_the_window_s_protocol_is_measured(assets: Assets, tmp_path: Path) -> None:
     """`n_fake` samples, however few the first measurements had."""
     for name, first in (("racing", 8), ("full", None)):
         train(small_config({"fid.n_fake_first": first}), assets, tmp_path / name, Recorder())
-    assert confirm(assets, tmp_path / "racing", 1) == confirm(assets, tmp_path / "full", 1)
+    assert confirmed(assets, tmp_path / "racing", 1) == confirmed(assets, tmp_path / "full", 1)
 
 
 def test_without_latents_once_is_enough(cache_dir: Path, tmp_path: Path) -> None:
@@ -63,7 +67,7 @@ def test_without_latents_once_is_enough(cache_dir: Path, tmp_path: Path) -> None
     cyclegan = {"family": "cyclegan", "network.name": "resnet_patchgan", "loss.name": "lsgan", "data.batch_size": 8}
     short = {"schedule.epochs": 1, "schedule.window_first": 1, "fid.n_fake": 16}
     train(small_config({**cyclegan, **short}), assets, tmp_path / "run", recorder)
-    assert confirm(assets, tmp_path / "run", 3) == pytest.approx([recorder.reports[-1].objective], rel=1e-6)
+    assert confirmed(assets, tmp_path / "run", 3) == pytest.approx([recorder.reports[-1].objective], rel=1e-6)
     metrics = recorder.reports[-1].logged
     assert metrics["diversity"] == min(metrics["diversity_a2b"], metrics["diversity_b2a"])
     assert recorder.fids[1] == pytest.approx((metrics["fid_tiny_n16_a2b"] + metrics["fid_tiny_n16_b2a"]) / 2)
@@ -71,4 +75,4 @@ def test_without_latents_once_is_enough(cache_dir: Path, tmp_path: Path) -> None
 
 def test_a_run_without_a_best_checkpoint(assets: Assets, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no checkpoint at .*best\.pt"):
-        confirm(assets, tmp_path, 1)
+        confirmed(assets, tmp_path, 1)

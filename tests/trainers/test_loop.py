@@ -71,7 +71,7 @@ def test_weight_norms_are_those_of_the_epochs_end(assets: Assets, tmp_path: Path
 
 
 def test_samples_when_due(assets: Assets, tmp_path: Path) -> None:
-    _, recorder = run(assets, tmp_path, {"schedule.samples_every": 4})
+    _, recorder = run(assets, tmp_path, {"schedule.samples_every": 4, "schedule.window_first": 6})
     named = {report.epoch: report.samples for report in recorder.reports if report.samples}
     assert named == {epoch: f"samples/epoch_{epoch:04d}.png" for epoch in (1, 4, 6)}
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [name[8:] for name in named.values()]
@@ -129,6 +129,35 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
     # best.pt is the state of that epoch, not a later one.
     run(assets, tmp_path / "until", {**SWINGING, "schedule.window_first": first, "schedule.checkpoint_every": 1}, best)
     assert differing(kept["family"], load(tmp_path / "until" / "latest.pt")["family"]) == []
+
+
+def test_a_measurement_of_fakes_that_hardly_vary_never_counts(assets: Assets, tmp_path: Path) -> None:
+    """The lowest FID is the last one, 0.50 with a diversity of 0.20; the one before is 0.53 with 0.41."""
+    slower = {**SWINGING, "optimizer.lr_g": 0.02, "optimizer.lr_d": 0.02}
+    plain, _ = run(assets, tmp_path / "plain", slower)
+    outcome, recorder = run(assets, tmp_path / "guarded", {**slower, "fid.min_diversity": 0.25})
+    assert (plain.objective, plain.best_epoch) == (recorder.fids[6], 6)
+    assert [one.epoch for one in recorder.measurements if not one.collapsed] == [5]
+    assert (outcome.objective, outcome.best_epoch) == (recorder.fids[5], 5)
+    assert load(tmp_path / "guarded" / "best.pt")["progress"]["epoch"] == 5
+
+
+def test_a_run_whose_fakes_never_vary_says_so(assets: Assets, tmp_path: Path) -> None:
+    still = {"optimizer.lr_g": 1e-9, "optimizer.lr_d": 1e-9, "fid.min_diversity": 0.9}
+    outcome, recorder = run(assets, tmp_path, still)
+    assert all(one.collapsed for one in recorder.measurements) and recorder.measurements
+    assert (outcome.end, outcome.objective, outcome.best_epoch) == (RunEnd.COMPLETED, None, None)
+    assert "hardly vary" in outcome.detail and "fid.min_diversity" in outcome.detail
+    assert not (tmp_path / "best.pt").exists()
+
+
+def test_the_best_epoch_has_a_sample_grid(assets: Assets, tmp_path: Path) -> None:
+    outcome, recorder = run(assets, tmp_path, {**SWINGING, "schedule.samples_every": 100})
+    assert outcome.best_epoch not in (1, 6)  # else it would have one anyway
+    improved = [r.epoch for r in recorder.reports if r.best_epoch == r.epoch]
+    named = [report.epoch for report in recorder.reports if report.samples]
+    assert named == sorted({1, *improved, 6})
+    assert (tmp_path / "samples" / f"epoch_{outcome.best_epoch:04d}.png").is_file()
 
 
 # Ends

@@ -87,9 +87,12 @@ def result(value: float, diversity: float) -> FidResult:
 
 
 def test_metrics_of_one_target_and_of_several() -> None:
-    one = combine({"images": result(3.0, 0.5)}, n_fake=9, epoch=4)
+    one = combine({"images": result(3.0, 0.5)}, n_fake=9, epoch=4, min_diversity=0.45)
     assert (one.fid, one.epoch, one.metrics()) == (3.0, 4, {"fid_seconds": 1.0, "diversity": 0.5})
-    both = combine({"a2b": result(2.0, 0.9), "b2a": result(4.0, 0.4)}, n_fake=9, epoch=4)
+    both = combine({"a2b": result(2.0, 0.9), "b2a": result(4.0, 0.4)}, n_fake=9, epoch=4, min_diversity=0.45)
     own = {"fid_x_n9_a2b": 2.0, "fid_x_n9_b2a": 4.0, "diversity_a2b": 0.9, "diversity_b2a": 0.4}
     assert (both.fid, both.metrics()) == (3.0, {"fid_seconds": 2.0, "diversity": 0.4, **own})
-    assert combine({"images": result(3.0, math.nan)}, n_fake=9, epoch=4).metrics() == {"fid_seconds": 1.0}
+    assert both.collapsed and not one.collapsed
+    assert combine({"images": result(3.0, math.nan)}, n_fake=9, epoch=4, min_diversity=0.45).metrics() == {
+        "fid_seconds": 1.0
+    }

@@ -16,8 +16,9 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """The decision of the trial's rung; a FID of fakes that hardly vary counts as worse than any other."""
         now = TrialResult.from_tune(result)
-        if now is not None and now.diversity is not None and self.config.hardly_vary(now.diversity):
-            result = {**result, str(self._metric): WORST_FID * (2 - now.diversity)}
+        if now is not None and now.collapsed:
+            assert now.measurement is not None
+            result = {**result, str(self._metric): WORST_FID * (2 - (now.measurement.diversity or 0.0))}
         decision: str = super().on_trial_result(tune_controller, trial, result)
         return decision
 
@@ -29,11 +30,9 @@ def build(config: SchedulerConfig, longest: int) -> Asha:
 
 def with_grace(grace: int, config: SchedulerConfig, longest: int) -> Asha:
     """ASHA as `config` says, except that every trial may run `grace` epochs."""
-    scheduler = Asha(
+    return Asha(
         time_attr=CLOCK,
         max_t=longest + 1,  # a trial ends by itself at its last epoch
         grace_period=min(grace, longest),
         reduction_factor=config.reduction_factor,
     )
-    scheduler.config = config
-    return scheduler

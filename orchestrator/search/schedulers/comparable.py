@@ -6,7 +6,6 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from orchestrator.search.result import TrialResult
-from orchestrator.space.sections import SchedulerConfig
 
 
 class ComparesMeasured(FIFOScheduler):
@@ -18,15 +17,10 @@ class ComparesMeasured(FIFOScheduler):
     trials whose learning rates were too low to learn anything had a FID of 1410 when the best trials, which ended at
     600 to 900, had 1470 to 1880, so schedulers kept the trials that had learned nothing. Fakes of such trials hardly
     vary: their FID counts as worse than any other, and the less they vary the worse.
-
-    Attributes:
-        config: says which fakes hardly vary; set by the function that builds the scheduler.
     """
-
-    config: SchedulerConfig
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Let the scheduler keep the trial's last FID where that can be compared."""
         last = TrialResult.from_tune(result)
-        if last is not None and last.measurement is not None and not self.config.hardly_vary(last.diversity):
+        if last is not None and last.measurement is not None and not last.collapsed:
             super().on_trial_complete(tune_controller, trial, result)

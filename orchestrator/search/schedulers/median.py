@@ -17,7 +17,7 @@ class Median(ComparesMeasured, MedianStoppingRule):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """A trial whose fakes hardly vary is cut as soon as there are enough others, and its FID is in no mean."""
         now = TrialResult.from_tune(result)
-        if now is None or not self.config.hardly_vary(now.diversity):
+        if now is None or not now.collapsed:
             decision: str = super().on_trial_result(tune_controller, trial, result)
             return decision
         others = [other for other in self._trials_beyond_time(now.epoch) if other is not trial]
@@ -29,6 +29,4 @@ def build(config: SchedulerConfig, longest: int) -> Median:
     """The median rule for trials of at most `longest` epochs."""
     # A gang cannot pause: min_time_slice keeps the rule from pausing trials until it has enough to compare.
     never: Any = math.inf
-    scheduler = Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)
-    scheduler.config = config
-    return scheduler
+    return Median(time_attr=CLOCK, grace_period=min(config.grace_epochs, longest), min_time_slice=never)

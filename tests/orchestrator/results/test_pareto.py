@@ -40,12 +40,13 @@ def test_the_front_of_trials() -> None:
         costing("0000", RunEnd.COMPLETED, 80.0, 10.0),
         costing("0001", RunEnd.COMPLETED, 60.0, 30.0),
         costing("0002", RunEnd.COMPLETED, 70.0, 40.0),  # dominated
-        costing("0003", Failure.LOST, 10.0, 1.0),  # failed
+        costing("0003", Failure.LOST, 10.0, 100.0),  # its workers died after it had been measured
+        costing("0007", Failure.LOST, None, 1.0),
         costing("0004", StopReason.OUTRANKED, None, 1.0),  # never measured in its window
         costing("0005", StopReason.OUTRANKED, 90.0, 5.0),  # cut, but measured
         costing("0006", RunEnd.COMPLETED, 1.0, None),  # still runs: its cost is not known
     ]
-    assert pareto_front(trials) == ["0000", "0001", "0005"]
+    assert pareto_front(trials) == ["0000", "0001", "0003", "0005"]
     for trial in trials:
         trial.costs = {}
     assert pareto_front(trials) == ["0006"]

@@ -29,11 +29,11 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
     assert (summary["sweep"], summary["objective"]) == ("s", "fid_test_n2")
     promised = {"trial_id", "state", "verdict", "objective", "best_epoch", "epochs", "seconds", "params"}
     assert all(trial.keys() >= promised for trial in summary["trials"])
-    assert [trial["state"] for trial in summary["trials"]] == ["COMPLETED", "PRUNED", "FAILED"]
+    assert [trial["state"] for trial in summary["trials"]] == ["COMPLETED", "PRUNED", "COMPLETED"]
     assert [trial["verdict"] for trial in summary["trials"]] == ["completed", "outranked", "lost"]
     assert [trial["objective"] for trial in summary["trials"]] == [80.0, None, 70.0]
     assert summary["trials"][0]["seconds"] == 12.5
-    assert summary["best"] == summary["trials"][0]  # a failed trial does not win
+    assert summary["best"] == summary["trials"][2]  # its workers died after its best epoch: its checkpoint is there
     assert summary["trials"][1]["lowest_fid"] == 99.0
 
 

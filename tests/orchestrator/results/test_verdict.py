@@ -34,8 +34,11 @@ def test_without_a_rule_it_is_the_reason_of_the_stop_or_the_runs_own_end() -> No
 @pytest.mark.parametrize("objective", [None, 60.0])
 def test_what_becomes_of_a_trial(objective: float | None) -> None:
     assert state_of(RunEnd.COMPLETED, objective) is State.COMPLETED
-    assert {state_of(reason, objective) for reason in StopReason} == {State.PRUNED}
-    assert {state_of(failure, objective) for failure in Failure} == {State.FAILED}
+    assert state_of(StopReason.OUTRANKED, objective) is State.PRUNED
+    assert {state_of(reason, objective) for reason in set(StopReason) - {StopReason.OUTRANKED}} == {State.STOPPED}
+    # Whatever ended it, a trial keeps its objective.
+    kept = State.FAILED if objective is None else State.COMPLETED
+    assert {state_of(failure, objective) for failure in Failure} == {kept}
     for name, rule in RULES.items():
         early = State.PRUNED if rule.hopeless else State.FAILED
         assert state_of(name, objective) is (early if objective is None else State.COMPLETED)

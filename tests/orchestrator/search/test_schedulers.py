@@ -170,10 +170,3 @@ def test_among_greys_the_one_that_varies_most_goes_on() -> None:
     assert field.report(field.add(), 9, 1410.0, diversity=0.02)
     assert not field.report(field.add(), 9, 1400.0, diversity=0.01)
     assert field.report(field.add(), 9, 1500.0, diversity=0.2)
-
-
-def test_a_space_may_take_fid_as_it_is() -> None:
-    field = Field(scheduler_with("asha", reduction_factor=2, min_diversity=0))
-    for _ in range(4):
-        field.report(field.add(), 9, 1500.0, diversity=0.85)
-    assert field.report(field.add(), 9, 1410.0, diversity=0.09)

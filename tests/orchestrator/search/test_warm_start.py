@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
 from orchestrator.results.verdict import TrialOutcome
+from orchestrator.search.earlier import count_earlier
+from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
 from orchestrator.search.trial_states import HEALTHY
@@ -91,6 +95,33 @@ def test_finished_trials_come_with_their_measurements(write: Write) -> None:
     assert (failed.state, failed.constraints) == (TrialState.PRUNED, {HEALTHY: 0.7})
     assert better.user_attrs == {ORIGIN: "earlier/0004"} and better.constraints[HEALTHY] < 0
     assert str(start) == "4 trials of earlier; 2 left out: ended as lost (1), not finished (1)"
+
+
+def test_what_it_measured_counts_at_the_rungs(write: Write) -> None:
+    """A new trial goes on where it is among the best of both sweeps, not of its own alone."""
+    space = changed(scheduler={"name": "asha", "grace_epochs": 4, "reduction_factor": 2})
+    decisions = []
+    for measured in (warm(write(), space).measured, {}):
+        scheduler = build_scheduler(space)
+        scheduler.set_search_properties(METRIC, "min")
+        count_earlier(scheduler, METRIC, measured)
+        trial = Trial("new", stub=True)
+        scheduler.on_trial_add(None, trial)
+        decisions.append(scheduler.on_trial_result(None, trial, result_of(4, 95.0).to_tune(METRIC)))
+    assert decisions == [TrialScheduler.STOP, TrialScheduler.CONTINUE]  # they had 90, 120 and 80
+
+
+def test_fids_of_fakes_that_hardly_vary_are_no_intermediate_values(write: Write) -> None:
+    store = write()
+    grey = TrialRecord("0006", OLD[0][0], 10, 100.0)
+    store.write_trial(grey)
+    for step, fid, diversity in ((4, 60.0, 0.01), (8, 50.0, 0.01), (10, 50.0, 0.01)):
+        store.append_history(grey, epoch(step, fid=fid, diversity=diversity))
+    grey.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=10), seconds=20.0)
+    store.write_trial(grey)
+    imported = warm(store, changed()).trials[-1]
+    assert (imported.state, imported.intermediate_values) == (TrialState.PRUNED, {})
+    assert imported.constraints[HEALTHY] > 0  # its setting made it collapse
 
 
 def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from orchestrator.display.live import Screen, trials_table
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import create_sweep
-from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.sweep.confirm import finalists
 from tests.orchestrator.sweep_helpers import ended, epoch
 from trainers.run_report import RunEnd
@@ -20,17 +20,17 @@ def outcome(verdict: str, objective: float | None) -> TrialOutcome:
     return TrialOutcome(verdict=verdict, epochs=4, objective=objective)
 
 
-def test_finalists_are_the_best_that_did_not_fail() -> None:
+def test_finalists_are_the_best_whatever_ended_them() -> None:
     outcomes = {
         "0000": outcome(RunEnd.COMPLETED, 80.0),
-        "0001": outcome(Failure.LOST, 10.0),
+        "0001": outcome(Failure.LOST, 72.0),  # killed after its best epoch
         "0002": outcome(StopReason.OUTRANKED, None),
         "0003": outcome(StopReason.OUT_OF_TIME, 70.0),
         "0004": outcome("d_collapse", 75.0),  # it peaked inside its window, then collapsed
         "0005": outcome(RunEnd.COMPLETED, 70.0),
     }
-    assert finalists(outcomes, 3) == ["0003", "0005", "0004"]
-    assert finalists(outcomes, 9) == ["0003", "0005", "0004", "0000"]
+    assert finalists(outcomes, 3) == ["0003", "0005", "0001"]
+    assert finalists(outcomes, 9) == ["0003", "0005", "0001", "0004", "0000"]
     assert finalists({"0002": outcomes["0002"]}, 3) == []
 
 
@@ -45,9 +45,9 @@ def test_the_lowest_confirmed_mean_wins() -> None:
     assert best_trial([lucky, steady]) is steady
     assert best_trial([lucky, steady, unconfirmed]) is steady  # what was not measured again has a minimum only
     assert best_trial([trial("0000", 60.0), trial("0001", 64.0), unconfirmed]) is unconfirmed
-    failed = trial("0003", 10.0, 10.0)
-    failed.state = State.FAILED
-    assert best_trial([failed, steady]) is steady
+    lost = trial("0003", 10.0, 10.0)
+    lost.verdict = Failure.LOST
+    assert best_trial([lost, steady]) is lost  # whatever ended it, its checkpoint was measured
 
 
 def test_mean_and_spread() -> None:

@@ -68,5 +68,5 @@ def test_trials_that_are_open_at_the_end_are_closed_with_what_they_have(broker: 
     broker.report("0000", epoch(3, fid=70.0, objective=70.0), last=True)
     recorder.close(StopReason.INTERRUPTED)
     (record,) = store.read_trials()
-    assert (record.verdict, record.state.value, record.objective, record.epochs) == ("interrupted", "PRUNED", 70.0, 3)
+    assert (record.verdict, record.state.value, record.objective, record.epochs) == ("interrupted", "STOPPED", 70.0, 3)
     assert recorder.gangs == {0}

@@ -245,7 +245,7 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
     summary = store.summary()
     assert summary["status"] == "target_reached" and "\ntarget reached: 1 of 3 trials" in screen
     (trial,) = store.read_trials()  # the second waited
-    assert (trial.state.value, trial.verdict) == ("PRUNED", "target_reached")
+    assert (trial.state.value, trial.verdict) == ("STOPPED", "target_reached")
     assert 12 <= trial.best_epoch <= trial.epochs < 5000
     assert len(trial.confirmed) == 3  # what ended the sweep has left its gang up
     assert summary["best"]["objective"] == trial.objective

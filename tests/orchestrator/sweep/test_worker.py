@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.results.verdict import StopReason, TrialOutcome
+from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import Confirmed, ConfirmLease, Ended, Lease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
+from tests.orchestrator.sweep_helpers import epoch
 from trainers.assets import Assets
 
 BASE = {
     "data": {"image_size": 32, "batch_size": 16},
     "network": {"base_width": 8, "latent_dim": 16},
     "schedule": {"epochs": 2, "window_first": 2, "checkpoint_every": 2},
-    "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 2},
+    "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 2, "min_diversity": 0.0},
 }
 SEARCH = {"optimizer.lr_g": {"choice": [8e-4, 1e30]}}
 
@@ -90,3 +91,29 @@ def test_an_error_is_the_trials_verdict_and_the_rank_goes_on(
     run_confirm_lease(setup, lease, assets)  # it has no checkpoint
     pending, given_up = setup.broker.confirming(0)
     assert pending == 0 and "no checkpoint at" in given_up["0000"]
+
+
+def test_an_error_after_its_best_epoch_leaves_a_trial_its_objective(setup: GangSetup) -> None:
+    setup.broker.submit("0000", {})
+    setup.broker.lease(0)
+    setup.broker.report("0000", epoch(3, fid=70.0, objective=70.0), last=True)
+    setup.broker.end("0000", TrialOutcome(verdict=Failure.ERROR, epochs=0, detail="no space left on device"))
+    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
+    assert (ended.outcome.verdict, ended.outcome.detail) == ("error", "no space left on device")
+    assert (ended.outcome.objective, ended.outcome.best_epoch, ended.outcome.epochs) == (70.0, 3, 3)
+    assert ended.outcome.state is State.COMPLETED
+
+
+def test_a_checkpoint_that_is_alike_on_fresh_latents_is_not_confirmed(
+    setup: GangSetup, assets: Assets, one_thread: None
+) -> None:
+    outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
+    best = setup.trials_dir / "0000" / "best.pt"
+    checkpoint = torch.load(best, weights_only=True)
+    checkpoint["config"]["fid"]["min_diversity"] = 1.0
+    torch.save(checkpoint, best)
+    setup.broker.confirm(["0000"], 1)
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, ConfirmLease)
+    run_confirm_lease(setup, lease, assets)
+    assert setup.broker.confirming(0) == (0, {"0000": "its fakes hardly vary on fresh latents"})
