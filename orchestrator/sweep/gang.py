@@ -4,6 +4,7 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 (tests/benchmarks/bench_turnaround.py prints both).
 """
 
+import os
 import threading
 from pathlib import Path
 
@@ -12,7 +13,18 @@ import ray.train
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.worker import GangSetup, gang_loop
 
+# OpenMP's threads spin while they wait. On CPUs that others use too, such as a second sweep, each spins while the
+# other's work waits. So many turns, instead of millions, cost a gang that is alone little
+# (tests/benchmarks/bench_loop.py).
+SHARED_CPUS = {"GOMP_SPINCOUNT": "2000"}
+OPENMP_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # the user's own choice wins
+
 MAX_RESTARTS = 100  # of one gang: at some 12 s each, a gang that never starts is given up after about 20 minutes
+
+
+def openmp_settings() -> dict[str, str]:
+    """Environment variables for ranks that train on CPUs."""
+    return {} if any(name in os.environ for name in OPENMP_SETTINGS) else SHARED_CPUS
 
 
 class Gang(threading.Thread):
@@ -50,6 +62,7 @@ class Gang(threading.Thread):
                 name=self.name,
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+                worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},
             ),
         )
         try:

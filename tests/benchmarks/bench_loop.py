@@ -1,10 +1,12 @@
 """Images/s of the training loop against that of the Zalo motorbike article: same networks, batch and data, one run.
 
 Usage: python -m tests.benchmarks.bench_loop [--image-size 32] [--base-width 24] [--batch-size 64] [--steps 20]
+       [--copies 2] [--seconds 10]
 
 The article's loop is transcribed from its listing; its one line that torch refuses today (G backpropagates through
 logits computed before D's step) is replaced by a recomputation, which is what it meant. Ours includes augmentation,
 the moving average, gradient norms and all metrics; the article's has none of them. Rounds alternate; medians.
+On a CPU it then runs ours alone and in `--copies` processes at once, which is what two sweeps on one machine do.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from collections.abc import Callable
 import torch
 
 from tests.benchmarks.common import device_name, print_setting
+from tests.benchmarks.sharing import print_sharing
 from trainers.config import TrainConfig
 from trainers.data import augment, to_unit_range
 from trainers.families import build_family
@@ -85,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("image-size", 32), ("base-width", 24), ("batch-size", 64), ("steps", 20), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--copies", type=int, default=2, help="processes at once on the same CPUs; 0: leave this out")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long these train")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     return parser
 
@@ -120,6 +125,8 @@ def main() -> None:
     print(f"trainers.loop        {statistics.median(our_rates):8.1f} images/s")
     ratios = [mine / theirs for mine, theirs in zip(our_rates, document_rates, strict=True)]
     print(f"ratio {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")
+    if device.type == "cpu" and asked.copies:
+        print_sharing(asked.copies, asked.seconds)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.bench_controller import CASES
+from tests.benchmarks.sharing import SETTINGS
 from tests.trainers.metrics.disturbances import DISTURBANCES
 
 HERE = Path(__file__).parent
@@ -19,7 +20,7 @@ SMALLEST = {
     "bench_controller": "--trials 2",
     "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
-    "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1",
+    "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1 --copies 1 --seconds 0.1",
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
     "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600",
@@ -49,6 +50,7 @@ PROMISED = {
         "the article's loop +# images/s",
         r"trainers\.loop +# images/s",
         r"ratio # \(min #, max #\)",
+        *(f"{setting} +# +# +#" for setting in SETTINGS),
     ],
     "bench_prepare": [
         "prepared +4 images in # s: # images/s",

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.plan.resources import Resources
 from orchestrator.results.verdict import StopReason
 from orchestrator.space.load import load_space
 from orchestrator.sweep.broker_client import BrokerClient
-from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.gang import OPENMP_SETTINGS, SHARED_CPUS, Gang, openmp_settings
 from orchestrator.sweep.messages import Event, GangUp
 from orchestrator.sweep.worker import GangSetup
 
@@ -36,9 +37,21 @@ def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Pat
         assert gang.is_alive(), gang.error
         happened = setup.broker.events(1.0)
     assert happened == [GangUp(3)] and gang.is_alive()
+    ranks = [p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in "".join(p.cmdline())]
+    assert [rank.environ().get("GOMP_SPINCOUNT") for rank in ranks] == ["2000"]
     setup.broker.close(StopReason.OUTRANKED)
     gang.join()
     assert gang.error is None
+
+
+def test_the_users_own_openmp_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OPENMP_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert openmp_settings() == SHARED_CPUS
+    for name in OPENMP_SETTINGS:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "active")
+            assert openmp_settings() == {}
 
 
 def test_a_gang_that_cannot_go_on_says_why(setup: GangSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
