@@ -24,7 +24,7 @@ from trainers.errors import UserError, unknown_name
 __all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache", "require_images"]
 
 # Part of the digest: raise it whenever the same file would decode to other pixels.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # 3 MiB of 128 px images: little to hold while writing, and still only 157 batches to map for 10,000 images.
 ROWS_PER_BATCH = 64
 

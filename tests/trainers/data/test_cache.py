@@ -9,16 +9,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from filelock import FileLock
+from PIL import Image
 
 import trainers
 from tests.trainers.data.cache_helpers import build, visible
 from trainers.data import ImageCache, SkippedFile, decode_image, draw_motorbikes
+from trainers.data.cache import FORMAT_VERSION
+from trainers.data.decode import FITS
+from trainers.data.manifest import VERSION
 from trainers.errors import UserError
 
 ROOT = Path(trainers.__file__).parents[1]
@@ -144,6 +149,14 @@ def test_digest_changes_with_content_names_size_and_fit(photos: Path, cache_dir:
     digests.append(build(photos, cache_dir, fit="stretch").digest)
     digests += [build(photos, cache_dir).digest for _ in changes(photos)]
     assert len(set(digests)) == 7
+
+
+def test_other_pixels_need_another_format_version(tmp_path: Path) -> None:
+    """Raise FORMAT_VERSION, and the preparation's VERSION, with the checksum: caches of before must not be reused."""
+    values = np.arange(40 * 31 * 3).reshape(31, 40, 3) * 7919 % 256
+    Image.fromarray(values.astype(np.uint8)).save(tmp_path / "a.png")
+    pixels = b"".join(decode_image(tmp_path / "a.png", size, fit).tobytes() for fit in FITS for size in (16, 96))
+    assert (FORMAT_VERSION, VERSION, crc32(pixels)) == (2, 2, 601295110)
 
 
 def test_swapped_contents_change_the_digest(photos: Path, cache_dir: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from trainers.data import SkippedError, SkipReason, decode_image, find_files
@@ -54,6 +56,8 @@ def noise(height: int, width: int) -> Image.Image:
         ((32, 15), (8, 23), (0, 32)),  # an odd rest: the extra black row is below, as in the Zalo motorbike article
         ((1000, 1), (15, 16), (0, 32)),  # never thinner than a pixel
         ((5, 10), (0, 32), (8, 24)),  # small images are enlarged
+        ((400, 299), (4, 27), (0, 32)),  # 23.92 rows: truncated, not rounded
+        ((49, 49), (0, 31), (0, 31)),  # 49 * (32 / 49) is a little less than 32
     ],
 )
 def test_pad_centres_between_black_bars(
@@ -79,6 +83,15 @@ def test_pixels_stay_in_their_places(tmp_path: Path) -> None:
     picture = noise(32, 32)
     image = decode_image(save(tmp_path / "a.png", picture), 32, "pad")
     np.testing.assert_array_equal(image.transpose(1, 2, 0), np.asarray(picture))
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_enlarging_is_bilinear(tmp_path: Path, fit: str) -> None:
+    picture = noise(8, 8)
+    image = decode_image(save(tmp_path / "a.png", picture), 32, fit)
+    small = torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).astype(np.float32))[None]
+    expected = F.interpolate(small, size=(32, 32), mode="bilinear", align_corners=False)[0].numpy()
+    np.testing.assert_allclose(image.astype(float), expected, atol=1)
 
 
 def test_downscale_does_not_alias(tmp_path: Path) -> None:
