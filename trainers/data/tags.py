@@ -27,8 +27,8 @@ def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
     the same id add up.
 
     A text without a separator is split at its attributes: hair, eyes, and words that end pairs in at least two rows of
-    the file. If the text consists of pairs that end in attributes, each pair is a tag. If it has hair or eyes, each of
-    these and the word before it are a tag, and every other word is one. Any other text is one tag.
+    the file. If the text consists of pairs that end in attributes, each pair is a tag. If it has attributes otherwise,
+    each of them and the word before it are a tag, and every other word is one. Any other text is one tag.
 
     Returns:
         Id as written to its tags, such as ``{"0": ("blonde hair", "blue eyes")}``; a row without tags gives ``()``.
@@ -132,11 +132,11 @@ def _split(text: str, attributes: Collection[str]) -> list[str]:
 def _split_words(words: list[str], attributes: Collection[str]) -> list[str]:
     if len(words) % 2 == 0 and all(word in attributes for word in words[1::2]):
         return [f"{value} {attribute}" for value, attribute in zip(words[::2], words[1::2], strict=True)]
-    if _ATTRIBUTES.isdisjoint(words):
+    if not any(word in attributes for word in words):
         return [" ".join(words)]
     parts: list[str] = []
     for word in words:
-        if word in _ATTRIBUTES and parts and " " not in parts[-1]:
+        if word in attributes and parts and " " not in parts[-1]:
             parts[-1] += f" {word}"
         else:
             parts.append(word)

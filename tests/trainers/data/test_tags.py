@@ -30,6 +30,12 @@ def written(tmp_path: Path, text: str) -> Path:
         ("1,red bike big wheel\n2,blue bike small wheel\n3,long flowing red dress\n",
          {"1": ("red bike", "big wheel"), "2": ("blue bike", "small wheel"), "3": ("long flowing red dress",)}),
         ("1,polychromatic blue hair green eyes\n", {"1": ("polychromatic", "blue hair", "green eyes")}),
+        # Attributes learned from the pairs of two rows hold in the others as hair and eyes do; "polychromatic" is none.
+        ("1,red paint big wheels\n2,blue paint small wheels\n3,polychromatic red paint big wheels\n4,tall green paint",
+         {"1": ("red paint", "big wheels"), "2": ("blue paint", "small wheels"),
+          "3": ("polychromatic", "red paint", "big wheels"), "4": ("tall", "green paint")}),
+        ("1,red paint big wheels\n2,polychromatic red paint big wheels\n",  # seen in one row only: no attributes
+         {"1": ("red paint big wheels",), "2": ("polychromatic red paint big wheels",)}),
         ("1,hair\n2,hair eyes\n3,a red bike\n", {"1": ("hair",), "2": ("hair eyes",), "3": ("a red bike",)}),
         ("1,\n2,red hair\n", {"1": (), "2": ("red hair",)}),
         ("1,red\n1,blue\n1,red\n", {"1": ("red", "blue")}),
