@@ -32,6 +32,12 @@ class DataConfig(_Section):
     flip_p: Probability = Field(0.5, description="probability of a horizontal flip")
     rotation_p: Probability = Field(0.3, description="probability of a rotation")
     rotation_degrees: float = Field(5.0, ge=0, le=180, description="largest rotation, degrees either way")
+    crop_margin: float = Field(
+        0.0, ge=0, le=1, description="share by which images are enlarged before a random crop of image_size; 0: no crop"
+    )
+    contrast_p: Probability = Field(0.0, description="probability of another contrast")
+    contrast_low: NonNegative = Field(0.9, description="least contrast; 1 leaves an image as it is, 0 makes it grey")
+    contrast_high: NonNegative = Field(1.2, description="greatest contrast (0.9 to 1.2: Zalo motorbike article)")
 
 
 class NetworkConfig(_Section):
@@ -186,6 +192,14 @@ class TrainConfig(_Section):
         if self.schedule.window_first > self.schedule.epochs:
             raise ValueError(
                 f"schedule.window_first {self.schedule.window_first} is after schedule.epochs {self.schedule.epochs}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrast_is_a_range(self) -> Self:
+        if self.data.contrast_low > self.data.contrast_high:
+            raise ValueError(
+                f"data.contrast_low {self.data.contrast_low} is above data.contrast_high {self.data.contrast_high}"
             )
         return self
 

@@ -116,6 +116,9 @@ def test_an_unknown_key_like_no_other_lists_all() -> None:
         ("data.batch_size", 1.5),
         ("data.flip_p", 1.1),
         ("data.rotation_degrees", -1),
+        ("data.crop_margin", -0.1),
+        ("data.contrast_p", 2),
+        ("data.contrast_low", -1),
         ("data.fit", "crop"),
         ("network.latent_dim", 0),
         ("loss.real_label", float("nan")),
@@ -149,6 +152,11 @@ def test_choices_are_listed() -> None:
 def test_the_window_must_begin_within_the_epochs() -> None:
     assert message({"schedule": {"epochs": 10}}) == "schedule.window_first 550 is after schedule.epochs 10"
     assert TrainConfig.build({"schedule": {"epochs": 10, "window_first": 10}}).schedule.window_first == 10
+
+
+def test_contrasts_must_be_a_range() -> None:
+    expected = "data.contrast_low 1.5 is above data.contrast_high 1.2"
+    assert message({"data": {"contrast_low": 1.5}}) == expected
 
 
 def test_numbers_written_as_text_are_numbers() -> None:

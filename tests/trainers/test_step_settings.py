@@ -47,6 +47,8 @@ def short(assets: Assets, folder: Path, overrides: dict[str, Any]) -> tuple[Reco
         {"noise.latent_sigma": 2.0},
         {"data.flip_p": 0.0},
         {"data.rotation_p": 0.0},
+        {"data.crop_margin": 0.1},
+        {"data.contrast_p": 1.0},
         {"data.fit": "stretch"},
         {"loss.real_label": 1.0},
         {"loss.fake_label": 0.0},

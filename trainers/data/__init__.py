@@ -2,8 +2,8 @@
 
 `build_cache` decodes a folder once per content, image size and fit, and reports every file that it could not use;
 datasets of `trainers.data.prepare` are taken as folders are. `ImageCache` gives batches; `draw_augmentation` and
-`augment` flip and rotate them on their own device; `draw_synthetic` makes a folder of images for machines that have
-none, `draw_motorbikes` one of motorbikes.
+`augment` crop, flip and rotate them, and change their contrast, on their own device; `draw_synthetic` makes a folder of
+images for machines that have none, `draw_motorbikes` one of motorbikes.
 """
 
 from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range

@@ -1,9 +1,12 @@
-"""Flips and rotations of a batch, drawn on the CPU and applied on the images' device.
+"""Crops, flips, rotations and contrast of a batch, drawn on the CPU and applied on the images' device.
 
-They are `transform2` of the Zalo motorbike article.
+Flips and rotations are `transform2` of the Zalo motorbike article, whose rotations take the nearest pixel where these
+are bilinear; contrast is the part of its commented-out ColorJitter that its text names ("the results were quite poor").
+Crops are those of the CycleGAN code that the MLDS HW4 report used.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import blake2b
 
 import torch
 import torch.nn.functional as F
@@ -18,29 +21,50 @@ class Augmentation:
 
     flip: Tensor  # bool [n]
     angle: Tensor  # float32 [n], degrees counter-clockwise, 0 where there is no rotation
+    zoom: Tensor  # float32 [n], side of the enlarged image over that of the crop, 1 where there is no crop
+    left: Tensor  # float32 [n], where the crop begins in the enlarged image, as a share of the crop's side
+    top: Tensor  # float32 [n], likewise
+    contrast: Tensor  # float32 [n], 1 where it stays
 
     def __len__(self) -> int:
         return len(self.flip)
 
     def __getitem__(self, part: slice) -> "Augmentation":
-        return Augmentation(self.flip[part], self.angle[part])
+        return Augmentation(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
 def draw_augmentation(n: int, data: DataConfig, generator: torch.Generator) -> Augmentation:
     """Draw for `n` images: a flip with `flip_p`; with `rotation_p` an angle uniform in +-`rotation_degrees`.
 
+    Where `crop_margin` is above 0, also the pixel at which a crop begins, uniform over those that the enlarged image
+    has; with `contrast_p` a contrast uniform from `contrast_low` to `contrast_high`.
+
     The generator always advances by the same amount, so changing one probability leaves the other draws alone.
     """
+    branch = _branched(generator)
     flip = torch.rand(n, generator=generator) < data.flip_p
     rotated = torch.rand(n, generator=generator) < data.rotation_p
     angle = (2 * torch.rand(n, generator=generator) - 1) * data.rotation_degrees
-    return Augmentation(flip, torch.where(rotated, angle, torch.zeros(n)))
+
+    margin = round(data.crop_margin * data.image_size)  # pixels: 30 for 286 / 256
+    left, top = (torch.randint(margin + 1, (n,), generator=branch) / data.image_size for _ in range(2))
+    changed = torch.rand(n, generator=branch) < data.contrast_p
+    contrast = data.contrast_low + torch.rand(n, generator=branch) * (data.contrast_high - data.contrast_low)
+    return Augmentation(
+        flip=flip,
+        angle=torch.where(rotated, angle, torch.zeros(n)),
+        zoom=torch.full((n,), 1 + margin / data.image_size),
+        left=left,
+        top=top,
+        contrast=torch.where(changed, contrast, torch.ones(n)),
+    )
 
 
 def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
-    """Flip, then rotate about the centre, bilinearly, with black beyond the border.
+    """Enlarge and crop, flip, rotate about the centre with black beyond the border, then change the contrast.
 
-    Images without a rotation are not resampled; when nothing was drawn, `images` itself is returned.
+    All bilinear. Images without a crop or a rotation are not resampled; when nothing was drawn, `images` itself is
+    returned.
 
     Args:
         images: float [B, 3, H, W] in [-1, 1], on any device.
@@ -50,6 +74,8 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
         [B, 3, H, W], new unless nothing was drawn.
     """
     assert images.ndim == 4 and len(augmentation) == len(images), (images.shape, len(augmentation))
+    if (augmentation.zoom != 1).any():
+        images = _crop(images, *(t.to(images.device) for t in (augmentation.zoom, augmentation.left, augmentation.top)))
     if augmentation.flip.any():
         flip = augmentation.flip.to(images.device)
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
@@ -58,6 +84,8 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
         where = turned.to(images.device)
         rotated = _rotate(images[where], augmentation.angle[turned].to(images.device))
         images = images.index_copy(0, where, rotated)
+    if (augmentation.contrast != 1).any():
+        images = _change_contrast(images, augmentation.contrast.to(images.device))
     return images
 
 
@@ -69,6 +97,31 @@ def to_unit_range(images: Tensor) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """Float in [-1, 1] to the uint8 that a PNG of it would hold: rounded, and clamped outside the range."""
     return (images.float() * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _branched(generator: torch.Generator) -> torch.Generator:
+    """A generator of its own that depends on the state of `generator`, and leaves it where it is."""
+    state = blake2b(generator.get_state().numpy().tobytes(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(state, "little") >> 1)
+
+
+def _crop(images: Tensor, zoom: Tensor, left: Tensor, top: Tensor) -> Tensor:
+    """Enlarge by `zoom`, then cut out a part of the old size; both in one resampling."""
+    zero = torch.zeros_like(zoom)
+    # Maps a point of the crop to the input point that it shows, both from -1 to 1.
+    across, down = ((1 + 2 * start) / zoom - 1 for start in (left, top))
+    theta = torch.stack([1 / zoom, zero, across, zero, 1 / zoom, down], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False).to(images.dtype)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _change_contrast(images: Tensor, contrast: Tensor) -> Tensor:
+    """Scale each image's distance from its own mean grey; what leaves the range is cut off."""
+    red, green, blue = images.mean(dim=(2, 3)).unbind(1)
+    grey = (0.299 * red + 0.587 * green + 0.114 * blue).view(-1, 1, 1, 1)  # ITU-R 601
+    factor = contrast.to(images.dtype).view(-1, 1, 1, 1)
+    changed = (grey + factor * (images - grey)).clamp(-1, 1)
+    return torch.where(factor == 1, images, changed)
 
 
 def _rotate(images: Tensor, degrees: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
-"""Flips and rotations: which images are drawn, where pixels go, and what is left alone."""
+"""Crops, flips, rotations, contrast: which images are drawn, where pixels go, and what is left alone."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torchvision.transforms.functional import adjust_contrast
 
 from trainers.config import DataConfig
 from trainers.data import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range
@@ -16,7 +19,8 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def only(flip: list[bool], angle: list[float]) -> Augmentation:
-    return Augmentation(torch.tensor(flip), torch.tensor(angle))
+    ones, zeros = torch.ones(len(flip)), torch.zeros(len(flip))
+    return Augmentation(torch.tensor(flip), torch.tensor(angle), zoom=ones, left=zeros, top=zeros, contrast=ones)
 
 
 def picture(height: int = 32, width: int = 32, n: int = 1) -> torch.Tensor:
@@ -52,8 +56,46 @@ def test_draws_follow_the_generator_and_not_each_other() -> None:
     assert not torch.equal(draw_augmentation(64, some, first).flip, a.flip)
 
 
+CROPS = DataConfig(image_size=256, crop_margin=30 / 256)  # 286 to 256, as the CycleGAN code has it
+CONTRASTS = DataConfig(contrast_p=0.5)
+
+
+def test_crops_begin_at_any_pixel_that_the_enlarged_image_has() -> None:
+    drawn = draw_augmentation(20_000, CROPS, generator())
+    assert (drawn.zoom == 286 / 256).all()
+    for start in (drawn.left * 256, drawn.top * 256):
+        assert torch.equal(start.unique(), torch.arange(31.0)) and abs(start.mean() - 15) < 0.2
+    assert abs(torch.corrcoef(torch.stack([drawn.left, drawn.top]))[0, 1]) < 0.03
+    none = draw_augmentation(500, DataConfig(), generator())
+    assert (none.zoom == 1).all() and not none.left.any() and not none.top.any()
+
+
+def test_shares_and_range_of_contrasts() -> None:
+    drawn = draw_augmentation(20_000, CONTRASTS, generator()).contrast
+    changed = drawn[drawn != 1]
+    assert abs(len(changed) / 20_000 - 0.5) < 0.02
+    assert 0.9 <= changed.min() < 0.905 and 1.195 < changed.max() <= 1.2 and abs(changed.mean() - 1.05) < 0.01
+    assert (draw_augmentation(500, DataConfig(), generator()).contrast == 1).all()
+
+
+@pytest.mark.parametrize("more", [CROPS, CONTRASTS, DataConfig(crop_margin=0.5, contrast_p=1)])
+def test_crops_and_contrasts_leave_the_other_draws_as_they_were(more: DataConfig) -> None:
+    """Seeds of before: the three draws that flips and rotations take, and nothing else."""
+    before, now = generator(), generator()
+    for n in (1, 64):  # the second batch too
+        uniform = [torch.rand(n, generator=before) for _ in range(3)]
+        drawn = draw_augmentation(n, more, now)
+        assert torch.equal(drawn.flip, uniform[0] < more.flip_p)
+        angle = (2 * uniform[2] - 1) * more.rotation_degrees
+        assert torch.equal(drawn.angle, angle * (uniform[1] < more.rotation_p))
+        assert torch.equal(before.get_state(), now.get_state())
+    both = DataConfig(crop_margin=0.2, contrast_p=0.5)
+    alone = both.model_copy(update={"contrast_p": 0.1})
+    assert torch.equal(draw_augmentation(64, both, generator()).left, draw_augmentation(64, alone, generator()).left)
+
+
 def test_slices_of_a_batch_are_augmented_alike() -> None:
-    drawn = draw_augmentation(16, DataConfig(rotation_p=0.5), generator())
+    drawn = draw_augmentation(16, DataConfig(rotation_p=0.5, crop_margin=0.2, contrast_p=0.5), generator())
     images = picture(n=16)
     halves = [augment(images[part], drawn[part]) for part in (slice(0, 8), slice(8, 16))]
     assert torch.equal(torch.cat(halves), augment(images, drawn))
@@ -129,6 +171,35 @@ def test_corners_are_filled_with_black_and_nothing_leaves_the_range() -> None:
     assert (result[:, :, [0, 0, -1, -1], [0, -1, 0, -1]] == -1).all()
     torch.testing.assert_close(result[:, :, 8:24, 8:24], torch.ones(1, 3, 16, 16))
     assert result.min() >= -1 and result.max() <= 1 + 1e-5
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (4, 0), (1, 3), (4, 4)])
+def test_a_crop_is_a_part_of_the_enlarged_image(left: int, top: int) -> None:
+    images = picture(n=2)
+    drawn = replace(only([False] * 2, [0.0] * 2), zoom=torch.full((2,), 36 / 32))
+    drawn = replace(drawn, left=torch.tensor([left / 32, 2 / 32]), top=torch.tensor([top / 32, 2 / 32]))
+    enlarged = F.interpolate(images, size=(36, 36), mode="bilinear", align_corners=False)
+    result = augment(images, drawn)
+    torch.testing.assert_close(result[0], enlarged[0, :, top : top + 32, left : left + 32], atol=1e-5, rtol=0)
+    torch.testing.assert_close(result[1], enlarged[1, :, 2:34, 2:34], atol=1e-5, rtol=0)
+
+
+def test_contrast_agrees_with_torchvision_and_leaves_the_others_exactly() -> None:
+    images = picture(n=4)
+    factors = [1.0, 0.9, 1.2, 3.0]
+    result = augment(images, replace(only([False] * 4, [0.0] * 4), contrast=torch.tensor(factors)))
+    assert torch.equal(result[0], images[0])
+    for image, other, factor in zip(result, images, factors, strict=True):
+        expected = adjust_contrast(other / 2 + 0.5, factor) * 2 - 1
+        torch.testing.assert_close(image, expected, atol=1e-3, rtol=0)
+
+
+def test_everything_at_once_goes_in_order() -> None:
+    images, everything = picture(n=2), DataConfig(flip_p=1, rotation_p=1, crop_margin=0.2, contrast_p=1)
+    drawn, none = draw_augmentation(2, everything, generator()), only([False] * 2, [0.0] * 2)
+    result = augment(images, replace(none, zoom=drawn.zoom, left=drawn.left, top=drawn.top))
+    result = augment(augment(result, replace(none, flip=drawn.flip)), replace(none, angle=drawn.angle))
+    assert torch.equal(augment(images, drawn), augment(result, replace(none, contrast=drawn.contrast)))
 
 
 def test_flip_comes_before_rotation() -> None:
