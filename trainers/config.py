@@ -126,6 +126,9 @@ class NoiseConfig(_Section):
     instance_decay: float | None = Field(
         0.5, gt=0, le=1, description="share of the epochs over which it falls linearly to 0; None: it stays"
     )
+    instance_on: Literal["both", "real"] = Field(
+        "both", description="both: real images and fakes get it; real: real images alone (MLDS HW4 report)"
+    )
 
 
 class ScheduleConfig(_Section):

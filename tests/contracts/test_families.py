@@ -88,6 +88,20 @@ def test_mixed_precision_trains_too(name: str) -> None:
     assert all(value.isfinite() for value in values.values())
 
 
+@pytest.mark.parametrize("on", ["both", "real"])
+@pytest.mark.parametrize(("name", "real", "fakes"), [("adversarial", 1, 2), ("acgan", 1, 4), ("cyclegan", 2, 4)])
+def test_instance_noise_is_on_what_it_shall_be_on(name: str, real: int, fakes: int, on: str) -> None:
+    """Of the batches that D sees in a step, those with noise are the ones that leave [-1, 1]."""
+    family = fresh_family(case_config(name, {"noise.instance_on": on}))
+    noisy: list[bool] = []
+    both = family.discriminator.children() if name == "cyclegan" else [family.discriminator]
+    for discriminator in both:
+        discriminator.register_forward_pre_hook(lambda _, inputs: noisy.append(bool(inputs[0].abs().max() > 1)))
+    take_steps(family, 1, sigma=2.0)
+    expected = {"both": (real + fakes, 0), "real": (real, fakes)}
+    assert (noisy.count(True), noisy.count(False)) == expected[on]
+
+
 @pytest.mark.parametrize("network", ["d", "g"])
 def test_steps_lower_the_loss(name: str, network: str) -> None:
     """On one batch, with the same random numbers again and the other network at rest."""

@@ -44,6 +44,7 @@ def short(assets: Assets, folder: Path, overrides: dict[str, Any]) -> tuple[Reco
     [
         {"noise.instance_sigma": 0.0},
         {"noise.instance_decay": None},
+        {"noise.instance_on": "real"},
         {"noise.latent_sigma": 2.0},
         {"data.flip_p": 0.0},
         {"data.rotation_p": 0.0},

@@ -137,7 +137,7 @@ class Adversarial(Family):
 
     def _compute_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> Computed:
         """D's gradients; with separate updates those of the real images alone."""
-        real, fake = self._d_inputs(real, plan.sigma), self._d_inputs(fake, plan.sigma)
+        real, fake = self._d_inputs(real, plan.sigma), self._d_inputs(fake, plan.fake_sigma)
         if plan.penalise:
             real, fake = full(real).detach().requires_grad_(), full(fake).detach().requires_grad_()
         with self._autocast(enabled=not plan.penalise):  # second derivatives in bfloat16 would be noise
@@ -181,7 +181,7 @@ class Adversarial(Family):
         """
         with frozen(self.discriminator):
             with self._autocast():
-                outputs = full(self.discriminator(self._d_inputs(fake, plan.sigma)))
+                outputs = full(self.discriminator(self._d_inputs(fake, plan.fake_sigma)))
             fake_logits = outputs[:, :1]
             loss = self.loss.g_loss(fake_logits.detach() if real_logits is None else real_logits, fake_logits)
             class_loss, class_metrics = self._class_loss(outputs, wanted)

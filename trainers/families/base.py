@@ -206,6 +206,7 @@ class Family(FamilyTraits):
             swapped=updates.swapped,
             penalise=updates.d and penalised(regularizer) and iteration % regularizer.penalty_every == 0,
             sigma=sigma,
+            fake_sigma=sigma if self.config.noise.instance_on == "both" else 0.0,
         )
 
     def _apply_d(self, computed: Computed) -> Tensor | None:

@@ -146,7 +146,7 @@ class CycleGan(Family):
                     fake = self._generator(there)(real[source])
                     cycled = full(self._generator(back)(fake))
                     fake = full(fake)
-                    fake_logits = self._judge(target, self._d_inputs(fake, plan.sigma))
+                    fake_logits = self._judge(target, self._d_inputs(fake, plan.fake_sigma))
                     if weights.identity_weight > 0:
                         same = full(self._generator(there)(real[target]))
                         identity = identity + F.l1_loss(same, real[target])
@@ -182,7 +182,7 @@ class CycleGan(Family):
         total, penalties = (torch.zeros((), device=self.device) for _ in range(2))
         judged = []
         for domain in DOMAINS:
-            fake_input = self._d_inputs(fakes[domain], plan.sigma)
+            fake_input = self._d_inputs(fakes[domain], plan.fake_sigma)
             real_input = self._d_inputs(real[domain], plan.sigma)
             if plan.penalise:
                 real_input, fake_input = real_input.detach().requires_grad_(), fake_input.detach().requires_grad_()

@@ -21,7 +21,8 @@ class StepPlan:
         g_steps: how many times G is updated.
         swapped: whether D is told that real images are fakes and fakes are real.
         penalise: whether the penalties on D's gradient are due.
-        sigma: standard deviation of the instance noise on D's inputs.
+        sigma: standard deviation of the instance noise on real images.
+        fake_sigma: of that on fakes.
     """
 
     d: bool
@@ -29,6 +30,7 @@ class StepPlan:
     swapped: bool
     penalise: bool
     sigma: float
+    fake_sigma: float
 
 
 @dataclass(frozen=True, kw_only=True)
