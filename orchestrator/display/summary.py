@@ -18,7 +18,7 @@ from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.warm_start import WarmStart
-from orchestrator.space.domains import Domain
+from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
@@ -195,7 +195,7 @@ def _won_with(best: TrialRecord) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else value_text(value)
 
 
 def _argument(directory: Path) -> str:

@@ -32,5 +32,5 @@ def state_for_optuna(verdict: str, objective: float | None, *, measured: bool) -
 
 def violation(space: Space, params: Mapping[str, Value], epoch: float) -> float:
     """The constraint's violation for a trial that failed at `epoch`: the share of its epochs that it did not train."""
-    epochs = int(params.get("schedule.epochs", space.base.schedule.epochs))
+    epochs = int(params.get("schedule.epochs") or space.base.schedule.epochs)
     return max(1 - epoch / epochs, 1 / epochs)

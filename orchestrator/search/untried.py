@@ -56,13 +56,15 @@ def _settings(space: Space) -> Iterator[dict[str, Value]]:
     """Every setting of a space without continuous ranges."""
     order = space.in_order()
 
-    def after(params: dict[str, Value]) -> Iterator[dict[str, Value]]:
-        if (depth := len(params)) == len(order):
-            yield {name: value for name, value in params.items() if value is not None}
+    def after(params: dict[str, Value], depth: int) -> Iterator[dict[str, Value]]:
+        if depth == len(order):
+            yield params
             return
         name = order[depth]
-        values = space.search[name].every() if space.is_active(name, params) else (None,)
-        for value in values or ():
-            yield from after({**params, name: value})  # type: ignore[dict-item]  # None: it does not exist here
+        if not space.is_active(name, params):
+            yield from after(params, depth + 1)
+            return
+        for value in space.search[name].every() or ():
+            yield from after({**params, name: value}, depth + 1)
 
-    return after({})
+    return after({}, 0)

@@ -171,9 +171,9 @@ def _translated(record: TrialRecord, old: Space, new: Space) -> dict[str, Value]
         if not new.is_active(name, params):
             continue
         domain, value = new.search[name], before.get(name)
-        if value is None or not domain.contains(value):
+        if name not in before or not domain.contains(value):
             raise _Unfit(f"{name} outside {domain}")
-        params[name] = float(value) if isinstance(domain, FloatRange) else value
+        params[name] = float(before[name]) if isinstance(domain, FloatRange) else value
     try:
         now = new.resolve(params).flat()
     except UserError as error:

@@ -58,7 +58,7 @@ def _scaled(domain: Domain, ratio: float) -> Domain:
             low, high = (max(1, round(bound * ratio)) for bound in domain.bounds)
             return IntRange(bounds=(low, max(low + 1, high)), when=domain.when)
         case Choice():
-            scaled: list[Value] = [max(1, round(float(value) * ratio)) for value in domain.choice]
+            scaled: list[Value] = [max(1, round(float(value) * ratio)) for value in domain.choice if value is not None]
             return Choice(choice=tuple(dict.fromkeys(scaled)), when=domain.when)
         case _:
             return domain

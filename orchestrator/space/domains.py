@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from trainers.errors import UserError, first_problem, unknown_name
 
-Value = float | int | str | bool
+Value = float | int | str | bool | None
 MOST_PROBES = 1000  # an int range with more values is checked at its ends only
 
 
@@ -105,7 +105,7 @@ class IntRange(_Domain):
 
 
 class Choice(_Domain):
-    """``{choice: [pad, stretch]}``."""
+    """``{choice: [pad, stretch]}``; null is a choice too."""
 
     choice: tuple[Value, ...] = Field(min_length=1)
 
@@ -127,11 +127,16 @@ class Choice(_Domain):
         return self.choice
 
     def __str__(self) -> str:
-        return " | ".join(str(value) for value in self.choice)
+        return " | ".join(map(value_text, self.choice))
 
 
 Domain = FloatRange | IntRange | Choice
 _KINDS: dict[str, type[Domain]] = {"float": FloatRange, "int": IntRange, "choice": Choice}
+
+
+def value_text(value: Any) -> str:
+    """A value as YAML and ``--set`` take it, where that is null; else as Python prints it."""
+    return "null" if value is None else str(value)
 
 
 def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import optuna
 from pydantic import Field
 
-from orchestrator.space.domains import Domain, Value
+from orchestrator.space.domains import Domain, Value, value_text
 from orchestrator.space.objectives import FID
 from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
@@ -43,7 +43,7 @@ class Space(Section):
     trials: Annotated[int, Field(ge=1)] = 20
     points: tuple[dict[str, Value], ...] = ()
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
-    demo: dict[str, Value | None] = Field(default_factory=dict)
+    demo: dict[str, Value] = Field(default_factory=dict)
 
     @property
     def conditional(self) -> bool:
@@ -66,8 +66,9 @@ class Space(Section):
         """Whether the searched key `name` exists when the other searched keys have the values `params`."""
         values = self.base.flat()
         for parent, allowed in self.search[name].when.items():
-            value = params.get(parent) if parent in self.search else values[parent]
-            if value not in allowed:
+            if parent in self.search and parent not in params:
+                return False
+            if (params[parent] if parent in self.search else values[parent]) not in allowed:
                 return False
         return True
 
@@ -142,4 +143,5 @@ def config_names(base: TrainConfig) -> list[str]:
 
 def condition_text(when: dict[str, tuple[Value, ...]]) -> str:
     """A condition for people: ``only when regime.name = monitored``."""
-    return "only when " + " and ".join(f"{key} = {' or '.join(map(str, values))}" for key, values in when.items())
+    texts = (f"{key} = {' or '.join(map(value_text, values))}" for key, values in when.items())
+    return "only when " + " and ".join(texts)

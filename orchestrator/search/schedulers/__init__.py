@@ -16,7 +16,7 @@ from orchestrator.space.space import Space
 def build_scheduler(space: Space) -> TrialScheduler:
     """The scheduler of a space."""
     domain = space.search.get("schedule.epochs")
-    longest = max(int(epochs) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
+    longest = max(int(epochs or 0) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
     return make_scheduler(space.scheduler, longest)
 
 

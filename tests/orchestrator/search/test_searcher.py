@@ -217,10 +217,44 @@ def test_a_study_opened_again_draws_other_settings(tmp_path: Path, sampler: str)
     assert other.params == seen[:4]  # the seed alone decides
 
 
+HALFLIFE = {"regime.ema_halflife_images": {"choice": [None, 10000]}}
+WITH_NULL = {
+    **HALFLIFE,
+    "regime.ema_rampup": {"float": [0.01, 0.1], "when": {"regime.ema_halflife_images": 10000}},
+    "regime.g_steps": {"int": [1, 2], "when": {"regime.ema_halflife_images": None}},
+}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "kind"), [("tpe", "sqlite"), *((name, "journal") for name in ("tpe", "gp", "qmc", "cmaes", "nsga2"))]
+)
+def test_null_is_a_choice(sampler: str, kind: str, tmp_path: Path) -> None:
+    """It comes from the base, from a point and from the sampler, and is read back from the storage as null."""
+    base, point = {"regime": {"ema_halflife_images": None}}, {"regime.ema_halflife_images": 10000}
+    startup = {"startup": 4} if sampler in ("tpe", "gp") else {}
+    options = {"name": sampler, **startup}
+    space = build_space("x", {"base": base, "search": WITH_NULL, "points": [point], "sampler": options})
+    sweep = Sweep(resolve_storage(kind, tmp_path), space)
+    for number in range(10):
+        sweep.end(sweep.suggest(), "completed", 50.0 - number)
+    first, second = sweep.params[:2]
+    assert first == {"regime.ema_halflife_images": None, "regime.g_steps": 1}
+    assert second == {**point, "regime.ema_rampup": 0.05}
+    assert {params["regime.ema_halflife_images"] for params in sweep.params[2:]} == {None, 10000}
+    for params in sweep.params:
+        missing = params["regime.ema_halflife_images"] is None
+        assert ("regime.g_steps" in params) == missing and ("regime.ema_rampup" in params) != missing
+        assert space.resolve(params).regime.ema_halflife_images == params["regime.ema_halflife_images"]
+    assert [trial.params for trial in sweep.trials() if not trial.user_attrs] == sweep.params
+    again = Sweep(sweep.storage, space)
+    assert all(trial.state.is_finished() for trial in again.trials())  # no point waits a second time
+
+
 # Spaces that come to an end
 
 
 FINITE = {
+    **HALFLIFE,
     "regime.name": {"choice": ["classic", "monitored"]},
     "data.fit": {"choice": ["pad", "stretch"], "when": {"regime.name": "classic"}},
     "regime.g_steps": {"int": [1, 3]},
@@ -229,14 +263,15 @@ FINITE = {
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "nsga2", "gp", "cmaes"])
 def test_a_finite_space_is_tried_once_and_then_finished(tmp_path: Path, sampler: str) -> None:
-    space = space_with(FINITE, sampler={"name": sampler})
+    base = {"regime": {"ema_halflife_images": None}}
+    space = build_space("x", {"base": base, "search": FINITE, "sampler": {"name": sampler}})
     sweep = Sweep(tmp_path / "j", space)
     while (trial_id := sweep.suggest()) != Searcher.FINISHED:
         sweep.end(trial_id, "completed", 50.0)
-        assert sweep.asked < 20
-    assert len(sweep.params) == len({frozenset(params.items()) for params in sweep.params}) == 2 * 3 + 3
+        assert sweep.asked < 40
+    assert len(sweep.params) == len({frozenset(params.items()) for params in sweep.params}) == 2 * (2 * 3 + 3)
     assert sweep.said == ["every setting of this space has been tried"]
-    assert count_asked(read_study(sweep.storage, "s")) == 9
+    assert count_asked(read_study(sweep.storage, "s")) == 18
     assert not [trial for trial in sweep.trials() if not trial.state.is_finished()]
     assert Sweep(tmp_path / "j", space).suggest() == Searcher.FINISHED
 

@@ -152,6 +152,14 @@ def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:
         ),
         ({"base": base(optimizer={"lr_d": 1e-4})}, [], "optimizer.lr_d not searched here and not 0.0001 (4)"),
         ({"base": base(seed=5, runtime={"precision": "bf16"})}, [0, 1, 2, 4], ""),
+        (  # null here, an average there
+            {
+                "search": searching(regime__ema_halflife_images={"choice": [None, 5000]}),
+                "base": base(regime={"ema_halflife_images": None}),
+            },
+            [],
+            "regime.ema_halflife_images outside null | 5000 (4)",
+        ),
         (  # a key that exists only for values that these trials do not have
             {
                 "search": searching(

@@ -4,9 +4,9 @@ import optuna
 import pytest
 
 from orchestrator.space.domains import Choice, FloatRange, IntRange
-from orchestrator.space.load import build_space, bundled_spaces, load_space
-from orchestrator.space.space import Space, possible_search
-from orchestrator.space.yaml_text import parse_yaml
+from orchestrator.space.load import build_space, bundled_spaces, load_space, space_as_yaml
+from orchestrator.space.space import Space, condition_text, possible_search
+from orchestrator.space.yaml_text import dump_yaml, parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.families import check_buildable
@@ -128,7 +128,8 @@ def test_domains_agree_with_optuna() -> None:
     domains = [
         (FloatRange(bounds=(1e-4, 1e-2), log=True), [1e-4, 1e-2, 3e-3], [9e-5, 2e-2, "x"]),
         (IntRange(bounds=(550, 750), step=50), [550, 600, 750], [551, 800, "x"]),
-        (Choice(choice=("pad", 3)), ["pad", 3], ["x", 4]),
+        (Choice(choice=("pad", 3)), ["pad", 3], ["x", 4, None]),
+        (Choice(choice=(None, 10000)), [None, 10000], [0, "null", False]),
     ]
     for domain, inside, outside in domains:
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
@@ -138,6 +139,24 @@ def test_domains_agree_with_optuna() -> None:
             assert domain.suggest(study.ask(), "x") == value
         assert not any(domain.contains(value) for value in outside)
         assert all(domain.contains(domain.suggest(study.ask(), "x")) for _ in range(20))
+
+
+def test_null_is_a_choice_in_yaml_there_and_back() -> None:
+    text = """
+    base: {regime: {ema_halflife_images: null}}
+    search:
+      regime.ema_halflife_images: {choice: [null, 10000]}
+      data.flip_p: {float: [0, 1], when: {regime.ema_halflife_images: null}}
+    points: [{regime.ema_halflife_images: 10000}, {regime.ema_halflife_images: null}]
+    """
+    space = build_space("x", parse_yaml(text, "x"))
+    assert str(space.search["regime.ema_halflife_images"]) == "null | 10000"
+    assert condition_text(space.search["data.flip_p"].when) == "only when regime.ema_halflife_images = null"
+    none, average = {"regime.ema_halflife_images": None, "data.flip_p": 0.5}, {"regime.ema_halflife_images": 10000}
+    assert space.known_points() == [none, average, none]
+    assert build_space("x", parse_yaml(dump_yaml(space_as_yaml(space)), "x")) == space
+    with pytest.raises(UserError, match="batch_size = None is not possible"):
+        build_space("x", {"base": {}, "search": {"data.batch_size": {"choice": [64, None]}}})
 
 
 def test_default_config_is_valid() -> None:
