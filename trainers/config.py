@@ -170,7 +170,10 @@ class RuntimeConfig(_Section):
 
 
 class TrainConfig(_Section):
-    """Every setting of one GAN training run. Defaults are the Zalo motorbike article's RaLSGAN on 128 px motorbikes."""
+    """Every setting of one GAN training run.
+
+    Defaults are the Zalo motorbike article's RaLSGAN on 128 px motorbikes, but for the moving average, which it lacks.
+    """
 
     family: str = Field("adversarial", description="registered update topology: which networks there are")
     labels: dict[str, tuple[str, ...]] | Literal["auto"] = Field(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.space.load import build_space
 from tests.contracts.family_cases import (
     BATCH,
     CASES,
@@ -86,6 +87,21 @@ def test_mixed_precision_trains_too(name: str) -> None:
     """G's images are bfloat16 then; penalties want float32."""
     (values,) = take_steps(fresh_family(case_config(name, {"runtime.precision": "bf16"})), 1, sigma=0.0)
     assert all(value.isfinite() for value in values.values())
+
+
+@pytest.mark.parametrize("name", ["adversarial", "acgan", "cyclegan"])
+@pytest.mark.parametrize("key", ["data.flip_p", "data.rotation_p", "data.crop_margin", "data.contrast_p"])
+def test_every_family_augments_and_may_search_it(name: str, key: str, assets: dict[str, Assets]) -> None:
+    still = {"data.flip_p": 0.0, "data.rotation_p": 0.0}
+    build_space("x", {"base": case_config(name, still).model_dump(), "search": {key: {"float": [0.0, 1.0]}}})
+    batches = []
+    for overrides in (still, {**still, key: 1.0}):
+        family = fresh_family(case_config(name, overrides))
+        batches.append(next(family.batches(assets[name])))
+    images = 2 if name == "cyclegan" else 1  # the rest are classes
+    for plain, augmented in zip(*batches, strict=True):
+        assert torch.equal(plain, augmented) == (images == 0)
+        images -= images > 0
 
 
 @pytest.mark.parametrize("on", ["both", "real"])
