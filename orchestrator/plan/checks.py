@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.space.space import Space
+from orchestrator.space.space import Space, possible_search
 from trainers.errors import UserError
 
 _BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # decide what is built
@@ -18,12 +18,20 @@ def check_space_buildable(space: Space) -> None:
 
     find_family(space.base)
     if space.base.labels == "auto":
-        return  # `with_labels` checks again when the labels are known
+        space = _with_some_labels(space)  # `with_labels` checks again when the data's are known
     check_buildable(space.base)
     for name, domain in space.search.items():
         if name.startswith(_BUILT):
             for value in domain.probes():
                 check_buildable(space.resolve(space.completed({name: value}) or {}))
+
+
+def _with_some_labels(space: Space) -> Space:
+    """`space` with labels in place of ``auto``, and without weights of classes that nobody knows yet."""
+    loss = space.base.loss.model_copy(update={"class_weights": {}})
+    base = space.base.model_copy(update={"labels": {"class": ("one", "other")}, "loss": loss})
+    search = {name: domain for name, domain in space.search.items() if not name.startswith("loss.class_weights.")}
+    return possible_search(space.model_copy(update={"base": base, "search": search}))
 
 
 def check_shares(space: Space, workers: int) -> None:

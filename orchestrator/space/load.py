@@ -145,6 +145,8 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
         "pruning": space.pruning,
         "trials": space.trials,
         "points": [dict(point) for point in space.points],
+        "synthetic": space.synthetic,
+        "demo": dict(space.demo),
     }
 
 

@@ -18,6 +18,7 @@ from trainers.networks import build_networks
 from trainers.randomness import fixed_latents
 from trainers.regularizers import penalised, penalty
 
+PENALTIES = ("gradient_penalty", "r1_gamma", "r2_gamma")  # keys of their weights
 GRID = 8  # images per row and rows of a sample grid
 
 
@@ -37,12 +38,17 @@ class Adversarial(Family):
         Raises:
             UserError: separate updates of D with a relativistic loss or a gradient penalty.
         """
-        separate = config.regime.d_updates == "separate"
-        if separate and (build_loss(config.loss).relativistic or penalised(config.regularizer)):
+        if config.regime.d_updates != "separate":
+            return
+        if build_loss(config.loss).relativistic:
             raise UserError(
-                "regime.d_updates 'separate' needs a loss that judges real images and fakes apart, and no gradient "
-                f"penalty; got loss.name {config.loss.name!r}"
+                "regime.d_updates 'separate' needs a loss that judges real images and fakes apart; "
+                f"got loss.name {config.loss.name!r}"
             )
+        if penalised(config.regularizer):
+            weights = {name: getattr(config.regularizer, name) for name in PENALTIES}
+            got = ", ".join(f"regularizer.{name} {weight:g}" for name, weight in weights.items() if weight)
+            raise UserError(f"regime.d_updates 'separate' allows no gradient penalty; got {got}")
 
     def images_per_epoch(self, assets: Assets) -> int:
         """Real images in the whole batches of the data."""

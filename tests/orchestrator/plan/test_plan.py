@@ -156,8 +156,7 @@ def test_the_written_space_is_the_planned_one(tmp_path: Path) -> None:
     assert (plan.space.sampler.name, plan.space.sampler.population) == ("nsga2", 6)
     assert (plan.space.scheduler.name, plan.space.scheduler.brackets) == ("hyperband", 2)
     written = build_space(plan.space.name, parse_yaml(dump_yaml(space_as_yaml(plan.space)), "space.yaml"))
-    for key in ("base", "search", "sampler", "scheduler", "objectives", "trials", "points"):
-        assert getattr(written, key) == getattr(plan.space, key), key
+    assert written == plan.space
 
 
 def test_resources_fill_the_machine() -> None:
@@ -256,6 +255,47 @@ def test_what_does_not_fit_together_is_one_clear_line(tmp_path: Path, space: str
         settings = ("regime.d_updates=separate", setting) if space == "acgan_anime" else (setting,)
         plan_with(tmp_path, space=space, settings=settings)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("space", "setting", "message"),
+    [
+        ("dcgan_cars", "network.name=resnet_patchgan", "unknown network.name 'resnet_patchgan'"),  # has no labels
+        ("cyclegan_ukiyoe", "loss.name=lsgn", "did you mean lsgan?"),
+        ("acgan_anime", "network.name=dcgan_car", "did you mean dcgan_cars?"),
+    ],
+)
+def test_unknown_labels_hide_nothing_else(tmp_path: Path, space: str, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_with(tmp_path, space=space, settings=("labels=auto", setting))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_labels_may_wait_for_the_data(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, space="acgan_anime", settings=("labels=auto", "regime.d_updates=separate"))
+    assert plan.space.base.labels == "auto" and "loss.class_weights.hair" in plan.space.search
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("loss.name=ralsgan",), "needs a loss that judges real images and fakes apart; got loss.name 'ralsgan'"),
+        (
+            ("regularizer.r1_gamma=1", "regularizer.gradient_penalty=0.5"),
+            "allows no gradient penalty; got regularizer.gradient_penalty 0.5, regularizer.r1_gamma 1",
+        ),
+    ],
+)
+def test_what_forbids_separate_updates_is_named(tmp_path: Path, settings: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_with(tmp_path, space="acgan_anime", settings=("regime.d_updates=separate", *settings))
+    assert str(caught.value).endswith(f"regime.d_updates 'separate' {message}")
+
+
+@pytest.mark.parametrize("name", bundled_spaces())
+def test_a_space_is_written_as_it_is_read(name: str) -> None:
+    space = load_space(name)
+    assert build_space(name, parse_yaml(dump_yaml(space_as_yaml(space)), "space.yaml")) == space
 
 
 def test_rules_of_the_command_line_go_before_the_spaces(tmp_path: Path) -> None:
