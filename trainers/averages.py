@@ -7,6 +7,7 @@ from torch import Tensor
 from trainers.distributed import world_size
 
 PEAKS = ("grad_norm_d", "grad_norm_g")
+OF_D_UPDATES = ("grad_norm_d", "d_penalty")  # where the device decides on D's update: 0 in a step without one
 
 
 class StepAverages:
@@ -18,11 +19,13 @@ class StepAverages:
         self._sums: dict[tuple[str, ...], Tensor] = {}
         self._counts: dict[tuple[str, ...], int] = {}
         self._peaks: dict[str, Tensor] = {}
+        self._updates: dict[str, Tensor] = {}
 
     def add(self, values: dict[str, Tensor | float]) -> None:
         """Add one step. Every rank must add the same names in the same order.
 
-        Plain numbers are the same on every rank and averaged over all steps; nothing here waits for a GPU.
+        Plain numbers are the same on every rank and averaged over all steps; nothing here waits for a GPU. Where
+        ``d_updates`` is a tensor, values of `OF_D_UPDATES` are averaged over the steps in which it is 1.
         """
         self._steps += 1
         for name, value in values.items():
@@ -34,6 +37,10 @@ class StepAverages:
             row = torch.stack([values[name].detach().float() for name in names])  # type: ignore[union-attr]
             self._sums[names] = self._sums[names] + row if names in self._sums else row
             self._counts[names] = self._counts.get(names, 0) + 1
+        updated = values.get("d_updates")
+        if isinstance(updated, Tensor):
+            for name in set(OF_D_UPDATES).intersection(names):
+                self._updates[name] = self._updates[name] + updated if name in self._updates else updated
         for name in PEAKS:
             peak = values.get(name)
             if isinstance(peak, Tensor):
@@ -49,6 +56,8 @@ class StepAverages:
             for name, value in zip(names, (sums / world_size()).tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + self._counts[names]
-        means = {name: total / counts[name] for name, total in totals.items()}
+        for name, updates in self._updates.items():
+            counts[name] = int(updates.item())
+        means = {name: total / counts[name] for name, total in totals.items() if counts[name]}
         means |= {name: total / self._steps for name, total in self._numbers.items()}
-        return means | {f"{name}_max": peak.item() for name, peak in self._peaks.items()}
+        return means | {f"{name}_max": peak.item() for name, peak in self._peaks.items() if name in means}

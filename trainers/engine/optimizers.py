@@ -9,7 +9,9 @@ from trainers.config import OptimizerConfig
 def build_optimizer(network: nn.Module, settings: OptimizerConfig, rate: float) -> torch.optim.Optimizer:
     """The optimiser that `settings` name, for all parameters of `network` at learning rate `rate`."""
     if settings.name == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=0.99)
+        # Capturable: it counts its steps on the GPU, where `Descent` takes back a step that the regime refuses.
+        on_gpu = next(network.parameters()).is_cuda
+        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=0.99, capturable=on_gpu)
     return torch.optim.Adam(network.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
 
 

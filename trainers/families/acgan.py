@@ -22,6 +22,7 @@ from trainers.families.phases import Metrics
 from trainers.families.traits import ONLY
 from trainers.networks import build_networks
 from trainers.randomness import fixed_choices, fixed_latents
+from trainers.transfer import upload
 
 MISSING = -1  # class of an image that has no tag of the attribute
 COLUMNS = 8  # of a sample grid where there is one attribute
@@ -108,7 +109,7 @@ class AcGan(Adversarial):
     def _draw_inputs(self) -> tuple[Tensor, Tensor | None]:
         latents, _ = super()._draw_inputs()
         counts, batch = class_counts(self.config), self.config.data.batch_size
-        classes = torch.stack([self.random.choice(n, batch) for n in counts], dim=1).to(self.device, non_blocking=True)
+        classes = torch.stack([upload(self.random.choice(n, batch), self.device) for n in counts], dim=1)
         return join_inputs(latents, classes, counts), classes
 
     def _fixed_inputs(self, count: int, purpose: str, assets: Assets) -> Tensor:

@@ -12,7 +12,7 @@ from trainers.engine.frozen import frozen
 from trainers.engine.precision import full
 from trainers.errors import UserError
 from trainers.families.base import Family, FidTarget
-from trainers.families.phases import Computed, Metrics, StepPlan
+from trainers.families.phases import Applied, Computed, Metrics, StepPlan
 from trainers.losses import build_loss
 from trainers.networks import build_networks
 from trainers.randomness import fixed_latents
@@ -118,13 +118,14 @@ class Adversarial(Family):
         """
         computed = self._compute_d(real, fake, labels, plan)
         real_logits = computed.kept["real_logits"]
-        norm = self._apply_d(computed)
-        if norm is None:
+        applied = self._apply_d(computed)
+        if applied is None:
             return computed.metrics, real_logits
         if self._separate:
             self._compute_d_of_fakes(computed, plan)
-            norm = torch.maximum(norm, self.descent_d.apply())
-        return {**computed.metrics, **computed.if_applied, "d_updates": 1.0, "grad_norm_d": norm}, real_logits
+            norm = torch.maximum(applied.norm, self.descent_d.apply(applied.allowed))
+            applied = Applied(norm=norm, allowed=applied.allowed)
+        return applied.metrics(computed), real_logits
 
     @property
     def _separate(self) -> bool:

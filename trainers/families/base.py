@@ -17,7 +17,7 @@ from trainers.engine.moving_average import averaged_copy, follow
 from trainers.engine.optimizers import build_optimizer, follow_memory_order
 from trainers.engine.precision import autocast, full
 from trainers.engine.rates import rate_share, set_rate
-from trainers.families.phases import Computed, Metrics, StepPlan
+from trainers.families.phases import Applied, Computed, Metrics, StepPlan
 from trainers.families.traits import ONLY, FamilyTraits
 from trainers.losses import build_loss
 from trainers.metrics import RealStatistics
@@ -209,10 +209,13 @@ class Family(FamilyTraits):
             fake_sigma=sigma if self.config.noise.instance_on == "both" else 0.0,
         )
 
-    def _apply_d(self, computed: Computed) -> Tensor | None:
-        """Update D with its gradients. Returns their norm, or None where the regime refused and they were dropped."""
-        if self.regime.allows_d(computed.loss):
-            return self.descent_d.apply()
+    def _apply_d(self, computed: Computed) -> Applied | None:
+        """Update D with its gradients where the regime allows it; None: it does not, and they were dropped."""
+        allowed = self.regime.allows_d(computed.loss)
+        if isinstance(allowed, Tensor):
+            return Applied(norm=self.descent_d.apply(allowed), allowed=allowed)
+        if allowed:
+            return Applied(norm=self.descent_d.apply())
         self.descent_d.drop()
         return None
 

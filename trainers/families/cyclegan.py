@@ -172,10 +172,8 @@ class CycleGan(Family):
         """Compute and apply D's update, on fakes that the buffers may have replaced by older ones."""
         older = {domain: self.buffers[domain].exchange(fakes[domain], self.random) for domain in DOMAINS}
         computed = self._compute_d(real, older, plan)
-        norm = self._apply_d(computed)
-        if norm is None:
-            return computed.metrics
-        return {**computed.metrics, **computed.if_applied, "d_updates": 1.0, "grad_norm_d": norm}
+        applied = self._apply_d(computed)
+        return computed.metrics if applied is None else applied.metrics(computed)
 
     def _compute_d(self, real: dict[str, Tensor], fakes: dict[str, Tensor], plan: StepPlan) -> Computed:
         """Gradients of both discriminators."""

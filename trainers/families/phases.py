@@ -2,11 +2,13 @@
 
 *Decide*, before any tensor work: what is updated, from the regime, the iteration and the configuration. *Compute*:
 forward and backward without reading a value from the device, so that a CUDA graph can hold them later. *Apply*: average
-the gradients over the ranks, clip them and step the optimiser, or drop them where the regime refuses the update.
+the gradients over the ranks, clip them and step the optimiser, or drop them where the regime refuses the update. A
+regime that looks at the loss decides on the device; there a refused step leaves the weights as they are.
 """
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 Metrics = dict[str, Tensor | float]
@@ -48,3 +50,24 @@ class Computed:
     metrics: Metrics
     if_applied: Metrics = field(default_factory=dict)
     kept: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What became of D's update.
+
+    Attributes:
+        norm: of its gradients, before any clipping.
+        allowed: bool scalar on the device: whether the weights changed. None: they did.
+    """
+
+    norm: Tensor
+    allowed: Tensor | None = None
+
+    def metrics(self, computed: Computed) -> Metrics:
+        """Those of D's step. What counts only where D was updated is 0 elsewhere, as `trainers.averages` wants it."""
+        values = {**computed.if_applied, "grad_norm_d": self.norm}
+        if self.allowed is None:
+            return {**computed.metrics, **values, "d_updates": 1.0}
+        masked = {name: torch.where(self.allowed, value, 0.0) for name, value in values.items()}
+        return {**computed.metrics, **masked, "d_updates": self.allowed.float()}

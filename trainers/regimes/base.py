@@ -31,8 +31,11 @@ class Regime(ABC):
     def next(self, iteration: int, random: GlobalRandom) -> Updates:
         """The updates of `iteration`, counted from 0 over the whole run; may draw from `random`."""
 
-    def allows_d(self, d_loss: Tensor) -> bool:
-        """Whether to update D, given this rank's loss. Only regimes that read the loss make the CPU wait for a GPU."""
+    def allows_d(self, d_loss: Tensor) -> bool | Tensor:
+        """Whether to update D, given this rank's loss.
+
+        A regime that looks at the loss answers with a bool scalar on its device, so that the CPU never waits for it.
+        """
         return True
 
     def saw_g(self, g_loss: Tensor) -> None:  # noqa: B027 (most regimes look at no loss)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from trainers.config import RegimeConfig
@@ -19,7 +20,7 @@ class Monitored(Regime):
 
     def __init__(self, ratio: float, g_steps: int) -> None:
         self.ratio, self.g_steps = ratio, g_steps
-        self._g_loss: float | None = None
+        self._g_loss: Tensor | float | None = None  # a float only after a resume
 
     @classmethod
     def from_config(cls, config: RegimeConfig) -> "Monitored":
@@ -30,17 +31,19 @@ class Monitored(Regime):
         """Both; `allows_d` decides on D."""
         return Updates(d=True, g_steps=self.g_steps)
 
-    def allows_d(self, d_loss: Tensor) -> bool:
-        """Whether D is not too far ahead, over all ranks."""
-        return self._g_loss is None or batch_mean(d_loss.detach()).item() > self.ratio * self._g_loss
+    def allows_d(self, d_loss: Tensor) -> Tensor:
+        """Whether D is not too far ahead, over all ranks; decided on the device, in double precision."""
+        if self._g_loss is None:
+            return torch.ones_like(d_loss, dtype=torch.bool)
+        return batch_mean(d_loss.detach()).double() > self.ratio * self._g_loss
 
     def saw_g(self, g_loss: Tensor) -> None:
         """Remember the loss, over all ranks."""
-        self._g_loss = batch_mean(g_loss.detach()).item()
+        self._g_loss = batch_mean(g_loss.detach()).double()
 
     def state_dict(self) -> dict[str, Any]:
-        """The last loss of G."""
-        return {"g_loss": self._g_loss}
+        """The last loss of G, a number."""
+        return {"g_loss": None if self._g_loss is None else float(self._g_loss)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
