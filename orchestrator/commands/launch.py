@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--workers-per-trial", type=click.IntRange(1), metavar="N", help="DDP ranks per trial. [default: 1]")
 @click.option("--cpus-per-worker", type=click.FloatRange(0, min_open=True), metavar="F", help="CPUs per rank.")
 @click.option(
-    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25: four ranks share one."
+    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25: four trials share one."
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a dotted key, such as data.image_size=32."

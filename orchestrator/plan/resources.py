@@ -17,7 +17,7 @@ class Resources:
         gangs: trials that train at once.
         workers: DDP ranks per gang.
         cpus: logical CPUs per rank.
-        gpus: GPUs per rank; fractions let ranks share one.
+        gpus: GPUs per rank; fractions let gangs of one rank share one.
         threads: torch threads per rank.
     """
 
@@ -48,10 +48,16 @@ def choose_resources(
     Defaults: one rank per trial and one trial per GPU; without GPUs, one trial at a time with all threads.
 
     Raises:
-        UserError: on one machine (`local`) the ranks together need more CPUs or GPUs than it has.
+        UserError: ranks of one trial would share a GPU; or on one machine (`local`) the ranks together need more CPUs or
+            GPUs than it has.
     """
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
+    if workers > 1 and 0 < gpus <= 0.5:  # more than half a GPU: no two ranks fit on one
+        raise UserError(
+            f"{workers} workers of a trial with {gpus:g} GPUs each would share a GPU, which NCCL refuses: give each a "
+            "whole one (--gpus-per-worker 1) or each trial one worker (--workers-per-trial 1)"
+        )
     by_gpu = int(available_gpus / (workers * gpus) + 1e-9) if gpus else 1
     gangs = concurrency or max(1, by_gpu)
     ranks = gangs * workers

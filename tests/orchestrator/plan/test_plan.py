@@ -125,6 +125,7 @@ def test_wrong_setting_is_one_clear_line(tmp_path: Path, setting: str, message: 
         ({"workers_per_trial": 3, "cpus_per_worker": 0.1}, "cannot be shared by 3 workers"),
         ({"concurrency": 4096, "cpus_per_worker": 1.0}, "need 4096 CPUs"),
         ({"gpus_per_worker": 64.0}, "need 64 GPUs"),
+        ({"workers_per_trial": 2, "gpus_per_worker": 0.5}, "2 workers of a trial with 0.5 GPUs each would share a GPU"),
         ({"fid_weights": Path("nowhere.pth"), "fid_extractor": "inception"}, "nowhere.pth"),
     ],
 )
@@ -171,6 +172,7 @@ def test_resources_fill_the_machine() -> None:
     assert chosen(16, 1, gpus=0.2).gangs == 5
     assert chosen(16, 1, gpus=0.25) == Resources(gangs=4, workers=1, cpus=1, gpus=0.25, threads=4)
     assert chosen(1, 0, workers=4).cpus * 4 <= 1
+    assert chosen(16, 2, workers=2, gpus=0.6).gangs == 1  # two ranks of 0.6 GPUs never share one
     held = [chosen(16, 1, gpus=0.25), chosen(16, 4, workers=2), chosen(2, 0, workers=2)]
     assert [resources.devices for resources in held] == [0.25, 2, 2]
 
