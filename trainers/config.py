@@ -165,6 +165,9 @@ class RuntimeConfig(_Section):
     """How it runs; changes speed and rounding, not the experiment."""
 
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast of the forward passes")
+    tf32: bool = Field(
+        True, description="TF32 for float32 on GPUs that have it; never where penalties run, nor in FID's extractor"
+    )
     channels_last: bool = Field(True, description="NHWC memory order of images and convolutions")
     sync_batchnorm: bool = Field(True, description="BatchNorm statistics over all ranks instead of each rank's own")
 

@@ -10,6 +10,7 @@ from trainers.assets import Assets
 from trainers.checkpoint import BEST, load_checkpoint
 from trainers.config import TrainConfig
 from trainers.distributed import all_or_none
+from trainers.engine.precision import set_up_kernels
 from trainers.families import build_family
 from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
@@ -34,6 +35,7 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
     with all_or_none():
         checkpoint = load_checkpoint(run_dir / BEST, assets.device)
         config = TrainConfig.build(checkpoint["config"])
+        set_up_kernels(config)
         family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
         family.load_state_dict(checkpoint["family"])
         sets = range(1, (1 if family.directions else seeds) + 1)

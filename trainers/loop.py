@@ -11,6 +11,7 @@ from trainers.averages import StepAverages
 from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.distributed import all_or_none, barrier, broadcast_object, rank
+from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
@@ -36,6 +37,7 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         UserError: too few images, no such loss or network, or a checkpoint of another config.
     """
     random = GlobalRandom(config.seed, assets.device)
+    set_up_kernels(config)
     with all_or_none():
         family = build_family(config, assets.device, random)
         per_epoch = family.images_per_epoch(assets)

@@ -48,8 +48,8 @@ def choose_resources(
     Defaults: one rank per trial and one trial per GPU; without GPUs, one trial at a time with all threads.
 
     Raises:
-        UserError: ranks of one trial would share a GPU; or on one machine (`local`) the ranks together need more CPUs or
-            GPUs than it has.
+        UserError: ranks of one trial would share a GPU; or on one machine (`local`) the ranks together need more CPUs
+            or GPUs than it has.
     """
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)

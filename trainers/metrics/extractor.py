@@ -1,6 +1,8 @@
 """Extractor: a frozen network that turns images into the feature vectors that FID compares."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +37,8 @@ class Extractor(nn.Module):
         """Features float32 [B, dim] of `images` uint8 [B, 3, H, W], which lie on the extractor's device."""
         assert images.dtype == torch.uint8 and images.ndim == 4 and images.shape[1] == 3, (images.dtype, images.shape)
         chunks = images.split(CPU_CHUNK) if images.device.type == "cpu" else (images,)
-        features = torch.cat([self.network(chunk).float() for chunk in chunks])
+        with without_tf32():
+            features = torch.cat([self.network(chunk).float() for chunk in chunks])
         assert features.shape == (len(images), self.dim), (features.shape, self.dim)
         return features
 
@@ -47,3 +50,15 @@ class Extractor(nn.Module):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             digest.update(memoryview(tensor.view(-1).view(torch.uint8).numpy()))
         return digest.hexdigest()
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Inside, float32 is float32, so that no objective depends on what a run's own settings leave to its GPU."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before

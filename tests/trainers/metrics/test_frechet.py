@@ -10,6 +10,7 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 
 from trainers.errors import UserError
 from trainers.metrics import Moments, RealStatistics, frechet_distance
+from trainers.metrics.frechet import eigenvalues_on_gpu, eigenvectors_on_gpu
 
 
 def moments_of(rows: np.ndarray) -> Moments:
@@ -106,3 +107,31 @@ def test_half_a_file_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(UserError, match=f"{re.escape(str(path))} holds no FID statistics"):
         RealStatistics.load(path)
+
+
+@pytest.mark.parametrize("name", ["eigvalsh", "eigh"])
+def test_a_solver_that_does_not_converge_is_repeated_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As cuSOLVER may do: the first call raises what torch raises then; the second is torch's own, in float64."""
+    solve, asked = getattr(torch.linalg, name), []
+
+    def first_fails(matrix: torch.Tensor) -> object:
+        asked.append((matrix.dtype, matrix.device.type))
+        if len(asked) == 1:
+            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+        return solve(matrix)
+
+    monkeypatch.setattr(torch.linalg, name, first_fails)
+    covariance = torch.from_numpy(np.cov(features(300, 16, seed=1), rowvar=False)).float()
+    result = (eigenvalues_on_gpu if name == "eigvalsh" else eigenvectors_on_gpu)(covariance)
+    assert asked == [(torch.float32, "cpu"), (torch.float64, "cpu")]
+    values = result[0] if isinstance(result, tuple) else result
+    assert values.tolist() == pytest.approx(np.linalg.eigvalsh(covariance.double().numpy()).tolist())
+
+
+def test_other_errors_of_a_solver_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(matrix: torch.Tensor) -> object:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.linalg, "eigvalsh", out_of_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        eigenvalues_on_gpu(torch.eye(2))
