@@ -9,6 +9,7 @@ from torch import Tensor
 from trainers.config import TrainConfig
 from trainers.data import ImageCache, build_cache, read_labels, require_images
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
+from trainers.transfer import prefetched, upload
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there if they take less
 
@@ -16,7 +17,8 @@ RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there
 class Images:
     """The real images on the training device.
 
-    On a GPU with room they are uploaded once as uint8 and indexed there; otherwise each batch is copied.
+    On a GPU with room they are uploaded once as uint8 and indexed there; otherwise the next batch is copied through
+    pinned memory while this one trains.
     """
 
     def __init__(self, cache: ImageCache, device: torch.device) -> None:
@@ -25,7 +27,7 @@ class Images:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             if len(cache) * 3 * cache.image_size**2 < RESIDENT_SHARE * free:
-                self._resident = torch.cat(list(cache.batches(1024))).to(device)
+                self._resident = resident(cache, device)
 
     def __len__(self) -> int:
         return len(self.cache)
@@ -33,12 +35,33 @@ class Images:
     def batch(self, indices: Tensor) -> Tensor:
         """Images ``[B, 3, S, S]`` uint8 on the device, for indices ``[B]`` int64 on the CPU."""
         if self._resident is not None:
-            return self._resident[indices.to(self.device, non_blocking=True)]
-        return self.cache.gather(indices).to(self.device, non_blocking=True)
+            return self._resident[upload(indices, self.device)]
+        return upload(self.cache.gather(indices), self.device)
+
+    def stream(self, indices: Tensor) -> Iterator[Tensor]:
+        """`batch` of each row of `indices`, int64 ``[steps, B]`` on the CPU, without waiting for the device."""
+        if self._resident is not None:
+            for row in upload(indices, self.device):
+                yield self._resident[row]
+        elif self.device.type == "cpu":
+            for row in indices:
+                yield self.cache.gather(row)
+        else:
+            yield from prefetched(self.cache.gather, indices, self.device)
 
     def batches(self, batch_size: int) -> Iterator[Tensor]:
         """All images in order, uint8."""
         return self.cache.batches(batch_size)
+
+
+def resident(cache: ImageCache, device: torch.device) -> Tensor:
+    """All images, uint8 ``[n, 3, S, S]`` on `device`. The host holds 1024 of them at a time."""
+    images = torch.empty(len(cache), 3, cache.image_size, cache.image_size, dtype=torch.uint8, device=device)
+    start = 0
+    for part in cache.batches(1024):
+        images[start : start + len(part)] = part
+        start += len(part)
+    return images
 
 
 class Assets:

@@ -1,5 +1,8 @@
 """From the host to the device without waiting."""
 
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Tensor
 
@@ -13,3 +16,37 @@ def upload(host: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         host = host.pin_memory()
     return host.to(device, non_blocking=True)
+
+
+def prefetched(
+    gather: Callable[[Tensor], Tensor], requests: Iterable[Tensor], device: torch.device
+) -> Iterator[Tensor]:
+    """``gather(request)`` on `device` for each request, in order; one batch ahead of the one that is in use.
+
+    A thread gathers; on a GPU a stream of its own copies, so that the copy overlaps with the training of the batch
+    before. An exception of `gather` is raised where its batch was due.
+
+    Args:
+        gather: gives a batch on the CPU; called in the thread, one call at a time.
+        requests: what to ask `gather` for.
+        device: where batches go.
+    """
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def fetch(request: Tensor) -> Tensor:
+        with torch.cuda.stream(stream):  # None: no effect
+            return upload(gather(request), device)
+
+    with ThreadPoolExecutor(1, "prefetch") as pool:
+        remaining = iter(requests)
+        first = next(remaining, None)
+        coming = None if first is None else pool.submit(fetch, first)
+        while coming is not None:
+            batch = coming.result()
+            if stream is not None:
+                current = torch.cuda.current_stream(device)
+                current.wait_stream(stream)
+                batch.record_stream(current)  # its memory is the copying stream's, and `current` still reads it
+            request = next(remaining, None)
+            coming = None if request is None else pool.submit(fetch, request)
+            yield batch

@@ -106,7 +106,7 @@ def batchnorm() -> dict[str, Any]:
     norm = nn.BatchNorm2d(3, eps=1e-3, momentum=0.3)
     nn.init.normal_(norm.weight)
     nn.init.normal_(norm.bias)
-    module = synchronise_batchnorm(nn.Sequential(nn.Identity(), norm), CPU)
+    module = synchronise_batchnorm(nn.Sequential(nn.Identity(), norm))
     results: dict[str, Any] = {"keys": list(module.state_dict())}
     # The ranks' halves have different means and spreads, and means lie far from zero.
     images = (

@@ -6,7 +6,7 @@ datasets of `trainers.data.prepare` are taken as folders are. `ImageCache` gives
 images for machines that have none, `draw_motorbikes` one of motorbikes.
 """
 
-from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range
+from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range, upload_epoch
 from trainers.data.cache import build_cache, require_images
 from trainers.data.cache_report import BuildReport, SkippedFile, report_path
 from trainers.data.decode import SkippedError, SkipReason, decode_image
@@ -42,4 +42,5 @@ __all__ = [
     "require_images",
     "to_uint8",
     "to_unit_range",
+    "upload_epoch",
 ]

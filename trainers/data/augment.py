@@ -5,7 +5,8 @@ are bilinear; contrast is the part of its commented-out ColorJitter that its tex
 Crops are those of the CycleGAN code that the MLDS HW4 report used.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import torch
@@ -13,6 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainers.config import DataConfig
+from trainers.transfer import upload
+
+DRAWN = ("flip", "angle", "zoom", "left", "top", "contrast")
+UPLOADED = ("flip", "turned", "turned_by", "zoom", "left", "top", "contrast")  # what `augment` needs on the images' device
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,27 @@ class Augmentation:
     left: Tensor  # float32 [n], where the crop begins in the enlarged image, as a share of the crop's side
     top: Tensor  # float32 [n], likewise
     contrast: Tensor  # float32 [n], 1 where it stays
+    uploaded: Mapping[str, Tensor] = field(default_factory=dict)  # `UPLOADED`, on the images' device
+
+    @property
+    def turned(self) -> Tensor:
+        """Which images are rotated, int64 [m]."""
+        return self.angle.nonzero().squeeze(1)
+
+    @property
+    def turned_by(self) -> Tensor:
+        """Their angles, float32 [m]."""
+        return self.angle[self.turned]
+
+    def there(self, name: str, device: torch.device) -> Tensor:
+        """The attribute `name` on `device`, where `upload_epoch` may have put it already."""
+        return self.uploaded[name] if name in self.uploaded else getattr(self, name).to(device)
 
     def __len__(self) -> int:
         return len(self.flip)
 
     def __getitem__(self, part: slice) -> "Augmentation":
-        return Augmentation(*(getattr(self, field.name)[part] for field in fields(self)))
+        return Augmentation(*(getattr(self, name)[part] for name in DRAWN))
 
 
 def draw_augmentation(n: int, data: DataConfig, generator: torch.Generator) -> Augmentation:
@@ -60,6 +80,21 @@ def draw_augmentation(n: int, data: DataConfig, generator: torch.Generator) -> A
     )
 
 
+def upload_epoch(parts: list[Augmentation], device: torch.device) -> list[Augmentation]:
+    """The augmentations of an epoch's batches, with what `augment` needs of them on `device`: one copy each of all."""
+    if device.type == "cpu":
+        return parts
+    columns = []
+    for name in UPLOADED:
+        values = [getattr(part, name) for part in parts]
+        whole = upload(torch.cat(values), device) if values else torch.empty(0)
+        columns.append(whole.split([len(value) for value in values]))
+    return [
+        replace(part, uploaded=dict(zip(UPLOADED, row, strict=True)))
+        for part, row in zip(parts, zip(*columns, strict=True), strict=True)
+    ]
+
+
 def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
     """Enlarge and crop, flip, rotate about the centre with black beyond the border, then change the contrast.
 
@@ -75,17 +110,16 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
     """
     assert images.ndim == 4 and len(augmentation) == len(images), (images.shape, len(augmentation))
     if (augmentation.zoom != 1).any():
-        images = _crop(images, *(t.to(images.device) for t in (augmentation.zoom, augmentation.left, augmentation.top)))
+        images = _crop(images, *(augmentation.there(name, images.device) for name in ("zoom", "left", "top")))
     if augmentation.flip.any():
-        flip = augmentation.flip.to(images.device)
+        flip = augmentation.there("flip", images.device)
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
-    turned = augmentation.angle.nonzero().squeeze(1)
-    if len(turned):
-        where = turned.to(images.device)
-        rotated = _rotate(images[where], augmentation.angle[turned].to(images.device))
+    if augmentation.angle.any():
+        where = augmentation.there("turned", images.device)
+        rotated = _rotate(images[where], augmentation.there("turned_by", images.device))
         images = images.index_copy(0, where, rotated)
     if (augmentation.contrast != 1).any():
-        images = _change_contrast(images, augmentation.contrast.to(images.device))
+        images = _change_contrast(images, augmentation.there("contrast", images.device))
     return images
 
 

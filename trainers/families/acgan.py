@@ -80,7 +80,7 @@ class AcGan(Adversarial):
         """Images ``[B, 3, S, S]`` in [-1, 1] and classes ``[B, attributes]`` int64, -1 where a tag is missing."""
         labels = self._labels(assets)
         for images, indices in augmented_batches(self._images(assets), self.config.data, self.random):
-            yield images, labels[indices].to(self.device, non_blocking=True)
+            yield images, upload(labels[indices], self.device)
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
         """A row per class of the first attribute; a column per class of the second, where each row has its own latent.

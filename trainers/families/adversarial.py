@@ -17,6 +17,7 @@ from trainers.losses import build_loss
 from trainers.networks import build_networks
 from trainers.randomness import fixed_latents
 from trainers.regularizers import penalised, penalty
+from trainers.transfer import upload
 
 PENALTIES = ("gradient_penalty", "r1_gamma", "r2_gamma")  # keys of their weights
 GRID = 8  # images per row and rows of a sample grid
@@ -88,7 +89,9 @@ class Adversarial(Family):
 
     def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
         """The real images, against samples from latents that are the same at every measurement for `purpose`."""
-        inputs = self._fixed_inputs(self.config.fid.n_fake, purpose, assets)
+        inputs = upload(
+            self._fixed_inputs(self.config.fid.n_fake, purpose, assets), self.device
+        )  # once for a whole run
         sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
         return {"images": FidTarget(statistics=self._statistics(assets), sample=sample)}
 

@@ -236,9 +236,7 @@ class Family(FamilyTraits):
         runtime = self.config.runtime
         memory_format = torch.channels_last if runtime.channels_last else torch.contiguous_format
         network = network.to(self.device).to(memory_format=memory_format)
-        if not runtime.sync_batchnorm:
-            return network
-        return synchronise_batchnorm(network, self.device, twice=penalised(self.config.regularizer))
+        return synchronise_batchnorm(network) if runtime.sync_batchnorm else network
 
     def _autocast(self, enabled: bool = True) -> torch.autocast:
         return autocast(self.device, self.config.runtime.precision, enabled=enabled)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from trainers.config import NetworkConfig
 from trainers.errors import UserError
 from trainers.networks.init import dcgan_init
+from trainers.networks.instancenorm import InstanceNorm2d
 
 
 def build(config: NetworkConfig, image_size: int) -> tuple["Generator", "Discriminator"]:
@@ -110,5 +111,5 @@ def _norm_relu(conv: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
     return [conv, _norm(conv.out_channels), nn.ReLU(inplace=True)]
 
 
-def _norm(channels: int) -> nn.InstanceNorm2d:
-    return nn.InstanceNorm2d(channels, affine=True)
+def _norm(channels: int) -> InstanceNorm2d:
+    return InstanceNorm2d(channels, affine=True)

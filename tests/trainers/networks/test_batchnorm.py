@@ -62,7 +62,7 @@ def test_half_precision_stays_half_but_is_summed_in_single(parts: list[dict[str,
 def test_one_rank_keeps_torchs_own() -> None:
     module = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(2)))
     layers = list(module.modules())
-    assert synchronise_batchnorm(module, CPU) is module
+    assert synchronise_batchnorm(module) is module
     assert all(a is b for a, b in zip(module.modules(), layers, strict=True))
     twin = GlobalBatchNorm2d(3)
     plain = deepcopy(nn.BatchNorm2d(3))

@@ -28,7 +28,7 @@ def judge(norm: bool = False) -> nn.Module:
     torch.manual_seed(0)
     norms = [nn.BatchNorm2d(4)] if norm else []
     layers = [nn.Conv2d(3, 4, 4, 2, 1, bias=not norm), *norms, nn.SiLU(), nn.Conv2d(4, 1, 4), nn.Flatten()]
-    return synchronise_batchnorm(nn.Sequential(*layers), CPU, twice=True)
+    return synchronise_batchnorm(nn.Sequential(*layers))
 
 
 def source() -> GlobalRandom:
