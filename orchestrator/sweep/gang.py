@@ -62,7 +62,8 @@ class Gang(threading.Thread):
                 name=self.name,
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
-                worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},
+                # mypy sees the RunConfig of Ray Train V1, which is not used
+                worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
         )
         try:

@@ -17,7 +17,8 @@ from trainers.config import DataConfig
 from trainers.transfer import upload
 
 DRAWN = ("flip", "angle", "zoom", "left", "top", "contrast")
-UPLOADED = ("flip", "turned", "turned_by", "zoom", "left", "top", "contrast")  # what `augment` needs on the images' device
+# What `augment` needs on the images' device.
+UPLOADED = ("flip", "turned", "turned_by", "zoom", "left", "top", "contrast")
 
 
 @dataclass(frozen=True)
