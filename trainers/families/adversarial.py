@@ -147,13 +147,13 @@ class Adversarial(Family):
 
     def _compute_d(self, real: Tensor, fake: Tensor, labels: list[Tensor], plan: StepPlan) -> Computed:
         """D's gradients; with separate updates those of the real images alone."""
-        real, fake = self._d_inputs(real, plan.sigma), self._d_inputs(fake, plan.fake_sigma)
-        if plan.penalise:
+        if plan.penalise:  # before augmentation and noise: see `penalty`
             real, fake = full(real).detach().requires_grad_(), full(fake).detach().requires_grad_()
+        real_input, fake_input = self._d_inputs(real, plan.sigma), self._d_inputs(fake, plan.fake_sigma)
         with self._autocast(enabled=not plan.penalise):  # second derivatives in bfloat16 would be noise
             # Two passes, so that BatchNorm never mixes real images and fakes.
-            real_outputs = full(self.discriminator(real))
-            fake_outputs = full(self.discriminator(fake))
+            real_outputs = full(self.discriminator(real_input))
+            fake_outputs = full(self.discriminator(fake_input))
         real_logits, fake_logits = real_outputs[:, :1], fake_outputs[:, :1]
         loss = self._d_loss(real_logits, fake_logits, plan.swapped)
         class_loss, class_metrics = self._class_loss(real_outputs, labels[0] if labels else None)
@@ -166,11 +166,12 @@ class Adversarial(Family):
             minimised = self._d_loss(real_logits, torch.zeros_like(real_logits), plan.swapped)
         if plan.penalise:
             logits = (real_logits, fake_logits)
-            extra = penalty(self.config.regularizer, self._judge, real, fake, *logits, self.random)
+            judge = lambda images: self._judge(self._d_inputs(images, plan.sigma))  # noqa: E731
+            extra = penalty(self.config.regularizer, judge, real, fake, *logits, self.random)
             if_applied["d_penalty"] = extra.detach()
             minimised = minimised + extra
         self.descent_d.backward(minimised + class_loss)
-        kept = {"real_logits": real_logits.detach(), "fake": fake.detach()}
+        kept = {"real_logits": real_logits.detach(), "fake": fake_input.detach()}
         return Computed(loss=loss.detach(), metrics=metrics, if_applied=if_applied, kept=kept)
 
     def _compute_d_of_fakes(self, computed: Computed, plan: StepPlan) -> None:

@@ -180,17 +180,17 @@ class CycleGan(Family):
         total, penalties = (torch.zeros((), device=self.device) for _ in range(2))
         judged = []
         for domain in DOMAINS:
-            fake_input = self._d_inputs(fakes[domain], plan.fake_sigma)
-            real_input = self._d_inputs(real[domain], plan.sigma)
-            if plan.penalise:
-                real_input, fake_input = real_input.detach().requires_grad_(), fake_input.detach().requires_grad_()
+            image, fake = real[domain], fakes[domain]
+            if plan.penalise:  # before augmentation and noise: see `penalty`
+                image, fake = image.detach().requires_grad_(), fake.detach().requires_grad_()
+            fake_input, real_input = self._d_inputs(fake, plan.fake_sigma), self._d_inputs(image, plan.sigma)
             with self._autocast(enabled=not plan.penalise):
                 real_logits, fake_logits = self._judge(domain, real_input), self._judge(domain, fake_input)
             total = total + self._d_loss(real_logits, fake_logits, plan.swapped)
             if plan.penalise:
-                judge = lambda images, domain=domain: self._judge(domain, images)  # noqa: E731
+                judge = lambda images, domain=domain: self._judge(domain, self._d_inputs(images, plan.sigma))  # noqa: E731
                 penalties = penalties + penalty(
-                    self.config.regularizer, judge, real_input, fake_input, real_logits, fake_logits, self.random
+                    self.config.regularizer, judge, image, fake, real_logits, fake_logits, self.random
                 )
             judged.append(self._logit_metrics(real_logits, fake_logits))
         self.descent_d.backward(total + penalties)

@@ -1,4 +1,11 @@
-"""Penalties on the gradient of D with respect to its input: R1, R2 and WGAN-GP's.
+"""Penalties on the gradient of D with respect to images: R1, R2 and WGAN-GP's.
+
+The images are those before DiffAugment and instance noise, which count as a part of D. So the weights mean the same
+under every augmentation: with respect to D's inputs a D of the same slope would be penalised 0.8 to 1.4 times as much.
+R3GAN's trainer does this for R1 and R2 (github.com/brownvc/R3GAN), and DiffAugment's own code for R1
+(github.com/mit-han-lab/data-efficient-gans). The gradient penalty mixes the images likewise, and the mix gets an
+augmentation and noise of its own: WGAN-GP (arXiv:1704.00028) knows no augmentation; a mix of two images that were
+augmented in different ways would be no augmented image.
 
 They are differentiated once more when D is updated, so everything here is computed in float32 with autocast off. For
 the small D of tests/trainers/regularizers the gradient of R1 + R2 is then off by 1e-7 of its norm; in bfloat16 by 4e-3.
@@ -37,9 +44,10 @@ def penalty(
 
     Args:
         config: weights; a penalty of weight 0 is not computed.
-        discriminate: images ``[B, 3, S, S]`` to logits ``[B, 1]``; only the gradient penalty runs it once more.
-        real: the inputs of D, float32 ``[B, 3, S, S]``, that gave `real_logits` with autocast off; they require a
-            gradient where R1 is on.
+        discriminate: images ``[B, 3, S, S]`` to logits ``[B, 1]``, with new augmentation and noise where D's inputs
+            have any; only the gradient penalty runs it once more.
+        real: the real images before augmentation and noise, float32 ``[B, 3, S, S]``, that gave `real_logits` with
+            autocast off; they require a gradient where R1 is on.
         fake: likewise, for R2.
         real_logits: ``[B, 1]`` (``[B, 1, h, w]``: the mean of an image's patches counts).
         fake_logits: likewise.

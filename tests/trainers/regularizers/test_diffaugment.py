@@ -145,6 +145,17 @@ def test_dtype_shape_and_input_are_kept(dtype: torch.dtype) -> None:
 def test_gradients_flow_back_and_are_right() -> None:
     images = numbers(2, 3, 8, 4).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: diff_augment(x, EVERYTHING, source()), (images,))
+
+
+@pytest.mark.parametrize("part", [*sorted(PARTS), EVERYTHING])
+def test_it_is_differentiable_twice(part: str) -> None:
+    """Penalties on D's gradient go through it; the square makes the second derivative more than 0."""
+    images = numbers(2, 3, 8, 4).double().requires_grad_()
+    run = lambda x: diff_augment(x, part, source()).square()  # noqa: E731
+    assert torch.autograd.gradgradcheck(run, (images,))
+    (slope,) = torch.autograd.grad(run(images).sum(), images, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), images)
+    assert second.any()
     square = lambda x: diff_augment(x, EVERYTHING, source()).square()  # noqa: E731
     assert torch.autograd.gradgradcheck(square, (images,), fast_mode=True)
 
