@@ -1,5 +1,6 @@
 """Minibatch discrimination: a value by hand, its derivatives, and the same on two ranks as on one."""
 
+from copy import deepcopy
 from math import log
 from typing import Any
 
@@ -95,6 +96,26 @@ def test_it_runs_in_bfloat16() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         y = nn.Sequential(nn.Conv2d(3, 3, 1), network)(x)
     assert y.isfinite().all() and y.shape == (4, 5, 8, 8)
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-3])
+def test_fakes_that_are_alike_are_compared_in_full(spread: float) -> None:
+    """That is where it matters. Inputs are rounded to bfloat16 by the layer before; what follows must lose nothing."""
+    torch.manual_seed(0)
+    network = MinibatchDiscrimination2d(size=32, in_channels=16, out_channels=2)
+    exact = deepcopy(network).double()
+    x = (numbers(1, 16, 32, 32).float() + spread * numbers(8, 16, 32, 32, seed=1).float()).bfloat16()
+    likeness: list[Tensor] = []
+    for module in (network, exact):
+        module.expand.register_forward_pre_hook(lambda _, inputs: likeness.append(inputs[0].double()))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = network(x)
+    exact(x.double())
+    rounded, expected = likeness
+    assert mixed.dtype == torch.bfloat16
+    unlike = 7 - expected  # 7 others, each at most 1
+    assert unlike.min() > 0
+    assert ((rounded - expected).abs() / unlike).max() < 1e-2 * (1e-3 / spread)
 
 
 @pytest.fixture(scope="module")
