@@ -12,7 +12,7 @@ class DCollapse(Rule):
     """D's loss is at zero over a window, D separates real from fake perfectly, and FID does not improve.
 
     All three signs are required: a public LSGAN run had a D loss near 0.005 before its best FID, so the loss alone
-    would end good runs (the Zalo motorbike article says "D loss at zero means stop"). Without a FID the rule stays
+    would end good runs (the MLDS HW4 report says "discriminator loss goes to 0: kill it"). Without a FID the rule stays
     silent. Where D's accuracies were not recorded, the loss stands in for them.
 
     NaN policy: reports without a finite d_loss do not count as low.
@@ -36,7 +36,8 @@ class DCollapse(Rule):
         low = sum(abs(loss) < self.d_loss for loss in history.tail("d_loss", self.window))
         if low < self.share * self.window:
             return None
-        stalled = history.stalled(self.improvement)
+        untrained = self.untrained(history)
+        stalled = history.stalled(self.improvement, untrained=untrained)
         if not history.lasting(stalled, self.patience):
             return None
         for name in ("d_real_accuracy", "d_fake_accuracy"):
@@ -44,4 +45,4 @@ class DCollapse(Rule):
             if seen and sum(seen) / len(seen) < self.accuracy:
                 return None
         seen_low = f"D loss below {self.d_loss:g} for {low} of {self.window} {history.unit}"
-        return f"{seen_low} while {history.describe_fid(stalled)}"
+        return f"{seen_low} while {history.describe_fid(stalled, untrained=untrained)}"

@@ -13,8 +13,8 @@ from orchestrator.pruning.rule import Positive
 class GDivergence(GLossRule):
     """G's loss is far above what it was before the window, while FID stays far above its best.
 
-    Source: the Zalo motorbike article, "G loss rising abnormally: D memorised the data". A critic's loss rises in
-    healthy runs too: in a public WGAN-GP run from 12 to 196.
+    Source: the MLDS HW4 report: a generator loss that "rises abnormally" may mean that D has learned the real images by
+    heart. A critic's loss rises in healthy runs too: in a public WGAN-GP run from 12 to 196.
 
     NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
@@ -35,4 +35,5 @@ class GDivergence(GLossRule):
         mean, usual = sum(losses) / len(losses), median(map(abs, before))
         if mean <= self.factor * usual:
             return None
-        return f"G loss rose to {mean:.3g} from {usual:.3g} while {history.describe_fid(risen)}"
+        seen = history.describe_fid(risen, untrained=self.untrained(history))
+        return f"G loss rose to {mean:.3g} from {usual:.3g} while {seen}"

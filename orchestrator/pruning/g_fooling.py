@@ -12,7 +12,8 @@ from orchestrator.pruning.rule import Positive
 class GFooling(GLossRule):
     """G's loss is low, or falls from each third of a window to the next, while FID stays far above its best.
 
-    Source: the Zalo motorbike article, "G loss below 0.5, or falling steadily: G found a pattern that fools D".
+    Source: the MLDS HW4 report. A generator loss that "keeps falling steadily" may mean that G found "a strange pattern
+    that always fools" D; among its failures is one whose G loss "stayed below 0.5".
 
     NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
@@ -36,4 +37,4 @@ class GFooling(GLossRule):
             seen = f"G loss falling steadily from {first:.3g} to {last:.3g}"
         else:
             return None
-        return f"{seen} while {history.describe_fid(risen)}"
+        return f"{seen} while {history.describe_fid(risen, untrained=self.untrained(history))}"

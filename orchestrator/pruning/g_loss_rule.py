@@ -26,7 +26,7 @@ class GLossRule(Rule):
 
     def under_bad_fid(self, history: History) -> tuple[list[float], list[FidPoint]] | None:
         """G's losses in the window, and the latest FIDs, far above the best; None where there are too few of either."""
-        risen = history.risen(self.rise)
+        risen = history.risen(self.rise, untrained=self.untrained(history))
         if not history.lasting(risen, self.patience):
             return None
         window = max(history.span(self.window), 6)

@@ -28,7 +28,6 @@ class History:
         steps: the step of each report: the epoch, or a log's own count.
         metrics: by name, one value per report; None where a report lacks it.
         fids: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
-        best: the lowest of them.
     """
 
     def __init__(self, total: int, *, unit: str = "epochs", mark: str = "epoch") -> None:
@@ -36,7 +35,6 @@ class History:
         self.steps: list[int] = []
         self.metrics: dict[str, list[float | None]] = {}
         self.fids: list[FidPoint] = []
-        self.best: FidPoint | None = None
         self._protocol: str | None = None
 
     def append(
@@ -48,7 +46,7 @@ class History:
             step: the epoch.
             metrics: by name.
             fid: None where none was measured.
-            protocol: name of the FID's metric; when it changes, `fids` and `best` start again.
+            protocol: name of the FID's metric; when it changes, `fids` start again.
         """
         for name in metrics.keys() - self.metrics.keys():
             self.metrics[name] = [None] * len(self.steps)
@@ -57,11 +55,8 @@ class History:
             values.append(metrics.get(name))
         if fid is not None and math.isfinite(fid):
             if protocol != self._protocol:
-                self._protocol, self.fids, self.best = protocol, [], None
-            point = FidPoint(len(self.steps), step, fid)
-            self.fids.append(point)
-            if self.best is None or fid < self.best.fid:
-                self.best = point
+                self._protocol, self.fids = protocol, []
+            self.fids.append(FidPoint(len(self.steps), step, fid))
 
     @property
     def reports(self) -> int:
@@ -92,20 +87,31 @@ class History:
         """`length` as a number of reports: below 1 it is a share of the planned run, rounded up."""
         return math.ceil(length * self.total) if length < 1 else round(length)
 
-    def stalled(self, improvement: float) -> list[FidPoint]:
-        """The measurements since FID last improved, that is, fell by more than the share `improvement`."""
-        reference, since = math.inf, 0
-        for place, point in enumerate(self.fids):
+    def after(self, report: int) -> list[FidPoint]:
+        """The measurements after the report of that number."""
+        return [point for point in self.fids if point.report > report]
+
+    def stalled(self, improvement: float, *, untrained: int = 0) -> list[FidPoint]:
+        """The measurements since FID last improved, that is, fell by more than the share `improvement`.
+
+        Those of the first `untrained` reports do not count: see `Rule.untrained`.
+        """
+        points, reference, since = self.after(untrained), math.inf, 0
+        for place, point in enumerate(points):
             if point.fid < reference * (1 - improvement):
                 reference, since = point.fid, place + 1
-        return self.fids[since:]
+        return points[since:]
 
-    def risen(self, rise: float) -> list[FidPoint]:
-        """The latest measurements in a row that lie more than the share `rise` above the lowest FID."""
-        best, first = self.best, len(self.fids)
-        while best is not None and first > 0 and self.fids[first - 1].fid > best.fid * (1 + rise):
+    def risen(self, rise: float, *, untrained: int = 0) -> list[FidPoint]:
+        """The latest measurements in a row that lie more than the share `rise` above the lowest FID.
+
+        Those of the first `untrained` reports do not count: see `Rule.untrained`.
+        """
+        points = self.after(untrained)
+        best, first = lowest(points), len(points)
+        while best is not None and first > 0 and points[first - 1].fid > best.fid * (1 + rise):
             first -= 1
-        return self.fids[first:]
+        return points[first:]
 
     def lasting(self, points: Sequence[FidPoint], patience: float) -> bool:
         """Whether these latest measurements are at least three and span `patience`, counted from the one before."""
@@ -114,10 +120,15 @@ class History:
         before = len(self.fids) - len(points) - 1
         return self.reports - (self.fids[before].report if before >= 0 else 0) >= self.span(patience)
 
-    def describe_fid(self, points: Sequence[FidPoint]) -> str:
-        """How FID went over these latest measurements, for people."""
-        best, newest = self.best, self.fids[-1]
+    def describe_fid(self, points: Sequence[FidPoint], *, untrained: int = 0) -> str:
+        """How FID went over these latest measurements, for people; `untrained` as in `stalled`."""
+        best, newest = lowest(self.after(untrained)), self.fids[-1]
         assert best is not None
         if newest.fid > best.fid * 1.02:
             return f"FID rose from {best.fid:.4g} to {newest.fid:.4g}"
         return f"FID stayed at {newest.fid:.4g} for {len(points)} measurements"
+
+
+def lowest(points: Sequence[FidPoint]) -> FidPoint | None:
+    """The first of the measurements with the lowest FID; None without any."""
+    return min(points, key=lambda point: point.fid, default=None)

@@ -62,10 +62,13 @@ class Rule(BaseModel, ABC):
         grace = history.span(self.warmup)
         return max(grace, SHORTEST_WARMUP) if 0 < self.warmup < 1 else grace
 
+    def untrained(self, history: History) -> int:
+        """Number of reports at the start whose FIDs count for nothing: the first ten, or a shorter warm-up."""
+        return min(self.grace(history), SHORTEST_WARMUP)
+
     def since_best(self, history: History) -> tuple[FidPoint, list[FidPoint]]:
-        """The best measurement after the first ten epochs (or after a shorter warm-up), and those after it."""
-        untrained = min(self.grace(history), SHORTEST_WARMUP)
-        points = [point for point in history.fids if point.report > untrained]
+        """The best measurement after the `untrained` ones, and those after it."""
+        points = history.after(self.untrained(history))
         best = min(points, key=lambda point: point.fid)
         return best, points[points.index(best) + 1 :]
 

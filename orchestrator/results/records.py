@@ -67,8 +67,8 @@ class TrialRecord:
         self.seconds = report.ended - self.started
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
         if (newest := report.measurement) is not None:
-            comparable = self.lowest_fid is not None and newest.n_fake == self.last_fid_n
-            self.lowest_fid = min(newest.fid, self.lowest_fid) if comparable and self.lowest_fid else newest.fid
+            lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
+            self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
 
     @property

@@ -52,7 +52,7 @@ class TestNonfinite:
 
 
 class TestDCollapse:
-    RISING: ClassVar = [*FALLING, *(50.0 + 5 * n for n in range(10))]
+    RISING: ClassVar = [*WARM, *(50.0 + 5 * n for n in range(9))]
 
     def test_all_three_signs(self) -> None:
         found = show(
@@ -63,7 +63,7 @@ class TestDCollapse:
             d_fake_accuracy=steady(1.0, 20),
         )
         assert found == (
-            13,
+            14,
             Trip("d_collapse", "D loss below 0.01 for 10 of 10 epochs while FID rose from 38.74 to 60"),
         )
 
@@ -93,9 +93,9 @@ class TestDCollapse:
         assert show(DCollapse(patience=3), self.RISING, d_loss=steady(-2.0, 20)) is None
 
     def test_a_fid_that_stands_still_counts(self) -> None:
-        found = show(DCollapse(patience=3), steady(400.0, 12), d_loss=steady(0.0, 12))
-        sentence = "D loss below 0.01 for 10 of 10 epochs while FID stayed at 400 for 10 measurements"
-        assert found == (11, Trip("d_collapse", sentence))
+        found = show(DCollapse(patience=3), steady(400.0, 15), d_loss=steady(0.0, 15))
+        sentence = "D loss below 0.01 for 10 of 10 epochs while FID stayed at 400 for 3 measurements"
+        assert found == (14, Trip("d_collapse", sentence))
 
     def test_a_space_may_be_impatient(self) -> None:
         impatient = DCollapse(warmup=0, window=3, patience=3)
@@ -105,17 +105,17 @@ class TestDCollapse:
 
 
 class TestGFooling:
-    BAD: ClassVar = [*FALLING, *(60.0 for _ in range(10))]
+    BAD: ClassVar = [*WARM, *(60.0 for _ in range(9))]
 
     def test_a_low_loss_under_a_bad_fid(self) -> None:
-        found = show(GFooling(), self.BAD, g_loss=[*steady(0.55, 10), *steady(0.1, 10)])
+        found = show(GFooling(), self.BAD, g_loss=[*steady(0.55, 11), *steady(0.1, 9)])
         sentence = "G loss 0.325 over 6 epochs, below 0.5, while FID rose from 38.74 to 60"
-        assert found == (13, Trip("g_fooling", sentence))
+        assert found == (14, Trip("g_fooling", sentence))
 
     def test_a_falling_loss_under_a_bad_fid(self) -> None:
         found = show(GFooling(), self.BAD, g_loss=[50 * 0.9**epoch for epoch in range(20)])
         assert found is not None
-        assert found[0] == 13
+        assert found[0] == 14
         assert "falling steadily from" in found[1].sentence
 
     def test_a_low_loss_under_a_good_fid_is_hinge(self) -> None:
@@ -126,12 +126,12 @@ class TestGFooling:
 
 
 class TestGDivergence:
-    BAD: ClassVar = [*FALLING, *(60.0 for _ in range(20))]
+    BAD: ClassVar = [*WARM, *(60.0 for _ in range(19))]
 
     def test_a_loss_that_runs_away(self) -> None:
-        found = show(GDivergence(), self.BAD, g_loss=[*steady(1.0, 10), *steady(9.0, 20)])
+        found = show(GDivergence(), self.BAD, g_loss=[*steady(1.0, 11), *steady(9.0, 19)])
         assert found is not None
-        assert found[0] == 13
+        assert found[0] == 14
         assert found[1].sentence.startswith("G loss rose to 5 from 1 while FID rose from 38.74 to 60")
 
     def test_a_critic_whose_loss_rises_while_fid_falls(self) -> None:
@@ -240,8 +240,7 @@ class TestFidDiverged:
             few = epoch <= 50
             history.append(epoch, {}, 30.0 if few else 90.0, "fid_test_n100" if few else "fid_test_n10000")
             assert rule.trip(history) is None
-        assert history.best is not None
-        assert history.best.fid == 90.0
+        assert {point.fid for point in history.fids} == {90.0}
 
 
 class TestFidPlateau:
@@ -259,6 +258,39 @@ class TestFidPlateau:
         found = show(FidPlateau(patience=6), [*WARM, *steady(40.0, 89)])
         assert found is not None
         assert found[0] == 17
+
+
+@pytest.mark.parametrize(
+    ("rule", "metrics"),
+    [
+        (DCollapse(), {"d_loss": steady(0.0, 60)}),
+        (GFooling(), {"g_loss": steady(0.1, 60)}),
+        (GDivergence(), {"g_loss": [*steady(1.0, 10), *steady(9.0, 50)]}),
+        (GradExplosion(), {"grad_norm_d": [*steady(1.0, 10), *steady(500.0, 50)]}),
+        (FidDiverged(), {}),
+        (FidPlateau(), {}),
+    ],
+    ids=lambda value: value.name if isinstance(value, Rule) else "",
+)
+def test_an_untrained_generator_sets_no_mark(rule: Rule, metrics: dict[str, list[float]]) -> None:
+    """Measured: FID 1839, 1895, 1928, 2285, 2316 in a small run whose pictures got better; here it falls later."""
+    fids = [18.0, 19.0, 19.0, 23.0, *steady(60.0, 6), *(60 * 0.97**epoch for epoch in range(30))]
+    assert min(fids[10:]) > 1.25 * min(fids)
+    assert show(rule, fids, **metrics) is None
+    bad = [*fids[:20], *steady(100.0, 30)]
+    assert show(rule, bad, **metrics) is not None, "it does look at what follows"
+
+
+def test_a_first_fid_after_the_tenth_epoch_ends_no_tolerance() -> None:
+    """FID has fallen all along: one measurement among the later ones is no reason to forget the earlier ones."""
+    fids = [100.0 * 0.97**epoch for epoch in range(20)]
+    assert show(GradExplosion(), fids, grad_norm_d=steady(500.0, 20)) is None
+
+
+@pytest.mark.parametrize("rule", [DCollapse, GFooling, GDivergence, GradExplosion])
+def test_rules_cite_the_document_that_says_it(rule: type[Rule]) -> None:
+    """The MLDS HW4 report, 2 (4), (6) and 3 (1); the Zalo motorbike article says nothing of failing runs."""
+    assert "MLDS HW4 report" in (rule.__doc__ or "") and "Zalo" not in (rule.__doc__ or "")
 
 
 def test_a_rule_that_only_sees_no_hope_prunes() -> None:

@@ -112,6 +112,10 @@ def test_a_carried_fid_says_from_when_it_is() -> None:
     assert row(running((1, None, 0)))[1:4] == ["1/20", "-", "-"]
 
 
+def test_a_fid_of_nought_is_the_lowest() -> None:
+    assert running((1, 0.0, 256), (2, 5.0, 256)).lowest_fid == 0.0
+
+
 def test_fid_on_fewer_fakes_says_so_and_is_compared_with_its_like() -> None:
     record = running((1, 70.0, 64), (2, 90.0, 128), (3, 80.0, 128), (4, 85.0, 128))
     assert (record.last_fid, record.lowest_fid, record.last_fid_n) == (85.0, 80.0, 128)
