@@ -10,6 +10,7 @@ from trainers.losses.rahinge import RaHinge
 from trainers.losses.ralsgan import RaLSGAN
 from trainers.losses.rasgan import RaSGAN
 from trainers.losses.rsgan import RSGAN
+from trainers.losses.simple import Simple
 from trainers.losses.wasserstein import Wasserstein
 
 LOSSES: dict[str, type[GanLoss]] = {
@@ -21,6 +22,7 @@ LOSSES: dict[str, type[GanLoss]] = {
     "rasgan": RaSGAN,
     "rsgan": RSGAN,
     "saturating": Saturating,
+    "simple": Simple,
     "wasserstein": Wasserstein,
 }
 
