@@ -73,10 +73,13 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
     """Refuse to continue a run of another config; ``runtime.*`` may differ.
 
+    A key that is younger than the checkpoint had its default's meaning then.
+
     Raises:
         UserError: naming every key that differs.
     """
-    before, now = flatten(saved), config.flat()
+    defaults, now = TrainConfig().flat(), config.flat()
+    before = {name: defaults[name] for name in defaults.keys() & now.keys()} | flatten(saved)
     changed = [
         f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

@@ -46,6 +46,9 @@ class NetworkConfig(_Section):
     name: str = Field("dcgan", description="registered network pair")
     latent_dim: Count = Field(128, description="length of the latent vector z")
     base_width: Count = Field(32, description="channels that every layer's width is a multiple of; see the pair's file")
+    batchnorm: bool = Field(
+        True, description="false: the pair without its BatchNorm layers; a pair that has none refuses it"
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout in D, where the pair has any; None: its own")
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainers.config import DataConfig, NetworkConfig
 from trainers.errors import UserError
 from trainers.networks import NETWORKS, TRANSLATORS, build_networks, build_translators
+from trainers.networks.dropout import GlobalDropout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -150,6 +151,35 @@ def test_memory_order_and_precision_change_little(case: Case) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             rounded = network(inputs.to(memory_format=order))
         assert (rounded - expected).std() < 0.1 * expected.std() + 0.01
+
+
+def norms(network: nn.Module) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *TRANSLATORS])
+def test_batchnorm_is_left_out_or_refused_in_a_line(name: str) -> None:
+    whole, without = Case(name, 32, 0), Case(name, 32, 0)
+    without.config = without.config.model_copy(update={"batchnorm": False})
+    pair = whole.build()
+    if not any(map(norms, pair)):
+        with pytest.raises(UserError) as error:
+            without.build()
+        assert name in str(error.value) and "network.batchnorm" in str(error.value) and "\n" not in str(error.value)
+        return
+    bare = without.build()
+    for network, stripped, inputs in zip(pair, bare, (whole.inputs, whole.images), strict=True):
+        count, lost = (sum(p.numel() for p in net.parameters()) for net in (network, stripped))
+        channels = sum(norm.num_features for norm in norms(network))
+        # Each lost a scale and a shift per channel; a convolution without a bias got one in place of the shift.
+        assert not norms(stripped) and count - 2 * channels <= lost <= count - channels
+        assert stripped(inputs).shape == network(inputs).shape
+        alone = stripped.train()(inputs[:1]) if name not in COMPARES_BATCH else None
+        if alone is not None and not any(isinstance(m, GlobalDropout) for m in stripped.modules()):
+            torch.testing.assert_close(alone, stripped(inputs)[:1])  # images no longer depend on one another
+    (F.softplus(-bare[1](bare[0](whole.inputs))).mean() + F.softplus(bare[1](whole.images)).mean()).backward()
+    for network in bare:
+        assert [key for key, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *TRANSLATORS])

@@ -10,7 +10,7 @@ import torch
 
 from tests.trainers.trainer_helpers import Recorder, small_config
 from trainers.assets import Assets
-from trainers.checkpoint import Progress, keep_as_best, load_checkpoint, save_checkpoint
+from trainers.checkpoint import Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.loop import train
@@ -147,6 +147,14 @@ def test_another_config_is_refused_with_a_diff(
     with pytest.raises(UserError) as caught:
         resume(assets, trained, tmp_path, {name: now})
     assert str(caught.value) == f"the checkpoint belongs to another config: {name} was {before!r}, is {now!r}"
+
+
+def test_a_key_that_is_younger_than_the_checkpoint_had_its_default() -> None:
+    saved = small_config().model_dump()
+    del saved["network"]["batchnorm"]
+    check_same_config(saved, small_config())
+    with pytest.raises(UserError, match=r"network\.batchnorm was True, is False"):
+        check_same_config(saved, small_config({"network.batchnorm": False}))
 
 
 def test_the_diff_names_every_key(assets: Assets, trained: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from trainers.config import NetworkConfig
 from trainers.errors import unknown_name
 from trainers.networks import acgan_anime, dcgan, dcgan_cars, pokemon, r3gan_small, resnet_patchgan
+from trainers.networks.without_batchnorm import leave_out_batchnorm
 
 Pair = tuple[nn.Module, nn.Module]
 
@@ -34,11 +35,11 @@ def build_networks(config: NetworkConfig, image_size: int, classes: int = 0) -> 
     logits of its class heads side by side: any pair can be conditional.
 
     Raises:
-        UserError: no such pair, or it cannot make images of that size.
+        UserError: no such pair, or it cannot make images of that size, or has no BatchNorm to leave out.
     """
     if config.name not in NETWORKS:
         raise unknown_name("network.name", config.name, NETWORKS)
-    return NETWORKS[config.name](config, image_size, config.latent_dim + classes, 1 + classes)
+    return _as_configured(NETWORKS[config.name](config, image_size, config.latent_dim + classes, 1 + classes), config)
 
 
 def build_translators(config: NetworkConfig, image_size: int, needed_by: str = "a translation") -> Pair:
@@ -50,11 +51,18 @@ def build_translators(config: NetworkConfig, image_size: int, needed_by: str = "
         needed_by: what needs translators, for the error's text.
 
     Raises:
-        UserError: no such pair, or it cannot translate images of that size.
+        UserError: no such pair, or it cannot translate images of that size, or has no BatchNorm to leave out.
     """
     if config.name not in TRANSLATORS:
         raise unknown_name(f"network.name of {needed_by}", config.name, TRANSLATORS)
-    return TRANSLATORS[config.name](config, image_size)
+    return _as_configured(TRANSLATORS[config.name](config, image_size), config)
+
+
+def _as_configured(pair: Pair, config: NetworkConfig) -> Pair:
+    """The pair with what any of them may be built without; no pair needs to know."""
+    if not config.batchnorm:
+        leave_out_batchnorm(config.name, *pair)
+    return pair
 
 
 __all__ = ["NETWORKS", "TRANSLATORS", "build_networks", "build_translators"]

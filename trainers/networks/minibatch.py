@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.distributed import gather_batch
+from trainers.regularizers import full_precision
 
 REDUCTION = 4  # kernel and stride of the convolutions around the comparison, pixels
 REDUCED_CHANNELS = 3
@@ -41,7 +42,7 @@ class MinibatchDiscrimination2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` -> ``[B, C + out_channels, H, W]``; a single image has similarities of 0."""
         assert x.shape[2] == x.shape[3] == self.side * REDUCTION, f"features {tuple(x.shape)}"
-        with torch.autocast(x.device.type, enabled=False):  # see the class
+        with full_precision(x.device):  # see the class
             reduced = self.reduce(x.to(self.tensor.dtype)).flatten(1)  # [b, 3 t^2]
             mine = (reduced @ self.tensor.flatten(1)).unflatten(
                 1, self.tensor.shape[1:]

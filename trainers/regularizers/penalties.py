@@ -11,6 +11,7 @@ They are differentiated once more when D is updated, so everything here is compu
 the small D of tests/trainers/regularizers the gradient of R1 + R2 is then off by 1e-7 of its norm; in bfloat16 by 4e-3.
 """
 
+import contextlib
 from collections.abc import Callable
 
 import torch
@@ -26,8 +27,10 @@ def penalised(config: RegularizerConfig) -> bool:
     return config.gradient_penalty > 0 or config.r1_gamma > 0 or config.r2_gamma > 0
 
 
-def full_precision(device: torch.device) -> torch.autocast:
-    """A context without autocast, for the forward passes whose logits are penalised."""
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """A context without autocast, which the meta device never has."""
+    if not torch.amp.is_autocast_available(device.type):
+        return contextlib.nullcontext()
     return torch.autocast(device.type, enabled=False)
 
 
