@@ -1,5 +1,7 @@
 """Means of what the steps of an epoch computed, read from the device once."""
 
+import math
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -20,6 +22,7 @@ class StepAverages:
         self._counts: dict[tuple[str, ...], int] = {}
         self._peaks: dict[str, Tensor] = {}
         self._updates: dict[str, Tensor] = {}
+        self._d_losses: list[Tensor] = []
 
     def add(self, values: dict[str, Tensor | float]) -> None:
         """Add one step. Every rank must add the same names in the same order.
@@ -45,9 +48,14 @@ class StepAverages:
             peak = values.get(name)
             if isinstance(peak, Tensor):
                 self._peaks[name] = torch.maximum(self._peaks[name], peak) if name in self._peaks else peak
+        if isinstance(d_loss := values.get("d_loss"), Tensor):
+            self._d_losses.append(d_loss.detach())
 
     def means(self) -> dict[str, float]:
-        """By name, the mean over steps and ranks; and the largest gradient norm of any step as ``<name>_max``."""
+        """By name, the mean over steps and ranks.
+
+        Also the largest gradient norm of any step as ``<name>_max``, and ``d_loss_variance``.
+        """
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
         for names, sums in self._sums.items():
@@ -60,4 +68,19 @@ class StepAverages:
             counts[name] = int(updates.item())
         means = {name: total / counts[name] for name, total in totals.items() if counts[name]}
         means |= {name: total / self._steps for name, total in self._numbers.items()}
-        return means | {f"{name}_max": peak.item() for name, peak in self._peaks.items() if name in means}
+        peaks = {f"{name}_max": peak.item() for name, peak in self._peaks.items() if name in means}
+        return means | peaks | self._d_loss_variance()
+
+    def _d_loss_variance(self) -> dict[str, float]:
+        """Variance of D's loss over the steps that have one; nothing for fewer than two, or where one is not finite.
+
+        A step's loss is that of the global batch, so it is averaged over the ranks first: one reduction of all steps.
+        """
+        if len(self._d_losses) < 2:
+            return {}
+        steps = torch.stack(self._d_losses).float()
+        if world_size() > 1:
+            dist.all_reduce(steps)
+        losses = (steps / world_size()).cpu().double()  # squares of losses above 1e19 overflow float32
+        variance = losses.var(correction=0).item()
+        return {"d_loss_variance": variance} if math.isfinite(variance) else {}

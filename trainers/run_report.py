@@ -75,7 +75,8 @@ class EpochReport:
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
             d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
             images_per_second; families add their own. What no step of the epoch computed is missing. Also
-            weight_norm_d and weight_norm_g after the epoch.
+            d_loss_variance, the variance of D's loss over the epoch's steps, and weight_norm_d and weight_norm_g after
+            the epoch.
         measurement: FID at this epoch, None where none was due or it was not finite.
         objective: lowest FID inside the window so far whose fakes vary; None before the first.
         best_epoch: the epoch it was measured at.

@@ -27,7 +27,7 @@ Part = tuple[str | None, Tensor, Tensor]  # of D: its key in a ModuleDict; real 
 def build(name: str, sigma: float, **weights: Any) -> tuple[Family, StepPlan]:
     overrides = {f"regularizer.{key}": value for key, value in weights.items()}
     family = fresh_family(case_config(name, {**SETTINGS[name], **overrides}))
-    return family, StepPlan(d=True, g_steps=1, swapped=False, penalise=True, sigma=sigma)
+    return family, family._decide(0, sigma)
 
 
 def parts(family: Family) -> list[Part]:
