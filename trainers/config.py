@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trainers.errors import UserError, first_problem, unknown_name
+from trainers.errors import UserError, first_problem, problem_text, unknown_name
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+MOST = 10**9  # of anything that is counted: more is a slip, and what is more than 64 bits is refused far from its cause
+Count = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class _Section(BaseModel):
@@ -72,7 +73,9 @@ class CycleConfig(_Section):
     identity_weight: NonNegative = Field(
         0.0, description="weight of the L1 error when an image of the target domain is translated"
     )
-    buffer_size: int = Field(50, ge=0, description="fakes of each domain kept to show D older ones (arXiv:1612.07828)")
+    buffer_size: int = Field(
+        50, ge=0, le=MOST, description="fakes of each domain kept to show D older ones (arXiv:1612.07828)"
+    )
 
 
 class RegularizerConfig(_Section):
@@ -150,9 +153,12 @@ class FidConfig(_Section):
 
     extractor: str = Field("inception", description="registered feature extractor")
     weights: str | None = Field(None, description="file with the extractor's weights; None: its own cache or package")
-    n_fake: int = Field(10_000, ge=2, description="generated images per measurement inside the window")
+    n_fake: int = Field(10_000, ge=2, le=MOST, description="generated images per measurement inside the window")
     n_fake_first: int | None = Field(
-        None, ge=2, description="generated images at first, doubled on the way to the window; None: n_fake everywhere"
+        None,
+        ge=2,
+        le=MOST,
+        description="generated images at first, doubled on the way to the window; None: n_fake everywhere",
     )
     min_diversity: float = Field(
         0.25,
@@ -271,7 +277,7 @@ def field_names() -> list[str]:
 
 
 def _explain(error: ValidationError) -> UserError:
-    name, message, given = first_problem(error)
+    name, message, _ = first_problem(error)
     if error.errors()[0]["type"] == "extra_forbidden":
         return unknown_name("config key", name, field_names())
-    return UserError(f"{name}: {message}, got {given!r}" if name else message)
+    return UserError(problem_text(error) if name else message)

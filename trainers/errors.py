@@ -1,10 +1,15 @@
 """Errors in what a person gave, and their one-line texts."""
 
+import errno
+import shutil
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+
+_FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 
 
 class UserError(ValueError):
@@ -46,3 +51,44 @@ def first_problem(error: ValidationError) -> tuple[str, str, Any]:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     return name, first["msg"].removeprefix("Value error, "), first["input"]
+
+
+def problem_text(error: ValidationError) -> str:
+    """The first thing that pydantic found wrong as one line: its name, the rule, and the value where that is not said.
+
+    ``unknown scheduler 'ahsa': did you mean asha?`` has its value already.
+    """
+    name, message, given = first_problem(error)
+    value = shortened(given)
+    said = error.errors()[0]["type"] == "value_error" and value in message  # pydantic's own rules never say it
+    return f"{f'{name}: ' if name else ''}{message}{'' if said else f', got {value}'}"
+
+
+def shortened(value: Any, longest: int = 80) -> str:
+    """`repr` of a value that was given, cut in the middle where it is long."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-longest // 4 :]}"
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a disk or a quota is full. Ray, Arrow and SQLite say it in their texts only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(text in str(error) for text in _FULL_TEXTS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def disk_is_full(error: BaseException, place: Path | None = None) -> UserError:
+    """The line for an error of which `is_full` is true.
+
+    Args:
+        error: what was caught.
+        place: what was being written; None: the file that the error names, if it does.
+    """
+    where = place or getattr(error, "filename", None)
+    what = f"the disk of {where}" if where else "a disk"
+    free = f" ({shutil.disk_usage(where).free / 1e6:.0f} MB free)" if where and Path(where).exists() else ""
+    return UserError(f"{what} is full{free}: make room, or name a place on another disk; {first_line(error, 200)}")

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.parameters import (
+    FileToRead,
+    FileToWrite,
+    FolderToMake,
+    FolderToRead,
+    NameOrPath,
+    Number,
+    Text,
+    Whole,
+)
 from orchestrator.commands.shared import CommandGroup
 
 if TYPE_CHECKING:
@@ -18,45 +28,84 @@ if TYPE_CHECKING:
     from trainers.data.prepare import PrepareOptions
 
 
+# Up to 64 decoded squares wait at a time (`trainers.data.pool`): 800 MB of this side, and training sees 256 at most.
+MOST_PIXELS = 2048
+
+
 @click.group("data", cls=CommandGroup)
 def command() -> None:
     """Prepare a folder of images, or look at one."""
 
 
 @command.command("prepare")
-@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
-@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.argument("source", metavar="SRC", type=FolderToRead())
+@click.argument("destination", metavar="DEST", type=FolderToMake())
 @click.option(
-    "--size", type=click.IntRange(1), default=128, show_default=True, metavar="PX", help="Side of the images."
+    "--size", type=Whole(1, MOST_PIXELS), default=128, show_default=True, metavar="PX", help="Side of the images."
 )
-@click.option("--fit", default="pad", show_default=True, metavar="pad|stretch", help="Black bars, or fill the square.")
-@click.option("--detector", metavar="NAME|FILE", help="Crop to single objects: torchvision's name or COCO JSON file.")
-@click.option("--detector-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the detector.")
-@click.option("--label", metavar="CLASS", help="What to crop to. [default: motorcycle]")
-@click.option("--min-score", type=float, metavar="S", help="Least score of a detection that counts. [default: 0.5]")
-@click.option("--min-side", type=int, default=1, metavar="PX", help="Drop pictures or crops with a shorter side.")
 @click.option(
-    "--max-aspect", type=float, metavar="R", help="Drop those whose longer side is more than R times the shorter."
+    "--fit",
+    type=Text(),
+    default="pad",
+    show_default=True,
+    metavar="pad|stretch",
+    help="Black bars, or fill the square.",
 )
-@click.option("--max-colourfulness", type=float, metavar="X", help="Drop busy backgrounds: 15 slight, 45 average.")
+@click.option(
+    "--detector",
+    type=NameOrPath(),
+    metavar="NAME|FILE",
+    help="Crop to single objects: torchvision's name or COCO JSON file.",
+)
+@click.option("--detector-weights", type=FileToRead(), metavar="FILE", help="Weights of the detector.")
+@click.option("--label", type=Text(), metavar="CLASS", help="What to crop to. [default: motorcycle]")
+@click.option(
+    "--min-score", type=Number(0, 1), metavar="S", help="Least score of a detection that counts. [default: 0.5]"
+)
+@click.option(
+    "--min-side", type=Whole(1, 10**6), default=1, metavar="PX", help="Drop pictures or crops with a shorter side."
+)
+@click.option(
+    "--max-aspect",
+    type=Number(1, 10**6),
+    metavar="R",
+    help="Drop those whose longer side is more than R times the shorter.",
+)
+@click.option(
+    "--max-colourfulness", type=Number(0, 10**6), metavar="X", help="Drop busy backgrounds: 15 slight, 45 average."
+)
 @click.option("--dedupe", is_flag=True, help="Of equal and near equal pictures keep the largest.")
 @click.option(
-    "--animated", default="drop", show_default=True, metavar="first|drop", help="Keep the first frame, or none."
+    "--animated",
+    type=Text(),
+    default="drop",
+    show_default=True,
+    metavar="first|drop",
+    help="Keep the first frame, or none.",
 )
-@click.option("--tags", type=click.Path(path_type=Path), metavar="CSV", help='Rows such as 0,"blonde hair blue eyes".')
-@click.option("--drop-tag", "drop_tags", multiple=True, metavar="T", help="Drop images with this tag; may be repeated.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Threads. [default: one per core]")
+@click.option("--tags", type=FileToRead(), metavar="CSV", help='Rows such as 0,"blonde hair blue eyes".')
+@click.option(
+    "--drop-tag",
+    "drop_tags",
+    type=Text(),
+    multiple=True,
+    metavar="T",
+    help="Drop images with this tag; may be repeated.",
+)
+@click.option("--workers", type=Whole(1, 1024), metavar="N", help="Threads. [default: one per core]")
 def data_prepare(source: Path, destination: Path, workers: int | None, **values: Any) -> None:
     """Turn the folder SRC into a clean dataset in the new folder DEST, with a report of what was dropped and why."""
+    from orchestrator.plan.places import check_no_sweep
     from trainers.data.prepare import PrepareOptions
 
+    check_no_sweep(source)
     sys.exit(run_prepare(source, destination, PrepareOptions(**values), workers))
 
 
 @command.command("inspect")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=FolderToRead())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
+@click.option("--sheet", type=FileToWrite(), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
 def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
     """Say what is in DIR, a folder of images or a prepared dataset, and draw a contact sheet."""
     run_inspect(folder, sheet=sheet, as_json=as_json)
@@ -118,7 +167,7 @@ def run_inspect(folder: Path, *, sheet: Path | None, as_json: bool, console: Con
     from trainers.data.prepare.survey import survey
 
     console = console or Console()
-    sheet = sheet or Path(f"{folder.resolve().name}_contact_sheet.png")
+    sheet = sheet or Path(f"{folder.resolve().name[-200:]}_contact_sheet.png")  # a name may have 255 bytes
     with progress_bar(Console(stderr=True) if as_json else console, "looking at images") as progress:
         found = survey(folder, sheet=sheet, progress=progress)
     drawn = str(sheet) if found.images else None

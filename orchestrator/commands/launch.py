@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, Text, Whole
 from orchestrator.commands.shared import sweeps_dir_option
-from orchestrator.space.sections import SAMPLERS, SCHEDULERS
+from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
+from trainers.errors import disk_is_full, is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,38 +23,75 @@ if TYPE_CHECKING:
 
 
 @click.command("launch")
-@click.option("--space", required=True, metavar="NAME|FILE", help="A bundled space (see `spaces list`) or a YAML file.")
-@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder of images, any format and size.")
-@click.option("--name", metavar="SWEEP", help="Name of the sweep. [default: SPACE-DATE-TIME]")
+@click.option(
+    "--space",
+    type=NameOrPath(),
+    required=True,
+    metavar="NAME|FILE",
+    help="A bundled space (see `spaces list`) or a YAML file.",
+)
+@click.option("--data", type=FolderToRead(), metavar="DIR", help="Folder of images, any format and size.")
+@click.option("--name", type=Text(), metavar="SWEEP", help="Name of the sweep. [default: SPACE-DATE-TIME]")
 @click.option("--demo", is_flag=True, help="Small enough for 2 CPU cores; draws pictures when --data is not given.")
-@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many trials. [default: the space's]")
-@click.option("--concurrency", type=click.IntRange(1), metavar="N", help="Trials at once. [default: one per GPU, or 1]")
-@click.option("--workers-per-trial", type=click.IntRange(1), metavar="N", help="DDP ranks per trial. [default: 1]")
-@click.option("--cpus-per-worker", type=click.FloatRange(0, min_open=True), metavar="F", help="CPUs per rank.")
+@click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials. [default: the space's]")
+@click.option("--concurrency", type=Whole(1, 10_000), metavar="N", help="Trials at once. [default: one per GPU, or 1]")
+@click.option("--workers-per-trial", type=Whole(1, 10_000), metavar="N", help="DDP ranks per trial. [default: 1]")
+@click.option("--cpus-per-worker", type=Number(0, 10_000, above=True), metavar="F", help="CPUs per rank.")
+@click.option("--gpus-per-worker", type=Number(0, 1000), metavar="F", help="GPUs per rank; 0.25: four trials share one.")
 @click.option(
-    "--gpus-per-worker", type=click.FloatRange(0), metavar="F", help="GPUs per rank; 0.25: four trials share one."
+    "--set",
+    "settings",
+    type=Text(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Fix a dotted key, such as data.image_size=32.",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Fix a dotted key, such as data.image_size=32."
+    "--fid-extractor", type=Text(), metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]"
 )
-@click.option("--fid-extractor", metavar="NAME", help="inception or efficientnet_lite0. [default: the space's]")
-@click.option("--fid-weights", type=click.Path(path_type=Path), metavar="FILE", help="Weights of the extractor.")
-@click.option("--sampler", metavar="NAME", help=f"{', '.join(SAMPLERS)}. [default: the space's]")
-@click.option("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)}. [default: the space's]")
+@click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor.")
+@click.option("--sampler", type=Text(), metavar="NAME", help=f"{', '.join(SAMPLERS)}. [default: the space's]")
+@click.option("--scheduler", type=Text(), metavar="NAME", help=f"{', '.join(SCHEDULERS)}. [default: the space's]")
 @click.option(
-    "--rules", metavar="FILE|on|off", help="A pruning: block, YAML, or all or no rules. [default: the space's]"
+    "--rules",
+    type=NameOrPath(),
+    metavar="FILE|on|off",
+    help="A pruning: block, YAML, or all or no rules. [default: the space's]",
 )
-@click.option("--storage", metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]")
-@click.option("--warm-start", metavar="SWEEP", help="Give the sampler the trials of an earlier sweep.")
-@click.option("--tracking-uri", metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]")
+@click.option(
+    "--storage", type=Text(), metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]"
+)
+@click.option(
+    "--warm-start", type=NameOrPath(), metavar="SWEEP", help="Give the sampler the trials of an earlier sweep."
+)
+@click.option(
+    "--tracking-uri", type=Text(), metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]"
+)
 @sweeps_dir_option
-@click.option("--address", metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto. [default: start one here]")
-@click.option("--time-budget", metavar="2h", help="End the sweep after this long, wherever its trials are.")
-@click.option("--max-gpu-hours", metavar="H", help="End it after so many GPU hours: GPUs held x time.")
-@click.option("--target-fid", metavar="X", help="End it when a trial's objective is X or less.")
+@click.option(
+    "--address",
+    type=Text(),
+    metavar="ADDR",
+    help="A running Ray cluster, HOST:PORT or auto. [default: start one here]",
+)
+@click.option(
+    "--time-budget", type=Text(), metavar="2h", help="End the sweep after this long, wherever its trials are."
+)
+@click.option(
+    "--max-gpu-hours",
+    type=Number(0, 10**9, above=True),
+    metavar="H",
+    help="End it after so many GPU hours: GPUs held x time.",
+)
+@click.option(
+    "--target-fid",
+    type=Number(0, 10**9, above=True),
+    metavar="X",
+    help="End it when a trial's objective is X or less.",
+)
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=Whole(0, 2**32 - 1),
     default=0,
     show_default=True,
     metavar="N",
@@ -120,7 +158,8 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
     print_plan(console, plan, caches, warm)
     if dry_run:
-        console.print("dry run: nothing was started")
+        kept = f"; the decoded images stay in {plan.cache_dir} for the launch"
+        console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
         return 0
     return _run(plan, warm, n_real=len(caches[0]), console=console)
 
@@ -156,7 +195,9 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
             ending = run_sweep(plan, store, info, Screen(console, plan.trials), warm)
     except KeyboardInterrupt:
         ending = SweepOutcome(SweepStatus.INTERRUPTED, 0, [])
-    except BaseException:
+    except BaseException as error:
+        if is_full(error):  # nor can the status be written
+            raise disk_is_full(error, plan.directory) from error
         store.write_info(replace(info, status=SweepStatus.FAILED))
         raise
     store.write_info(replace(info, status=ending.status))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.parameters import FileToRead, NameOrPath, Text, Whole
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError, unknown_name
 
@@ -18,13 +19,27 @@ PLAIN_WIDTH = 200  # of the table where the output is not a terminal
 
 
 @click.command("replay")
-@click.argument("runs", nargs=-1, required=True, metavar="RUNS...")
-@click.option("--rules", "rules_file", type=click.Path(path_type=Path), metavar="FILE", help="A pruning: block, YAML.")
-@click.option("--space", metavar="NAME|FILE", help="The rules of this space. [default: all rules as they are]")
-@click.option("--scheduler", metavar="NAME", help="Compared with the rules. [default: the space's, or asha]")
+@click.argument("runs", type=NameOrPath(), nargs=-1, required=True, metavar="RUNS...")
+@click.option("--rules", "rules_file", type=FileToRead(), metavar="FILE", help="A pruning: block, YAML.")
+@click.option(
+    "--space",
+    type=NameOrPath(),
+    metavar="NAME|FILE",
+    help="The rules of this space. [default: all rules as they are]",
+)
+@click.option(
+    "--scheduler", type=Text(), metavar="NAME", help="Compared with the rules. [default: the space's, or asha]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; steps_saved is a share from 0 to 1.")
 @click.option("--tune", "tuning", is_flag=True, help="Search the rules' settings for the most saved at no regret.")
-@click.option("--candidates", type=click.IntRange(2), default=128, show_default=True, help="How many --tune tries.")
+@click.option(
+    "--candidates",
+    type=Whole(2, 10**6),
+    default=128,
+    show_default=True,
+    metavar="N",
+    help="How many --tune tries.",
+)
 @sweeps_dir_option
 def command(runs: tuple[str, ...], **values: Any) -> None:
     """Say where the rules would have stopped RUNS: sweeps, CSV logs (step, fid, d_loss, ...) or folders of them."""

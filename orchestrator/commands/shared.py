@@ -1,24 +1,40 @@
 """What several commands share."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from cluster.errors import ClusterError
-from trainers.errors import UserError, unknown_name
+from orchestrator.commands.parameters import FolderToMake
+from trainers.errors import UserError, disk_is_full, is_full, unknown_name
 
 
 class CommandGroup(click.Group):
-    """Prints user errors as one line, with exit code 2, and suggests the nearest name for an unknown command."""
+    """Prints user errors as one line, with exit code 2, and suggests the nearest name for an unknown word."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(info_name, args, *rest, **extra)
+        except click.UsageError as error:
+            raise _OneLine.of(error) from None
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except (UserError, ClusterError) as error:
-            click.echo(f"gan-sweep: {error}", err=True)
-            context.exit(2)
+            _say(context, str(error))
+        except click.UsageError as error:
+            if isinstance(error, NoArgsIsHelpError):
+                raise
+            _say(context, _OneLine.of(error).format_message())
+        except Exception as error:
+            if not is_full(error):
+                raise
+            _say(context, str(disk_is_full(error)))
 
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
         if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
@@ -26,12 +42,50 @@ class CommandGroup(click.Group):
         return super().resolve_command(context, args)
 
 
+class _OneLine(click.UsageError):
+    """Click's own error without the three lines that it prints around it."""
+
+    @classmethod
+    def of(cls, error: click.UsageError) -> click.UsageError:
+        if isinstance(error, NoArgsIsHelpError | cls):
+            return error
+        if isinstance(error, click.NoSuchOption):
+            return cls._typo(error)
+        help_line = f" (`{error.ctx.command_path} --help` says more)" if error.ctx is not None else ""
+        return cls(f"{error.format_message().rstrip('.')}{help_line}", error.ctx)
+
+    @classmethod
+    def _typo(cls, error: click.NoSuchOption) -> click.UsageError:
+        params = error.ctx.command.get_params(error.ctx) if error.ctx is not None else []
+        valid = sorted(name for param in params if isinstance(param, click.Option) for name in param.opts)
+        close = get_close_matches(error.option_name, valid, n=1)
+        hint = f" did you mean {close[0]}?" if close else ""
+        return cls(f"No such option {error.option_name!r}:{hint} valid: {', '.join(valid)}", error.ctx)
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"gan-sweep: {_in_one_line(self.message)}", err=True, file=file)
+
+    def format_message(self) -> str:
+        return self.message
+
+
 def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option ``--sweeps-dir`` to a command."""
     return click.option(
         "--sweeps-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FolderToMake(),
         default=Path("sweeps"),
         show_default=True,
+        metavar="DIR",
         help="Directory that holds the sweeps.",
     )(command)
+
+
+def _say(context: click.Context, text: str) -> None:
+    click.echo(f"gan-sweep: {_in_one_line(text)}", err=True)
+    context.exit(2)
+
+
+def _in_one_line(text: str) -> str:
+    """`text` with its control characters written out: a file's name may hold a line break."""
+    return "".join(char if char.isprintable() or char == " " else ascii(char)[1:-1] for char in text)

@@ -2,6 +2,7 @@
 
 import click
 
+from orchestrator.commands.parameters import NameOrPath
 from orchestrator.commands.shared import CommandGroup
 
 
@@ -20,7 +21,7 @@ def spaces_list() -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=NameOrPath())
 def spaces_show(name: str) -> None:
     """What NAME searches, and what it starts from."""
     from rich.console import Console

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.parameters import NameOrPath, Whole
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
 
@@ -17,15 +21,20 @@ if TYPE_CHECKING:
     from orchestrator.results.store import SweepInfo
 
 
+_LOOK_S = 0.2  # between looks at whether the server listens
+
+
 @click.command("ui")
-@click.argument("sweep")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on this machine.")
+@click.argument("sweep", type=NameOrPath())
+@click.option(
+    "--port", type=Whole(1, 65535), default=5000, show_default=True, metavar="N", help="Port on this machine."
+)
 @sweeps_dir_option
 def command(sweep: str, port: int, sweeps_dir: Path) -> None:
     """Open MLflow on SWEEP."""
     from orchestrator.results.store import find_sweep
 
-    serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port)
+    sys.exit(serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port))
 
 
 def check_free(port: int) -> None:
@@ -34,26 +43,60 @@ def check_free(port: int) -> None:
     Raises:
         UserError: something does.
     """
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise UserError(f"port {port} is taken: give another with --port")
+    if _listens(port):
+        raise UserError(f"port {port} is taken: give another with --port")
 
 
-def serve_ui(info: SweepInfo, port: int) -> None:
-    """Replace this process by MLflow's server; for a sweep tracked on a server, print its address instead.
+def serve_ui(info: SweepInfo, port: int) -> int:
+    """Run MLflow's server until Ctrl-C; for a sweep tracked on a server, print its address instead.
+
+    The page's address is printed once the server listens: MLflow needs some 10 s to start.
+
+    Returns:
+        The exit code.
 
     Raises:
-        UserError: the port is taken.
+        UserError: the port is taken, the sweep's store is gone, or the server does not start.
     """
     if info.tracking_uri.startswith("http"):
         click.echo(f"{info.sweep} is tracked at {info.tracking_uri}, experiment {info.space}")
-        return
+        return 0
+    file = Path(info.tracking_uri.removeprefix("sqlite:///"))
+    if info.tracking_uri.startswith("sqlite:///") and not file.is_file():
+        raise UserError(f"{info.sweep} is tracked in {file}, which is not there: was the sweep moved?")
     check_free(port)
     from mlflow import MlflowClient
 
     experiment = MlflowClient(info.tracking_uri).get_experiment_by_name(info.space)
     page = f"#/experiments/{experiment.experiment_id}/runs" if experiment else ""
-    click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}/{page} (Ctrl-C ends it)")
-    sys.stdout.flush()
     arguments = ["--backend-store-uri", info.tracking_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *arguments])
+    with _ended_with_us(subprocess.Popen([sys.executable, "-m", "mlflow", "ui", *arguments])) as server:
+        while not _listens(port):
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it still starts: look again
+                raise UserError(f"MLflow's server ended with exit code {server.wait(_LOOK_S)} before it listened")
+        click.echo(f"MLflow shows {info.sweep} at http://127.0.0.1:{port}/{page} (Ctrl-C ends it)")
+        sys.stdout.flush()
+        return server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def _ended_with_us(server: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Pass SIGTERM and Ctrl-C on to the server, and wait for it. A terminal sends Ctrl-C to both; it does no harm."""
+
+    def pass_on(number: int, frame: Any) -> None:
+        server.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield server
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if server.poll() is None:
+            server.terminate()
+            server.wait()

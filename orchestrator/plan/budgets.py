@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass
 
 from orchestrator.results.verdict import SweepStatus
-from trainers.errors import UserError
+from trainers.errors import UserError, shortened
 
+LONGEST_S = 10 * 365 * 24 * 3600
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
@@ -46,7 +47,9 @@ class Budgets:
         return ", ".join(parts)
 
 
-def read_budgets(*, time: str | None, gpu_hours: str | None, target_fid: str | None, gpus: float) -> Budgets:
+def read_budgets(
+    *, time: str | None, gpu_hours: str | float | None, target_fid: str | float | None, gpus: float
+) -> Budgets:
     """Parse and check the budget options.
 
     Args:
@@ -76,14 +79,16 @@ def parse_duration(text: str) -> float:
     """
     match = _DURATION.fullmatch(text.strip())
     if not text.strip() or match is None or not any(match.groups()):
-        raise UserError(f"--time-budget {text!r}: write it as 2h, 30m, 1h30m or 90s")
+        raise UserError(f"--time-budget {shortened(text)}: write it as 2h, 30m, 1h30m or 90s")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
         raise UserError(f"--time-budget {text!r}: must be greater than 0")
+    if total > LONGEST_S:
+        raise UserError(f"--time-budget {shortened(text)}: must be at most {LONGEST_S // 3600}h, ten years")
     return total
 
 
-def _amount(option: str, text: str) -> float:
+def _amount(option: str, text: str | float) -> float:
     try:
         value = float(text)
     except ValueError:

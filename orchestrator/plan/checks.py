@@ -1,9 +1,14 @@
 """Checks of a space that need the networks or the resources, before Ray starts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from orchestrator.space.demo import demo_images
 from orchestrator.space.space import Space, possible_search
-from trainers.errors import UserError
+from trainers.config import TrainConfig
+from trainers.errors import UserError, first_line
 
 _BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size")  # decide what is built
 
@@ -14,16 +19,71 @@ def check_space_buildable(space: Space) -> None:
     Raises:
         UserError: naming what does not exist, or does not fit together.
     """
-    from trainers.families import check_buildable, find_family
+    from trainers.families import find_family
 
     find_family(space.base)
     if space.base.labels == "auto":
         space = _with_some_labels(space)  # `with_labels` checks again when the data's are known
-    check_buildable(space.base)
+    _check_buildable(space.base)
     for name, domain in space.search.items():
         if name.startswith(_BUILT):
             for value in domain.probes():
-                check_buildable(space.resolve(space.completed({name: value}) or {}))
+                _check_buildable(space.resolve(space.completed({name: value}) or {}))
+
+
+def buildable_pair(config: TrainConfig) -> tuple[Any, Any]:
+    """Generator and discriminator of `config` on the meta device: without memory or work.
+
+    Raises:
+        UserError: they cannot be built.
+    """
+    import torch
+
+    from trainers.families import find_family
+
+    with torch.device("meta"), _sizes_of(config):
+        return find_family(config).build_pair(config)
+
+
+def _check_buildable(config: TrainConfig) -> None:
+    from trainers.families import check_buildable
+
+    with _sizes_of(config):
+        check_buildable(config)
+
+
+@contextmanager
+def _sizes_of(config: TrainConfig) -> Iterator[None]:
+    """Name the keys that decide the size of a tensor that torch cannot even describe."""
+    try:
+        yield
+    except (RuntimeError, OverflowError) as error:
+        network = config.network
+        raise UserError(
+            f"networks of network.base_width {network.base_width} and network.latent_dim {network.latent_dim} cannot "
+            f"be built: {first_line(error)}"
+        ) from None
+
+
+def check_images(space: Space, data: Path | None) -> None:
+    """Check that there are enough files for a global batch, not all copies of few, before any is decoded.
+
+    Args:
+        space: of the sweep.
+        data: the folder of images; None: the space's pictures will be drawn.
+
+    Raises:
+        UserError: there are not, or the folder does not suit the family.
+    """
+    from trainers.data import require_files
+    from trainers.families import find_family
+
+    batch = max(possible_values(space, "data.batch_size"))
+    if data is not None:
+        for folder in find_family(space.base).find_sources(data).values():
+            require_files(folder, batch)
+    elif (drawn := demo_images(str(space.synthetic))) < batch:
+        raise UserError(f"--demo draws {drawn} pictures, fewer images than one batch of {batch}; lower data.batch_size")
 
 
 def _with_some_labels(space: Space) -> Space:

@@ -23,9 +23,10 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         the data. Those of the base's size and fit come first.
 
     Raises:
-        UserError: the folder is missing, has fewer usable images than one global batch, or does not suit the family.
+        UserError: the folder is missing, has fewer usable images than one global batch or few distinct ones, or does
+            not suit the family.
     """
-    from trainers.data import build_cache, draw_synthetic, require_images
+    from trainers.data import build_cache, draw_synthetic, require_distinct, require_images
     from trainers.families import find_family
 
     space = plan.space
@@ -42,6 +43,7 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         for source in sources:
             cache = build_cache(source, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
             require_images(cache, max(possible_values(space, "data.batch_size")))
+            require_distinct(cache)
             caches.append(cache)
     return caches
 

@@ -24,8 +24,8 @@ class LaunchOptions:
     sweeps_dir: Path = Path("sweeps")
     address: str | None = None
     time_budget: str | None = None
-    max_gpu_hours: str | None = None
-    target_fid: str | None = None
+    max_gpu_hours: str | float | None = None
+    target_fid: str | float | None = None
     sampler: str | None = None
     scheduler: str | None = None
     rules: str | None = None

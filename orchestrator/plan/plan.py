@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets, read_budgets
-from orchestrator.plan.checks import check_shares, check_space_buildable
+from orchestrator.plan.checks import check_images, check_shares, check_space_buildable
 from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_memory, largest_networks
+from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.store import find_sweep
 from orchestrator.search.studies import resolve_storage
@@ -18,7 +20,8 @@ from orchestrator.space.overrides import apply_settings
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
-from trainers.errors import UserError
+from trainers.data.files import require_folder
+from trainers.errors import UserError, first_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +76,16 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     Raises:
         UserError: an option or the space is invalid, or they do not fit together; one line.
     """
-    space = _overridden(load_space(options.space), options)
+    loaded = load_space(options.space)
+    directory = _directory(options, loaded)
+    sweep, cache_dir = directory.name, default_cache_dir()
+    data = _images(options, loaded, cache_dir)
+    if directory.is_relative_to(data.resolve()):
+        raise UserError(f"--sweeps-dir {options.sweeps_dir} lies inside the images' folder {data}: name one outside it")
+    check_can_make(directory.parent, f"--sweeps-dir {options.sweeps_dir}")
+    check_can_make(cache_dir, "the cache of decoded images ($GAN_SWEEP_CACHE)")
+    space = _overridden(loaded, options)
     check_space_buildable(space)
-    synthetic = options.data is None
-    cache_dir = default_cache_dir()
-    if synthetic and not options.demo:
-        raise UserError("no images: give a folder with --data DIR, or draw some with --demo")
-    if synthetic and space.synthetic is None:
-        raise UserError(f"space {space.name} has no synthetic pictures: give a folder with --data DIR")
-    data = options.data or cache_dir / "synthetic" / f"{space.synthetic}-{demo_images(str(space.synthetic))}"
     cpus, gpus = available or machine()
     resources = choose_resources(
         concurrency=options.concurrency,
@@ -93,35 +97,57 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         local=options.address is None,
     )
     check_shares(space, resources.workers)
-    sweep = options.name or f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", sweep):
-        raise UserError(f"--name {sweep!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
-    directory = options.sweeps_dir.resolve() / sweep
-    if directory.exists():
-        raise UserError(f"{directory} exists already; choose another --name")
-    if directory.is_relative_to(data.resolve()):
-        raise UserError(f"--sweeps-dir {options.sweeps_dir} lies inside the images' folder {data}: name one outside it")
+    networks = largest_networks(space)
+    if options.address is None:
+        check_memory(networks, resources, host=host_memory(), gpu=gpu_memory())
+    check_disk(networks, resources, directory.parent)
+    budgets = read_budgets(
+        time=options.time_budget,
+        gpu_hours=options.max_gpu_hours,
+        target_fid=options.target_fid,
+        gpus=resources.gpus,
+    )
+    warm_start = None if options.warm_start is None else find_sweep(options.warm_start, options.sweeps_dir).directory
+    check_images(space, None if options.data is None else data)
     return Plan(
         sweep=sweep,
         directory=directory,
         space=space,
         data=data.resolve(),
-        synthetic=synthetic,
+        synthetic=options.data is None,
         cache_dir=cache_dir,
         resources=resources,
-        metric=_metric(space.base),
+        metric=_metric(space.base),  # after all other checks: it may ask for weights
         tracking_uri=_tracking_uri(options.tracking_uri, directory),
         storage=resolve_storage(options.storage, directory),
-        warm_start=find_sweep(options.warm_start, options.sweeps_dir).directory if options.warm_start else None,
+        warm_start=warm_start,
         address=options.address,
-        budgets=read_budgets(
-            time=options.time_budget,
-            gpu_hours=options.max_gpu_hours,
-            target_fid=options.target_fid,
-            gpus=resources.gpus,
-        ),
+        budgets=budgets,
         seed=options.seed,
     )
+
+
+def _directory(options: LaunchOptions, space: Space) -> Path:
+    """Where the sweep's files will be."""
+    name = f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}" if options.name is None else options.name
+    check_name(name)
+    directory = options.sweeps_dir.resolve() / name
+    if directory.exists():
+        raise UserError(f"{directory} exists already; choose another --name")
+    return directory
+
+
+def _images(options: LaunchOptions, space: Space, cache_dir: Path) -> Path:
+    """The folder of the real images, which is yet to be drawn without ``--data``."""
+    if options.data is not None:
+        require_folder(options.data)
+        check_no_sweep(options.data)
+        return options.data
+    if not options.demo:
+        raise UserError("no images: give a folder with --data DIR, or draw some with --demo")
+    if space.synthetic is None:
+        raise UserError(f"space {space.name} has no synthetic pictures: give a folder with --data DIR")
+    return cache_dir / "synthetic" / f"{space.synthetic}-{demo_images(space.synthetic)}"
 
 
 def _tracking_uri(given: str | None, directory: Path) -> str:
@@ -136,10 +162,17 @@ def _tracking_uri(given: str | None, directory: Path) -> str:
 
 
 def default_cache_dir() -> Path:
-    """``$GAN_SWEEP_CACHE``, else ``gan-sweep`` in the user's cache directory."""
+    """``$GAN_SWEEP_CACHE``, else ``gan-sweep`` in the user's cache directory.
+
+    Raises:
+        UserError: the variable names what cannot be a folder.
+    """
     given = os.environ.get("GAN_SWEEP_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(given).resolve() if given else base / "gan-sweep"
+    try:
+        return Path(given).resolve() if given else base / "gan-sweep"
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links
+        raise UserError(f"$GAN_SWEEP_CACHE {given!r} is no folder: {first_line(error)}") from None
 
 
 def _overridden(space: Space, options: LaunchOptions) -> Space:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from trainers.errors import UserError
 
+# Unless --cpus-per-worker says otherwise: on two cores two ranks train slower than one already.
+RANKS_PER_CPU = 2
 TRAINABLE_CPUS = 0.01  # a trial's Tune actor mostly sleeps, but Tune refuses 0
 
 
@@ -63,13 +65,21 @@ def choose_resources(
     ranks = gangs * workers
     threads = int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks)
     if cpus is None:
+        if local and ranks > RANKS_PER_CPU * available_cpus:
+            raise UserError(
+                f"{gangs} trials at once x {workers} workers are {ranks} ranks, this machine has {available_cpus} CPUs "
+                f"for at most {RANKS_PER_CPU * available_cpus}: lower --concurrency or --workers-per-trial"
+            )
         left = available_cpus - TRAINABLE_CPUS * (gangs + 1)
-        cpus = min(1.0, math.floor(100 * left / ranks) / 100)
+        # A cluster's head node may have no CPUs at all, and nodes may come later.
+        cpus = max(0.01, min(1.0, math.floor(100 * left / ranks) / 100)) if available_cpus else 1.0
     if local and ranks * cpus > available_cpus + 1e-9:
         raise UserError(
             f"{gangs} trials at once x {workers} workers x {cpus:g} CPUs need {ranks * cpus:g} CPUs, this machine has "
             f"{available_cpus}: lower --concurrency, --workers-per-trial or --cpus-per-worker"
         )
+    if gpus > 1 and gpus != int(gpus):
+        raise UserError(f"--gpus-per-worker {gpus:g}: a fraction of one GPU, or a whole number of GPUs")
     if local and ranks * gpus > available_gpus + 1e-9:
         raise UserError(
             f"{gangs} trials at once x {workers} workers x {gpus:g} GPUs need {ranks * gpus:g} GPUs, this machine has "

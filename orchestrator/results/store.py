@@ -18,7 +18,7 @@ from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.atomic import write_text
 from trainers.config import TrainConfig
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, first_line, unknown_name
 from trainers.run_report import EpochReport
 
 SWEEP_FILE = "sweep.json"
@@ -73,9 +73,17 @@ class ResultsStore:
         write_json(self.directory / SWEEP_FILE, asdict(info))
 
     def read_info(self) -> SweepInfo:
-        """Read ``sweep.json``."""
-        values = json.loads((self.directory / SWEEP_FILE).read_text())
-        return SweepInfo(**{**values, "status": SweepStatus(values["status"])})
+        """Read ``sweep.json``.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        file = self.directory / SWEEP_FILE
+        try:
+            values = json.loads(file.read_text())
+            return SweepInfo(**{**values, "status": SweepStatus(values["status"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{file} is damaged: {first_line(error, with_type=True)}") from error
 
     def write_config(self, trial_id: str, config: TrainConfig) -> Path:
         """Write a trial's resolved config; returns its file."""

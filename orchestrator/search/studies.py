@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from orchestrator.results.databases import check_database, read_column
 from orchestrator.search.samplers import build_sampler
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import Space
@@ -56,18 +57,26 @@ def open_storage(storage: str) -> BaseStorage:
             return JournalStorage(JournalFileBackend(storage))
         return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})  # the server may have been restarted
     except Exception as error:  # the driver's, Optuna's or a failed import: all mean that it cannot be opened
-        cause = getattr(error, "orig", None) or error
-        raise UserError(f"--storage {without_password(storage)}: cannot be opened: {first_line(cause)}") from None
+        raise _cannot_be_opened(storage, error) from None
 
 
 def check_storage(storage: str, name: str) -> None:
-    """Check that a database answers and has no study of this name yet; creates Optuna's tables in it.
+    """Check that a database answers and has no study of this name yet. Nothing is made in it.
 
     Raises:
         UserError: it does not answer, or has such a study.
     """
-    if name in optuna.get_all_study_names(open_storage(storage)):
+    try:
+        names = read_column(storage, "studies", "study_name") if "studies" in check_database(storage) else []
+    except Exception as error:  # the driver's or a failed import: all mean that it cannot be opened
+        raise _cannot_be_opened(storage, error) from None
+    if name in names:
         raise UserError(f"--storage {without_password(storage)} has a study {name} already; choose another --name")
+
+
+def _cannot_be_opened(storage: str, error: Exception) -> UserError:
+    cause = getattr(error, "orig", None) or error
+    return UserError(f"--storage {without_password(storage)}: cannot be opened: {first_line(cause)}")
 
 
 def without_password(storage: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 import optuna
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from trainers.errors import UserError, first_problem, unknown_name
+from trainers.errors import UserError, first_problem, shortened, unknown_name
 
 Value = float | int | str | bool | None
 MOST_PROBES = 1000  # an int range with more values is checked at its ends only
@@ -92,8 +92,8 @@ class IntRange(_Domain):
 
     def probes(self) -> list[Value]:
         """Values to check a space with: when these are valid, all are. The first and the last are the domain's ends."""
-        values = self.every()
-        return list(values) if len(values) <= MOST_PROBES else list(self.bounds)
+        few = (self.bounds[1] - self.bounds[0]) // self.step < MOST_PROBES  # `len` of a huge range overflows
+        return list(self.every()) if few else list(self.bounds)
 
     def every(self) -> Sequence[Value]:
         """All of its values."""
@@ -156,9 +156,9 @@ def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
         raise UserError(f"search.{name}: cannot be searched: it decides how trials are run or measured")
     kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
     if len(kinds) != 1:
-        raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {values!r}")
+        raise UserError(f"search.{name}: needs exactly one of float:, int:, choice:, got {shortened(values)}")
     try:
         return _KINDS[kinds[0]].model_validate(values)
     except ValidationError as error:
         key, message, _ = first_problem(error)
-        raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {values!r}") from None
+        raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {shortened(values)}") from None

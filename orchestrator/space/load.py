@@ -13,7 +13,7 @@ from orchestrator.space.objectives import check_objectives
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
-from trainers.errors import UserError, first_problem, unknown_name
+from trainers.errors import UserError, problem_text, unknown_name
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -68,8 +68,7 @@ def _build(name: str, values: Any) -> Space:
     try:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
-        place, message, given = first_problem(error)
-        raise UserError(f"{place}: {message}, got {given!r}") from None
+        raise UserError(problem_text(error)) from None
     check_space(space)
     return space
 

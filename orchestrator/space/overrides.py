@@ -10,7 +10,7 @@ from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerC
 from orchestrator.space.space import Space, config_names, possible_search
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
-from trainers.errors import UserError, first_problem, unknown_name
+from trainers.errors import UserError, problem_text, unknown_name
 
 _SECTIONS: dict[str, type[Section]] = {
     "scheduler": SchedulerConfig,
@@ -82,5 +82,5 @@ def _changed(title: str, section: AnySection, values: dict[str, Any]) -> AnySect
     try:
         return section.model_validate({**section.model_dump(), **values})
     except ValidationError as error:
-        name, message, given = first_problem(error)
-        raise UserError(f"{title}{'.' + name if name else ''}: {message}, got {given!r}") from None
+        text = problem_text(error)
+        raise UserError(f"{title}{'.' if error.errors()[0]['loc'] else ': '}{text}") from None

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from trainers.config import MOST
 from trainers.errors import unknown_name
 
 
@@ -30,10 +31,16 @@ SCHEDULERS = {
 }
 
 
-class Section(BaseModel):
-    """A section of a space: frozen; unknown keys are refused."""
+# Far more than anybody trains; Tune and Optuna keep every trial in memory.
+MOST_TRIALS = 1_000_000
+MOST_BRACKETS = 100  # each has some 3 times the grace of the one before
+MOST_SEEDS = 1000
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+class Section(BaseModel):
+    """A section of a space: frozen; unknown keys, nan and inf are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class SchedulerConfig(Section):
@@ -42,11 +49,11 @@ class SchedulerConfig(Section):
     name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
         "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
     )
-    grace_epochs: Annotated[int, Field(ge=1)] = Field(75, description="epochs that every trial may run")
+    grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1)] = Field(
         3, description="asha, hyperband: one trial in this many goes on at a rung"
     )
-    brackets: Annotated[int, Field(ge=1)] = Field(
+    brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
         description="hyperband: how many; each has reduction_factor times the grace of the one before, within the run",
     )
@@ -62,8 +69,10 @@ class SchedulerConfig(Section):
 class ConfirmConfig(Section):
     """Which trials are measured again before the winner is chosen, on latents that had no part in their selection."""
 
-    top: Annotated[int, Field(ge=0)] = Field(3, description="how many of the best trials; 0: none")
-    seeds: Annotated[int, Field(ge=1)] = Field(3, description="how often each, every time on fresh latents")
+    top: Annotated[int, Field(ge=0, le=MOST_TRIALS)] = Field(3, description="how many of the best trials; 0: none")
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
+        3, description="how often each, every time on fresh latents"
+    )
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,10 @@ class SamplerConfig(Section):
     name: Annotated[str, one_of("sampler", tuple(SAMPLERS))] = Field(
         "tpe", description="tpe, gp (Gaussian process), cmaes, qmc (Sobol sequence), random, nsga2 (two objectives)"
     )
-    startup: int | None = Field(None, ge=1, description="tpe, gp: trials before the model is used; None: 10")
-    population: int | None = Field(None, ge=2, description="nsga2, cmaes: trials of a generation; None: 10, or its own")
+    startup: int | None = Field(None, ge=1, le=MOST, description="tpe, gp: trials before the model is used; None: 10")
+    population: int | None = Field(
+        None, ge=2, le=MOST, description="nsga2, cmaes: trials of a generation; None: 10, or its own"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

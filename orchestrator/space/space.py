@@ -7,7 +7,7 @@ from pydantic import Field
 
 from orchestrator.space.domains import Domain, Value, value_text
 from orchestrator.space.objectives import FID
-from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerConfig, Section
+from orchestrator.space.sections import MOST_TRIALS, ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError
 
@@ -40,7 +40,7 @@ class Space(Section):
     confirm: ConfirmConfig = ConfirmConfig()
     objectives: tuple[str, ...] = (FID,)
     pruning: bool | dict[str, bool | dict[str, Any]] = True
-    trials: Annotated[int, Field(ge=1)] = 20
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 20
     points: tuple[dict[str, Value], ...] = ()
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
     demo: dict[str, Value] = Field(default_factory=dict)

@@ -9,7 +9,15 @@ from trainers.errors import UserError, first_line
 
 
 class _Loader(yaml.SafeLoader):
-    pass
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice, of which PyYAML would keep the last."""
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.MarkedYAMLError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -33,8 +41,11 @@ def parse_yaml(text: str, source: str) -> Any:
         mark = error.problem_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UserError(f"{source}:{place} {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{source}: {first_line(error)}") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML lets a day 99 or 5000 digits through
+        many = "a number has too many digits" if "digits" in str(error) else first_line(error)
+        raise UserError(f"{source}: {many}") from None
+    except RecursionError:
+        raise UserError(f"{source}: nested too deeply") from None
 
 
 def dump_yaml(value: Any) -> str:

@@ -22,6 +22,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from orchestrator.results.databases import check_database
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
@@ -39,13 +40,16 @@ _REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALR
 
 
 def check_tracking(uri: str) -> None:
-    """Check that MLflow answers at `uri`, before anything is started.
+    """Check that MLflow answers at `uri`, before anything is started. In a database nothing is made.
 
     Raises:
         UserError: it does not.
     """
     try:
-        MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+        if uri.startswith("http"):
+            MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+        else:
+            check_database(uri)
     except Exception as error:  # also a database driver that is not installed
         raise UserError(f"MLflow does not answer at {uri}: {first_line(error)}") from None
 

@@ -7,10 +7,11 @@ images for machines that have none, `draw_motorbikes` one of motorbikes.
 """
 
 from trainers.data.augment import Augmentation, augment, draw_augmentation, to_uint8, to_unit_range, upload_epoch
-from trainers.data.cache import build_cache, require_images
+from trainers.data.cache import build_cache
 from trainers.data.cache_report import BuildReport, SkippedFile, report_path
 from trainers.data.decode import SkippedError, SkipReason, decode_image
 from trainers.data.domain_folders import find_domains
+from trainers.data.enough import require_distinct, require_files, require_images
 from trainers.data.files import find_files
 from trainers.data.labels import find_classes, read_labels
 from trainers.data.reader import ImageCache
@@ -39,6 +40,8 @@ __all__ = [
     "read_labels",
     "read_tags",
     "report_path",
+    "require_distinct",
+    "require_files",
     "require_images",
     "to_uint8",
     "to_unit_range",

@@ -1,6 +1,7 @@
 """build_cache: decode a folder once for all processes and calls."""
 
 import hashlib
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,9 @@ from trainers.data.decode import FITS, SkippedError, decode_image
 from trainers.data.pool import cores, in_order
 from trainers.data.reader import ImageCache
 from trainers.data.source import ImageSource, open_source
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, disk_is_full, is_full, unknown_name
 
-__all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache", "require_images"]
+__all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache"]
 
 # Part of the digest: raise it whenever the same file would decode to other pixels.
 FORMAT_VERSION = 2
@@ -66,28 +67,23 @@ def build_cache(
     with ThreadPoolExecutor(workers or cores()) as pool:
         digest = _digest(images, image_size, fit, pool)
         path = cache_dir / f"{digest}.arrow"
+        made = [place for place in (cache_dir, *cache_dir.parents) if not place.exists()]
         try:
             cache_dir.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not _is_intact(path):
+                    _require_room(cache_dir, images.total, image_size)
                     results = _decode_all(images, image_size, fit, pool, progress)
                     _write(path, results, source, digest, image_size, fit)
                 return ImageCache.open(path)
         except OSError as error:
+            _remove_traces(path, made)
+            if is_full(error):
+                raise disk_is_full(error, cache_dir) from error
             raise UserError(f"cannot write the image cache in {cache_dir}: {error}") from error
-
-
-def require_images(cache: ImageCache, at_least: int) -> None:
-    """Check that there are enough images for one global batch.
-
-    Raises:
-        UserError: there are fewer than `at_least`.
-    """
-    if len(cache) < at_least:
-        raise UserError(
-            f"{cache.report.source} has fewer images than one batch of {at_least}: {cache.report.summary()}; lower "
-            f"data.batch_size or add images (every skipped file is listed in {report_path(cache.path)})"
-        )
+        except UserError:
+            _remove_traces(path, made)
+            raise
 
 
 def _check(source: Path, image_size: int, fit: str, cache_dir: Path) -> None:
@@ -98,6 +94,28 @@ def _check(source: Path, image_size: int, fit: str, cache_dir: Path) -> None:
     inside, outside = cache_dir.resolve(), source.resolve()
     if inside.is_relative_to(outside) and not any(p.startswith(".") for p in inside.relative_to(outside).parts):
         raise UserError(f"the cache folder {cache_dir} lies inside the image folder {source}, which would change it")
+
+
+def _require_room(cache_dir: Path, files: int, image_size: int) -> None:
+    free, needed = shutil.disk_usage(cache_dir).free, files * 3 * image_size**2
+    if needed > free:
+        raise UserError(
+            f"the disk of the image cache {cache_dir} has {free / 1e6:,.0f} MB free, {files} files decoded to "
+            f"{image_size} px need up to {needed / 1e6:,.0f} MB: make room, or name another with $GAN_SWEEP_CACHE"
+        )
+
+
+def _remove_traces(path: Path, made: list[Path]) -> None:
+    """Remove the lock of a folder that was refused, and the folders that were `made` for its cache, deepest first.
+
+    Another process that waits for the removed lock will refuse the same folder.
+    """
+    if not path.exists():
+        path.with_suffix(".lock").unlink(missing_ok=True)
+    for folder in made:
+        if not folder.is_dir() or any(folder.iterdir()):
+            break
+        folder.rmdir()
 
 
 def _digest(images: ImageSource, image_size: int, fit: str, pool: ThreadPoolExecutor) -> str:

@@ -46,7 +46,8 @@ def find_files(root: Path) -> list[str]:
 
 def find_sidecars(root: Path) -> list[str]:
     """The CSV files that `find_files` leaves out, sorted."""
-    return sorted(path.name for path in root.iterdir() if _is_sidecar(path.name) and not path.name.startswith("."))
+    names = (path.name for path in root.iterdir() if path.is_file())  # reading a pipe would wait for ever
+    return sorted(name for name in names if _is_sidecar(name) and not name.startswith("."))
 
 
 def text_name(file: str) -> str:

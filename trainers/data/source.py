@@ -25,6 +25,10 @@ class ImageSource(Protocol):
         """Relative path, and the file or its content."""
         ...
 
+    def contents(self) -> Iterator[bytes]:
+        """A hash of the content of each item, in order and read one by one."""
+        ...
+
 
 class Folder:
     """Every file below a folder."""
@@ -47,6 +51,10 @@ class Folder:
         for file in self._files:
             yield text_name(file), self._root / file
 
+    def contents(self) -> Iterator[bytes]:
+        """SHA-256 of each file."""
+        return (hash_file(self._root / file) for file in self._files)
+
 
 class PreparedFolder:
     """The images of a prepared dataset; their paths are those of the files that they were made from."""
@@ -62,6 +70,10 @@ class PreparedFolder:
     def items(self) -> Iterator[tuple[str, Path | bytes]]:
         """In the order of the shards."""
         return read_images(self._root)
+
+    def contents(self) -> Iterator[bytes]:
+        """SHA-256 of each PNG."""
+        return (hashlib.sha256(png).digest() for _, png in read_images(self._root))
 
 
 def open_source(root: Path) -> ImageSource:

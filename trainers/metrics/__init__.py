@@ -2,7 +2,7 @@
 
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
-from trainers.metrics.folder_fid import fid_between_folders
+from trainers.metrics.folder_fid import fid_between_folders, find_images
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
 from trainers.metrics.registry import build_extractor, extractor_names, register_extractor
@@ -16,6 +16,7 @@ __all__ = [
     "build_extractor",
     "extractor_names",
     "fid_between_folders",
+    "find_images",
     "frechet_distance",
     "measure_fid",
     "protocol_name",

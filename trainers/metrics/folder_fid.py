@@ -2,8 +2,10 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from trainers.data.manifest import find_manifest
+from trainers.data.shards import read_images
 from trainers.errors import UserError
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, diversity, protocol_name
@@ -37,7 +41,7 @@ def fid_between_folders(
     may differ in size: the extractor gets each at its own size.
 
     Args:
-        dir_a: the real images; subfolders are not read.
+        dir_a: the real images, a folder or a dataset of `trainers.data.prepare`; subfolders are not read.
         dir_b: the fakes.
         extractor: on `device`.
         batch_size: images per forward; changes speed only.
@@ -47,11 +51,11 @@ def fid_between_folders(
         UserError: a folder is missing or has fewer than two images, or a file cannot be read.
     """
     started = time.perf_counter()
-    files_a, files_b = _find_images(Path(dir_a)), _find_images(Path(dir_b))
+    files_a, files_b = find_images(Path(dir_a)), find_images(Path(dir_b))
     real = RealStatistics.from_moments(_moments(files_a, extractor, batch_size, device))
     fake = _moments(files_b, extractor, batch_size, device)
     return FidResult(
-        value=frechet_distance(real, fake),
+        value=max(0.0, frechet_distance(real, fake)),  # rounding puts it just below 0 where the folders are alike
         diversity=diversity(real, fake),
         name=protocol_name(extractor.protocol, fake.n),
         n_real=real.n,
@@ -60,26 +64,37 @@ def fid_between_folders(
     )
 
 
-def _find_images(folder: Path) -> list[Path]:
+def find_images(folder: Path) -> Sequence[Path | bytes]:
+    """The image files of a folder, or the PNGs of a prepared dataset.
+
+    Raises:
+        UserError: the folder is missing, has fewer than two images, or one of them is no regular file.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
+    if (manifest := find_manifest(folder)) is not None and manifest.images >= 2:
+        return [png for _, png in read_images(folder)]
     files = sorted(path for extension in EXTENSIONS for path in folder.glob(f"*.{extension}"))
     if len(files) < 2:
         raise UserError(f"FID needs at least 2 images, {folder} has {len(files)} ({', '.join(EXTENSIONS)})")
+    if odd := [path for path in files if not path.is_file()]:  # opening a pipe would wait for ever
+        raise UserError(f"{odd[0]} cannot be read as an image: it is not a regular file")
     return files
 
 
-def _moments(files: list[Path], extractor: Extractor, batch_size: int, device: torch.device | str) -> Moments:
+def _moments(
+    files: Sequence[Path | bytes], extractor: Extractor, batch_size: int, device: torch.device | str
+) -> Moments:
     moments = Moments(extractor.dim, device)
     for batch in _batches(files, batch_size):
         moments.update(extractor(batch.to(device)))
     return moments
 
 
-def _batches(files: list[Path], batch_size: int) -> Iterator[Tensor]:
+def _batches(files: Sequence[Path | bytes], batch_size: int) -> Iterator[Tensor]:
     """Yield uint8 [B, 3, H, W], images of one size together."""
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside the GIL
-        by_size: dict[tuple[int, int], list[Path]] = defaultdict(list)
+        by_size: dict[tuple[int, int], list[Path | bytes]] = defaultdict(list)
         for path, size in zip(files, pool.map(_size, files), strict=True):
             by_size[size].append(path)
         for paths in by_size.values():
@@ -88,17 +103,21 @@ def _batches(files: list[Path], batch_size: int) -> Iterator[Tensor]:
                 yield torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from error
+def _size(source: Path | bytes) -> tuple[int, int]:
+    with _opened(source) as image:
+        return image.size
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(source: Path | bytes) -> np.ndarray:
+    with _opened(source) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+        with Image.open(source if isinstance(source, Path) else BytesIO(source)) as image:
+            yield image
     except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from error
+        name = source if isinstance(source, Path) else "an image of a prepared dataset"
+        raise UserError(f"{name} cannot be read as an image: {error}") from error

@@ -67,15 +67,15 @@ def test_every_option_reaches_the_preparation(motorbikes: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["prepare", "nowhere", "new"], "the image folder nowhere does not exist"),
+        (["prepare", "nowhere", "new"], "SRC: nowhere is not a folder: it does not exist"),
         (["prepare", "photos", "photos/new"], "lies inside the image folder"),
         (["prepare", "photos", "new", "--fit", "streched"], "did you mean stretch?"),
         (["prepare", "photos", "new", "--detector", "ssdlite"], "did you mean ssdlite320_mobilenet_v3_large?"),
         (["prepare", "photos", "new", "--detector", "ssd300_vgg16"], "--detector-weights FILE"),
-        (["prepare", "photos", "new", "--tags", "nowhere.csv"], "cannot read nowhere.csv"),
-        (["inspect", "nowhere"], "nowhere does not exist"),
+        (["prepare", "photos", "new", "--tags", "nowhere.csv"], "--tags: nowhere.csv is not a file: it does not exist"),
+        (["inspect", "nowhere"], "DIR: nowhere is not a folder: it does not exist"),
         (["inspect", "photos", "--sheet", "photos/sheet.png"], "would lie inside photos"),
-        (["inspect", "photos", "--sheet", "no/where.png"], "cannot write the contact sheet"),
+        (["inspect", "photos", "--sheet", "no/where.png"], "--sheet: no/where.png cannot be written: there is no folder no"),
         (["inspct", "photos"], "did you mean inspect?"),
     ],
 )

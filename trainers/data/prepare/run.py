@@ -25,7 +25,7 @@ from trainers.data.prepare.options import PrepareOptions, TagTable, read_tag_tab
 from trainers.data.prepare.report_files import SAMPLES, write_report
 from trainers.data.prepare.start import check_places, check_same, read_start
 from trainers.data.shards import Row, read_chunk, read_facts, write_chunk, write_shard
-from trainers.errors import UserError
+from trainers.errors import UserError, disk_is_full, is_full
 
 # Files whose rows are written together. A kill loses at most these and the AHEAD files that the threads work on.
 CHUNK_FILES = 64
@@ -88,6 +88,8 @@ def prepare(
                 manifest = _finish(source, destination, files, options, start, tags)
                 shutil.rmtree(work, ignore_errors=True)
         except (OSError, pa.ArrowException) as error:
+            if is_full(error):
+                raise disk_is_full(error, destination.parent) from error
             raise UserError(f"cannot write the dataset {destination}: {error}") from error
     return Prepared(destination, manifest, created=True)
 

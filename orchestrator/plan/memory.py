@@ -1,0 +1,150 @@
+"""What a sweep's networks need of memory and disk, estimated before anything is built."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from orchestrator.plan.checks import buildable_pair
+from orchestrator.plan.resources import Resources
+from orchestrator.space.domains import Choice
+from orchestrator.space.space import Space
+from trainers.config import TrainConfig
+from trainers.errors import UserError
+
+# A rank's own memory: with torch, Ray and torchvision imported 740 MB are resident, of which no process shares these
+# (2026-11-25, torch's CPU build).
+RANK_BYTES = 400_000_000
+# Of a sweep besides its checkpoints: MLflow's database, Ray's files, grids and logs of a few trials.
+SWEEP_BYTES = 20_000_000
+_FLOAT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The networks of one config.
+
+    Attributes:
+        config: that names them.
+        parameters: of all networks together.
+        averaged: parameters of the generators' moving average, 0 without one.
+    """
+
+    config: TrainConfig
+    parameters: int
+    averaged: int
+
+    @property
+    def trained(self) -> int:
+        """Bytes that training holds: weights, gradients, the optimiser's moments, and the average."""
+        return _FLOAT * (self.parameters * (2 + self._moments) + self.averaged)
+
+    @property
+    def saved(self) -> int:
+        """Bytes of a checkpoint, which has no gradients."""
+        return _FLOAT * (self.parameters * (1 + self._moments) + self.averaged)
+
+    @property
+    def _moments(self) -> int:
+        return 1 if self.config.optimizer.name == "rmsprop" else 2
+
+    def __str__(self) -> str:
+        network, size = self.config.network, self.config.data.image_size
+        return (
+            f"{network.name} with network.base_width {network.base_width}, network.latent_dim {network.latent_dim} "
+            f"and {size} px has {self.parameters:,} parameters"
+        )
+
+
+def largest_networks(space: Space) -> Networks:
+    """The largest networks that a trial may have, one searched key at a time. Nothing is allocated.
+
+    Raises:
+        UserError: they cannot be built.
+    """
+    configs = [space.base]
+    for name, domain in space.search.items():
+        if name.startswith("network.") or name == "data.image_size":
+            values = domain.probes() if isinstance(domain, Choice) else domain.probes()[-1:]
+            configs += [space.resolve(space.completed({name: value}) or {}) for value in values]
+    return max((_networks(config) for config in configs), key=lambda networks: networks.trained)
+
+
+def check_memory(networks: Networks, resources: Resources, *, host: int, gpu: int | None) -> None:
+    """Check that all ranks together fit this machine. Activations come on top, so this refuses only what cannot be.
+
+    Args:
+        networks: the largest of a trial.
+        resources: the gangs.
+        host: bytes of the machine's memory.
+        gpu: bytes of one GPU's memory; None: unknown, or there is no GPU.
+
+    Raises:
+        UserError: they do not.
+    """
+    ranks, on_gpu = resources.gangs * resources.workers, resources.gpus > 0
+    needed = ranks * (RANK_BYTES + (0 if on_gpu else networks.trained))
+    if needed > host:
+        own = "" if on_gpu else f" ({networks}: {_gb(networks.trained)} with gradients and moments)"
+        raise UserError(
+            f"{resources.gangs} trials at once x {resources.workers} workers need at least {_gb(needed)} of memory"
+            f"{own}, this machine has {_gb(host)}: lower network.base_width, --concurrency or --workers-per-trial"
+        )
+    if on_gpu and gpu is not None:
+        sharing = min(ranks, max(1, int(1 / resources.gpus + 1e-9)))
+        if sharing * networks.trained > gpu:
+            raise UserError(
+                f"{sharing} ranks on one GPU need at least {_gb(sharing * networks.trained)} of its memory ({networks}:"
+                f" {_gb(networks.trained)} with gradients and moments), it has {_gb(gpu)}: lower network.base_width, "
+                "or raise --gpus-per-worker"
+            )
+
+
+def check_disk(networks: Networks, resources: Resources, folder: Path) -> None:
+    """Check that the disk of the sweeps holds the winner's checkpoint, and of each gang the newest and the one before.
+
+    Args:
+        networks: the largest of a trial.
+        resources: the gangs.
+        folder: of the sweeps; itself or a folder above it is there.
+
+    Raises:
+        UserError: it does not.
+    """
+    place = next(place for place in (folder, *folder.parents) if place.is_dir())
+    needed = SWEEP_BYTES + (2 * resources.gangs + 1) * networks.saved
+    if (free := psutil.disk_usage(str(place)).free) < needed:
+        raise UserError(
+            f"the disk of --sweeps-dir {folder} has {_gb(free)} free, this sweep needs at least {_gb(needed)} "
+            f"({networks}: {_gb(networks.saved)} a checkpoint): make room, or name a place on another disk"
+        )
+
+
+def host_memory() -> int:
+    """Bytes that this machine, or the container that this process runs in, has."""
+    total: int = psutil.virtual_memory().total
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return min(total, int(text)) if text.isdigit() else total
+
+
+def gpu_memory() -> int | None:
+    """Bytes of the smallest GPU's memory; None where there is no GPU."""
+    if not torch.cuda.is_available():
+        return None
+    return min(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count()))
+
+
+def _networks(config: TrainConfig) -> Networks:
+    if config.labels == "auto":  # known when the images are decoded; classes change the last layers only
+        loss = config.loss.model_copy(update={"class_weights": {}})
+        config = config.model_copy(update={"labels": {"class": ("a", "b")}, "loss": loss})
+    generator, discriminator = buildable_pair(config)
+    sizes = [sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)]
+    averaged = sizes[0] if config.regime.ema_halflife_images is not None else 0
+    return Networks(config=config, parameters=sum(sizes), averaged=averaged)
+
+
+def _gb(amount: float) -> str:
+    return f"{amount / 1e9:,.1f} GB" if amount >= 1e8 else f"{amount / 1e6:,.0f} MB"

@@ -1,0 +1,73 @@
+"""Checks of a sweep's name and folders, before anything is read, made or started."""
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from orchestrator.results.store import SWEEP_FILE
+from trainers.data.files import find_files
+from trainers.errors import UserError, shortened
+
+MOST_LETTERS = 100  # of a name, which becomes part of paths, of URLs and of a study's name
+
+
+def check_name(name: str) -> None:
+    """Check a sweep's name.
+
+    Raises:
+        UserError: it cannot be a folder and part of a URL.
+    """
+    if len(name) > MOST_LETTERS:
+        raise UserError(f"--name {shortened(name)}: must have at most {MOST_LETTERS} characters, has {len(name)}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UserError(f"--name {name!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
+
+
+def check_can_make(folder: Path, what: str) -> None:
+    """Check that `folder` is one that can be written, or that it can be made. Nothing is left behind.
+
+    Args:
+        folder: absolute.
+        what: its name for people, such as ``--sweeps-dir sweeps``.
+
+    Raises:
+        UserError: it cannot.
+    """
+    place = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    try:
+        # Permissions alone do not tell: root has them on a read-only disk and in /proc.
+        with tempfile.TemporaryDirectory(dir=place, prefix=".gan-sweep-"):
+            pass
+    except OSError as error:
+        raise UserError(f"{what}: nothing can be written in {place}: {error.strerror}") from None
+
+
+def check_no_sweep(folder: Path) -> None:
+    """Check that a folder of images neither lies in a sweep's directory nor holds one.
+
+    A sweep's own sample grids would be taken as images.
+
+    Raises:
+        UserError: it does, or it cannot be read.
+    """
+    above = next((place for place in (folder.resolve(), *folder.resolve().parents) if _is_sweep(place)), None)
+    if above is not None:
+        raise UserError(
+            f"the image folder {folder} belongs to the sweep {above}, whose grids are no images to train on"
+        )
+    for file in find_files(folder):
+        if file.endswith(f"/{SWEEP_FILE}") and _is_sweep((folder / file).parent):
+            below = (folder / file).parent
+            raise UserError(f"the image folder {folder} holds the sweep {below}, whose grids are no images to train on")
+
+
+def _is_sweep(folder: Path) -> bool:
+    try:
+        if not (folder / SWEEP_FILE).is_file():
+            return False
+        values = json.loads((folder / SWEEP_FILE).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"sweep", "objective"} <= values.keys()
