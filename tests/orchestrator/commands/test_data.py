@@ -75,7 +75,10 @@ def test_every_option_reaches_the_preparation(motorbikes: Path, tmp_path: Path) 
         (["prepare", "photos", "new", "--tags", "nowhere.csv"], "--tags: nowhere.csv is not a file: it does not exist"),
         (["inspect", "nowhere"], "DIR: nowhere is not a folder: it does not exist"),
         (["inspect", "photos", "--sheet", "photos/sheet.png"], "would lie inside photos"),
-        (["inspect", "photos", "--sheet", "no/where.png"], "--sheet: no/where.png cannot be written: there is no folder no"),
+        (
+            ["inspect", "photos", "--sheet", "no/where.png"],
+            "--sheet: no/where.png cannot be written: there is no folder",
+        ),
         (["inspct", "photos"], "did you mean inspect?"),
     ],
 )
