@@ -18,7 +18,7 @@ from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision, EpochReport, Measurement, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
-NO_OBJECTIVE = "its fakes hardly vary in the whole window (diversity below fid.min_diversity), so no FID of it counts"
+NO_OBJECTIVE = "no objective, since its fakes hardly vary (below fid.min_diversity)"
 
 
 def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> RunOutcome:

@@ -37,7 +37,7 @@ base:
   data: {image_size: 32, batch_size: 8}
   network: {base_width: 4, latent_dim: 8}
   schedule: {epochs: 2, window_first: 1, checkpoint_every: 1}
-  fid: {extractor: tiny, n_fake: 16, every: 1}
+  fid: {extractor: tiny, n_fake: 16, every: 1, min_diversity: 0}
 search:
   optimizer.lr_g: {float: [1e-4, 1e-3], log: true}
 """
