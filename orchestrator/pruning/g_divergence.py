@@ -22,7 +22,9 @@ class GDivergence(GLossRule):
     name: ClassVar[str] = "g_divergence"
     tunable: ClassVar[dict[str, tuple[float, float]]] = {**GLossRule.tunable, "factor": (1.5, 6)}
 
-    factor: Positive = Field(3.0, description="mean loss of the window against the median before it, for a divergence")
+    factor: Positive = Field(
+        3.0, description="mean loss of the window against the median before it, both above its lowest value"
+    )
 
     def judge(self, history: History) -> str | None:
         found = self.under_bad_fid(history)
@@ -32,8 +34,10 @@ class GDivergence(GLossRule):
         before = history.tail("g_loss", history.reports)[: -len(losses)]
         if len(before) < len(losses):
             return None
-        mean, usual = sum(losses) / len(losses), median(map(abs, before))
-        if mean <= self.factor * usual:
+        assert history.scale.g is not None
+        won = history.scale.g.won
+        mean, usual = sum(losses) / len(losses), won + median(abs(loss - won) for loss in before)
+        if mean - won <= self.factor * (usual - won):
             return None
         seen = history.describe_fid(risen, untrained=self.untrained(history))
         return f"G loss rose to {mean:.3g} from {usual:.3g} while {seen}"

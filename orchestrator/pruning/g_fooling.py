@@ -20,20 +20,24 @@ class GFooling(GLossRule):
 
     name: ClassVar[str] = "g_fooling"
 
-    g_loss: float = Field(0.5, description="a mean loss of G over the window below this is low")
-    fall: Positive = Field(0.1, description="share by which each third of the window must lie below the one before")
+    g_loss: float = Field(
+        0.5, description="a mean loss of G over the window below this is low; in units of binary cross-entropy"
+    )
+    fall: Positive = Field(0.1, description="share by which each third of the window must be nearer the lowest loss")
 
     def judge(self, history: History) -> str | None:
         found = self.under_bad_fid(history)
         if found is None:
             return None
         losses, risen = found
+        assert history.scale.g is not None
+        won, limit = history.scale.g.won, history.scale.g.at(self.g_loss)
         third, mean = len(losses) // 3, sum(losses) / len(losses)
         parts = losses[:third], losses[third : 2 * third], losses[-third:]
         first, second, last = (sum(part) / third for part in parts)
-        if mean < self.g_loss:
-            seen = f"G loss {mean:.3g} over {len(losses)} {history.unit}, below {self.g_loss:g},"
-        elif second < first * (1 - self.fall) and last < second * (1 - self.fall):
+        if mean < limit:
+            seen = f"G loss {mean:.3g} over {len(losses)} {history.unit}, below {limit:.3g},"
+        elif second - won < (first - won) * (1 - self.fall) and last - won < (second - won) * (1 - self.fall):
             seen = f"G loss falling steadily from {first:.3g} to {last:.3g}"
         else:
             return None

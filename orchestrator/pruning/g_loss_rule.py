@@ -9,7 +9,10 @@ from orchestrator.pruning.rule import Positive, Rule, Span
 
 
 class GLossRule(Rule):
-    """A rule on G's loss over a window. With many GAN losses any value of it is ordinary, so FID must be bad too.
+    """A rule on G's loss over a window. Low and high values are ordinary with many GAN losses, so FID must be bad too.
+
+    What a value means the loss declares (`trainers.loss_scale`): under least squares an undecided D gives G 0.25, where
+    binary cross-entropy gives 0.69. A log that does not name its loss is read as binary cross-entropy.
 
     NaN policy: reports without a finite g_loss are left out; with less than half of the window left the rule is silent.
     """
@@ -25,7 +28,12 @@ class GLossRule(Rule):
     rise: Positive = Field(0.25, description="share by which FID must be above its best")
 
     def under_bad_fid(self, history: History) -> tuple[list[float], list[FidPoint]] | None:
-        """G's losses in the window, and the latest FIDs, far above the best; None where there are too few of either."""
+        """G's losses in the window, and the latest FIDs, far above the best; None where there are too few of either.
+
+        None too where the loss declares that no value of G's means anything.
+        """
+        if history.scale.g is None:
+            return None
         risen = history.risen(self.rise, untrained=self.untrained(history))
         if not history.lasting(risen, self.patience):
             return None

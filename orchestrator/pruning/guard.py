@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.pruning.history import History
 from orchestrator.pruning.rule import Rule, Trip
+from trainers.loss_scale import UNNAMED, LossScale
 from trainers.run_report import EpochReport
 
 
@@ -15,15 +16,22 @@ class Guard:
         epochs: the trial's planned epochs.
         past: returns the trial's earlier reports. Called once, if the first report that this guard sees is not epoch 1:
             the trial was resumed after its gang had died.
+        scale: what values of the trial's losses mean.
 
     Attributes:
         trip: the finding that ended the trial, None while there is none.
     """
 
-    def __init__(self, rules: Sequence[Rule], epochs: int, past: Callable[[], Sequence[EpochReport]]) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        epochs: int,
+        past: Callable[[], Sequence[EpochReport]],
+        scale: LossScale = UNNAMED,
+    ) -> None:
         self.trip: Trip | None = None
         self._rules, self._past = rules, past
-        self._history = History(epochs)
+        self._history = History(epochs, scale=scale)
 
     def see(self, report: EpochReport) -> Trip | None:
         """Add a report and evaluate the rules; returns the finding of the first that trips, None where none does."""

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trainers.loss_scale import UNNAMED, LossScale
+
 FEWEST_MEASUREMENTS = 3  # that show a trend: a single FID may be noise
 
 
@@ -23,6 +25,7 @@ class History:
         total: number of reports of the whole run, when nothing ends it early.
         unit: what reports are called, ``epochs`` or ``rows``.
         mark: what a step is called, ``epoch`` or ``step``.
+        scale: what values of ``d_loss`` and ``g_loss`` mean; by default those of a log that does not name its loss.
 
     Attributes:
         steps: the step of each report: the epoch, or a log's own count.
@@ -30,8 +33,8 @@ class History:
         fids: the finite FIDs of the protocol that was measured last: values of different protocols do not compare.
     """
 
-    def __init__(self, total: int, *, unit: str = "epochs", mark: str = "epoch") -> None:
-        self.total, self.unit, self.mark = total, unit, mark
+    def __init__(self, total: int, *, unit: str = "epochs", mark: str = "epoch", scale: LossScale = UNNAMED) -> None:
+        self.total, self.unit, self.mark, self.scale = total, unit, mark, scale
         self.steps: list[int] = []
         self.metrics: dict[str, list[float | None]] = {}
         self.fids: list[FidPoint] = []

@@ -11,6 +11,7 @@ from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.loss_scale import UNNAMED, LossScale
 from trainers.run_report import EpochReport, hardly_vary
 
 NOT_METRICS = {"step", "epoch", "elapsed", "fid"}
@@ -46,6 +47,7 @@ class RecordedRun:
         window_first: the step from which on FID counts as the objective.
         unit: what reports are called.
         mark: what a step is called.
+        scale: what values of its losses mean; a log does not name its loss.
     """
 
     name: str
@@ -54,6 +56,7 @@ class RecordedRun:
     window_first: int = 0
     unit: str = "rows"
     mark: str = "step"
+    scale: LossScale = UNNAMED
 
     @property
     def last_step(self) -> int:
@@ -124,16 +127,19 @@ def _read_place(place: str, sweeps_dir: Path) -> list[RecordedRun]:
 
 def read_sweep(store: ResultsStore) -> list[RecordedRun]:
     """The trials of a sweep that reported anything."""
+    from trainers.families import loss_scale  # imports torch, which logs do not need
+
     runs = []
     for trial in store.read_trials():
         history = store.read_history(trial.trial_id)
         if not history:
             continue
-        window = _window_first(store, trial.trial_id)
+        config = _config(store, trial.trial_id)
         reports = [_from_history(report) for report in history]
         name = f"{store.directory.name}/{trial.trial_id}"
         total = max(trial.total_epochs, history[-1].epoch)
-        runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch"))
+        window, scale = config.schedule.window_first, loss_scale(config)
+        runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch", scale=scale))
     return runs
 
 
@@ -144,9 +150,9 @@ def _from_history(report: EpochReport) -> Report:
     return Report(report.epoch, report.logged, newest.fid, newest.name, newest.collapsed)
 
 
-def _window_first(store: ResultsStore, trial_id: str) -> int:
+def _config(store: ResultsStore, trial_id: str) -> TrainConfig:
     path = store.trials_dir / trial_id / "config.yaml"
-    return TrainConfig.build(parse_yaml(path.read_text(), str(path))).schedule.window_first
+    return TrainConfig.build(parse_yaml(path.read_text(), str(path)))
 
 
 def read_log(path: Path) -> RecordedRun:

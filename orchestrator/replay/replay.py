@@ -73,7 +73,7 @@ class Replayed:
 
 def replay_run(run: RecordedRun, rules: Sequence[Rule]) -> Replayed:
     """Show a run's reports to the rules, one after the other, as the gang would."""
-    history = History(run.total, unit=run.unit, mark=run.mark)
+    history = History(run.total, unit=run.unit, mark=run.mark, scale=run.scale)
     firings: dict[str, Firing] = {}
     waiting = list(rules)
     for number, report in enumerate(run.reports, start=1):

@@ -84,6 +84,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         Exception: whatever training raised on one of several ranks, except a UserError.
     """
     from trainers.distributed import rank
+    from trainers.families import loss_scale
     from trainers.loop import train
 
     run_dir = setup.trials_dir / lease.trial_id
@@ -100,7 +101,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     try:
         train_config = setup.space.resolve(lease.params)
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
-        guard = Guard(rules, epochs, lambda: ResultsStore(setup.trials_dir.parent).read_history(lease.trial_id))
+        past = lambda: ResultsStore(setup.trials_dir.parent).read_history(lease.trial_id)  # noqa: E731
+        guard = Guard(rules, epochs, past, loss_scale(train_config))
         run = train(train_config, assets, run_dir, report)
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)

@@ -28,7 +28,7 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
     "trainers.families": (modules(FAMILIES.values()), {"base", "image_buffer", "phases", "traits"}),
     "trainers.networks": (
         modules([*NETWORKS.values(), *TRANSLATORS.values()]),
-        {"batchnorm", "dropout", "init", "minibatch", "sizes", "without_batchnorm"},
+        {"batchnorm", "dropout", "init", "instancenorm", "minibatch", "sizes", "without_batchnorm"},
     ),
     "trainers.metrics": (
         modules(extractors._EXTRACTORS.values()) & set(BUILT_IN),

@@ -11,6 +11,7 @@ from trainers.families.acgan import AcGan
 from trainers.families.adversarial import Adversarial
 from trainers.families.base import Family, FidTarget
 from trainers.families.cyclegan import CycleGan
+from trainers.loss_scale import LossScale
 from trainers.losses import build_loss
 from trainers.randomness import GlobalRandom
 from trainers.regimes import build_regime
@@ -48,9 +49,14 @@ def check_buildable(config: TrainConfig) -> None:
         family.build_pair(config)
 
 
+def loss_scale(config: TrainConfig) -> LossScale:
+    """What the values of ``d_loss`` and ``g_loss`` of a run mean."""
+    return find_family(config).loss_scale(config)
+
+
 def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom) -> Family:
     """The family that `config` names, with fresh weights that depend on its seed alone."""
     return find_family(config)(config, device, random)
 
 
-__all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable", "find_family"]
+__all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable", "find_family", "loss_scale"]

@@ -18,6 +18,7 @@ from trainers.errors import UserError
 from trainers.families.base import Family, FidTarget
 from trainers.families.image_buffer import ImageBuffer
 from trainers.families.phases import Computed, Metrics, StepPlan
+from trainers.loss_scale import LossScale
 from trainers.networks import build_translators
 from trainers.randomness import GlobalRandom
 from trainers.regularizers import penalty
@@ -55,6 +56,11 @@ class CycleGan(Family):
     def find_sources(cls, data: Path) -> dict[str, Path]:
         """The two domains."""
         return dict(zip(DOMAINS, find_domains(data), strict=True))
+
+    @classmethod
+    def loss_scale(cls, config: TrainConfig) -> LossScale:
+        """Both losses are sums over the domains."""
+        return super().loss_scale(config).times(len(DOMAINS))
 
     def images_per_epoch(self, assets: Assets) -> int:
         """Images in the whole batches of the smaller domain: each step takes equally many of both domains."""

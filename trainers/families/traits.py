@@ -8,6 +8,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from trainers.config import TrainConfig
+from trainers.loss_scale import LossScale
+from trainers.losses import build_loss
 from trainers.randomness import fixed_latents
 
 ONLY = "images"  # name of the folder of images where a family has only one
@@ -62,6 +64,11 @@ class FamilyTraits(ABC):
     def classes(cls, config: TrainConfig) -> Mapping[str, tuple[str, ...]]:
         """The classes of each attribute that a finished generator can make. By default none."""
         return {}
+
+    @classmethod
+    def loss_scale(cls, config: TrainConfig) -> LossScale:
+        """What the values of ``d_loss`` and ``g_loss`` mean. By default those of the loss that `config` names."""
+        return build_loss(config.loss).scale()
 
     @classmethod
     def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from torch import Tensor
 
 from trainers.config import LossConfig
+from trainers.loss_scale import LossScale
 
 
 class GanLoss(ABC):
@@ -37,6 +38,14 @@ class GanLoss(ABC):
     @abstractmethod
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Scalar that G minimises. `real_logits` carry no gradient."""
+
+    @abstractmethod
+    def scale(self) -> LossScale:
+        """Which of its values mean that D, or G, has won: rules that end doomed trials ask it.
+
+        Each pair of values is (where it has won, where D tells nothing apart and does the best it can); None where no
+        value means it. They depend on the labels.
+        """
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Scores, shaped as the logits, of real images and fakes; above zero: D judges the image real."""

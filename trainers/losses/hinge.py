@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 
 
@@ -22,3 +23,10 @@ class Hinge(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Minus the mean logit of the fakes."""
         return -fake_logits.mean()
+
+    def scale(self) -> LossScale:
+        """D has won where every margin is met; G where its fakes lie at the margin of real images.
+
+        G's loss falls further, but an undecided D may put all images anywhere between the margins.
+        """
+        return LossScale.between(d=(0, 2), g=(-1, 0))

@@ -6,6 +6,7 @@ from typing import Self
 from torch import Tensor
 
 from trainers.config import LossConfig
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 from trainers.losses.label_values import label_pair
 
@@ -45,6 +46,11 @@ class LSGAN(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Squared error of the fakes to the real label."""
         return _squared_error(fake_logits, self.real_label)
+
+    def scale(self) -> LossScale:
+        """An undecided D puts all logits midway between the labels."""
+        undecided = ((self.real_label - self.fake_label) / 2) ** 2
+        return LossScale.between(d=(0, undecided), g=(0, undecided))
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, shifted so that zero is midway between the labels."""

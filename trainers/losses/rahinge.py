@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 from trainers.losses.relative import relative
 
@@ -26,6 +27,10 @@ class RaHinge(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """`d_loss` with real and fake logits swapped."""
         return self.d_loss(fake_logits, real_logits)
+
+    def scale(self) -> LossScale:
+        """A margin met by both kinds, and none by an undecided D."""
+        return LossScale.between(d=(0, 2), g=(0, 2))
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Relative logits."""

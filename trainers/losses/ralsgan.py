@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from trainers.config import LossConfig
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 from trainers.losses.label_values import label_pair
 from trainers.losses.relative import relative
@@ -49,6 +50,14 @@ class RaLSGAN(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """`d_loss` with the two labels swapped."""
         return self._squared_errors(real_logits, fake_logits, self.fake_label, self.real_label)
+
+    def scale(self) -> LossScale:
+        """Means of both relative logits are a and -a, so both errors are 0 only where the labels mirror each other.
+
+        D's best a is (real_label - fake_label) / 2, G's is minus that; an undecided D has a = 0.
+        """
+        won, undecided = ((self.real_label + self.fake_label) / 2) ** 2, (self.real_label**2 + self.fake_label**2) / 2
+        return LossScale.between(d=(won, undecided), g=(won, undecided))
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Relative logits, shifted so that zero is midway between the labels."""

@@ -1,8 +1,11 @@
 """Relativistic average cross-entropy (Jolicoeur-Martineau 2018, arXiv:1807.00734)."""
 
+from math import log
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 from trainers.losses.relative import relative
 
@@ -28,6 +31,10 @@ class RaSGAN(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """`d_loss` with real and fake logits swapped."""
         return self.d_loss(fake_logits, real_logits)
+
+    def scale(self) -> LossScale:
+        """Two cross-entropies."""
+        return LossScale.between(d=(0, 2 * log(2)), g=(0, 2 * log(2)))
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Relative logits."""

@@ -1,8 +1,11 @@
 """Relativistic cross-entropy of pairs (Jolicoeur-Martineau 2018, arXiv:1807.00734)."""
 
+from math import log
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 from trainers.losses.relative import relative
 
@@ -26,6 +29,10 @@ class RSGAN(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Cross-entropy of "the fake is more real"."""
         return self.d_loss(fake_logits, real_logits)
+
+    def scale(self) -> LossScale:
+        """One cross-entropy."""
+        return LossScale.between(d=(0, log(2)), g=(0, log(2)))
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Logits relative to the average of the other kind, since the pairs of a batch are random."""

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 
 
@@ -21,6 +22,10 @@ class Simple(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Mean distance of the fakes from being real, 0 to 1."""
         return _distance_from_real(fake_logits)
+
+    def scale(self) -> LossScale:
+        """Each distance is 0 at best, and 1/2 at a probability of 1/2."""
+        return LossScale.between(d=(0, 1), g=(0, 0.5))
 
 
 def _distance_from_real(logits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from trainers.distributed import batch_mean
+from trainers.loss_scale import LossScale
 from trainers.losses.base import GanLoss
 
 
@@ -23,6 +24,10 @@ class Wasserstein(GanLoss):
     def g_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Minus the mean score of the fakes."""
         return -fake_logits.mean()
+
+    def scale(self) -> LossScale:
+        """No value means anything: a critic's scores have no zero and no unit, and its loss no lowest value."""
+        return LossScale.between(d=None, g=None)
 
     def realness(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Scores minus the midpoint of both global means, since the zero of a critic's scores means nothing."""

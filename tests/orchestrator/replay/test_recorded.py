@@ -1,12 +1,22 @@
 """Reading recorded runs."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.replay.recorded import RecordedRun, read_log, read_runs
+from orchestrator.pruning.d_collapse import DCollapse
+from orchestrator.pruning.g_fooling import GFooling
+from orchestrator.replay.recorded import RecordedRun, Report, read_log, read_runs, read_sweep
+from orchestrator.replay.replay import replay_run
+from orchestrator.results.store import create_sweep
+from tests.orchestrator.sweep_helpers import ended, epoch
+from trainers.config import LossConfig
 from trainers.errors import UserError
+from trainers.loss_scale import UNNAMED
+from trainers.losses import build_loss
+from trainers.run_report import RunEnd
 
 LOG = """step,elapsed,d_loss,g_loss,fid
 100,0:00:46,0.5,1.5,
@@ -93,3 +103,21 @@ def test_the_window_decides_what_counts() -> None:
     run = RecordedRun("r", reports, total=3, window_first=2)
     assert (run.best(), run.best(2)) == (7.0, 9.0)
     assert math.isnan(run.best(1))
+
+
+@pytest.mark.parametrize("name", ["lsgan", "wasserstein"])
+def test_a_sweeps_trials_name_their_loss_and_logs_do_not(tmp_path: Path, name: str) -> None:
+    store, trial = create_sweep(tmp_path / "s"), ended("0000", RunEnd.COMPLETED, 80.0)
+    store.write_trial(trial)
+    store.append_history(trial, epoch(3, fid=80.0))
+    (store.trials_dir / "0000" / "config.yaml").write_text(f"loss: {{name: {name}}}\n")
+    (run,) = read_sweep(store)
+    assert run.scale == build_loss(LossConfig(name=name)).scale() != UNNAMED
+    assert read_log(log(tmp_path)).scale == UNNAMED
+    low = [Report(at, {"d_loss": 0.0, "g_loss": 0.2}, 90.0 if at > 20 else 30.0) for at in range(1, 41)]
+    firings = replay_run(replace(run, reports=low, total=40), (DCollapse(), GFooling())).firings
+    assert set(firings) == ({"d_collapse"} if name == "lsgan" else set())
+    assert set(replay_run(replace(run, reports=low, total=40, scale=UNNAMED), (DCollapse(), GFooling())).firings) == {
+        "d_collapse",
+        "g_fooling",
+    }

@@ -1,6 +1,7 @@
 """What a rank does with a lease: a real broker, training in this very process as the only rank."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def test_a_rule_names_the_end(setup: GangSetup, assets: Assets, one_thread: None
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 1e30})
     assert (outcome.verdict, outcome.epochs) == ("nonfinite", 1)
     assert outcome.detail.endswith(" at epoch 1")
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [("bce", "d_collapse"), ("wasserstein", "completed")])
+def test_the_rules_know_the_trials_loss(
+    setup: GangSetup, assets: Assets, one_thread: None, loss: str, verdict: str
+) -> None:
+    """A rule so impatient that it ends every trial whose loss can say that D has won."""
+    at_once = {"warmup": 0, "d_loss": 1e9, "window": 1, "accuracy": 0, "patience": 3, "improvement": 1}
+    schedule = {"epochs": 5, "window_first": 1, "checkpoint_every": 5}
+    base = {**BASE, "loss": {"name": loss}, "schedule": schedule, "fid": {**BASE["fid"], "every": 1}}
+    pruning = {"d_collapse": at_once, "grad_explosion": False}
+    space = build_space("x", {"base": base, "search": SEARCH, "pruning": pruning})
+    outcome = outcome_of_training(replace(setup, space=space), assets, {"optimizer.lr_g": 8e-4})
+    assert outcome.verdict == verdict
 
 
 def test_an_error_is_the_trials_verdict_and_the_rank_goes_on(
