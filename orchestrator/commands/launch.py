@@ -161,7 +161,12 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
         kept = f"; the decoded images stay in {plan.cache_dir} for the launch"
         console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
         return 0
-    return _run(plan, warm, n_real=len(caches[0]), console=console)
+    try:
+        return _run(plan, warm, n_real=len(caches[0]), console=console)
+    except Exception as error:
+        if is_full(error):
+            raise disk_is_full(error, plan.directory.parent) from error
+        raise
 
 
 def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:
@@ -197,7 +202,7 @@ def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -
         ending = SweepOutcome(SweepStatus.INTERRUPTED, 0, [])
     except BaseException as error:
         if is_full(error):  # nor can the status be written
-            raise disk_is_full(error, plan.directory) from error
+            raise
         store.write_info(replace(info, status=SweepStatus.FAILED))
         raise
     store.write_info(replace(info, status=ending.status))

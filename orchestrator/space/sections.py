@@ -50,7 +50,7 @@ class SchedulerConfig(Section):
         "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
-    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+    reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
         3, description="asha, hyperband: one trial in this many goes on at a rung"
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(

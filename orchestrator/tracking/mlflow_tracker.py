@@ -27,7 +27,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.results.verdict import State, SweepStatus
-from trainers.errors import UserError, first_line
+from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
@@ -214,7 +214,10 @@ def _params(values: dict[str, Any]) -> list[Param]:
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether trying again can help: it cannot when the server refuses, or when our own file is missing."""
+    """Whether trying again can help: it cannot when the server refuses, when a disk is full, or when our own file
+    is missing."""
+    if is_full(error):
+        return False
     if isinstance(error, MlflowException):
         return error.error_code not in _REFUSALS
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)

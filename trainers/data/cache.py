@@ -110,7 +110,7 @@ def _remove_traces(path: Path, made: list[Path]) -> None:
 
     Another process that waits for the removed lock will refuse the same folder.
     """
-    if not path.exists():
+    if path.parent.is_dir() and not path.exists():
         path.with_suffix(".lock").unlink(missing_ok=True)
     for folder in made:
         if not folder.is_dir() or any(folder.iterdir()):

@@ -77,7 +77,7 @@ def test_every_option_reaches_the_preparation(motorbikes: Path, tmp_path: Path) 
         (["inspect", "photos", "--sheet", "photos/sheet.png"], "would lie inside photos"),
         (
             ["inspect", "photos", "--sheet", "no/where.png"],
-            "--sheet: no/where.png cannot be written: there is no folder",
+            "--sheet: no/where.png cannot be written: there is no folder no",
         ),
         (["inspct", "photos"], "did you mean inspect?"),
     ],

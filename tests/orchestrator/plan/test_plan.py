@@ -162,8 +162,8 @@ def test_the_written_space_is_the_planned_one(tmp_path: Path) -> None:
 
 def test_resources_fill_the_machine() -> None:
     def chosen(available_cpus: int, available_gpus: int, **wishes: Any) -> Resources:
-        asked = {"concurrency": None, "workers": None, "cpus": None, "gpus": None, **wishes}
-        return choose_resources(**asked, available_cpus=available_cpus, available_gpus=available_gpus, local=True)
+        asked = {"concurrency": None, "workers": None, "cpus": None, "gpus": None, "local": True, **wishes}
+        return choose_resources(**asked, available_cpus=available_cpus, available_gpus=available_gpus)
 
     assert chosen(2, 0) == Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=2)
     assert chosen(2, 0, workers=2) == Resources(gangs=1, workers=2, cpus=0.99, gpus=0, threads=1)
@@ -173,6 +173,12 @@ def test_resources_fill_the_machine() -> None:
     assert chosen(16, 1, gpus=0.25) == Resources(gangs=4, workers=1, cpus=1, gpus=0.25, threads=4)
     assert chosen(1, 0, workers=2).cpus * 2 <= 1
     assert chosen(16, 2, workers=2, gpus=0.6).gangs == 1  # two ranks of 0.6 GPUs never share one
+    # A cluster's head node may have no CPUs, and any number of ranks may wait for nodes.
+    assert chosen(0, 0, local=False).cpus == 1
+    assert chosen(2, 0, local=False, concurrency=10_000).cpus == 0.01
+    for wish in ({"concurrency": 100}, {"workers": 8}):
+        with pytest.raises(UserError, match=r"ranks, this machine has 2 CPUs for at most 4"):
+            chosen(2, 0, **wish)
     held = [chosen(16, 1, gpus=0.25), chosen(16, 4, workers=2), chosen(2, 0, workers=2)]
     assert [resources.devices for resources in held] == [0.25, 2, 2]
 

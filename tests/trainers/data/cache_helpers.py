@@ -23,4 +23,4 @@ def fill(folder: Path, count: int) -> Path:
 
 
 def visible(cache_dir: Path) -> list[str]:
-    return sorted(path.name for path in cache_dir.iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in cache_dir.glob("*") if path.suffix != ".lock")

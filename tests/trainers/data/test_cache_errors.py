@@ -1,12 +1,15 @@
 """The errors for a folder that gives no cache."""
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.trainers.data.cache_helpers import build, visible
-from trainers.data import require_images
+from trainers.data import build_cache, require_images
 from trainers.errors import UserError
 
 
@@ -64,3 +67,35 @@ def test_pillow_warnings_stay_inside(tmp_path: Path, cache_dir: Path, recwarn: p
     folder.mkdir()
     Image.new("RGB", (9, 9)).save(folder / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     assert len(build(folder, cache_dir)) == 1 and not recwarn.list
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_without_room_is_one_line_and_keeps_nothing(tmp_path: Path, small_disk: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(40):
+        Image.new("RGB", (40, 30), (number, 90, 120)).save(folder / f"{number}.png")
+    with pytest.raises(UserError, match=r"disk of the image cache .* 40 files decoded to 32 px need up to") as caught:
+        build_cache(folder, image_size=32, fit="pad", cache_dir=small_disk / "cache")
+    assert "\n" not in str(caught.value) and not list(small_disk.iterdir())
+
+
+def test_a_disk_that_fills_up_is_one_line_and_keeps_nothing(tmp_path: Path, small_disk: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(20):  # 61 of 64 kB: the estimate lets them pass, the file's own data do not fit
+        Image.new("RGB", (40, 30), (number, 90, 120)).save(folder / f"{number}.png")
+    with pytest.raises(UserError, match=r"the disk of .*/cache is full") as caught:
+        build_cache(folder, image_size=32, fit="pad", cache_dir=small_disk / "cache")
+    assert "\n" not in str(caught.value) and not list(small_disk.iterdir())

@@ -1,0 +1,58 @@
+"""``gan-sweep ui``: the address is printed when the page can be opened, not before."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.cli import main
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import SweepStatus
+from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from tests.orchestrator.sweep_helpers import INFO
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_store_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    ResultsStore(tmp_path / "s").write_info(replace(INFO, tracking_uri=f"sqlite:///{tmp_path / 'gone.db'}"))
+    result = CliRunner().invoke(main, ["ui", str(tmp_path / "s")])
+    assert result.exit_code == 2 and "which is not there: was the sweep moved?" in result.stderr
+    assert not (tmp_path / "gone.db").exists()
+
+
+@pytest.mark.slow
+def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
+    store = ResultsStore(tmp_path / "s")
+    info = replace(INFO, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    store.write_info(info)
+    (store.directory / "space.yaml").write_text("base: {}\nsearch: {}\n")
+    MlflowTracker(info, store).close(None, SweepStatus.FINISHED, patience_s=5)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator.cli", "ui", str(store.directory), "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert server.stdout is not None
+    try:
+        said = next(line for line in server.stdout if line.startswith("MLflow shows"))
+        with urlopen(said.split(" at ")[1].split("#")[0]) as page:
+            assert page.status == 200
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.stdout.close()
+    assert server.wait(60) in (0, 130, -signal.SIGINT)
