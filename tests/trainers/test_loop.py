@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SWINGING = {"fid.every": 1, "schedule.window_first": 1, "optimizer.lr_g": 0.05, "optimizer.lr_d": 0.05}
 STEP_NAMES = {"d_loss", "g_loss", "d_real_mean", "d_fake_mean", "d_real_accuracy", "d_fake_accuracy"}
 STEP_NAMES |= {"grad_norm_d", "grad_norm_g", "grad_norm_d_max", "grad_norm_g_max", "images_per_second"}
-STEP_NAMES |= {"d_updates", "g_updates", "weight_norm_d", "weight_norm_g"}
+STEP_NAMES |= {"d_updates", "g_updates", "d_loss_variance", "weight_norm_d", "weight_norm_g"}
 
 
 def run(assets: Assets, folder: Path, overrides: dict[str, Any], *stop_at: int) -> tuple[RunOutcome, Recorder]:
