@@ -24,7 +24,7 @@ SPACE = {
         "network": {"base_width": 8, "latent_dim": 16},
         "loss": {"name": "bce"},
         "schedule": {"epochs": 8, "window_first": 7, "checkpoint_every": 8, "samples_every": 8},
-        "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 1},
+        "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 1, "min_diversity": 0.0},
     },
     "search": {
         "optimizer.lr_g": {"choice": [8e-4, 10.0, 1e-9]},

@@ -1,5 +1,6 @@
 """Whole sweeps: real Ray, Tune, Optuna, MLflow, DDP ranks, and processes that get killed."""
 
+import contextlib
 import io
 import json
 import os
@@ -23,10 +24,11 @@ from orchestrator.cli import main
 from orchestrator.commands.launch import launch
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import StoreSink
 from orchestrator.results.store import ResultsStore, find_sweep
-from orchestrator.results.verdict import TrialOutcome
+from orchestrator.results.verdict import State, TrialOutcome
 from orchestrator.search.studies import ORIGIN, read_study
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.space.yaml_text import dump_yaml, parse_yaml
@@ -189,6 +191,8 @@ def test_two_objectives_in_sqlite_after_a_warm_start(
         None,
     ]
     assert f"{len(finished)} trials of two" in screen.getvalue()
+    both = best_of_lineage(store)
+    assert both is not None and f"best of both  {both[0].directory.name}/{both[1].trial_id}: " in screen.getvalue()
     trials = store.read_trials()
     assert [trial.trial_id for trial in trials] == ["0005", "0006"]
     for trial in trials:
@@ -233,7 +237,7 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
     def kill_once(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
         carry(self, trial, report)
         if report.epoch == 3 and not killed:
-            killed.append(train_worker())
+            killed.append(train_workers()[0])
             os.kill(killed[0], signal.SIGKILL)
 
     monkeypatch.setattr(StoreSink, "progressed", kill_once)
@@ -256,6 +260,33 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
     assert len(study.trials) > 1 and all(trial.state.is_finished() for trial in study.trials)
     _, parent, runs = children(store)
     assert [run.info.status for run in (parent, *runs)] == ["FINISHED", "KILLED"]
+
+
+def test_a_trial_whose_workers_died_too_often_keeps_what_it_measured(
+    ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its three attempts is killed after it has an objective: the trial is given up, and still wins."""
+    killed: list[int] = []
+    carry = StoreSink.progressed
+
+    def kill_each_attempt(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
+        carry(self, trial, report)
+        if report.objective is not None and len(killed) < 3:  # late reports of a dead rank find no rank, or the next
+            for rank in set(train_workers()) - set(killed):
+                killed.append(rank)
+                os.kill(rank, signal.SIGKILL)
+
+    monkeypatch.setattr(StoreSink, "progressed", kill_each_attempt)
+    settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=2", "fid.every=2")
+    store, screen = sweep(tmp_path, motorbikes, "lost", trials=1, settings=settings)
+    (trial,) = store.read_trials()
+    assert len(killed) == 3 and trial.verdict == "lost" and "its workers died 3 times" in trial.detail
+    assert trial.state is State.COMPLETED and trial.objective is not None and trial.best_epoch is not None
+    assert store.summary()["best"]["trial_id"] == "0000" and len(trial.confirmed) == 3
+    assert "1 completed" in screen and "best trial   0000" in screen
+    assert (store.trials_dir / "0000" / "samples" / f"epoch_{trial.best_epoch:04d}.png").is_file()
+    (told,) = [one for one in read_study(store.directory / "study.journal", "lost").trials if one.number == 0]
+    assert told.state is optuna.trial.TrialState.COMPLETE and told.value == trial.objective
 
 
 def test_failures_end_their_trial_alone(
@@ -302,10 +333,14 @@ def test_failures_end_their_trial_alone(
     assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
 
 
-def train_worker() -> int:
-    """Process id of one of the gang's ranks, among what this very process has started."""
-    started = psutil.Process().children(recursive=True)
-    return next(process.pid for process in started if "RayTrainWorker" in " ".join(process.cmdline()))
+def train_workers() -> list[int]:
+    """Process ids of the gang's ranks, among what this very process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
 
 
 def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:
