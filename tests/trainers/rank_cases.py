@@ -199,7 +199,7 @@ def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     assets = Assets(photos, cache_dir, CPU)
     train(config, assets, run_dir, Recorder())
     barrier()
-    return {"values": confirm(assets, run_dir, 2)}
+    return {"values": [measured.fid for measured in confirm(assets, run_dir, 2)]}
 
 
 def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:

@@ -53,7 +53,7 @@ def check_same(folder: Path, recorder: Recorder, outcome: RunOutcome, whole: Run
         assert differing(load(folder / name), load(whole.folder / name)) == []
     pictures = {path.name: path.read_bytes() for path in (whole.folder / "samples").iterdir()}
     assert {path.name: path.read_bytes() for path in (folder / "samples").iterdir()} == pictures
-    assert sorted(pictures) == ["epoch_0001.png", "epoch_0004.png", "epoch_0006.png"]
+    assert pictures.keys() >= {"epoch_0001.png", "epoch_0004.png", "epoch_0006.png"}  # and those of its best epochs
 
 
 def test_runs_are_worth_comparing(whole: dict[str, Run]) -> None:

@@ -15,6 +15,7 @@ from tests.trainers.trainer_helpers import STEPS, small_config
 from trainers.assets import Assets, Images, resident
 from trainers.batches import augmented_batches
 from trainers.data import ImageCache, augment, draw_augmentation, to_unit_range, upload_epoch
+from trainers.data.augment import UPLOADED
 from trainers.families import build_family
 from trainers.networks.instancenorm import InstanceNorm2d, normalise
 from trainers.randomness import GlobalRandom
@@ -62,8 +63,9 @@ def test_after_the_first_batch_an_epoch_copies_nothing(assets: Assets, monkeypat
         monkeypatch.setattr(sys.modules[module], "upload", counted)
     made = epoch_of(on_meta(assets.images(small_config())))
     next(made)
-    assert len(uploads) == 4  # the order; flips, rotated images and their angles of the whole epoch
-    assert [batch.device for batch, _ in made] == [META] * (STEPS - 1) and len(uploads) == 4
+    assert len(uploads) == 1 + len(UPLOADED)  # the order, and each kind of draw of the whole epoch
+    assert [batch.device for batch, _ in made] == [META] * (STEPS - 1)
+    assert len(uploads) == 1 + len(UPLOADED)
 
 
 def test_augmenting_on_the_device_copies_nothing(assets: Assets) -> None:
@@ -72,13 +74,18 @@ def test_augmenting_on_the_device_copies_nothing(assets: Assets) -> None:
     for part, drawn in zip(upload_epoch(parts, META), parts, strict=True):
         assert torch.equal(part.flip, drawn.flip) and torch.equal(part.angle, drawn.angle)
         assert all(value.device == META for value in part.uploaded.values())
-        assert [len(value) for value in part.uploaded.values()] == [8, *[int((drawn.angle != 0).sum())] * 2]
+        assert part.uploaded.keys() == set(UPLOADED)
+        rotated = int((drawn.angle != 0).sum())
+        lengths = {"turned": rotated, "turned_by": rotated}
+        assert all(len(value) == lengths.get(name, 8) for name, value in part.uploaded.items())
         assert augment(torch.zeros(8, 3, 16, 16, device=META), part).shape == (8, 3, 16, 16)
 
 
 def test_uploaded_draws_do_what_the_hosts_do() -> None:
     """The copies that `upload_epoch` makes, put where the images are."""
-    data = small_config({"data.rotation_p": 0.5, "data.flip_p": 0.5}).data
+    data = small_config(
+        {"data.rotation_p": 0.5, "data.flip_p": 0.5, "data.crop_margin": 0.2, "data.contrast_p": 0.5}
+    ).data
     parts = [draw_augmentation(8, data, torch.Generator().manual_seed(n)) for n in range(3)]
     images = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -94,7 +101,7 @@ def test_uploaded_draws_do_what_the_hosts_do() -> None:
         patch.setattr(sys.modules["trainers.data.augment"], "upload", to_host)
         copies = upload_epoch(parts, Elsewhere())  # type: ignore[arg-type]
     for copy, part in zip(copies, parts, strict=True):
-        assert copy.uploaded.keys() == {"flip", "turned", "turned_by"}
+        assert copy.uploaded.keys() == set(UPLOADED)
         assert torch.equal(augment(images, copy), augment(images, part))
 
 
