@@ -18,6 +18,7 @@ BENCHMARKS = sorted(path.stem for path in HERE.glob("bench_*.py"))
 # {pictures} is a folder of drawn motorbikes.
 SMALLEST = {
     "bench_controller": "--trials 2",
+    "bench_demo": "--seeds 1 --trials 1 --set schedule.epochs=1 --set schedule.window_first=1 --set fid.n_fake=8",
     "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
     "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1 --copies 1 --seconds 0.1",
@@ -33,6 +34,10 @@ PROMISED = {
         rf"{sampler} +{storage} +2 trials on +# gangs +# ms of deciding per trial"
         for sampler, _, _ in CASES
         for storage in ("memory", "journal")
+    ],
+    "bench_demo": [
+        "seed 0: first setting (#|none), winner (#|none), # trials, # s",
+        "the search ended ahead of its first setting with [01] of 1 seeds",
     ],
     "bench_extractors": [
         "drawn, 64 px, lengths as they are",
