@@ -132,7 +132,7 @@ def test_rules_of_a_file_and_of_a_space(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["nope"], "nope is no sweep, CSV file or folder of CSV files"),
-        (["PLACE", "--rules", "nope.yaml"], "cannot read the rules nope.yaml"),
+        (["PLACE", "--rules", "nope.yaml"], "--rules: nope.yaml is not a file: it does not exist"),
         (["PLACE", "--rules", "BAD"], "unknown rule 'fid_divergd': did you mean fid_diverged"),
         (["PLACE", "--rules", "BAD", "--space", "dcgan_cars"], "give --rules or --space, not both"),
         (["PLACE", "--tune"], "--tune needs at least two runs"),
