@@ -153,7 +153,7 @@ class FidConfig(_Section):
 
     extractor: str = Field("inception", description="registered feature extractor")
     weights: str | None = Field(None, description="file with the extractor's weights; None: its own cache or package")
-    n_fake: int = Field(10_000, ge=2, le=MOST, description="generated images per measurement inside the window")
+    n_fake: int = Field(10_000, ge=2, le=10**6, description="generated images per measurement inside the window")
     n_fake_first: int | None = Field(
         None,
         ge=2,

@@ -18,6 +18,11 @@ def upload(host: Tensor, device: torch.device) -> Tensor:
     return host.to(device, non_blocking=True)
 
 
+def upload_rows(host: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """`host[rows]` on `device`; both lie on the CPU."""
+    return upload(host[rows], device)
+
+
 def prefetched(
     gather: Callable[[Tensor], Tensor], requests: Iterable[Tensor], device: torch.device
 ) -> Iterator[Tensor]:

@@ -110,7 +110,8 @@ def _number(value: float | None, form: str) -> str:
 def _verdict(trial: TrialRecord) -> str:
     if trial.verdict is None:
         return "training"
-    return f"{trial.verdict}: {trial.detail}" if trial.detail else str(trial.verdict)
+    details = "; ".join(filter(None, (trial.detail, trial.refused)))
+    return f"{trial.verdict}: {details}" if details else str(trial.verdict)
 
 
 class Screen(Sink):
@@ -178,7 +179,8 @@ class Screen(Sink):
 
     def confirmed(self, trial: TrialRecord) -> None:
         """Show the confirmed FID."""
-        self._line(trial, f"measured again  FID {confirmed_text(trial, '.1f')}")
+        fid = f"FID {confirmed_text(trial, '.1f')}"
+        self._line(trial, f"measured again  {trial.refused or fid}")
 
     def _line(self, trial: TrialRecord, text: str) -> None:
         if self._live is None:

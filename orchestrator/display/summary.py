@@ -80,6 +80,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: Swee
     best = best_trial(trials)
     if best is None:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
+        _print_rows(console, _earlier_rows(store))
     else:
         folder = store.trials_dir / best.trial_id
         rows = {

@@ -30,6 +30,7 @@ class TrialRecord:
         lowest_fid: lowest FID on `last_fid_n` images at any epoch, before the window too.
         fid_seconds: time spent on FID during training.
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
+        refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
         seconds: from its first lease to its end.
         costs: values of the objectives besides FID, by name; known at its end.
@@ -53,6 +54,7 @@ class TrialRecord:
     lowest_fid: float | None = None
     fid_seconds: float = 0.0
     confirmed: list[float] = field(default_factory=list)
+    refused: str = ""
     epochs: int = 0
     seconds: float = 0.0
     detail: str = ""
@@ -119,6 +121,7 @@ class TrialRecord:
             "fid_seconds": round(self.fid_seconds, 3),
             "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
             "confirmed": self.confirmed,
+            "refused": self.refused,
             "objective_mean": self.objective_mean,
             "objective_spread": self.objective_spread,
             "detail": self.detail,
@@ -135,9 +138,9 @@ class TrialRecord:
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
 
-    Whatever ended a trial, its objective counts. None when no trial has one.
+    Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one.
     """
-    measured = [trial for trial in trials if trial.objective is not None]
+    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.trial_id))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Self
 
 import optuna
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trainers.errors import UserError, first_problem, shortened, unknown_name
 
@@ -108,6 +108,16 @@ class Choice(_Domain):
     """``{choice: [pad, stretch]}``; null is a choice too."""
 
     choice: tuple[Value, ...] = Field(min_length=1)
+
+    @field_validator("choice")
+    @classmethod
+    def _each_once(cls, choice: tuple[Value, ...]) -> tuple[Value, ...]:
+        seen: set[tuple[type, Value]] = set()
+        for value in choice:
+            if (type(value), value) in seen:
+                raise ValueError(f"the value {value_text(value)} stands twice")
+            seen.add((type(value), value))
+        return choice
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
         """Draw one value with `trial`."""

@@ -62,6 +62,7 @@ def _build(name: str, values: Any) -> Space:
     if not isinstance(values["base"], dict) or not isinstance(values["search"], dict):
         raise UserError("base: and search: must be mappings")
     build_rules(values.get("pruning", True))
+    values = _with_moved_keys(values)
     base = TrainConfig.build(values["base"])
     known = config_names(base)
     search = {key: build_domain(key, domain, known) for key, domain in values["search"].items()}
@@ -71,6 +72,16 @@ def _build(name: str, values: Any) -> Space:
         raise UserError(problem_text(error)) from None
     check_space(space)
     return space
+
+
+def _with_moved_keys(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` of an older version: ``scheduler.min_diversity`` is ``fid.min_diversity`` of the base today."""
+    scheduler, fid = values.get("scheduler"), values["base"].get("fid", {})
+    if not isinstance(scheduler, dict) or "min_diversity" not in scheduler or not isinstance(fid, dict):
+        return values
+    rest = {name: value for name, value in scheduler.items() if name != "min_diversity"}
+    moved = {"min_diversity": scheduler["min_diversity"], **fid}
+    return {**values, "scheduler": rest, "base": {**values["base"], "fid": moved}}
 
 
 def check_space(space: Space) -> None:

@@ -20,13 +20,13 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-# Which trials each scheduler cuts, for people; the fields of `SchedulerConfig` are filled in. Each scheduler is a file
-# in `orchestrator.search.schedulers`.
+# Which trials each scheduler cuts, for people; the fields of `SchedulerConfig` are filled in, and its grace in words.
+# Each scheduler is a file in `orchestrator.search.schedulers`.
 SCHEDULERS = {
-    "asha": "every trial runs {grace_epochs} epochs, then one in {reduction_factor:g} goes on",
-    "hyperband": "every trial runs {grace_epochs} epochs, some {reduction_factor:g} times as many and so on "
+    "asha": "every trial runs {grace}, then one in {reduction_factor:g} goes on",
+    "hyperband": "every trial runs {grace}, some {reduction_factor:g} times as many and so on "
     "(at most {brackets} brackets), then one in {reduction_factor:g} goes on",
-    "median": "every trial runs {grace_epochs} epochs, then those worse than the median end",
+    "median": "every trial runs {grace}, then those worse than the median end",
     "none": "no trial is cut",
 }
 
@@ -59,7 +59,8 @@ class SchedulerConfig(Section):
     )
 
     def __str__(self) -> str:
-        return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**self.model_dump())}"
+        grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"
+        return f"scheduler {self.name}: {SCHEDULERS[self.name].format(grace=grace, **self.model_dump())}"
 
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` scaled from runs of `before` epochs to runs of `now` epochs."""

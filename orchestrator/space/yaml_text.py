@@ -36,7 +36,9 @@ def parse_yaml(text: str, source: str) -> Any:
         UserError: it is not valid YAML; one line with the position.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
+        _check_finite(value, source, ())
+        return value
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -46,6 +48,15 @@ def parse_yaml(text: str, source: str) -> Any:
         raise UserError(f"{source}: {many}") from None
     except RecursionError:
         raise UserError(f"{source}: nested too deeply") from None
+
+
+def _check_finite(value: Any, source: str, above: tuple[int, ...]) -> None:
+    """Refuse a mapping or list that an alias has put inside itself."""
+    if isinstance(value, dict | list):
+        if id(value) in above:
+            raise UserError(f"{source}: an alias stands inside what it names")
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_finite(part, source, (*above, id(value)))
 
 
 def dump_yaml(value: Any) -> str:

@@ -206,13 +206,20 @@ class Broker:
         trial.results.put_nowait(_result(trial))
         await self._notify()
 
-    async def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
-        """Record the FIDs that a trial was measured at again, or with `failure` why it was not."""
+    async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
+        """Record the FIDs that a trial was measured at again.
+
+        Args:
+            trial_id: the trial.
+            values: one per set of latents.
+            failure: why it was not measured, where it was not.
+            refused: why it cannot win, where its samples on fresh latents say so.
+        """
         if self._confirmations.finish(trial_id):
-            if failure:
-                self._unconfirmed[trial_id] = failure
-            else:
-                self._events.put_nowait(Confirmed(trial_id, tuple(values)))
+            if failure or refused:
+                self._unconfirmed[trial_id] = failure or refused
+            if not failure:
+                self._events.put_nowait(Confirmed(trial_id, () if refused else tuple(values), refused))
         await self._notify()
 
     # the recorder's side

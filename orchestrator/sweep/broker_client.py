@@ -94,9 +94,9 @@ class BrokerClient:
         """Report how a trial ended."""
         ray.get(self._actor.end.remote(trial_id, outcome))
 
-    def confirmed(self, trial_id: str, values: list[float], failure: str = "") -> None:
-        """Report the FIDs that a trial was measured at again, or why it was not."""
-        ray.get(self._actor.confirmed.remote(trial_id, values, failure))
+    def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
+        """Report the FIDs that a trial was measured at again, why it was not, or why it cannot win."""
+        ray.get(self._actor.confirmed.remote(trial_id, values, failure=failure, refused=refused))
 
     # from the recorder
 

@@ -24,6 +24,8 @@ def finalists(outcomes: Mapping[str, TrialOutcome], top: int) -> list[str]:
 def confirm_best(asked: ConfirmConfig, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]) -> None:
     """Let the gangs measure the best trials again; returns when that is done, or when waiting no longer makes sense.
 
+    Where not one of them could be confirmed, the next best are measured.
+
     Args:
         asked: how many trials, on how many sets of latents.
         broker: the sweep's broker, not closed yet.
@@ -32,19 +34,30 @@ def confirm_best(asked: ConfirmConfig, broker: BrokerClient, stopper: SweepStopp
     """
     if not asked.top:
         return
-    best = finalists(_outcomes(broker, stopper), asked.top)
-    if not best or not stopper.may_wait():
-        return
+    outcomes = _outcomes(broker, stopper)
+    ranked = finalists(outcomes, len(outcomes))
+    while ranked and stopper.may_wait():
+        best, ranked = ranked[: asked.top], ranked[asked.top :]
+        if _confirmed(best, asked.seeds, broker, stopper, say):
+            return
+
+
+def _confirmed(
+    best: list[str], seeds: int, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]
+) -> int:
+    """Measure these trials again; returns how many were confirmed."""
     say(f"measuring the best trials again: {', '.join(best)} ...")
-    broker.confirm(best, asked.seeds)
+    broker.confirm(best, seeds)
     while True:
         pending, given_up = broker.confirming(POLL_S)
         if not pending or not stopper.may_wait():
             break
-    for trial_id, why in given_up.items():
-        log.error("trial %s was not measured again: %s", trial_id, why)
+    failed = {trial_id: why for trial_id, why in given_up.items() if trial_id in best}
+    for trial_id, why in failed.items():
+        log.error("trial %s was not confirmed: %s", trial_id, why)
     if pending:
         log.error("%d of %d were not measured again: interrupted, or no gang is left", pending, len(best))
+    return len(best) - len(failed) - pending
 
 
 def _outcomes(broker: BrokerClient, stopper: SweepStopper) -> dict[str, TrialOutcome]:

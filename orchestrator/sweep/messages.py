@@ -74,10 +74,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A trial's best checkpoint was measured again: FIDs of the objective's protocol, one per set of latents."""
+    """A trial's best checkpoint was measured again.
+
+    Attributes:
+        trial_id: the trial.
+        values: FIDs of the objective's protocol, one per set of latents.
+        refused: why it cannot win: on fresh latents its fakes hardly vary or are not finite; empty where it can.
+    """
 
     trial_id: str
     values: tuple[float, ...]
+    refused: str = ""
 
 
 Event = GangUp | Started | Progressed | Ended | Confirmed

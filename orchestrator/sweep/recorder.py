@@ -95,7 +95,7 @@ class Recorder(threading.Thread):
                     trial.costs = costs(self._space.objectives, trial.config, trial.seconds * self._devices)
                 for sink in self._sinks:
                     sink.ended(self.trials[trial_id])
-            case Confirmed(trial_id, values):
-                self.trials[trial_id].confirmed = list(values)
+            case Confirmed(trial_id, values, refused):
+                self.trials[trial_id].confirmed, self.trials[trial_id].refused = list(values), refused
                 for sink in self._sinks:
                     sink.confirmed(self.trials[trial_id])

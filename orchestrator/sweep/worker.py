@@ -122,16 +122,18 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
 
     run_dir = setup.trials_dir / lease.trial_id
     values: list[float] = []
+    failure = refused = ""
     try:
         measured = confirm(assets, run_dir, lease.seeds)
         values = [one.fid for one in measured]
-        failure = "" if all(map(math.isfinite, values)) else "its samples are not finite"
-        if not failure and any(one.collapsed for one in measured):
-            failure = "its fakes hardly vary on fresh latents"
+        if not all(map(math.isfinite, values)):
+            refused = "on fresh latents its samples are not finite"
+        elif any(one.collapsed for one in measured):
+            refused = "on fresh latents its fakes hardly vary"
     except Exception as error:
         failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:
-        setup.broker.confirmed(lease.trial_id, values, failure)
+        setup.broker.confirmed(lease.trial_id, values, failure=failure, refused=refused)
     _free_memory()
 
 

@@ -20,15 +20,18 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from trainers.data.augment import kinds_drawn
 from trainers.distributed import my_slice
 from trainers.randomness import GlobalRandom
-from trainers.transfer import upload
+from trainers.transfer import upload, upload_rows
 
 META = torch.device("meta")
 
-# All that may touch a CPU tensor inside a step, and why. Nothing here makes the host wait for the GPU.
+# All that may touch a CPU tensor inside an epoch, and why. Nothing here makes the host wait for the GPU.
 HOST_BY_DESIGN: dict[CodeType, str] = {
     upload.__code__: "the only way from the host to the device: pinned memory, without waiting",
+    upload_rows.__code__: "AC-GAN's classes of a batch: picked on the host, where the tags are, then uploaded like all",
+    kinds_drawn.__code__: "augmentation asks the host's own draws whether there is anything to do",
     GlobalRandom.choice.__code__: "AC-GAN draws the fakes' classes on the host, so that ranks and resumed runs agree",
     GlobalRandom.index.__code__: "CycleGAN's buffer: which stored fake is shown, drawn on the host, like ...",
     GlobalRandom.chance.__code__: "... whether it is shown, and the boosted regime's k: Python's if needs them",

@@ -4,6 +4,7 @@ Every case takes whole steps on the meta device, and its forward passes on a fak
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,15 @@ from tests.contracts.device_watch import (
     cuda_autocast,
     host_watch,
 )
-from tests.contracts.family_cases import BATCH, CASES, case_config, global_batch
+from tests.contracts.family_cases import BATCH, CASES, PICTURES, SIZE, case_config, global_batch
+from trainers.assets import Assets, Images, resident
 from trainers.averages import StepAverages
 from trainers.config import TrainConfig
+from trainers.data import draw_synthetic
 from trainers.engine.descent import Descent
 from trainers.families import FAMILIES, Family, build_family
 from trainers.losses import LOSSES
+from trainers.randomness import GlobalRandom
 from trainers.regimes import REGIMES
 from trainers.regularizers.diffaugment import PARTS
 
@@ -148,6 +152,67 @@ def test_forward_passes_run_on_a_fake_gpu(name: str, precision: str) -> None:
     assert all(value.device == device for value in values.values() if isinstance(value, Tensor))
 
 
+def meta_samples(config: TrainConfig) -> list[Tensor]:
+    """What FID, grids and people get of a generator, watched."""
+    random = DeviceRandom(config.seed, META)
+    random.start_epoch(1)
+    family = build_family(config, META, random)
+    images = torch.zeros(BATCH, 3, SIZE, SIZE, device=META)
+    inputs = None if family.directions else family._draw_inputs()[0]  # type: ignore[attr-defined]
+    with host_watch():
+        if inputs is not None:
+            return [family.generate(inputs)]  # type: ignore[attr-defined]
+        return [family.translate(images, direction) for direction in family.directions]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("on_meta")
+@pytest.mark.parametrize("name", CASES)
+def test_samples_stay_on_the_device(name: str) -> None:
+    for images in meta_samples(case_config(name)):
+        assert images.device == META and images.dtype == torch.float32 and images.shape == (BATCH, 3, SIZE, SIZE)
+
+
+class OnMeta(Assets):
+    """Assets whose images are resident on the meta device."""
+
+    def images(self, config: TrainConfig, folder: Path | None = None) -> Images:
+        cache = super().images(config, folder).cache
+        twin = Images(cache, META)
+        twin._resident = resident(cache, META)
+        return twin
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Assets]:
+    """By family, pictures of its kind."""
+    found = {}
+    for family in FAMILIES:
+        folder = tmp_path_factory.mktemp("resident") / "drawn"
+        draw_synthetic(PICTURES.get(family, "motorbikes"), folder, count=3 * BATCH, broken=False)
+        found[family] = OnMeta(folder, folder.parent / "cache", torch.device("cpu"))
+    return found
+
+
+def second_batch(config: TrainConfig, assets: Assets) -> tuple[Tensor, ...]:
+    """The second batch of an epoch, watched; before the first everything is drawn and uploaded."""
+    random = GlobalRandom(config.seed, torch.device("cpu"))
+    random.start_epoch(1)
+    batches = build_family(config, META, random).batches(assets)
+    next(batches)
+    with host_watch():
+        return next(batches)
+
+
+AUGMENTED = {"data.flip_p": 0.5, "data.rotation_p": 0.5, "data.crop_margin": 0.2, "data.contrast_p": 0.5}
+
+
+@pytest.mark.usefixtures("on_meta")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_batches_come_without_waiting(family: str, pictures: dict[str, Assets]) -> None:
+    batch = second_batch(case_config(FIRST[family], AUGMENTED), pictures[family])
+    assert all(part.device == META and len(part) == BATCH for part in batch)
+
+
 # That all this can fail
 
 HARMFUL: dict[str, Callable[[Tensor], Any]] = {
@@ -189,5 +254,31 @@ def test_planted_harm_is_seen(family: str, place: str, harm: str, monkeypatch: p
         next(meta_steps(case_config(FIRST[family])))
 
 
+@pytest.mark.usefixtures("on_meta")
+@pytest.mark.parametrize("harm", ["item", "a number of the CPU", "zeros of the CPU"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_planted_harm_is_seen_outside_of_steps(
+    family: str, harm: str, pictures: dict[str, Assets], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_device = torch.zeros(2, device=META)
+
+    def evaluate(self: Family, *args: Any) -> Tensor:
+        HARMFUL[harm](on_device)
+        return torch.zeros(0)
+
+    def batches(self: Family, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
+        yield ()
+        HARMFUL[harm](on_device)
+        yield ()
+
+    config, seen = case_config(FIRST[family]), (AssertionError, RuntimeError)
+    monkeypatch.setattr(FAMILIES[family], "_evaluate", evaluate)
+    with pytest.raises(seen):
+        meta_samples(config)
+    monkeypatch.setattr(FAMILIES[family], "batches", batches)
+    with pytest.raises(seen):
+        second_batch(config, pictures[family])
+
+
 def test_exceptions_have_reasons() -> None:
-    assert all(len(reason) > 20 for reason in HOST_BY_DESIGN.values()) and len(HOST_BY_DESIGN) <= 5
+    assert all(len(reason) > 20 for reason in HOST_BY_DESIGN.values()) and len(HOST_BY_DESIGN) <= 7

@@ -219,7 +219,7 @@ def test_a_number_of_the_config_is_finite(name: str, value: Any) -> None:
         "scheduler.grace_epochs",
         "scheduler.reduction_factor",
         "scheduler.brackets",
-        "scheduler.min_diversity",
+        "fid.min_diversity",
         "sampler.startup",
         "confirm.top",
         "confirm.seeds",
@@ -236,6 +236,8 @@ def test_a_number_of_a_section_is_finite(name: str, value: str) -> None:
     [
         ("base: {}\nsearch: {}\nbase: {}\n", "line 3, column 1 the key 'base' stands twice"),
         ("base: {seed: 1, seed: 2}\nsearch: {}\n", "the key 'seed' stands twice"),
+        ("base: &a {seed: *a}\nsearch: {}\n", "an alias stands inside what it names"),
+        ("base: {}\nsearch: {data.fit: {choice: [pad, pad]}}\n", "the value pad stands twice"),
         ("base: {seed: .nan}\nsearch: {}\n", "seed"),
         (f"base: {{}}\nsearch: {{}}\ntrials: {HUGE}\n", "trials: Input should be less than or equal to 1000000"),
         (f"base: {{}}\nsearch: {{network.base_width: {{int: [1, {HUGE}]}}}}\n", "network.base_width"),

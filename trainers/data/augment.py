@@ -110,18 +110,30 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
         [B, 3, H, W], new unless nothing was drawn.
     """
     assert images.ndim == 4 and len(augmentation) == len(images), (images.shape, len(augmentation))
-    if (augmentation.zoom != 1).any():
+    drawn = kinds_drawn(augmentation)
+    if "crop" in drawn:
         images = _crop(images, *(augmentation.there(name, images.device) for name in ("zoom", "left", "top")))
-    if augmentation.flip.any():
+    if "flip" in drawn:
         flip = augmentation.there("flip", images.device)
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
-    if augmentation.angle.any():
+    if "rotation" in drawn:
         where = augmentation.there("turned", images.device)
         rotated = _rotate(images[where], augmentation.there("turned_by", images.device))
         images = images.index_copy(0, where, rotated)
-    if (augmentation.contrast != 1).any():
+    if "contrast" in drawn:
         images = _change_contrast(images, augmentation.there("contrast", images.device))
     return images
+
+
+def kinds_drawn(augmentation: Augmentation) -> list[str]:
+    """What happens to any image of the batch; asks the host's own draws, so no device is waited for."""
+    drawn = {
+        "crop": augmentation.zoom != 1,
+        "flip": augmentation.flip,
+        "rotation": augmentation.angle != 0,
+        "contrast": augmentation.contrast != 1,
+    }
+    return [kind for kind, which in drawn.items() if which.any()]
 
 
 def to_unit_range(images: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from trainers.families.phases import Metrics
 from trainers.families.traits import ONLY
 from trainers.networks import build_networks
 from trainers.randomness import fixed_choices, fixed_latents
-from trainers.transfer import upload
+from trainers.transfer import upload, upload_rows
 
 MISSING = -1  # class of an image that has no tag of the attribute
 COLUMNS = 8  # of a sample grid where there is one attribute
@@ -80,7 +80,7 @@ class AcGan(Adversarial):
         """Images ``[B, 3, S, S]`` in [-1, 1] and classes ``[B, attributes]`` int64, -1 where a tag is missing."""
         labels = self._labels(assets)
         for images, indices in augmented_batches(self._images(assets), self.config.data, self.random):
-            yield images, upload(labels[indices], self.device)
+            yield images, upload_rows(labels, indices, self.device)
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
         """A row per class of the first attribute; a column per class of the second, where each row has its own latent.

@@ -14,9 +14,10 @@ class ComparesMeasured(FIFOScheduler):
     For a trial that ended without a FID, Tune gets a substitute (`WORST_FID`), which takes part in no comparison.
 
     The grey images of an untrained G have a lower FID than its first attempts at pictures. On scikit-learn's digits,
-    trials whose learning rates were too low to learn anything had a FID of 1410 when the best trials, which ended at
-    600 to 900, had 1470 to 1880, so schedulers kept the trials that had learned nothing. Fakes of such trials hardly
-    vary: their FID counts as worse than any other, and the less they vary the worse.
+    with EfficientNet-Lite0's features before their lengths were made equal, trials whose learning rates were too low
+    to learn anything had a FID of 1410 when the best trials, which ended at 600 to 900, had 1470 to 1880, so schedulers
+    kept the trials that had learned nothing. Fakes of such trials hardly vary: their FID counts as worse than any
+    other, and the less they vary the worse.
     """
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:

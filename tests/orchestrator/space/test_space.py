@@ -232,3 +232,16 @@ def test_a_wrong_condition_is_one_clear_line(before: str, after: str, message: s
     with pytest.raises(UserError) as caught:
         nested((before, after))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_space_of_before_says_min_diversity_of_the_scheduler() -> None:
+    """Sweeps that an older version wrote must stay readable."""
+    space = build_space("old", {"base": {}, "search": {}, "scheduler": {"name": "median", "min_diversity": 0.4}})
+    assert space.base.fid.min_diversity == 0.4 and space.scheduler.name == "median"
+    with pytest.raises(UserError, match="min_diversity"):
+        build_space("old", {"base": {}, "search": {}, "scheduler": {"min_diversity": "much"}})
+
+
+def test_a_choice_has_each_value_once() -> None:
+    with pytest.raises(UserError, match="the value pad stands twice"):
+        build_space("x", {"base": {}, "search": {"data.fit": {"choice": ["pad", "pad"]}}})

@@ -213,7 +213,7 @@ def test_gangs_measure_finished_trials_again() -> None:
         await broker.confirmed("0001", [71.0, 72.0])
         assert await broker.confirming(0) == (1, {})
         over = asyncio.create_task(broker.confirming(30))
-        await broker.confirmed("0000", [], "no checkpoint")
+        await broker.confirmed("0000", [], failure="no checkpoint")
         assert await over == (0, {"0000": "no checkpoint"})
         assert await broker.events(0) == [Confirmed("0001", (71.0, 72.0))]
         await broker.close(StopReason.OUTRANKED)

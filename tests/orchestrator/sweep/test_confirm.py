@@ -45,6 +45,10 @@ def test_the_lowest_confirmed_mean_wins() -> None:
     assert best_trial([lucky, steady]) is steady
     assert best_trial([lucky, steady, unconfirmed]) is steady  # what was not measured again has a minimum only
     assert best_trial([trial("0000", 60.0), trial("0001", 64.0), unconfirmed]) is unconfirmed
+    steady.refused = "on fresh latents its fakes hardly vary"
+    assert best_trial([lucky, steady]) is lucky
+    assert best_trial([steady]) is None
+    steady.refused = ""
     lost = trial("0003", 10.0, 10.0)
     lost.verdict = Failure.LOST
     assert best_trial([lost, steady]) is lost  # whatever ended it, its checkpoint was measured

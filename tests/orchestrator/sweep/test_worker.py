@@ -131,4 +131,5 @@ def test_a_checkpoint_that_is_alike_on_fresh_latents_is_not_confirmed(
     lease = setup.broker.lease(0)
     assert isinstance(lease, ConfirmLease)
     run_confirm_lease(setup, lease, assets)
-    assert setup.broker.confirming(0) == (0, {"0000": "its fakes hardly vary on fresh latents"})
+    assert setup.broker.confirming(0) == (0, {"0000": "on fresh latents its fakes hardly vary"})
+    assert setup.broker.events(0) == [Confirmed("0000", (), "on fresh latents its fakes hardly vary")]

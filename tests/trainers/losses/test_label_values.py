@@ -33,3 +33,11 @@ def test_the_real_label_is_above_the_fake_one(name: str, fake: float) -> None:
 @pytest.mark.parametrize("name", sorted(LOSSES.keys() - LABELS.keys()))
 def test_the_others_have_none(name: str) -> None:
     assert labels(build_loss(LossConfig(name=name, real_label=-1.0, fake_label=1.0))) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake"), [("bce", 0.5, 0.4999), ("ralsgan", 0.1, 0.0999), ("lsgan", 1e-9, 0.0)]
+)
+def test_labels_that_are_nearly_equal_are_refused(name: str, real: float, fake: float) -> None:
+    with pytest.raises(UserError, match=r"loss.real_label must be at least 0.001 above loss.fake_label, got "):
+        build_loss(LossConfig(name=name, real_label=real, fake_label=fake))
