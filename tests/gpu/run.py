@@ -3,7 +3,8 @@
 Usage: python -m tests.gpu.run [--device cuda] [--result DIR] [--limit 480] [--tiny]
 
 Needs torch, torchvision, numpy, scipy, pyarrow, pillow, pydantic and filelock; no Ray, Optuna, MLflow, Click or pytest.
-``--device cpu --tiny`` runs the same code without a GPU, which is how the tests know that it works.
+``--device cpu --tiny`` runs the same code without a GPU, which is how the tests know that it works. "Two gangs" are two
+processes that train at once, without Ray. The limit is looked at between the parts: one that hangs is not ended.
 """
 
 import argparse
