@@ -1,11 +1,14 @@
 """Whether the search of a demo ends ahead of the setting that it starts from, over several seeds.
 
-Usage: python -m tests.benchmarks.bench_demo [--seeds 10] [--space ralsgan_motorbike] [--trials N] [--folder DIR]
-       [--set KEY=VALUE ...]
+Usage: python -m tests.benchmarks.bench_demo [--seeds 10] [--space ralsgan_motorbike] [--trials N] [--first N]
+       [--folder DIR] [--set KEY=VALUE ...]
 
 Runs `gan-sweep launch --demo --seed N` for each seed. The first trial is the space's own setting; it and the winner are
 shown with the mean of their confirmed FIDs, else with their objectives. With --folder a second call goes on where the
 first was ended.
+
+With --first only so many trials count, by their objectives: one gang trains the trials one after the other, and none
+depends on later ones, so this is what a demo of fewer trials would have found.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.results.records import TrialRecord, best_trial
@@ -52,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--space", default="ralsgan_motorbike")
     parser.add_argument("--trials", type=int, help="of each demo; default: the space's")
+    parser.add_argument("--first", type=int, help="count only so many trials of each; default: all")
     parser.add_argument("--folder", type=Path, help="where the sweeps are kept; default: a temporary directory")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     return parser
@@ -68,6 +73,8 @@ def main() -> None:
         for seed in range(asked.seeds):
             store, seconds = run_demo(asked.space, seed, options, asked.folder or Path(scratch))
             trials = store.read_trials()
+            if asked.first is not None:
+                trials = [replace(trial, confirmed=[]) for trial in trials[: asked.first]]
             won += ahead(trials)
             first, best = (
                 "none" if value is None else f"{value:.1f}" for value in (fid(trials[0]), fid(best_trial(trials)))
