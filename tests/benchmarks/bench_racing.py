@@ -31,7 +31,8 @@ from trainers.run_report import Decision
 def trained(space: str, images: int, epochs: int, n_fake: int, scratch: Path) -> tuple[TrainConfig, Assets, Family]:
     """The demo's first trial on `images` pictures after `epochs`, with latents for up to `n_fake` samples."""
     demo = apply_settings(
-        demo_space(load_space(space)), [f"schedule.epochs={epochs}", f"schedule.window_first={epochs}"]
+        demo_space(load_space(space)),
+        [f"schedule.epochs={epochs}", f"schedule.window_first={epochs}", "fid.min_diversity=0"],
     )
     assert demo.synthetic is not None
     draw_synthetic(demo.synthetic, scratch / "pictures", count=images)

@@ -102,7 +102,7 @@ def write_digits(folder: Path, count: int) -> None:
         picture.resize((32, 32), Image.Resampling.BICUBIC).convert("RGB").save(folder / f"{number:04d}.png")
 
 
-def write_spaces(folder: Path, epochs: int, fakes: int) -> None:
+def write_spaces(folder: Path, epochs: int, fakes: int, min_diversity: float) -> None:
     """``random.yaml`` and ``ours.yaml``: the same search, done in two ways. Objectives come from the same two epochs.
 
     ASHA's settings are from a pilot of 18 other random settings: FID at epochs 2, 4, 6 and 8 of 12 ranked them as their
@@ -116,7 +116,11 @@ def write_spaces(folder: Path, epochs: int, fakes: int) -> None:
     }
     fids = {"random": {"every": epochs}, "ours": {"every": 2, "n_fake_first": min(64, fakes)}}
     for way, keys in ways.items():
-        base = {**BASE, "schedule": schedule, "fid": {"extractor": EXTRACTOR, "n_fake": fakes, **fids[way]}}
+        base = {
+            **BASE,
+            "schedule": schedule,
+            "fid": {"extractor": EXTRACTOR, "n_fake": fakes, "min_diversity": min_diversity, **fids[way]},
+        }
         space = {"base": base, "search": SEARCH, "confirm": {"top": 0}, **keys}
         (folder / f"{way}.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
 
@@ -240,6 +244,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="where to keep everything, and to go on")
     parser.add_argument("--digits", type=int, default=DIGITS, help="so many of them")
     parser.add_argument("--fakes", type=int, default=256, help="of a FID in the window")
+    parser.add_argument("--min-diversity", type=float, default=0.25, help="fid.min_diversity of both sides")
     parser.add_argument("--most", type=int, default=20, help="trials of ours for each random one, at most")
     parser.add_argument("--start", type=float, default=30, help="seconds of ours' time that go to starting the gang")
     return parser
@@ -255,7 +260,7 @@ def main() -> None:
         folder = (asked.folder or Path(scratch)).resolve() / size
         os.environ["GAN_SWEEP_CACHE"] = str(folder / "cache")
         write_digits(folder / "digits", asked.digits)
-        write_spaces(folder, asked.epochs, asked.fakes)
+        write_spaces(folder, asked.epochs, asked.fakes, asked.min_diversity)
         with connected(None):
             rows = [compare(folder, seed, asked.trials, asked.most, asked.start) for seed in range(asked.seeds)]
         spread = {row.seed: objectives(folder, row.seed) for row in rows}

@@ -24,7 +24,8 @@ SMALLEST = {
     "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1 --copies 1 --seconds 0.1",
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
-    "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600",
+    "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600"
+    " --min-diversity 0",
     "bench_turnaround": "--trials 2 --nested-trials 2 --data {pictures}",
 }
 

@@ -2,16 +2,23 @@
 
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from orchestrator.display.live import Screen, trials_table
+from orchestrator.plan.budgets import Budgets
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import create_sweep
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
-from orchestrator.sweep.confirm import finalists
+from orchestrator.space.sections import ConfirmConfig
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.confirm import confirm_best, finalists
+from orchestrator.sweep.messages import ConfirmLease
+from orchestrator.sweep.recorder import Recorder
+from orchestrator.sweep.stopper import SweepStopper
 from tests.orchestrator.sweep_helpers import ended, epoch
 from trainers.run_report import RunEnd
 
@@ -158,3 +165,34 @@ def test_a_narrow_terminal_has_room_for_the_verdict() -> None:
     console.print(trials_table([record]))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1285.2 ± 25.0" in shown and "completed" in shown
+
+
+def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None) -> None:
+    """A real broker; this test is its gang, and refuses the best trial."""
+
+    class Gang:
+        number, name, error = 0, "gang-0", None
+
+        def is_alive(self) -> bool:
+            return True
+
+    said: list[str] = []
+    broker = BrokerClient.start()
+
+    def measure(line: str) -> None:
+        said.append(line)
+        lease = broker.lease(0)
+        assert isinstance(lease, ConfirmLease)
+        refused = "on fresh latents its fakes hardly vary" if lease.trial_id == "0001" else ""
+        broker.confirmed(lease.trial_id, [70.0], refused=refused)
+
+    def say(line: str) -> None:
+        threading.Thread(target=measure, args=(line,)).start()  # the lease waits until the trial is queued
+
+    for name, objective in (("0000", 80.0), ("0001", 60.0), ("0002", 90.0)):
+        broker.submit(name, {})
+        broker.lease(0)
+        broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
+    stopper = SweepStopper(broker, [Gang()], Recorder(broker, None, []), Budgets(), 0)
+    confirm_best(ConfirmConfig(top=1, seeds=1), broker, stopper, say)
+    assert said == [f"measuring the best trials again: {name} ..." for name in ("0001", "0000")]

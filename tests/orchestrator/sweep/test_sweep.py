@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import optuna
@@ -35,7 +34,6 @@ from orchestrator.space.sections import ConfirmConfig
 from orchestrator.space.yaml_text import dump_yaml, parse_yaml
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
-from orchestrator.sweep.messages import ConfirmLease
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import SweepStopper
 from tests.orchestrator.sweep_helpers import METRIC, SMALL, sweep
@@ -114,37 +112,6 @@ def test_without_gangs_nothing_is_waited_for(ray_instance: None, caplog: pytest.
     confirm_best(ConfirmConfig(), broker, stopper, say)
     assert said == ["measuring the best trials again: 0000 ..."]
     assert "1 of 1 were not measured again: interrupted, or no gang is left" in caplog.text
-
-
-def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None) -> None:
-    """A real broker; this test is its gang, and refuses the best trial."""
-
-    class Gang:
-        number, name, error = 0, "gang-0", None
-
-        def is_alive(self) -> bool:
-            return True
-
-    said: list[str] = []
-    broker = BrokerClient.start()
-
-    def measure(line: str) -> None:
-        said.append(line)
-        lease = broker.lease(0)
-        assert isinstance(lease, ConfirmLease)
-        refused = "on fresh latents its fakes hardly vary" if lease.trial_id == "0001" else ""
-        broker.confirmed(lease.trial_id, [70.0], refused=refused)
-
-    def say(line: str) -> None:
-        threading.Thread(target=measure, args=(line,)).start()  # the lease waits until the trial is queued
-
-    for name, objective in (("0000", 80.0), ("0001", 60.0), ("0002", 90.0)):
-        broker.submit(name, {})
-        broker.lease(0)
-        broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
-    stopper = SweepStopper(broker, [Gang()], Recorder(broker, None, []), Budgets(), 0)
-    confirm_best(ConfirmConfig(top=1, seeds=1), broker, stopper, say)
-    assert said == [f"measuring the best trials again: {name} ..." for name in ("0001", "0000")]
 
 
 def test_history_has_every_epoch(two_ranks: tuple[ResultsStore, str]) -> None:
