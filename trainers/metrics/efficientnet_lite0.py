@@ -14,7 +14,7 @@ from trainers.metrics.weights import load_weights, require_file
 PROTOCOL = "efflite0_unit_64px"
 DIM = 1280
 # The network was trained on 224 px. At 64 px, as at 224, every stride halves an even size, so that the padding which
-# the package fixes for 224 px is right here too. 96 px takes 2.3 times as long and ranks no better
+# the package fixes for 224 px is right here too. 96 px takes 2.5 times as long and ranks no better
 # (tests/benchmarks/bench_extractors.py).
 SIDE = 64
 # Features as they are grow with contrast: the distance of a decent generator is then mostly that of the lengths, and
