@@ -37,7 +37,7 @@ def parse_yaml(text: str, source: str) -> Any:
     """
     try:
         value = yaml.load(text, Loader=_Loader)
-        _check_finite(value, source, ())
+        _refuse_loops(value, source, (), set())
         return value
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -50,13 +50,15 @@ def parse_yaml(text: str, source: str) -> Any:
         raise UserError(f"{source}: nested too deeply") from None
 
 
-def _check_finite(value: Any, source: str, above: tuple[int, ...]) -> None:
-    """Refuse a mapping or list that an alias has put inside itself."""
-    if isinstance(value, dict | list):
-        if id(value) in above:
-            raise UserError(f"{source}: an alias stands inside what it names")
-        for part in value.values() if isinstance(value, dict) else value:
-            _check_finite(part, source, (*above, id(value)))
+def _refuse_loops(value: Any, source: str, above: tuple[int, ...], done: set[int]) -> None:
+    """Refuse a mapping or list that an alias has put inside itself. Visits each once, however many aliases name it."""
+    if not isinstance(value, dict | list) or id(value) in done:
+        return
+    if id(value) in above:
+        raise UserError(f"{source}: an alias stands inside what it names")
+    for part in value.values() if isinstance(value, dict) else value:
+        _refuse_loops(part, source, (*above, id(value)), done)
+    done.add(id(value))
 
 
 def dump_yaml(value: Any) -> str:
