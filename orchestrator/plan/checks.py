@@ -22,13 +22,25 @@ def check_space_buildable(space: Space) -> None:
     from trainers.families import find_family
 
     find_family(space.base)
-    if space.base.labels == "auto":
-        space = _with_some_labels(space)  # `with_labels` checks again when the data's are known
+    if space.base.labels == "auto":  # `with_labels` checks again when the data's are known
+        search = {name: domain for name, domain in space.search.items() if not name.startswith("loss.class_weights.")}
+        space = possible_search(space.model_copy(update={"base": with_some_labels(space.base), "search": search}))
     _check_buildable(space.base)
     for name, domain in space.search.items():
         if name.startswith(_BUILT):
             for value in domain.probes():
                 _check_buildable(space.resolve(space.completed({name: value}) or {}))
+
+
+def with_some_labels(config: TrainConfig) -> TrainConfig:
+    """`config` with labels in place of ``auto``, which only the data tells, and without weights of unknown classes.
+
+    Classes change the last layers of the networks only.
+    """
+    if config.labels != "auto":
+        return config
+    loss = config.loss.model_copy(update={"class_weights": {}})
+    return config.model_copy(update={"labels": {"class": ("one", "other")}, "loss": loss})
 
 
 def buildable_pair(config: TrainConfig) -> tuple[Any, Any]:
@@ -84,14 +96,6 @@ def check_images(space: Space, data: Path | None) -> None:
             require_files(folder, batch)
     elif (drawn := demo_images(str(space.synthetic))) < batch:
         raise UserError(f"--demo draws {drawn} pictures, fewer images than one batch of {batch}; lower data.batch_size")
-
-
-def _with_some_labels(space: Space) -> Space:
-    """`space` with labels in place of ``auto``, and without weights of classes that nobody knows yet."""
-    loss = space.base.loss.model_copy(update={"class_weights": {}})
-    base = space.base.model_copy(update={"labels": {"class": ("one", "other")}, "loss": loss})
-    search = {name: domain for name, domain in space.search.items() if not name.startswith("loss.class_weights.")}
-    return possible_search(space.model_copy(update={"base": base, "search": search}))
 
 
 def check_shares(space: Space, workers: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from orchestrator.plan.checks import buildable_pair
+from orchestrator.plan.checks import buildable_pair, with_some_labels
 from orchestrator.plan.resources import Resources
 from orchestrator.space.domains import Choice
 from orchestrator.space.space import Space
@@ -137,9 +137,7 @@ def gpu_memory() -> int | None:
 
 
 def _networks(config: TrainConfig) -> Networks:
-    if config.labels == "auto":  # known when the images are decoded; classes change the last layers only
-        loss = config.loss.model_copy(update={"class_weights": {}})
-        config = config.model_copy(update={"labels": {"class": ("a", "b")}, "loss": loss})
+    config = with_some_labels(config)
     generator, discriminator = buildable_pair(config)
     sizes = [sum(parameter.numel() for parameter in network.parameters()) for network in (generator, discriminator)]
     averaged = sizes[0] if config.regime.ema_halflife_images is not None else 0
