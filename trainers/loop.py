@@ -57,7 +57,7 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
                 finite, metrics, measured = False, metrics | measured.metrics(), None
         samples = None
         if finite:
-            best = _is_best(measured, progress, config)
+            best = _take_objective(measured, progress, config)
             samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
             _write_checkpoint(config, family, run_dir, progress, best=best)
         answer = _ask(report, _epoch_report(progress, metrics, measured, samples, started, trained))
@@ -105,8 +105,8 @@ def _weight_norms(family: Family) -> dict[str, float]:
     return values
 
 
-def _is_best(measured: Measurement | None, progress: Progress, config: TrainConfig) -> bool:
-    """Whether this is the window's lowest FID so far whose fakes vary; if so, it becomes the objective."""
+def _take_objective(measured: Measurement | None, progress: Progress, config: TrainConfig) -> bool:
+    """Make the measurement the objective where it is the window's lowest FID of fakes that vary; returns whether."""
     if measured is None or measured.collapsed or progress.epoch < config.schedule.window_first:
         return False
     if progress.objective is not None and measured.fid >= progress.objective:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from trainers.config import FidConfig
+
 
 class Decision(StrEnum):
     """The answer to a report."""
@@ -21,12 +23,12 @@ class RunEnd(StrEnum):
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
 
 
-def hardly_vary(diversity: float | None, least: float = 0.25) -> bool:
+def hardly_vary(diversity: float | None, least: float = FidConfig().min_diversity) -> bool:
     """Whether fakes of this diversity hardly vary; an unknown diversity counts as varied.
 
     Args:
         diversity: as in `Measurement`.
-        least: ``fid.min_diversity``; the default is that of the config.
+        least: ``fid.min_diversity`` of the run; by default the config's own default.
     """
     return diversity is not None and diversity < least
 
