@@ -10,6 +10,7 @@ import errno
 import math
 import os
 import stat
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,8 @@ class FolderToMake(Text):
 
     def checked(self, text: str, named: str) -> Any:
         path = Path(text)
-        status, why = _look(path)
-        if status is not None and not stat.S_ISDIR(status.st_mode):
-            why = f"it is {_kind(status)}"
-        elif why == _MISSING:
-            why = None
-        if why is not None:
+        _, why = _look_for(path, stat.S_ISDIR)
+        if why not in (None, _MISSING):
             raise UserError(f"{named}: {_plain(text)} is not a folder: {why}")
         return path
 
@@ -102,10 +99,8 @@ class FileToWrite(Text):
 
     def checked(self, text: str, named: str) -> Any:
         path = Path(text)
-        status, why = _look(path)
-        if status is not None and not stat.S_ISREG(status.st_mode):
-            why = f"it is {_kind(status)}"
-        elif why == _MISSING:
+        status, why = _look_for(path, stat.S_ISREG)
+        if why == _MISSING:
             why = None if path.parent.is_dir() else f"there is no folder {path.parent}"
         if why is None and not os.access(path if status is not None else path.parent, os.W_OK):
             why = "no permission"
@@ -172,12 +167,10 @@ def _plain(text: str) -> str:
     return text if text.isprintable() and text == text.strip() and len(text) <= 80 else shortened(text)
 
 
-def _there(text: str, named: str, wanted: str, is_wanted: Any, access: int) -> Path:
+def _there(text: str, named: str, wanted: str, is_wanted: Callable[[int], bool], access: int) -> Path:
     path = Path(text)
-    status, why = _look(path)
-    if status is not None and not is_wanted(status.st_mode):
-        why = f"it is {_kind(status)}"
-    elif status is not None and not os.access(path, access):
+    _, why = _look_for(path, is_wanted)
+    if why is None and not os.access(path, access):
         why = "no permission to read it"
     if why is not None:
         raise UserError(f"{named}: {_plain(text)} is not a {wanted}: {why}{_nearest(path, why)}")
@@ -196,6 +189,14 @@ def _look(path: Path) -> tuple[os.stat_result | None, str | None]:
     except OSError as error:  # a file among the folders, no permission
         loop = error.errno == errno.ELOOP
         return None, "it is a link that leads back to itself" if loop else (error.strerror or str(error)).lower()
+
+
+def _look_for(path: Path, is_wanted: Callable[[int], bool]) -> tuple[os.stat_result | None, str | None]:
+    """As `_look`; what is there must also be of the wanted kind."""
+    status, why = _look(path)
+    if status is not None and not is_wanted(status.st_mode):
+        why = f"it is {_kind(status)}"
+    return status, why
 
 
 def _kind(status: os.stat_result) -> str:
