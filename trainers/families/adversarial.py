@@ -89,9 +89,8 @@ class Adversarial(Family):
 
     def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
         """The real images, against samples from latents that are the same at every measurement for `purpose`."""
-        inputs = upload(
-            self._fixed_inputs(self.config.fid.n_fake, purpose, assets), self.device
-        )  # once for a whole run
+        # Uploaded once for a whole run.
+        inputs = upload(self._fixed_inputs(self.config.fid.n_fake, purpose, assets), self.device)
         sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
         return {"images": FidTarget(statistics=self._statistics(assets), sample=sample)}
 

@@ -1,7 +1,9 @@
 """The Frechet distance of two Gaussians, given by the moments of their samples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -11,6 +13,8 @@ from torch import Tensor
 from trainers.atomic import replacing
 from trainers.errors import UserError
 from trainers.metrics.moments import Moments
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +117,17 @@ def eigenvalues_on_gpu(symmetric: Tensor) -> Tensor:
     Raises:
         torch.linalg.LinAlgError: it does not converge there either.
     """
-    try:
-        return torch.linalg.eigvalsh(symmetric)
-    except torch.linalg.LinAlgError:
-        return torch.linalg.eigvalsh(symmetric.to("cpu", torch.float64))
+    return _or_on_cpu(torch.linalg.eigvalsh, symmetric)
 
 
 def eigenvectors_on_gpu(symmetric: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors, as `eigenvalues_on_gpu`."""
-    try:
-        values, vectors = torch.linalg.eigh(symmetric)
-    except torch.linalg.LinAlgError:
-        values, vectors = torch.linalg.eigh(symmetric.to("cpu", torch.float64))
+    values, vectors = _or_on_cpu(torch.linalg.eigh, symmetric)
     return values, vectors
+
+
+def _or_on_cpu(solve: Callable[[Tensor], T], symmetric: Tensor) -> T:
+    try:
+        return solve(symmetric)
+    except torch.linalg.LinAlgError:
+        return solve(symmetric.to("cpu", torch.float64))

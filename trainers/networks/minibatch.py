@@ -44,9 +44,8 @@ class MinibatchDiscrimination2d(nn.Module):
         assert x.shape[2] == x.shape[3] == self.side * REDUCTION, f"features {tuple(x.shape)}"
         with full_precision(x.device):  # see the class
             reduced = self.reduce(x.to(self.tensor.dtype)).flatten(1)  # [b, 3 t^2]
-            mine = (reduced @ self.tensor.flatten(1)).unflatten(
-                1, self.tensor.shape[1:]
-            )  # [b, K, F], K = out_channels t^2
+            # [b, K, F], K = out_channels t^2
+            mine = (reduced @ self.tensor.flatten(1)).unflatten(1, self.tensor.shape[1:])
             # cdist: |mine - batch| would be b B K F numbers, 268 MB for 32 images of 256 px, and kept for backward.
             distances = torch.cdist(mine.transpose(0, 1), gather_batch(mine).transpose(0, 1), p=1)  # [K, b, B]
             similarity = torch.exp(-distances).sum(2).T - 1  # [b, K], without the image itself, whose distance is 0
