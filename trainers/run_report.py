@@ -86,6 +86,7 @@ class EpochReport:
         started: wall clock of the epoch's first step, seconds since 1970.
         trained: wall clock of the end of its last step.
         ended: wall clock after FID, samples and checkpoint.
+        checkpoint: the epoch of the newest checkpoint on disk; 0 for none.
     """
 
     epoch: int
@@ -98,6 +99,7 @@ class EpochReport:
     started: float
     trained: float
     ended: float
+    checkpoint: int = 0
 
     @property
     def logged(self) -> dict[str, float]:
@@ -121,6 +123,7 @@ class EpochReport:
             "n_fake": fid.n_fake if fid is not None else None,
             "fid_name": fid.name if fid is not None else None,
             "collapsed": fid.collapsed if fid is not None else None,
+            "checkpoint": self.checkpoint,
         }
 
     @classmethod

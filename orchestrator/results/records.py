@@ -1,5 +1,6 @@
 """Records of trials, as they are stored and shown."""
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.objectives import FID
 from trainers.config import TrainConfig
 from trainers.run_report import EpochReport
+
+TOTALS = ("last_fid", "last_fid_epoch", "last_fid_n", "lowest_fid", "fid_seconds", "checkpoint")
 
 
 @dataclass
@@ -32,11 +35,12 @@ class TrialRecord:
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
-        seconds: from its first lease to its end.
+        seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver.
         costs: values of the objectives besides FID, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         last: its newest epoch, in memory only.
         config: the resolved config, in memory only; None when its values are invalid.
+        checkpoint: the epoch of its newest checkpoint; 0 for none.
     """
 
     trial_id: str
@@ -61,12 +65,15 @@ class TrialRecord:
     costs: dict[str, float] = field(default_factory=dict)
     last: EpochReport | None = field(default=None, repr=False)
     config: TrainConfig | None = field(default=None, repr=False)
+    checkpoint: int = 0
+    _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
+    _before: float = 0.0  # seconds until then
 
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
-        self.last, self.epochs = report, report.epoch
+        self.last, self.epochs, self.checkpoint = report, report.epoch, report.checkpoint
         self.objective, self.best_epoch = report.objective, report.best_epoch
-        self.seconds = report.ended - self.started
+        self.seconds = self.running_seconds(report.ended)
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
         if (newest := report.measurement) is not None:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
@@ -88,8 +95,33 @@ class TrialRecord:
         """Sample standard deviation of `confirmed`; None with fewer than two values."""
         return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
 
+    def running_seconds(self, now: float) -> float:
+        """Its `seconds` at the time `now`, while it is open."""
+        since = self.started if self._since is None else self._since
+        return self._before + max(0.0, now - since)
+
+    def reopen(self) -> None:
+        """Another driver goes on with it, though the end of its sweep had cut it short."""
+        self.state, self.verdict, self.detail = State.RUNNING, None, ""
+        self._before, self._since = self.seconds, math.inf
+
+    def go_on(self, now: float) -> None:
+        """A gang has taken it."""
+        if self._since == math.inf:
+            self._since = now
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """What its epochs add up to besides its outcome, for the log."""
+        return {name: getattr(self, name) for name in TOTALS}
+
+    def restore_totals(self, totals: dict[str, Any]) -> None:
+        """Take the `totals` of the log."""
+        for name in TOTALS:
+            setattr(self, name, totals.get(name, getattr(self, name)))
+
     def end(self, outcome: TrialOutcome, seconds: float) -> None:
-        """Add the trial's end, `seconds` after its first lease."""
+        """Add the trial's end, `seconds` of running after its first lease."""
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch

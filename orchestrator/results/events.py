@@ -1,0 +1,230 @@
+"""What happens to a sweep, as it is written to ``events.jsonl``: one record per line.
+
+A trial's epochs are not in here: they are lines of its own ``history.jsonl``.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from trainers.errors import UserError
+
+FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Attributes:
+    at: wall clock, seconds since 1970.
+    session: number of the driver that the sweep had then, from 1. What processes of a dead driver still write after a
+        new one has opened the sweep does not count.
+    """
+
+    at: float
+    session: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(Event):
+    """A driver runs the sweep from now on.
+
+    Attributes:
+        pid: its process.
+        process_started: when that process was started, seconds since 1970: process ids are used again.
+        host: where it runs.
+        version: of gan-sweep.
+        trials: how many are planned.
+        budgets: limits as in `orchestrator.plan.budgets.Budgets`.
+    """
+
+    pid: int
+    process_started: float
+    host: str
+    version: str
+    trials: int
+    budgets: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed(Event):
+    """The number of planned trials or the budgets are others from now on; None: as before."""
+
+    trials: int | None = None
+    budgets: dict[str, float | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GangUp(Event):
+    """The ranks of a gang are up; it holds its devices from now on."""
+
+    gang: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GangDown(Event):
+    """A gang has ended for good."""
+
+    gang: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted(Event):
+    """The search has proposed a trial, which now waits for a gang.
+
+    Attributes:
+        trial: its number, four digits.
+        params: its searched values.
+        epochs: planned; 0 where the values are invalid, which ends the trial when a gang takes it.
+        n_fake: generated images of the objective's protocol.
+        costs: values of objectives that are known beforehand.
+    """
+
+    trial: str
+    params: dict[str, Any]
+    epochs: int
+    n_fake: int
+    costs: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """A gang has taken a trial.
+
+    Attributes:
+        trial: its number.
+        gang: the gang's number.
+        attempt: from 1; attempts that made progress do not count.
+    """
+
+    trial: str
+    gang: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(Event):
+    """The gang of a trial has died, or has left it: the trial waits again, first in line.
+
+    Attributes:
+        trial: its number.
+        why: in a few words.
+        attempts: how many in a row have made no progress.
+    """
+
+    trial: str
+    why: str
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping(Event):
+    """A trial has to end; its gang is told at its next report.
+
+    Attributes:
+        trial: its number.
+        reason: a `StopReason` or `Failure`.
+    """
+
+    trial: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """A trial is over.
+
+    Attributes:
+        trial: its number.
+        outcome: a `TrialOutcome`.
+        seconds: from its first lease to its end, without the time in which the sweep had no driver.
+        totals: what its epochs add up to, so that nobody has to read all of them: see `TrialRecord.totals`.
+    """
+
+    trial: str
+    outcome: dict[str, Any]
+    seconds: float
+    totals: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed(Event):
+    """A trial's best checkpoint was measured again.
+
+    Attributes:
+        trial: its number.
+        values: FIDs of the objective's protocol, one per set of latents.
+        refused: why it cannot win: on fresh latents its fakes hardly vary or are not finite; empty where it can.
+    """
+
+    trial: str
+    values: list[float]
+    refused: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed(Event):
+    """The driver has ended, or has died. Trials that still ran are cut short by it.
+
+    Attributes:
+        status: how the sweep stands, a `SweepStatus`.
+        ended: wall clock of the driver's end: earlier than `at` where its death was noticed later.
+        detail: a sentence for people; empty where the status says it all.
+    """
+
+    status: str
+    ended: float
+    detail: str = ""
+
+
+_NAMES: dict[str, type[Event]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        Opened,
+        Changed,
+        GangUp,
+        GangDown,
+        Submitted,
+        Started,
+        Interrupted,
+        Stopping,
+        Ended,
+        Confirmed,
+        Closed,
+    )
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """An event as a line of ``events.jsonl``."""
+    return {"v": FORMAT, "event": type(event).__name__.lower(), **asdict(event)}
+
+
+def from_json(values: dict[str, Any]) -> Event:
+    """The event of a line.
+
+    Raises:
+        UserError: a newer version wrote it, or it is damaged.
+    """
+    check_format(values.get("v"), "events.jsonl")
+    kind = _NAMES.get(values.get("event", ""))
+    if kind is None:
+        raise UserError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
+    known = {one.name for one in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in values.items() if name in known})
+    except TypeError as error:
+        raise UserError(f"events.jsonl is damaged: {values['event']}: {error}") from None
+
+
+def check_format(found: Any, where: str) -> None:
+    """Check that this version can read a sweep's file.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not isinstance(found, int):
+        raise UserError(f"{where} is damaged: it does not say its format")
+    if found > FORMAT:
+        raise UserError(
+            f"{where} was written by a newer gan-sweep: it has format {found}, this version reads up to {FORMAT}; "
+            "install the newer one to open this sweep"
+        )

@@ -1,0 +1,85 @@
+"""``plan.json``: the resolved plan of a sweep, as it was launched. What changes later is in the log."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.results.events import FORMAT, check_format
+from trainers.errors import UserError, first_line
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedPlan:
+    """A sweep as it was launched.
+
+    Attributes:
+        sweep: its name.
+        space: name of its space.
+        objective: name of the metric, protocol included.
+        trials: how many were planned at first.
+        data: directory of the real images.
+        n_real: usable images in it.
+        synthetic: whether the images were drawn by ``--demo``.
+        tracking_uri: of MLflow; a password in it is masked.
+        warm_start: directory of the sweep whose trials the sampler got, None for none.
+        storage: of Optuna's study; a password in it is masked.
+        cache_dir: of decoded images and statistics.
+        address: of the Ray cluster; None: one on the driver's machine.
+        seed: of the search and of every trial.
+        resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
+        budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
+        objectives: what is minimised, FID first.
+        devices: number of devices that a trial holds; see `Resources.devices`.
+        gang_gpus: GPUs that one gang holds.
+        fingerprint: hash of the images, at the sizes in which they are trained on.
+        definition: the space, as the contents of a space file.
+        version: of gan-sweep.
+    """
+
+    sweep: str
+    space: str
+    objective: str
+    trials: int
+    data: str
+    n_real: int
+    synthetic: bool
+    tracking_uri: str
+    warm_start: str | None = None
+    storage: str = ""
+    cache_dir: str = ""
+    address: str | None = None
+    seed: int = 0
+    resources: dict[str, Any] = field(default_factory=dict)
+    budgets: dict[str, float | None] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ("fid",)
+    devices: float = 1.0
+    gang_gpus: float = 0.0
+    fingerprint: str = ""
+    definition: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+
+def plan_text(plan: SavedPlan) -> str:
+    """The contents of ``plan.json``."""
+    return json.dumps({"format": FORMAT, **asdict(plan)}, indent=1)
+
+
+def read_plan(file: Path) -> SavedPlan:
+    """Read ``plan.json``.
+
+    Raises:
+        UserError: it is missing or damaged, or a newer version wrote it.
+    """
+    try:
+        values = json.loads(file.read_text())
+        found = values.pop("format")
+        check_format(found, str(file))
+        known = {name: value for name, value in values.items() if name in SavedPlan.__dataclass_fields__}
+        return SavedPlan(**{**known, "objectives": tuple(known.get("objectives", ["fid"]))})
+    except UserError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{file} is damaged: {first_line(error, with_type=True)}") from error

@@ -1,0 +1,224 @@
+"""The state of a sweep: a pure function of its saved plan, its log and its trials' histories."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.results.events import (
+    Changed,
+    Closed,
+    Confirmed,
+    Ended,
+    Event,
+    GangDown,
+    GangUp,
+    Interrupted,
+    Opened,
+    Started,
+    Stopping,
+    Submitted,
+)
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.verdict import State, SweepStatus, TrialOutcome
+from trainers.run_report import EpochReport
+
+
+@dataclass
+class Session:
+    """One driver's time with the sweep: what it wrote when it came, and what it or another wrote at its end."""
+
+    opened: Opened
+    closed: Closed | None = None
+
+
+@dataclass
+class SweepState:
+    """How a sweep stands.
+
+    Attributes:
+        plan: as launched.
+        trials: all trials that have started, by number.
+        waiting: trials that no gang has taken yet, in order.
+        interrupted: of `trials`, those that wait for a gang again, first in line.
+        holders: gang that holds a trial, by trial.
+        attempts: attempts in a row that made no progress, by open trial.
+        stopping: why an open trial has to end, by trial.
+        sessions: the drivers that it had.
+        gangs: those that are up, with the time since when.
+    """
+
+    plan: SavedPlan
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+    waiting: dict[str, Submitted] = field(default_factory=dict)
+    interrupted: list[str] = field(default_factory=list)
+    holders: dict[str, int] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    stopping: dict[str, str] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    gangs: dict[int, float] = field(default_factory=dict)
+    planned: int = 0
+    budgets: dict[str, float | None] = field(default_factory=dict)
+    _seconds: float = 0.0  # of the sessions before
+    _gang_seconds: float = 0.0  # of gangs that are down
+
+    def __post_init__(self) -> None:
+        self.planned, self.budgets = self.plan.trials, dict(self.plan.budgets)
+
+    @property
+    def status(self) -> SweepStatus:
+        """Whether it runs, or how it ended; a driver that died without a word is not known here."""
+        closed = self.sessions[-1].closed if self.sessions else None
+        return SweepStatus.RUNNING if closed is None else SweepStatus(closed.status)
+
+    @property
+    def detail(self) -> str:
+        """A sentence about the status; empty where it says it all."""
+        closed = self.sessions[-1].closed if self.sessions else None
+        return "" if closed is None else closed.detail
+
+    @property
+    def session(self) -> int:
+        """Number of the last driver, from 1; 0 before the first."""
+        return len(self.sessions)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last driver has not written its end."""
+        return bool(self.sessions) and self.sessions[-1].closed is None
+
+    def open_trials(self) -> list[TrialRecord]:
+        """The trials that have started and not ended."""
+        return [trial for trial in self.trials.values() if trial.state is State.RUNNING]
+
+    def proposed(self) -> int:
+        """Number of trials that the search has proposed."""
+        return len(self.trials) + len(self.waiting)
+
+    def seconds(self, now: float) -> float:
+        """Time that drivers have spent on the sweep, until `now`."""
+        return self._seconds + (now - self.sessions[-1].opened.at if self.is_open else 0.0)
+
+    def gpu_hours(self, now: float) -> float:
+        """GPUs that the gangs have held x hours since their ranks started, until `now`."""
+        held = self._gang_seconds + sum(now - since for since in self.gangs.values())
+        return self.plan.gang_gpus * held / 3600
+
+    def apply(self, event: Event) -> None:
+        """Add an event. One that a process of a dead driver wrote, after another had opened the sweep, changes nothing.
+
+        Events of trials that are not known, or over, change nothing either.
+        """
+        if not isinstance(event, Opened | Changed) and (event.session != self.session or not self.is_open):
+            return
+        _APPLY[type(event)](self, event)
+
+    def progress(self, trial_id: str, report: EpochReport) -> bool:
+        """Add an epoch of a trial; returns False for one that it has already."""
+        trial = self.trials.get(trial_id)
+        if trial is None or report.epoch <= trial.epochs:
+            return False
+        trial.progress(report)
+        return True
+
+    def _opened(self, event: Opened) -> None:
+        self.sessions.append(Session(event))
+        self.planned, self.budgets = event.trials, dict(event.budgets)
+        for trial in self.trials.values():
+            if trial.state is State.STOPPED:  # the sweep's end had cut it short: it goes on
+                trial.reopen()
+                self.interrupted.append(trial.trial_id)
+
+    def _changed(self, event: Changed) -> None:
+        self.planned = event.trials or self.planned
+        self.budgets = {**self.budgets, **(event.budgets or {})}
+
+    def _gang_up(self, event: GangUp) -> None:
+        self.gangs.setdefault(event.gang, event.at)
+
+    def _gang_down(self, event: GangDown) -> None:
+        if (since := self.gangs.pop(event.gang, None)) is not None:
+            self._gang_seconds += max(0.0, event.at - since)  # clocks are set back at times
+
+    def _submitted(self, event: Submitted) -> None:
+        if event.trial not in self.trials:
+            self.waiting[event.trial] = event
+
+    def _started(self, event: Started) -> None:
+        proposal = self.waiting.pop(event.trial, None)
+        if proposal is not None:
+            self.trials[event.trial] = TrialRecord(
+                event.trial,
+                proposal.params,
+                proposal.epochs,
+                started=event.at,
+                n_fake=proposal.n_fake,
+                costs=dict(proposal.costs),
+            )
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is not State.RUNNING:
+            return
+        trial.go_on(event.at)
+        if event.trial in self.interrupted:
+            self.interrupted.remove(event.trial)
+        self.holders[event.trial] = event.gang
+        self.attempts[event.trial] = event.attempt
+
+    def _interrupted(self, event: Interrupted) -> None:
+        if self.holders.pop(event.trial, None) is not None:
+            self.interrupted.append(event.trial)
+            self.attempts[event.trial] = event.attempts
+
+    def _stopping(self, event: Stopping) -> None:
+        self.stopping.setdefault(event.trial, event.reason)
+
+    def _ended(self, event: Ended) -> None:
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is not State.RUNNING:
+            return
+        trial.restore_totals(event.totals)
+        self._end(trial, TrialOutcome(**event.outcome), event.seconds)
+
+    def _end(self, trial: TrialRecord, outcome: TrialOutcome, seconds: float) -> None:
+        trial.end(outcome, seconds)
+        if "device_seconds" in self.plan.objectives:
+            trial.costs["device_seconds"] = seconds * self.plan.devices
+        for place in (self.holders, self.attempts, self.stopping):
+            place.pop(trial.trial_id, None)
+        if trial.trial_id in self.interrupted:
+            self.interrupted.remove(trial.trial_id)
+
+    def _confirmed(self, event: Confirmed) -> None:
+        if (trial := self.trials.get(event.trial)) is not None:
+            trial.confirmed, trial.refused = list(event.values), event.refused
+
+    def _closed(self, event: Closed) -> None:
+        self.sessions[-1].closed = event
+        self._seconds += max(0.0, event.ended - self.sessions[-1].opened.at)
+        self._gang_seconds += sum(max(0.0, event.ended - since) for since in self.gangs.values())
+        self.gangs.clear()
+        for trial in self.open_trials():
+            reason = self.stopping.get(trial.trial_id, SweepStatus(event.status).trials_end_as)
+            outcome = TrialOutcome(
+                verdict=reason, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
+            )
+            self._end(trial, outcome, trial.running_seconds(event.ended))
+        self.holders.clear()
+        self.stopping.clear()
+        self.attempts.clear()
+        self.interrupted.clear()
+
+
+_APPLY: dict[type[Event], Callable[[SweepState, Any], None]] = {
+    Opened: SweepState._opened,
+    Changed: SweepState._changed,
+    GangUp: SweepState._gang_up,
+    GangDown: SweepState._gang_down,
+    Submitted: SweepState._submitted,
+    Started: SweepState._started,
+    Interrupted: SweepState._interrupted,
+    Stopping: SweepState._stopping,
+    Ended: SweepState._ended,
+    Confirmed: SweepState._confirmed,
+    Closed: SweepState._closed,
+}

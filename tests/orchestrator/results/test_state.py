@@ -1,0 +1,197 @@
+"""A sweep's state: folded from its plan, its log and its trials' epochs."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.results.events import (
+    FORMAT,
+    Changed,
+    Closed,
+    Confirmed,
+    Ended,
+    Event,
+    GangDown,
+    GangUp,
+    Interrupted,
+    Opened,
+    Started,
+    Stopping,
+    Submitted,
+    from_json,
+    to_json,
+)
+from orchestrator.results.saved_plan import SavedPlan, plan_text, read_plan
+from orchestrator.results.state import SweepState
+from orchestrator.results.verdict import State, StopReason, SweepStatus
+from tests.orchestrator.sweep_helpers import epoch
+from trainers.errors import UserError
+
+PLAN = SavedPlan(
+    sweep="s",
+    space="x",
+    objective="fid_test_n2",
+    trials=3,
+    data="/photos",
+    n_real=9,
+    synthetic=False,
+    tracking_uri="sqlite:///x.db",
+    gang_gpus=2.0,
+    objectives=("fid", "device_seconds"),
+    devices=2.0,
+)
+COMPLETED = {"verdict": "completed", "epochs": 4, "objective": 50.0, "best_epoch": 4, "detail": ""}
+
+
+def opened(at: float, session: int = 1, trials: int = 3) -> Opened:
+    return Opened(at=at, session=session, pid=7, process_started=1.0, host="h", version="1", trials=trials)
+
+
+def submitted(at: float, trial: str, session: int = 1) -> Submitted:
+    return Submitted(at=at, session=session, trial=trial, params={"optimizer.lr_g": 0.1}, epochs=4, n_fake=2)
+
+
+def closed(at: float, status: SweepStatus, session: int = 1, ended: float | None = None) -> Closed:
+    return Closed(at=at, session=session, status=status, ended=at if ended is None else ended)
+
+
+def folded(*events: Event) -> SweepState:
+    state = SweepState(PLAN)
+    for event in events:
+        state.apply(event)
+    return state
+
+
+BEGUN = (
+    opened(0.0),
+    GangUp(at=10.0, session=1, gang=0),
+    submitted(1.0, "0000"),
+    submitted(1.0, "0001"),
+    submitted(1.0, "0002"),
+    Started(at=10.0, session=1, trial="0000", gang=0, attempt=1),
+)
+
+
+def test_trials_wait_run_and_end() -> None:
+    state = folded(*BEGUN)
+    assert (state.status, list(state.trials), list(state.waiting)) == (SweepStatus.RUNNING, ["0000"], ["0001", "0002"])
+    assert (state.holders, state.proposed()) == ({"0000": 0}, 3)
+    assert state.progress("0000", epoch(1, fid=90.0, objective=90.0))
+    assert not state.progress("0000", epoch(1, fid=1.0, objective=1.0)), "an epoch that was repeated after a death"
+    assert state.trials["0000"].objective == 90.0
+    state.apply(Ended(at=30.0, session=1, trial="0000", outcome=COMPLETED, seconds=20.0, totals={"last_fid": 50.0}))
+    trial = state.trials["0000"]
+    assert (trial.state, trial.objective, trial.last_fid, trial.seconds) == (State.COMPLETED, 50.0, 50.0, 20.0)
+    assert (trial.costs, state.holders, state.attempts) == ({"device_seconds": 40.0}, {}, {})
+    state.apply(Confirmed(at=40.0, session=1, trial="0000", values=[51.0, 53.0]))
+    assert trial.objective_mean == 52.0
+
+
+def test_a_trial_whose_gang_died_waits_first_in_line() -> None:
+    state = folded(*BEGUN, Interrupted(at=20.0, session=1, trial="0000", why="died", attempts=1))
+    assert (state.interrupted, state.holders, state.attempts) == (["0000"], {}, {"0000": 1})
+    state.apply(Started(at=25.0, session=1, trial="0000", gang=1, attempt=2))
+    assert (state.interrupted, state.holders, state.attempts) == ([], {"0000": 1}, {"0000": 2})
+    assert state.trials["0000"].running_seconds(30.0) == 20.0, "the restart is part of what the trial took"
+
+
+def test_the_next_driver_goes_on_with_what_the_end_cut_short() -> None:
+    state = folded(*BEGUN, Stopping(at=12.0, session=1, trial="0000", reason=StopReason.INTERRUPTED))
+    state.progress("0000", epoch(1))
+    state.apply(closed(30.0, SweepStatus.INTERRUPTED, ended=20.0))
+    trial = state.trials["0000"]
+    assert (state.status, trial.state, trial.verdict) == (SweepStatus.INTERRUPTED, State.STOPPED, "interrupted")
+    assert (trial.seconds, state.seconds(99.0), state.gpu_hours(99.0)) == (10.0, 20.0, 2 * 10 / 3600)
+    state.apply(opened(100.0, session=2, trials=60))
+    assert (state.status, state.planned, state.interrupted) == (SweepStatus.RUNNING, 60, ["0000"])
+    assert list(state.waiting) == ["0001", "0002"]
+    assert (trial.state, trial.verdict, state.stopping) == (State.RUNNING, None, {})
+    state.apply(Started(at=110.0, session=2, trial="0000", gang=0, attempt=1))
+    assert trial.running_seconds(115.0) == 15.0, "not the time without a driver"
+    assert state.seconds(120.0) == 40.0
+
+
+def test_a_trial_that_the_scheduler_had_cut_stays_cut() -> None:
+    cut = Stopping(at=12.0, session=1, trial="0000", reason=StopReason.OUTRANKED)
+    state = folded(*BEGUN, cut, closed(13.0, SweepStatus.INTERRUPTED), opened(20.0, session=2))
+    assert (state.trials["0000"].state, state.interrupted) == (State.PRUNED, [])
+
+
+def test_a_dead_drivers_processes_change_nothing() -> None:
+    late = Ended(at=21.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={})
+    for end in ([closed(15.0, SweepStatus.INTERRUPTED)], [closed(15.0, SweepStatus.INTERRUPTED), opened(20.0, 2)]):
+        before, after = folded(*BEGUN, *end), folded(*BEGUN, *end, late)
+        assert before == after
+
+
+def test_gpu_hours_are_those_of_gangs_that_are_up() -> None:
+    state = folded(*BEGUN, GangUp(at=20.0, session=1, gang=1), GangDown(at=40.0, session=1, gang=0))
+    assert state.gpu_hours(50.0) == 2 * (30.0 + 30.0) / 3600
+
+
+def test_plans_and_budgets_change() -> None:
+    state = folded(*BEGUN, Changed(at=2.0, session=1, budgets={"time_s": 60.0}))
+    assert (state.planned, state.budgets) == (3, {"time_s": 60.0})
+    state.apply(Changed(at=3.0, session=1, trials=5))
+    assert (state.planned, state.budgets) == (5, {"time_s": 60.0})
+
+
+EVERY: list[Event] = [
+    *BEGUN,
+    GangDown(at=1.0, session=1, gang=0),
+    Interrupted(at=1.0, session=1, trial="0000", why="its node left", attempts=0),
+    Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),
+    Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
+    Confirmed(at=1.0, session=1, trial="0000", values=[1.0]),
+    Changed(at=1.0, session=1, trials=9),
+    closed(5.0, SweepStatus.FINISHED),
+    opened(6.0, session=2),
+    Started(at=7.0, session=2, trial="0001", gang=1, attempt=1),
+]
+
+
+def test_every_event_survives_the_file() -> None:
+    assert {type(event) for event in EVERY} == set(Event.__subclasses__())
+    for event in EVERY:
+        assert from_json(json.loads(json.dumps(to_json(event)))) == event
+
+
+@given(st.lists(st.sampled_from(EVERY), max_size=12))
+def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
+    """A log may lack what a crash has cost; whatever is left can be read, and no trial is in two places."""
+    state = folded(*events)
+    assert not state.trials.keys() & state.waiting.keys()
+    assert not state.holders.keys() & set(state.interrupted)
+    open_trials = {trial.trial_id for trial in state.open_trials()}
+    assert {*state.holders, *state.interrupted, *state.attempts} <= open_trials
+    assert state.seconds(99.0) >= 0
+    assert state.gpu_hours(99.0) >= 0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"v": FORMAT + 1}, "written by a newer gan-sweep: it has format 2, this version reads up to 1"),
+        ({"v": None}, "does not say its format"),
+        ({"event": "opend"}, "no event is called 'opend'"),
+        ({"gang": None, "event": "ended"}, "damaged: ended"),
+    ],
+)
+def test_what_cannot_be_read_is_said(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        from_json({**to_json(BEGUN[1]), **change})
+
+
+def test_the_plan_survives_the_file(tmp_path: Any) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(plan_text(PLAN))
+    assert read_plan(file) == PLAN
+    file.write_text(plan_text(PLAN).replace('"format": 1', '"format": 2'))
+    with pytest.raises(UserError, match=r"plan\.json was written by a newer gan-sweep"):
+        read_plan(file)
+    file.write_text("{")
+    with pytest.raises(UserError, match=r"plan\.json is damaged"):
+        read_plan(file)
