@@ -144,7 +144,9 @@ class ScheduleConfig(_Section):
     window_first: Count = Field(
         550, description="first epoch of the window: the objective is the lowest FID from here to the last epoch"
     )
-    checkpoint_every: Count = Field(25, description="epochs between checkpoints")
+    checkpoint_every: Count = Field(
+        25, description="most epochs between checkpoints; by time there may be more, see trainers/README.md"
+    )
     samples_every: Count = Field(25, description="epochs between sample grids; epoch 1 and the last always have one")
 
 

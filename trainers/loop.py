@@ -9,8 +9,9 @@ import torch
 from trainers.assets import Assets
 from trainers.averages import StepAverages
 from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
+from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
-from trainers.distributed import all_or_none, barrier, broadcast_object, rank
+from trainers.distributed import all_or_none, broadcast_object, rank
 from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
@@ -21,7 +22,9 @@ from trainers.samples import save_grid
 NO_OBJECTIVE = "no objective, since its fakes hardly vary (below fid.min_diversity)"
 
 
-def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) -> RunOutcome:
+def train(
+    config: TrainConfig, assets: Assets, run_dir: Path, report: Report, *, times: CheckpointTimes | None = None
+) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
     Continues from ``run_dir/latest.pt`` if it exists. Writes sample grids such as ``samples/epoch_0001.png``,
@@ -32,6 +35,7 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         assets: the process's warm images, extractor and statistics.
         run_dir: directory of this run, on storage that all ranks see.
         report: called on rank 0 after every epoch; its answer holds for all ranks.
+        times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
 
     Raises:
         UserError: too few images, no such loss or network, or a checkpoint of another config.
@@ -43,6 +47,7 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
     progress = _resume(config, family, run_dir, assets.device)
+    times = times or CheckpointTimes()
     while progress.epoch < config.schedule.epochs:
         epoch = progress.epoch + 1
         started = time.time()
@@ -59,7 +64,8 @@ def train(config: TrainConfig, assets: Assets, run_dir: Path, report: Report) ->
         if finite:
             best = _take_objective(measured, progress, config)
             samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
-            _write_checkpoint(config, family, run_dir, progress, best=best)
+            if rank() == 0:
+                _write_checkpoint(config, family, run_dir, progress, times, best=best)
         answer = _ask(report, _epoch_report(progress, metrics, measured, samples, started, trained))
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
@@ -129,15 +135,21 @@ def _write_samples(
     return name
 
 
-def _write_checkpoint(config: TrainConfig, family: Family, run_dir: Path, progress: Progress, *, best: bool) -> None:
-    """Write ``latest.pt`` where a checkpoint is due or the epoch is the best, then also ``best.pt``."""
-    if best or progress.epoch % config.schedule.checkpoint_every == 0:
-        if rank() == 0:
-            run_dir.mkdir(parents=True, exist_ok=True)
+def _write_checkpoint(
+    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, times: CheckpointTimes, *, best: bool
+) -> None:
+    """Write ``latest.pt`` where it is due by epoch or by time or the epoch is the best, then also ``best.pt``.
+
+    Rank 0 alone decides and writes, no other rank need know: `Family.state_dict` has no collective, and rank 0 enters
+    the next one, the broadcast of the report's answer, when the files are whole.
+    """
+    by_time = times.due()
+    if best or by_time or progress.epoch % config.schedule.checkpoint_every == 0:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with times.saving():
             save_checkpoint(run_dir / LATEST, config, progress, family.state_dict())
             if best:
                 keep_as_best(run_dir)
-        barrier()
 
 
 def _resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.device) -> Progress:

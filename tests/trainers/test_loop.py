@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config
+from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config, still_times
 from trainers.assets import Assets
+from trainers.checkpoint_times import CheckpointTimes
 from trainers.errors import UserError
 from trainers.families import build_family
 from trainers.loop import train
@@ -157,6 +158,41 @@ def test_the_best_epoch_has_a_sample_grid(assets: Assets, tmp_path: Path) -> Non
     named = [report.epoch for report in recorder.reports if report.samples]
     assert named == sorted({1, *improved, 6})
     assert (tmp_path / "samples" / f"epoch_{outcome.best_epoch:04d}.png").is_file()
+
+
+# Checkpoints
+
+
+class Newest(Recorder):
+    """Keeps the epoch of ``latest.pt`` at each report, and lets a clock go on by 10 seconds."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.now, self.epochs = path, 0.0, []
+
+    def __call__(self, report: EpochReport) -> Decision:
+        self.now += 10.0
+        self.epochs.append(load(self.path)["progress"]["epoch"] if self.path.exists() else 0)
+        return super().__call__(report)
+
+    def clock(self) -> float:
+        self.now += 0.25  # whatever lies between two questions takes that long
+        return self.now
+
+
+def test_checkpoints_are_due_by_time_too(assets: Assets, tmp_path: Path) -> None:
+    """A save takes 0.25 s, so that one in 12.5 s is cheap: every second epoch of 10 s."""
+    recorder = Newest(tmp_path / "latest.pt")
+    config = small_config({"schedule.checkpoint_every": 100, "schedule.window_first": 6, "schedule.epochs": 7})
+    train(config, assets, tmp_path, recorder, times=CheckpointTimes(recorder.clock))
+    assert recorder.epochs == [1, 1, 3, 3, 5, 6, 6]  # 6: the best so far
+
+
+def test_checkpoints_that_are_due_by_epoch_do_not_wait(assets: Assets, tmp_path: Path) -> None:
+    recorder = Newest(tmp_path / "latest.pt")
+    config = small_config({"schedule.checkpoint_every": 2, "schedule.window_first": 6})
+    train(config, assets, tmp_path, recorder, times=still_times())
+    assert recorder.epochs == [1, 2, 2, 4, 4, 6]
 
 
 # Ends

@@ -105,7 +105,7 @@ def test_killed(
     plain = whole["plain"]
     improvements = len({report.objective for report in plain.recorder.reports} - {None})
     # The last improvement, because a later one would repair what the kill may have broken.
-    count = {"generator": 4 * STEPS + 2, "os.rename": 2, "os.link": improvements}[moment]
+    count = {"generator": 4 * STEPS + 2, "os.rename": 3, "os.link": improvements}[moment]
     context = multiprocessing.get_context("forkserver")
     child = context.Process(target=train_until_killed, args=({}, (photos, cache_dir, tmp_path), moment, count))
     child.start()
