@@ -1,4 +1,4 @@
-"""Checkpoints: written under a temporary name, then renamed; loaded with ``weights_only=True``.
+"""Checkpoints: written under a temporary name, then renamed; loaded with checked sums and ``weights_only=True``.
 
 A checkpoint holds the networks, the moving average, the optimisers and the counters. It needs no random state
 and no position in the data: it is written between epochs, and `trainers.randomness` reseeds from the epoch number.
@@ -6,9 +6,10 @@ and no position in the data: it is written between epochs, and `trainers.randomn
 
 import os
 import shutil
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -16,7 +17,11 @@ from trainers.atomic import replacing
 from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError, first_line
 
-LATEST, BEST = "latest.pt", "best.pt"
+LATEST, PREVIOUS, BEST = "latest.pt", "previous.pt", "best.pt"
+
+
+class DamagedCheckpointError(UserError):
+    """A checkpoint's bytes are not those that were written."""
 
 
 @dataclass(kw_only=True)
@@ -38,33 +43,50 @@ class Progress:
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
-    content = {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
-    # An open file, since from a path torch would name the archive's top folder after the temporary file.
-    with replacing(path) as part, part.open("wb") as file:
-        torch.save(content, file)
+    with replacing(path) as part:
+        _write(part, config, progress, family_state)
+
+
+def save_latest(run_dir: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
+    """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole."""
+    with replacing(run_dir / LATEST) as part:
+        _write(part, config, progress, family_state)
+        if (run_dir / LATEST).exists():
+            _also_name(run_dir / LATEST, run_dir / PREVIOUS)
+
+
+def restore_latest(run_dir: Path) -> None:
+    """Make ``latest.pt``, which is damaged, the current ``previous.pt``; else the next save would make that damaged."""
+    _also_name(run_dir / PREVIOUS, run_dir / LATEST)
 
 
 def keep_as_best(run_dir: Path) -> None:
-    """Make ``best.pt`` the current ``latest.pt``: a hard link where the file system has them, else a copy."""
-    with replacing(run_dir / BEST) as part:
-        try:
-            os.link(run_dir / LATEST, part)
-        except OSError:
-            shutil.copyfile(run_dir / LATEST, part)
+    """Make ``best.pt`` the current ``latest.pt``."""
+    _also_name(run_dir / LATEST, run_dir / BEST)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """The checkpoint's ``config``, ``progress`` and ``family``.
 
     Raises:
-        UserError: the file is missing or is no checkpoint.
+        DamagedCheckpointError: the file is no whole checkpoint, or a bit of it is not what it was.
+        UserError: it is missing, cannot be opened, or is a whole file of another kind.
     """
     try:
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
+        file = path.open("rb")
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
-    except Exception as error:  # zip reader and unpickler raise many types for damaged files: OSError, KeyError, ...
-        raise UserError(f"{path} is not a whole checkpoint: {first_line(error)}") from None
+    except OSError as error:  # the file may well be whole
+        raise UserError(f"checkpoint {path} cannot be opened: {error.strerror}") from None
+    with file:
+        try:
+            _check_sums(file)
+            file.seek(0)
+            checkpoint = torch.load(file, map_location=device, weights_only=True)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # zip readers and unpickler raise many types for damage: OSError, KeyError
+            raise DamagedCheckpointError(f"{path} is not a whole checkpoint: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"config", "progress", "family"} <= checkpoint.keys():
         raise UserError(f"{path} is not a checkpoint of a run")
     return checkpoint
@@ -87,3 +109,34 @@ def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
     ]
     if changed:
         raise UserError(f"the checkpoint belongs to another config: {'; '.join(changed)}")
+
+
+def _write(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
+    content = {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
+    # An open file, since from a path torch would name the archive's top folder after the temporary file.
+    with path.open("wb") as file:
+        torch.save(content, file)
+
+
+def _also_name(file: Path, name: Path) -> None:
+    """Make `name` another name of `file`: a hard link where the file system has them, else a copy."""
+    with replacing(name) as part:
+        try:
+            os.link(file, part)
+        except OSError:
+            shutil.copyfile(file, part)
+
+
+def _check_sums(file: BinaryIO) -> None:
+    """Read every part of a file that torch.save wrote, and compare its CRC-32: torch's own reader does not.
+
+    Without this a bit that flipped inside a tensor would be trained on. Costs 0.12 to 0.2 s for 248 MB that are in
+    memory, about as much as the loading itself.
+
+    Raises:
+        zipfile.BadZipFile: the file is torn, or a part is not what was written.
+    """
+    with zipfile.ZipFile(file) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} fails its checksum")

@@ -8,7 +8,7 @@ import torch
 
 from trainers.assets import Assets
 from trainers.averages import StepAverages
-from trainers.checkpoint import LATEST, Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
+from trainers.checkpoint import Progress, keep_as_best, save_latest
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.distributed import all_or_none, broadcast_object, rank
@@ -16,6 +16,7 @@ from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
+from trainers.resume import resume
 from trainers.run_report import Decision, EpochReport, Measurement, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
@@ -27,8 +28,9 @@ def train(
 ) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
-    Continues from ``run_dir/latest.pt`` if it exists. Writes sample grids such as ``samples/epoch_0001.png``,
-    ``latest.pt`` and, at the lowest FID inside the window whose fakes vary, ``best.pt`` and a grid.
+    Continues from ``run_dir/latest.pt`` if it exists, or ``previous.pt`` if that is damaged. Writes sample grids such
+    as ``samples/epoch_0001.png``, ``latest.pt``, the one before as ``previous.pt`` and, at the lowest FID inside the
+    window whose fakes vary, ``best.pt`` and a grid.
 
     Args:
         config: the run.
@@ -46,7 +48,7 @@ def train(
         family = build_family(config, assets.device, random)
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
-    progress = _resume(config, family, run_dir, assets.device)
+    progress = resume(config, family, run_dir, assets.device)
     times = times or CheckpointTimes()
     while progress.epoch < config.schedule.epochs:
         epoch = progress.epoch + 1
@@ -147,22 +149,9 @@ def _write_checkpoint(
     if best or by_time or progress.epoch % config.schedule.checkpoint_every == 0:
         run_dir.mkdir(parents=True, exist_ok=True)
         with times.saving():
-            save_checkpoint(run_dir / LATEST, config, progress, family.state_dict())
+            save_latest(run_dir, config, progress, family.state_dict())
             if best:
                 keep_as_best(run_dir)
-
-
-def _resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.device) -> Progress:
-    if not broadcast_object((run_dir / LATEST).exists()):
-        return Progress()
-    with all_or_none():
-        checkpoint = load_checkpoint(run_dir / LATEST, device)
-        check_same_config(checkpoint["config"], config)
-    family.load_state_dict(checkpoint["family"])
-    progress = Progress(**checkpoint["progress"])
-    if rank() == 0 and progress.epoch == progress.best_epoch:
-        keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
-    return progress
 
 
 def _ask(report: Report, epoch_report: EpochReport) -> Decision:

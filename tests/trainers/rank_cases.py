@@ -204,6 +204,16 @@ def training(photos: Path, cache_dir: Path, run_dir: Path, overrides: dict[str, 
     }
 
 
+def damaged(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """A run that stops after epoch 3, whose newest checkpoint then loses its second half, and that goes on."""
+    training(photos, cache_dir, run_dir, {}, 3)
+    if rank() == 0:
+        content = (run_dir / "latest.pt").read_bytes()
+        (run_dir / "latest.pt").unlink()
+        (run_dir / "latest.pt").write_bytes(content[: len(content) // 2])
+    return training(photos, cache_dir, run_dir, {})
+
+
 def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """A best checkpoint measured again; 31 samples are no multiple of the ranks."""
     config = small_config({**SHARED, "schedule.epochs": 2})
@@ -227,6 +237,7 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "step": step,
         "train": train_in("train", {}),
         "stopped": train_in("stopped", {}, 2),
+        "damaged": lambda: damaged(photos, cache_dir, folder / "damaged"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),
     }

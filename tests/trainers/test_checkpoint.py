@@ -1,16 +1,29 @@
-"""Checkpoints are written whole or not at all, and refused if they are damaged or of another config."""
+"""Checkpoints are written whole or not at all, passed over if they are damaged, refused if of another config."""
 
 import io
+import os
+import random
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.trainers.trainer_helpers import Recorder, small_config
+from tests.trainers.trainer_helpers import Recorder, differing, load, small_config, still_times
 from trainers.assets import Assets
-from trainers.checkpoint import Progress, check_same_config, keep_as_best, load_checkpoint, save_checkpoint
+from trainers.checkpoint import (
+    DamagedCheckpointError,
+    Progress,
+    check_same_config,
+    keep_as_best,
+    load_checkpoint,
+    restore_latest,
+    save_checkpoint,
+    save_latest,
+)
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.loop import train
@@ -76,6 +89,31 @@ def test_the_best_stays_when_the_latest_moves_on(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["best.pt", "latest.pt"]
 
 
+def epochs_of(folder: Path) -> dict[str, int]:
+    return {file.name: load_checkpoint(file)["progress"]["epoch"] for file in folder.glob("*.pt")}
+
+
+def no_links(*_: object) -> None:
+    raise OSError("this file system has no hard links")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "copies"])
+def test_the_newest_two_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    config = small_config()
+    for epoch in range(1, 5):
+        save_latest(tmp_path, config, Progress(epoch=epoch), {})
+        assert epochs_of(tmp_path) == {"latest.pt": epoch, **({"previous.pt": epoch - 1} if epoch > 1 else {})}
+    with pytest.raises(OSError, match="disk full"):
+        save_latest(tmp_path, config, Progress(epoch=5), {"last": Unwritable()})
+    assert epochs_of(tmp_path) == {"latest.pt": 4, "previous.pt": 3}
+    restore_latest(tmp_path)
+    assert epochs_of(tmp_path) == {"latest.pt": 3, "previous.pt": 3}
+    save_latest(tmp_path, config, Progress(epoch=4), {})
+    assert epochs_of(tmp_path) == {"latest.pt": 4, "previous.pt": 3}
+
+
 # Damaged
 
 
@@ -114,12 +152,103 @@ def test_a_missing_checkpoint(tmp_path: Path) -> None:
     assert complaint(tmp_path / "none.pt").startswith("no checkpoint at ")
 
 
-def test_a_damaged_latest_ends_the_run_before_it_trains(assets: Assets, trained: Path, tmp_path: Path) -> None:
-    (tmp_path / "latest.pt").write_bytes((trained / "latest.pt").read_bytes()[:5000])
+def flipped(content: bytes, bit: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
+def inside_a_tensor(content: bytes) -> int:
+    """A bit in the middle of the largest part of the file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        largest = max(archive.infolist(), key=lambda part: part.file_size)
+        data = archive.read(largest)
+    return 8 * (content.index(data) + len(data) // 2) + 3
+
+
+def test_a_flipped_bit_inside_a_tensor(trained: Path, tmp_path: Path) -> None:
+    content, path = (trained / "latest.pt").read_bytes(), tmp_path / "flipped.pt"
+    path.write_bytes(flipped(content, inside_a_tensor(content)))
+    assert differing(load(path), load(trained / "latest.pt"))  # torch takes it
+    assert re.search(r"not a whole checkpoint: archive/data/\d+ fails its checksum$", complaint(path))
+
+
+def test_a_flipped_bit_is_found_wherever_it_matters(trained: Path, tmp_path: Path) -> None:
+    """Some bits say nothing: padding, dates. Whatever is loaded is what was saved."""
+    content, path, draw = (trained / "latest.pt").read_bytes(), tmp_path / "flipped.pt", random.Random(0)
+    whole, found = load(trained / "latest.pt"), 0
+    end = 8 * len(content)
+    bits = [draw.randrange(end) for _ in range(60)] + [draw.randrange(end - 8 * 4000, end) for _ in range(60)]
+    for bit in bits:
+        path.write_bytes(flipped(content, bit))
+        try:
+            assert differing(load_checkpoint(path), whole) == []
+        except DamagedCheckpointError:
+            found += 1
+    assert found > 60
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "torn": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "flipped": lambda content: flipped(content, inside_a_tensor(content)),
+}
+
+
+def damage(path: Path, how: str) -> None:
+    content = DAMAGE[how](path.read_bytes())
+    path.unlink()  # a file of its own, whatever other names it has
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_latest_falls_back_to_the_one_before(
+    assets: Assets, trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    train(small_config(), assets, tmp_path, Recorder(4), times=still_times())
+    assert epochs_of(tmp_path).items() >= {"latest.pt": 4, "previous.pt": 3}.items()
+    damage(tmp_path / "latest.pt", how)
+    recorder = Recorder(4)
+    train(small_config(), assets, tmp_path, recorder, times=still_times())
+    (said,) = [record for record in caplog.records if record.name.startswith("trainers")]
+    assert said.levelname == "WARNING" and said.message.endswith("; going on from previous.pt")
+    assert said.message.startswith(f"{tmp_path / 'latest.pt'} is not a whole checkpoint: ")
+    assert [report.epoch for report in recorder.reports] == [4]
+    assert epochs_of(tmp_path)["previous.pt"] == 3  # not the damaged one, which would leave none while 4 is written
+    train(small_config(), assets, tmp_path, Recorder())
+    assert differing(load(tmp_path / "latest.pt")["family"], load(trained / "latest.pt")["family"]) == []
+
+
+def test_two_damaged_checkpoints_are_a_new_start(
+    assets: Assets, trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(small_config(), assets, tmp_path, Recorder(4), times=still_times())
+    damage(tmp_path / "latest.pt", "flipped")
+    damage(tmp_path / "previous.pt", "torn")
     recorder = Recorder()
-    with pytest.raises(UserError, match="not a whole checkpoint"):
+    train(small_config(), assets, tmp_path, recorder)
+    said = [record.message for record in caplog.records if record.name.startswith("trainers")]
+    assert [line.split("; ")[-1] for line in said] == ["going on from previous.pt", "training from the start"]
+    assert [str(tmp_path / name) in line for name, line in zip(("latest.pt", "previous.pt"), said, strict=True)]
+    assert [report.epoch for report in recorder.reports] == [1, 2, 3, 4, 5, 6]
+    assert differing(load(tmp_path / "latest.pt")["family"], load(trained / "latest.pt")["family"]) == []
+
+
+def test_a_whole_file_of_another_kind_is_refused(assets: Assets, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "latest.pt").write_bytes(pickled({"model": {}}))
+    (tmp_path / "previous.pt").write_bytes((trained / "latest.pt").read_bytes())
+    recorder = Recorder()
+    with pytest.raises(UserError, match=r"latest\.pt is not a checkpoint of a run"):
         train(small_config(), assets, tmp_path, recorder)
     assert recorder.reports == []
+
+
+def test_what_cannot_be_opened_is_not_called_damaged(assets: Assets, tmp_path: Path) -> None:
+    (tmp_path / "latest.pt").mkdir()
+    with pytest.raises(UserError, match="cannot be opened: Is a directory") as caught:
+        train(small_config(), assets, tmp_path, Recorder())
+    assert not isinstance(caught.value, DamagedCheckpointError)
 
 
 # Of another config

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.trainers.rank_cases import SHARED, cases, numbers
-from tests.trainers.trainer_helpers import Recorder, flat_state, load, small_config, timeless
+from tests.trainers.trainer_helpers import Recorder, differing, flat_state, load, small_config, timeless
 from trainers.assets import Assets
 from trainers.distributed import all_reduce_sum, average_gradients, batch_mean, my_slice, rank, world_size
 from trainers.loop import train
@@ -181,6 +181,15 @@ def test_batchnorm_of_each_ranks_own_is_another_training(
     for name in ("generator", "discriminator", "average"):
         assert furthest(apart["checkpoint"]["family"][name], one["checkpoint"]["family"][name]) > 100
     assert furthest(apart["reports"], one["reports"]) > 100
+
+
+def test_every_rank_falls_back_to_the_same_checkpoint(two_rank_results: Results) -> None:
+    whole, second = two_rank_results[0]["train"], two_rank_results[1]["damaged"]
+    went_on = two_rank_results[0]["damaged"]
+    assert [report["epoch"] for report in went_on["reports"]] == [3, 4]
+    assert went_on["reports"] == whole["reports"][2:]
+    assert differing(went_on["checkpoint"], whole["checkpoint"]) == []
+    assert (second["end"], second["epochs"], second["objective"]) == ("completed", 4, whole["objective"])
 
 
 def test_one_rank_goes_on_where_two_stopped(

@@ -24,6 +24,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+# In the save of epoch 3, whose previous one is that of epoch 2: which such moment it is, and the epoch of previous.pt.
+KILLED_AT = {
+    "os.link previous": (2, 1),
+    "os.rename previous": (2, 1),
+    "os.rename latest": (3, 2),
+    "os.link best": (0, 0),
+}
+
+
 @dataclass(frozen=True)
 class Run:
     folder: Path
@@ -97,22 +106,25 @@ def test_what_else_draws_random_numbers_in_between(assets: Assets, tmp_path: Pat
     check_same(tmp_path, recorder, train(small_config(), assets, tmp_path, recorder), whole["plain"])
 
 
-@pytest.mark.parametrize("moment", ["generator", "os.rename", "os.link"])
+@pytest.mark.parametrize("moment", ["generator", *KILLED_AT])
 def test_killed(
     assets: Assets, photos: Path, cache_dir: Path, tmp_path: Path, whole: dict[str, Run], moment: str
 ) -> None:
-    """SIGKILL in the middle of epoch 5, between writing and renaming, and between ``latest.pt`` and ``best.pt``."""
+    """SIGKILL in the middle of epoch 5, at each step of replacing a checkpoint, and before ``best.pt`` follows."""
     plain = whole["plain"]
     improvements = len({report.objective for report in plain.recorder.reports} - {None})
     # The last improvement, because a later one would repair what the kill may have broken.
-    count = {"generator": 4 * STEPS + 2, "os.rename": 3, "os.link": improvements}[moment]
+    count = {"generator": 4 * STEPS + 2, "os.link best": improvements}.get(moment) or KILLED_AT[moment][0]
     context = multiprocessing.get_context("forkserver")
     child = context.Process(target=train_until_killed, args=({}, (photos, cache_dir, tmp_path), moment, count))
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
     left = load(tmp_path / "latest.pt")["progress"]["epoch"]  # whole, whenever the kill came
-    assert left in {"generator": (4,), "os.rename": (2,), "os.link": (plain.outcome.best_epoch,)}[moment]
+    assert left == {"generator": 4, "os.link best": plain.outcome.best_epoch}.get(moment, 2)
+    if moment != "os.link best":
+        before = load(tmp_path / "previous.pt")["progress"]["epoch"]
+        assert before == {"generator": 3, **{name: epoch for name, (_, epoch) in KILLED_AT.items()}}[moment]
     recorder = Recorder()
     outcome = train(small_config(), assets, tmp_path, recorder)
     assert recorder.reports[0].epoch == left + 1

@@ -133,8 +133,9 @@ def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Pat
     Args:
         overrides: of the small configuration.
         folders: photos, cache, run.
-        moment: ``generator`` (in the middle of a step), ``os.rename`` (``latest.pt`` is written but not in its place)
-            or ``os.link`` (``latest.pt`` is in place, ``best.pt`` not yet).
+        moment: ``generator`` (in the middle of a step), or an event and a file: ``os.rename latest`` (the new
+            ``latest.pt`` is written but not in its place), ``os.link previous`` and ``os.rename previous`` (nor has
+            the old one its second name yet) or ``os.link best`` (``latest.pt`` is in place, ``best.pt`` not yet).
         count: at which of these moments, from 1.
     """
     torch.set_num_threads(1)
@@ -146,8 +147,10 @@ def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Pat
             die()
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
-        if event == moment and Path(args[0]).name.removeprefix(".").startswith("latest."):  # temporary names are hidden
-            die()
+        if event in ("os.rename", "os.link"):
+            name = Path(args[1]).name.removeprefix(".").split(".")[0]  # temporary names are hidden
+            if f"{event} {name}" == moment:
+                die()
 
     if moment == "generator":
         nn.modules.module.register_module_forward_hook(after_forward)

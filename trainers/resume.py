@@ -1,0 +1,71 @@
+"""Where a run goes on: from the newest whole checkpoint of its directory."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainers.checkpoint import (
+    LATEST,
+    PREVIOUS,
+    DamagedCheckpointError,
+    Progress,
+    check_same_config,
+    keep_as_best,
+    load_checkpoint,
+    restore_latest,
+)
+from trainers.config import TrainConfig
+from trainers.distributed import all_or_none, broadcast_object, rank
+from trainers.families import Family
+
+log = logging.getLogger(__name__)
+
+
+def resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.device) -> Progress:
+    """Load the newest whole checkpoint into `family`; every rank must call this, and all take the same one.
+
+    A damaged ``latest.pt`` falls back to ``previous.pt``, and where that is damaged too the run starts anew; a warning
+    names file and cause.
+
+    Args:
+        config: the run.
+        family: its networks and optimisers, as `build_family` made them.
+        run_dir: the run's directory, on storage that all ranks see.
+        device: where the run trains.
+
+    Raises:
+        UserError: a whole file that is no checkpoint, or one of another config.
+    """
+    name, checkpoint = None, None
+    with all_or_none():
+        if rank() == 0:
+            name, checkpoint = _newest_whole(run_dir, device)
+    name = broadcast_object(name)
+    if name is None:
+        return Progress()
+    with all_or_none():
+        if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
+            checkpoint = load_checkpoint(run_dir / name, device)
+        check_same_config(checkpoint["config"], config)
+    family.load_state_dict(checkpoint["family"])
+    progress = Progress(**checkpoint["progress"])
+    if rank() == 0:
+        if name == PREVIOUS:
+            restore_latest(run_dir)
+        if progress.epoch == progress.best_epoch:
+            keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
+    return progress
+
+
+def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:
+    """Name and content of the newest checkpoint that is whole; None and None without one."""
+    there = [name for name in (LATEST, PREVIOUS) if (run_dir / name).exists()]
+    for place, name in enumerate(there, start=1):
+        try:
+            return name, load_checkpoint(run_dir / name, device)
+        except DamagedCheckpointError as error:
+            left = there[place:]
+            log.warning("%s; %s", error, f"going on from {left[0]}" if left else "training from the start")
+    return None, None
