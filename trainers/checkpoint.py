@@ -44,13 +44,24 @@ class Progress:
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
     with replacing(path) as part:
-        _write(part, config, progress, family_state)
+        _write(part, _content(config, progress, family_state))
 
 
-def save_latest(run_dir: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
-    """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole."""
+def save_latest(
+    run_dir: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any], report: dict[str, Any]
+) -> None:
+    """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole.
+
+    Args:
+        run_dir: the run's directory.
+        config: the run.
+        progress: how far it is.
+        family_state: of its networks and optimisers.
+        report: the last epoch's, as `EpochReport.to_json` gives it: it is made after this, so a run that dies in
+            between repeats it.
+    """
     with replacing(run_dir / LATEST) as part:
-        _write(part, config, progress, family_state)
+        _write(part, {**_content(config, progress, family_state), "report": report})
         if (run_dir / LATEST).exists():
             _also_name(run_dir / LATEST, run_dir / PREVIOUS)
 
@@ -66,7 +77,7 @@ def keep_as_best(run_dir: Path) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The checkpoint's ``config``, ``progress`` and ``family``.
+    """The checkpoint's ``config``, ``progress`` and ``family``, and the last epoch's ``report`` if it has one.
 
     Raises:
         DamagedCheckpointError: the file is no whole checkpoint, or a bit of it is not what it was.
@@ -111,8 +122,11 @@ def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
         raise UserError(f"the checkpoint belongs to another config: {'; '.join(changed)}")
 
 
-def _write(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
-    content = {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
+def _content(config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> dict[str, Any]:
+    return {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
     # An open file, since from a path torch would name the archive's top folder after the temporary file.
     with path.open("wb") as file:
         torch.save(content, file)

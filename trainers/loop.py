@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,7 +37,8 @@ def train(
         config: the run.
         assets: the process's warm images, extractor and statistics.
         run_dir: directory of this run, on storage that all ranks see.
-        report: called on rank 0 after every epoch; its answer holds for all ranks.
+        report: called on rank 0 after every epoch; its answer holds for all ranks. A resumed run first repeats the
+            report of the epoch that it goes on from, because the one before it may have died before reporting it.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
 
     Raises:
@@ -48,9 +50,13 @@ def train(
         family = build_family(config, assets.device, random)
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
-    progress = resume(config, family, run_dir, assets.device)
+    progress, repeated = resume(config, family, run_dir, assets.device)
     times = times or CheckpointTimes()
+    saved = progress.epoch
+    answer = _ask(report, repeated) if repeated is not None else Decision.CONTINUE
     while progress.epoch < config.schedule.epochs:
+        if answer is Decision.STOP:
+            return _outcome(RunEnd.STOPPED, progress)
         epoch = progress.epoch + 1
         started = time.time()
         metrics = _run_epoch(config, family, assets, random, progress)
@@ -62,17 +68,17 @@ def train(
             measured = measure(config, targets, assets, fakes_at(epoch, config), epoch=epoch)
             if not math.isfinite(measured.fid):
                 finite, metrics, measured = False, metrics | measured.metrics(), None
-        samples = None
+        samples, best = None, False
         if finite:
             best = _take_objective(measured, progress, config)
             samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
-            if rank() == 0:
-                _write_checkpoint(config, family, run_dir, progress, times, best=best)
-        answer = _ask(report, _epoch_report(progress, metrics, measured, samples, started, trained))
+        made = _epoch_report(progress, metrics, measured, samples, started, trained, saved)
+        if finite and rank() == 0:
+            made = _write_checkpoint(config, family, run_dir, progress, made, times, best=best)
+            saved = made.checkpoint
+        answer = _ask(report, made)
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
-        if answer is Decision.STOP and progress.epoch < config.schedule.epochs:
-            return _outcome(RunEnd.STOPPED, progress)
     return _outcome(RunEnd.COMPLETED, progress, "" if progress.objective is not None else NO_OBJECTIVE)
 
 
@@ -138,20 +144,35 @@ def _write_samples(
 
 
 def _write_checkpoint(
-    config: TrainConfig, family: Family, run_dir: Path, progress: Progress, times: CheckpointTimes, *, best: bool
-) -> None:
+    config: TrainConfig,
+    family: Family,
+    run_dir: Path,
+    progress: Progress,
+    made: EpochReport,
+    times: CheckpointTimes,
+    *,
+    best: bool,
+) -> EpochReport:
     """Write ``latest.pt`` where it is due by epoch or by time or the epoch is the best, then also ``best.pt``.
 
     Rank 0 alone decides and writes, no other rank need know: `Family.state_dict` has no collective, and rank 0 enters
     the next one, the broadcast of the report's answer, when the files are whole.
+
+    Returns:
+        The epoch's report, which `made` is before the checkpoint. That one lies in the checkpoint, since the run may
+        die before its report arrives: then the resumed run repeats it.
     """
     by_time = times.due()
-    if best or by_time or progress.epoch % config.schedule.checkpoint_every == 0:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with times.saving():
-            save_latest(run_dir, config, progress, family.state_dict())
-            if best:
-                keep_as_best(run_dir)
+    if not (best or by_time or progress.epoch % config.schedule.checkpoint_every == 0):
+        return made
+    made = replace(made, checkpoint=progress.epoch)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with times.saving():
+        save_latest(run_dir, config, progress, family.state_dict(), made.to_json())
+        if best:
+            keep_as_best(run_dir)
+    assert times.cost is not None
+    return replace(made, metrics={**made.metrics, "checkpoint_seconds": times.cost}, ended=time.time())
 
 
 def _ask(report: Report, epoch_report: EpochReport) -> Decision:
@@ -165,6 +186,7 @@ def _epoch_report(
     samples: str | None,
     started: float,
     trained: float,
+    checkpoint: int,
 ) -> EpochReport:
     return EpochReport(
         epoch=progress.epoch,
@@ -177,6 +199,7 @@ def _epoch_report(
         started=started,
         trained=trained,
         ended=time.time(),
+        checkpoint=checkpoint,
     )
 
 

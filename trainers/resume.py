@@ -19,11 +19,14 @@ from trainers.checkpoint import (
 from trainers.config import TrainConfig
 from trainers.distributed import all_or_none, broadcast_object, rank
 from trainers.families import Family
+from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
 
 
-def resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.device) -> Progress:
+def resume(
+    config: TrainConfig, family: Family, run_dir: Path, device: torch.device
+) -> tuple[Progress, EpochReport | None]:
     """Load the newest whole checkpoint into `family`; every rank must call this, and all take the same one.
 
     A damaged ``latest.pt`` falls back to ``previous.pt``, and where that is damaged too the run starts anew; a warning
@@ -35,6 +38,10 @@ def resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.dev
         run_dir: the run's directory, on storage that all ranks see.
         device: where the run trains.
 
+    Returns:
+        How far the run is, and the report of its last epoch, which nobody may have got: the run may have died between
+        the checkpoint and the report. None at the start, and from checkpoints of older versions.
+
     Raises:
         UserError: a whole file that is no checkpoint, or one of another config.
     """
@@ -44,7 +51,7 @@ def resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.dev
             name, checkpoint = _newest_whole(run_dir, device)
     name = broadcast_object(name)
     if name is None:
-        return Progress()
+        return Progress(), None
     with all_or_none():
         if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
             checkpoint = load_checkpoint(run_dir / name, device)
@@ -56,7 +63,8 @@ def resume(config: TrainConfig, family: Family, run_dir: Path, device: torch.dev
             restore_latest(run_dir)
         if progress.epoch == progress.best_epoch:
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
-    return progress
+    report = checkpoint.get("report")
+    return progress, None if report is None else EpochReport.from_json(report)
 
 
 def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:

@@ -77,16 +77,18 @@ class EpochReport:
         metrics: means over the epoch: d_loss, g_loss, d_real_mean, d_fake_mean (logits), d_real_accuracy,
             d_fake_accuracy (shares), grad_norm_d, grad_norm_g and their _max, d_updates and g_updates (per iteration),
             images_per_second; families add their own. What no step of the epoch computed is missing. Also
-            d_loss_variance, the variance of D's loss over the epoch's steps, and weight_norm_d and weight_norm_g after
-            the epoch.
+            d_loss_variance, the variance of D's loss over the epoch's steps, weight_norm_d and weight_norm_g after the
+            epoch, and checkpoint_seconds where a checkpoint was written.
         measurement: FID at this epoch, None where none was due or it was not finite.
         objective: lowest FID inside the window so far whose fakes vary; None before the first.
         best_epoch: the epoch it was measured at.
         samples: file name of the sample grid written at this epoch, in the run's directory.
         started: wall clock of the epoch's first step, seconds since 1970.
         trained: wall clock of the end of its last step.
-        ended: wall clock after FID, samples and checkpoint.
-        checkpoint: the epoch of the newest checkpoint on disk; 0 for none.
+        ended: wall clock after FID, samples and checkpoint; in a report that is repeated after a resume, before its
+            checkpoint was written.
+        checkpoint: the epoch of the newest checkpoint on disk; 0 where there is none, and in histories of older
+            versions.
     """
 
     epoch: int
@@ -128,7 +130,7 @@ class EpochReport:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EpochReport":
-        """The report that `to_json` wrote; lines of older versions lack ``n_fake``, ``fid_name`` and ``collapsed``."""
+        """The report that `to_json` wrote; lines of older versions lack some keys, as said at the attributes."""
         rest, metrics = dict(values), dict(values["metrics"])
         fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
         collapsed = rest.pop("collapsed", None)

@@ -21,7 +21,14 @@ from tests.contracts.family_cases import (
     take_steps,
     three_steps,
 )
-from tests.trainers.trainer_helpers import Recorder, differing, flat_state, load, register_tiny_extractor, timeless
+from tests.trainers.trainer_helpers import (
+    Recorder,
+    curve,
+    differing,
+    flat_state,
+    register_tiny_extractor,
+    timeless_checkpoint,
+)
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.data import draw_synthetic
@@ -180,9 +187,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(config: TrainConfig, assets: dic
     train(config, assets[config.family], tmp_path / "halves", halves)
     halves.stop_at = ()
     train(config, assets[config.family], tmp_path / "halves", halves)
-    assert [timeless(report) for report in halves.reports] == [timeless(report) for report in whole.reports]
+    assert curve(halves.reports) == curve(whole.reports)
     for file in ("latest.pt", "best.pt"):
-        assert differing(load(tmp_path / "whole" / file), load(tmp_path / "halves" / file)) == []
+        states = (timeless_checkpoint(tmp_path / name / file) for name in ("whole", "halves"))
+        assert differing(*states) == []
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "whole/samples").iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "halves/samples").iterdir()} == pictures
 

@@ -93,7 +93,7 @@ def resume(device: torch.device) -> list[Row]:
         recorder = Recorder()
         train(config, assets, folder / "halves", recorder)
         whole, halves = (flat_state(load(folder / name / "latest.pt")["family"]) for name in ("whole", "halves"))
-    resumed_at = recorder.reports[0].epoch
+    resumed_at = recorder.reports[1].epoch  # the first repeats that of the checkpoint
     off = max(float((whole[key].double() - halves[key].double()).abs().max()) for key in whole if _weights(whole[key]))
     good = resumed_at == 3 and whole.keys() == halves.keys() and off <= RESUME_TOLERANCE
     text = "equal to the last bit" if off == 0 else f"largest difference {off:.1e}"

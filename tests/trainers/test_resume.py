@@ -1,5 +1,6 @@
 """A resumed run equals an uninterrupted one to the last bit."""
 
+import json
 import multiprocessing
 import signal
 from dataclasses import dataclass
@@ -9,10 +10,21 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config, timeless, train_until_killed
+from tests.trainers.trainer_helpers import (
+    STEPS,
+    Recorder,
+    curve,
+    differing,
+    load,
+    small_config,
+    still_times,
+    timeless,
+    timeless_checkpoint,
+    train_until_killed,
+)
 from trainers.assets import Assets
 from trainers.loop import train
-from trainers.run_report import RunEnd, RunOutcome
+from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -59,7 +71,7 @@ def check_same(folder: Path, recorder: Recorder, outcome: RunOutcome, whole: Run
     by_epoch = {report.epoch: timeless(report) for report in whole.recorder.reports}
     assert recorder.reports and all(timeless(report) == by_epoch[report.epoch] for report in recorder.reports)
     for name in ("latest.pt", "best.pt"):
-        assert differing(load(folder / name), load(whole.folder / name)) == []
+        assert differing(timeless_checkpoint(folder / name), timeless_checkpoint(whole.folder / name)) == []
     pictures = {path.name: path.read_bytes() for path in (whole.folder / "samples").iterdir()}
     assert {path.name: path.read_bytes() for path in (folder / "samples").iterdir()} == pictures
     assert pictures.keys() >= {"epoch_0001.png", "epoch_0004.png", "epoch_0006.png"}  # and those of its best epochs
@@ -127,7 +139,7 @@ def test_killed(
         assert before == {"generator": 3, **{name: epoch for name, (_, epoch) in KILLED_AT.items()}}[moment]
     recorder = Recorder()
     outcome = train(small_config(), assets, tmp_path, recorder)
-    assert recorder.reports[0].epoch == left + 1
+    assert recorder.reports[0].epoch == left  # whose report may not have arrived
     check_same(tmp_path, recorder, outcome, plain)
 
 
@@ -135,7 +147,7 @@ def test_a_finished_run_is_not_trained_again(assets: Assets, tmp_path: Path, who
     (tmp_path / "latest.pt").write_bytes((whole["plain"].folder / "latest.pt").read_bytes())
     recorder = Recorder()
     assert train(small_config(), assets, tmp_path, recorder) == whole["plain"].outcome
-    assert recorder.reports == []
+    assert [timeless(report) for report in recorder.reports] == [timeless(whole["plain"].recorder.reports[-1])]
 
 
 def test_memory_order_may_change(assets: Assets, tmp_path: Path, whole: dict[str, Run]) -> None:
@@ -143,9 +155,76 @@ def test_memory_order_may_change(assets: Assets, tmp_path: Path, whole: dict[str
     train(small_config(), assets, tmp_path, Recorder(2))
     recorder = Recorder()
     train(small_config({"runtime.channels_last": False}), assets, tmp_path, recorder)
-    third, expected = recorder.reports[0], whole["plain"].recorder.reports[2]
+    third, expected = recorder.reports[1], whole["plain"].recorder.reports[2]
+    assert third.epoch == expected.epoch == 3
     # One epoch after the change: rounding, which ReLUs amplify, against moments in the wrong places.
     for name in ("d_loss", "g_loss", "grad_norm_d", "grad_norm_g"):
         assert third.metrics[name] == pytest.approx(expected.metrics[name], rel=0.01)
     assert third.measurement is not None and expected.measurement is not None
     assert third.measurement.fid == pytest.approx(expected.measurement.fid, rel=0.01)
+
+
+# The report of the epoch that a run goes on from
+
+
+class KilledReport(Recorder):
+    """Loses the report of one epoch, and the run with it."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def __call__(self, report: EpochReport) -> Decision:
+        if report.epoch == self.epoch:
+            raise ConnectionError("the process died")
+        return super().__call__(report)
+
+
+@pytest.mark.parametrize("lost", [2, 4, 6])
+def test_the_curve_has_no_gap_where_a_report_was_lost(
+    assets: Assets, tmp_path: Path, whole: dict[str, Run], lost: int
+) -> None:
+    before, after = KilledReport(lost), Recorder()
+    with pytest.raises(ConnectionError):
+        train(small_config(), assets, tmp_path, before)
+    assert load(tmp_path / "latest.pt")["progress"]["epoch"] == lost
+    outcome = train(small_config(), assets, tmp_path, after)
+    assert outcome == whole["plain"].outcome
+    assert [report.epoch for report in before.reports + after.reports] == [1, 2, 3, 4, 5, 6]
+    assert curve(before.reports + after.reports) == curve(whole["plain"].recorder.reports)
+    assert after.reports[0].checkpoint == lost and after.reports[0].measurement is not None
+
+
+@pytest.mark.parametrize(("epoch", "end"), [(2, RunEnd.STOPPED), (6, RunEnd.COMPLETED)])
+def test_the_answer_to_a_repeated_report_holds(assets: Assets, tmp_path: Path, epoch: int, end: RunEnd) -> None:
+    """To stop is to stop, but a run whose last epoch is trained is complete."""
+    with pytest.raises(ConnectionError):
+        train(small_config(), assets, tmp_path, KilledReport(epoch))
+    recorder = Recorder(epoch)
+    outcome = train(small_config(), assets, tmp_path, recorder)
+    assert (outcome.end, outcome.epochs) == (end, epoch)
+    assert [report.epoch for report in recorder.reports] == [epoch]
+
+
+def test_reports_name_the_newest_checkpoint(assets: Assets, tmp_path: Path) -> None:
+    recorder = Recorder(3)
+    config = small_config({"schedule.checkpoint_every": 2, "schedule.window_first": 6, "fid.every": 100})
+    train(config, assets, tmp_path, recorder, times=still_times())
+    recorder.stop_at = ()
+    train(config, assets, tmp_path, recorder, times=still_times())
+    expected = [(1, 1), (2, 2), (3, 2), (2, 2), (3, 3), (4, 4), (5, 4), (6, 6)]  # each run's first epoch has one
+    assert [(report.epoch, report.checkpoint) for report in recorder.reports] == expected
+    for report in recorder.reports[:3]:
+        assert ("checkpoint_seconds" in report.metrics) == (report.checkpoint == report.epoch)
+        assert EpochReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
+def test_a_checkpoint_of_a_version_without_reports(assets: Assets, tmp_path: Path, whole: dict[str, Run]) -> None:
+    train(small_config(), assets, tmp_path, Recorder(2), times=still_times())
+    content = load(tmp_path / "latest.pt")
+    del content["report"]
+    torch.save(content, tmp_path / "latest.pt")
+    recorder = Recorder()
+    outcome = train(small_config(), assets, tmp_path, recorder)
+    assert [report.epoch for report in recorder.reports] == [3, 4, 5, 6]
+    check_same(tmp_path, recorder, outcome, whole["plain"])

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,28 @@ class Recorder:
 
 
 def timeless(report: EpochReport) -> dict[str, Any]:
-    """The values of a report, except its times."""
+    """The values of a report, except its times and when there was a checkpoint, which times decide."""
     fields = report.to_json()
-    for name in ("started", "trained", "ended"):
+    for name in ("started", "trained", "ended", "checkpoint"):
         del fields[name]
-    for name in ("images_per_second", "fid_seconds"):
+    for name in ("images_per_second", "fid_seconds", "checkpoint_seconds"):
         fields["metrics"].pop(name, None)
     return fields
+
+
+def curve(reports: Iterable[EpochReport]) -> list[dict[str, Any]]:
+    """What is kept of reports, without times: a repeated report of an epoch must be the same, and is dropped."""
+    kept: dict[int, dict[str, Any]] = {}
+    for report in reports:
+        fields = timeless(report)
+        assert kept.setdefault(report.epoch, fields) == fields
+    return list(kept.values())
+
+
+def timeless_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint, its report without times."""
+    content = load(path)
+    return {**content, "report": timeless(EpochReport.from_json(content["report"]))}
 
 
 def still_times() -> CheckpointTimes:
