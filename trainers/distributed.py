@@ -126,3 +126,12 @@ def average_buffers(module: nn.Module) -> None:
         if buffer.is_floating_point():
             dist.all_reduce(buffer)
             buffer /= world_size()
+
+
+def any_rank(mine: bool, device: torch.device) -> bool:
+    """Whether `mine` is true on at least one rank; the same answer on all of them. Waits for the device."""
+    if world_size() == 1:
+        return mine
+    flag = torch.tensor(int(mine), device=device)
+    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    return bool(flag.item())

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from trainers.averages import StepAverages
 from trainers.checkpoint import Progress, keep_as_best, save_latest
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
-from trainers.distributed import all_or_none, broadcast_object, rank
+from trainers.distributed import all_or_none, any_rank, broadcast_object, rank
 from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
@@ -24,8 +25,19 @@ from trainers.samples import save_grid
 NO_OBJECTIVE = "no objective, since its fakes hardly vary (below fid.min_diversity)"
 
 
+def never() -> bool:
+    """Nobody asks this process to leave."""
+    return False
+
+
 def train(
-    config: TrainConfig, assets: Assets, run_dir: Path, report: Report, *, times: CheckpointTimes | None = None
+    config: TrainConfig,
+    assets: Assets,
+    run_dir: Path,
+    report: Report,
+    *,
+    leave: Callable[[], bool] = never,
+    times: CheckpointTimes | None = None,
 ) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
@@ -39,6 +51,10 @@ def train(
         run_dir: directory of this run, on storage that all ranks see.
         report: called on rank 0 after every epoch; its answer holds for all ranks. A resumed run first repeats the
             report of the epoch that it goes on from, because the one before it may have died before reporting it.
+        leave: whether this process was asked to leave, such as by a spot notice; asked on every rank before the first
+            epoch and after each one. If it is true on any rank, a checkpoint is written at once and all return. Not
+            inside an epoch: ranks would need a collective in every step to leave together, and a checkpoint can be
+            written between epochs only.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
 
     Raises:
@@ -54,9 +70,12 @@ def train(
     times = times or CheckpointTimes()
     saved = progress.epoch
     answer = _ask(report, repeated) if repeated is not None else Decision.CONTINUE
+    leaving = any_rank(leave(), assets.device)
     while progress.epoch < config.schedule.epochs:
         if answer is Decision.STOP:
             return _outcome(RunEnd.STOPPED, progress)
+        if leaving:
+            return _outcome(RunEnd.LEFT, progress)
         epoch = progress.epoch + 1
         started = time.time()
         metrics = _run_epoch(config, family, assets, random, progress)
@@ -73,8 +92,9 @@ def train(
             best = _take_objective(measured, progress, config)
             samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
         made = _epoch_report(progress, metrics, measured, samples, started, trained, saved)
+        leaving = any_rank(leave(), assets.device)
         if finite and rank() == 0:
-            made = _write_checkpoint(config, family, run_dir, progress, made, times, best=best)
+            made = _write_checkpoint(config, family, run_dir, progress, made, times, best=best, now=leaving)
             saved = made.checkpoint
         answer = _ask(report, made)
         if not finite:
@@ -152,8 +172,9 @@ def _write_checkpoint(
     times: CheckpointTimes,
     *,
     best: bool,
+    now: bool,
 ) -> EpochReport:
-    """Write ``latest.pt`` where it is due by epoch or by time or the epoch is the best, then also ``best.pt``.
+    """Write ``latest.pt`` where it is due by epoch, by time or `now`, or the epoch is the best: then also ``best.pt``.
 
     Rank 0 alone decides and writes, no other rank need know: `Family.state_dict` has no collective, and rank 0 enters
     the next one, the broadcast of the report's answer, when the files are whole.
@@ -163,7 +184,7 @@ def _write_checkpoint(
         die before its report arrives: then the resumed run repeats it.
     """
     by_time = times.due()
-    if not (best or by_time or progress.epoch % config.schedule.checkpoint_every == 0):
+    if not (best or now or by_time or progress.epoch % config.schedule.checkpoint_every == 0):
         return made
     made = replace(made, checkpoint=progress.epoch)
     run_dir.mkdir(parents=True, exist_ok=True)

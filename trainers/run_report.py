@@ -20,6 +20,7 @@ class RunEnd(StrEnum):
 
     COMPLETED = "completed"  # all its epochs
     STOPPED = "stopped"  # the answer to a report was to stop
+    LEFT = "left"  # a rank was asked to leave; the run can go on elsewhere from the checkpoint that it wrote
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
 
 
@@ -155,7 +156,7 @@ class RunOutcome:
     """How a run ended.
 
     Attributes:
-        end: completed, stopped or not finite.
+        end: why it ended.
         epochs: the last epoch that was trained.
         objective: lowest FID inside the window whose fakes vary, None without one.
         best_epoch: the epoch it was measured at.

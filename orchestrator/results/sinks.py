@@ -45,9 +45,10 @@ class StoreSink(Sink):
         self._store.write_trial(trial)
 
     def ended(self, trial: TrialRecord) -> None:
-        """Write its last record; delete ``latest.pt``, which only a resume needs."""
+        """Write its last record; delete ``latest.pt`` and ``previous.pt``, which only a resume needs."""
         self._store.write_trial(trial)
-        (self._store.trials_dir / trial.trial_id / "latest.pt").unlink(missing_ok=True)
+        for name in ("latest.pt", "previous.pt"):
+            (self._store.trials_dir / trial.trial_id / name).unlink(missing_ok=True)
 
     def confirmed(self, trial: TrialRecord) -> None:
         """Write its record with the values."""

@@ -165,6 +165,9 @@ class Broker:
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
         """Record an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
+        An epoch that was reported before changes nothing: a gang that goes on from a checkpoint repeats the epochs
+        since then, and the report of the checkpoint's own epoch.
+
         Args:
             trial_id: the trial.
             report: the epoch.
@@ -174,8 +177,13 @@ class Broker:
             Why the trial has to stop, None where it goes on.
         """
         trial = self._trials[trial_id]
+        before = trial.last
+        if before is not None and report.epoch <= before.epoch:
+            return trial.stopped
         self._events.put_nowait(Progressed(trial_id, report))
         trial.last = report
+        if report.checkpoint > (before.checkpoint if before is not None else 0):
+            self._queue.progressed(trial_id)
         if report.measurement is not None and not last and trial.stopped is None:
             trial.decided.clear()
             trial.results.put_nowait(_result(trial))

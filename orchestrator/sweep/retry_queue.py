@@ -2,11 +2,15 @@
 
 from collections import Counter, deque
 
-MAX_ATTEMPTS = 3  # of work during which the gang dies
+MAX_ATTEMPTS = 3  # in a row that make no progress before the gang dies
 
 
 class RetryQueue:
-    """Named items of work in order. When a gang dies, its item goes back to the front; MAX_ATTEMPTS limits that."""
+    """Named items of work in order. When a gang dies, its item goes back to the front.
+
+    MAX_ATTEMPTS limits that. An attempt that made progress does not count, nor do those before it: whatever kills gangs
+    again and again, such as a cloud that takes its machines back, costs no item that gets on in between.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()
@@ -40,7 +44,10 @@ class RetryQueue:
         return True
 
     def take(self, gang: int) -> tuple[str, int]:
-        """Give the first waiting item to `gang`; returns its name and the attempt, from 1. An item must be waiting."""
+        """Give the first waiting item to `gang`; returns its name and the attempt (see MAX_ATTEMPTS), from 1.
+
+        An item must be waiting.
+        """
         name = self._waiting.popleft()
         self._holders[name] = gang
         self._attempts[name] += 1
@@ -55,6 +62,10 @@ class RetryQueue:
         """Keep a rank's error, before its gang restarts: the first of each attempt."""
         self._complaints.setdefault(name, detail)
 
+    def progressed(self, name: str) -> None:
+        """The current attempt has made progress that is kept: it does not count, nor do those before it."""
+        self._attempts[name] = 0
+
     def retry(self, name: str) -> str | None:
         """After its gang has died: queue an item again, at the front, or return why it is given up."""
         attempts = self._attempts[name]
@@ -64,7 +75,7 @@ class RetryQueue:
             return None
         self.finish(name)
         last = f", last: {self._complaints[name]}" if name in self._complaints else ""
-        return f"its workers died {attempts} times{last}"
+        return f"its workers died {attempts} times in a row without progress{last}"
 
     def finish(self, name: str) -> bool:
         """Remove an item that its gang has finished; False when no gang holds it, since its gang was taken for dead."""

@@ -9,7 +9,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from tests.trainers.trainer_helpers import Recorder, load, register_tiny_extractor, small_config, timeless
+from tests.trainers.trainer_helpers import Recorder, load, register_tiny_extractor, small_config, still_times, timeless
 from trainers.assets import Assets
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import DataConfig, LossConfig, NetworkConfig
@@ -214,6 +214,19 @@ def damaged(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return training(photos, cache_dir, run_dir, {})
 
 
+SELDOM = {"schedule.checkpoint_every": 100, "schedule.window_first": 4, "fid.every": 100}
+
+
+def left(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """The last rank alone is asked to leave, after epoch 2."""
+    asked = iter([False, False, rank() == world_size() - 1])
+    config, times = small_config({**SHARED, **SELDOM}), still_times()
+    assets, recorder = Assets(photos, cache_dir, CPU), Recorder()
+    outcome = train(config, assets, run_dir, recorder, leave=lambda: next(asked), times=times)
+    epoch = load(run_dir / "latest.pt")["progress"]["epoch"]
+    return {"end": str(outcome.end), "epochs": outcome.epochs, "checkpoint": epoch}
+
+
 def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """A best checkpoint measured again; 31 samples are no multiple of the ranks."""
     config = small_config({**SHARED, "schedule.epochs": 2})
@@ -238,6 +251,7 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "train": train_in("train", {}),
         "stopped": train_in("stopped", {}, 2),
         "damaged": lambda: damaged(photos, cache_dir, folder / "damaged"),
+        "left": lambda: left(photos, cache_dir, folder / "left"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),
     }

@@ -211,6 +211,48 @@ def test_stop_at_the_last_epoch_is_completed(assets: Assets, tmp_path: Path) -> 
     assert run(assets, tmp_path, {}, 6)[0].end is RunEnd.COMPLETED
 
 
+class AskedToLeave:
+    """True from the question of that number on; the first comes before the first epoch."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.asked = number, 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.asked >= self.number
+
+
+NO_CHECKPOINTS = {"schedule.checkpoint_every": 100, "schedule.window_first": 6, "fid.every": 100}
+
+
+def test_leaving_writes_a_checkpoint_at_once(assets: Assets, tmp_path: Path) -> None:
+    recorder, config = Recorder(), small_config(NO_CHECKPOINTS)
+    outcome = train(config, assets, tmp_path, recorder, leave=AskedToLeave(4), times=still_times())
+    assert (outcome.end, outcome.epochs) == (RunEnd.LEFT, 3)
+    assert [(report.epoch, report.checkpoint) for report in recorder.reports] == [(1, 1), (2, 1), (3, 3)]
+    assert load(tmp_path / "latest.pt")["progress"]["epoch"] == 3
+    train(config, assets, tmp_path, recorder, times=still_times())
+    train(config, assets, tmp_path / "whole", Recorder(), times=still_times())
+    ends = (load(folder / "latest.pt")["family"] for folder in (tmp_path, tmp_path / "whole"))
+    assert differing(*ends) == []
+    assert [report.epoch for report in recorder.reports] == [1, 2, 3, 3, 4, 5, 6]
+
+
+def test_who_is_asked_before_the_start_trains_nothing(assets: Assets, tmp_path: Path) -> None:
+    recorder, config = Recorder(), small_config(NO_CHECKPOINTS)
+    outcome = train(config, assets, tmp_path, recorder, leave=AskedToLeave(1))
+    assert (outcome.end, outcome.epochs, recorder.reports) == (RunEnd.LEFT, 0, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("question", "stop", "end"), [(3, 2, RunEnd.STOPPED), (7, 100, RunEnd.COMPLETED)])
+def test_a_run_that_is_over_does_not_go_on_elsewhere(
+    assets: Assets, tmp_path: Path, question: int, stop: int, end: RunEnd
+) -> None:
+    outcome = train(small_config(), assets, tmp_path, Recorder(stop), leave=AskedToLeave(question))
+    assert (outcome.end, outcome.epochs) == (end, question - 1)
+
+
 def test_nonfinite_ends_the_epoch_it_happens_in(assets: Assets, tmp_path: Path) -> None:
     outcome, recorder = run(assets, tmp_path, {"optimizer.lr_g": 1e30})
     assert (outcome.end, outcome.epochs) == (RunEnd.NONFINITE, 1)

@@ -183,6 +183,10 @@ def test_batchnorm_of_each_ranks_own_is_another_training(
     assert furthest(apart["reports"], one["reports"]) > 100
 
 
+def test_all_ranks_leave_where_one_is_asked(two_rank_results: Results) -> None:
+    assert [result["left"] for result in two_rank_results] == [{"end": "left", "epochs": 2, "checkpoint": 2}] * 2
+
+
 def test_every_rank_falls_back_to_the_same_checkpoint(two_rank_results: Results) -> None:
     whole, second = two_rank_results[0]["train"], two_rank_results[1]["damaged"]
     went_on = two_rank_results[0]["damaged"]

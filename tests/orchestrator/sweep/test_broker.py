@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,7 +140,34 @@ def test_a_trial_that_kills_its_gang_is_given_up() -> None:
         ended = next(event for event in await broker.events(0) if isinstance(event, Ended))
         assert ended.outcome.verdict is Failure.LOST
         assert ended.outcome.epochs == 1
-        assert "died 3 times" in ended.outcome.detail
+        assert ended.outcome.detail == "its workers died 3 times in a row without progress"
+
+    run(story())
+
+
+def test_attempts_that_wrote_a_checkpoint_do_not_count() -> None:
+    async def story() -> None:
+        broker = Broker()
+        await broker.submit("0000", {})
+        for number in range(1, 4 * MAX_ATTEMPTS):
+            assert await broker.lease(0) == Lease("0000", {})
+            await broker.report("0000", replace(epoch(number), checkpoint=number - number % 2), last=False)
+        for _ in range(MAX_ATTEMPTS - 1):
+            assert await broker.lease(0) == Lease("0000", {})
+        assert not [event for event in await broker.events(0) if isinstance(event, Ended)]
+
+    run(story())
+
+
+def test_an_epoch_that_is_repeated_after_a_death_is_passed_on_once() -> None:
+    async def story() -> None:
+        broker = Broker()
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        for number in (1, 2, 1, 2, 3):
+            await broker.report("0000", epoch(number), last=False)
+        passed = [event.report.epoch for event in await broker.events(0) if isinstance(event, Progressed)]
+        assert passed == [1, 2, 3]
 
     run(story())
 
@@ -254,7 +282,7 @@ def test_a_measurement_that_kills_its_gangs_is_given_up(monkeypatch: pytest.Monk
         assert await broker.lease(0) == ConfirmLease("0000", 1)
         await broker.confirmed("0000", [81.0])
         assert await broker.lease(0) is NoLease.ASK_AGAIN
-        why = "its workers died 3 times, last: OutOfMemoryError: too much"
+        why = "its workers died 3 times in a row without progress, last: OutOfMemoryError: too much"
         assert await broker.confirming(30) == (0, {"0001": why})
 
     run(story())

@@ -255,7 +255,7 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
     assert summary["best"]["objective"] == trial.objective
     assert load_generator(store.trials_dir / "0000" / "best.pt")(torch.randn(2, 16)).shape == (2, 3, 32, 32)
     lines = (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
-    assert len(lines) < trial.epochs + 12  # it did not start from scratch
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(1, trial.epochs + 1)), "no gap, no epoch twice"
     study = read_study(store.directory / "study.journal", "killed")
     assert len(study.trials) > 1 and all(trial.state.is_finished() for trial in study.trials)
     _, parent, runs = children(store)
@@ -265,22 +265,39 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
 def test_a_trial_whose_workers_died_too_often_keeps_what_it_measured(
     ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of its three attempts is killed after it has an objective: the trial is given up, and still wins."""
+    """Three attempts are killed after a new checkpoint, which costs nothing, then as many as may be before one.
+
+    Then the trial is given up, and still wins.
+    """
     killed: list[int] = []
-    carry = StoreSink.progressed
+    progressed, started = StoreSink.progressed, StoreSink.started
 
-    def kill_each_attempt(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
-        carry(self, trial, report)
-        if report.objective is not None and len(killed) < 3:  # late reports of a dead rank find no rank, or the next
-            for rank in set(train_workers()) - set(killed):
-                killed.append(rank)
-                os.kill(rank, signal.SIGKILL)
+    def kill_ranks() -> None:
+        for rank in set(train_workers()) - set(killed):  # late reports of a dead rank find no rank, or the next
+            killed.append(rank)
+            os.kill(rank, signal.SIGKILL)
 
-    monkeypatch.setattr(StoreSink, "progressed", kill_each_attempt)
+    def kill_after_progress(self: StoreSink, trial: TrialRecord, report: EpochReport) -> None:
+        progressed(self, trial, report)
+        if report.objective is not None and report.checkpoint == report.epoch and len(killed) < 3:
+            kill_ranks()
+
+    def kill_before_progress(self: StoreSink, trial: TrialRecord) -> None:
+        started(self, trial)
+        if len(killed) >= 3:
+            kill_ranks()
+
+    monkeypatch.setattr(StoreSink, "progressed", kill_after_progress)
+    monkeypatch.setattr(StoreSink, "started", kill_before_progress)
     settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=2", "fid.every=2")
     store, screen = sweep(tmp_path, motorbikes, "lost", trials=1, settings=settings)
     (trial,) = store.read_trials()
-    assert len(killed) == 3 and trial.verdict == "lost" and "its workers died 3 times" in trial.detail
+    assert len(killed) >= 6 and trial.verdict == "lost"
+    assert "its workers died 3 times in a row without progress" in trial.detail
+    epochs = [
+        json.loads(line)["epoch"] for line in (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
+    ]
+    assert epochs == list(range(1, trial.epochs + 1)), "no gap, and no epoch twice"
     assert trial.state is State.COMPLETED and trial.objective is not None and trial.best_epoch is not None
     assert store.summary()["best"]["trial_id"] == "0000" and len(trial.confirmed) == 3
     assert "1 completed" in screen and "best trial   0000" in screen
@@ -292,14 +309,14 @@ def test_a_trial_whose_workers_died_too_often_keeps_what_it_measured(
 def test_failures_end_their_trial_alone(
     ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two gangs; one trial's learning rate explodes, one finds a damaged checkpoint; the others finish."""
+    """Two gangs; one trial's learning rate explodes, one finds another run's checkpoint; the others finish."""
     carry = StoreSink.started
 
     def damage(self: StoreSink, trial: TrialRecord) -> None:
         carry(self, trial)
         victim = self._store.trials_dir / "0003" / "latest.pt"
         victim.parent.mkdir(exist_ok=True)
-        victim.write_bytes(b"not a checkpoint")
+        torch.save({"config": {"seed": 99}, "progress": {}, "family": {}}, victim)
 
     monkeypatch.setattr(StoreSink, "started", damage)
     space = tmp_path / "risky.yaml"
@@ -318,7 +335,7 @@ def test_failures_end_their_trial_alone(
     assert len(trials) == 5
     damaged = trials.pop("0003")
     assert (damaged.state.value, str(damaged.verdict)) == ("FAILED", "error")
-    assert "is not a whole checkpoint" in damaged.detail and damaged.detail in screen
+    assert "the checkpoint belongs to another config: " in damaged.detail and damaged.detail in screen
     assert "UserError" in (store.trials_dir / "0003" / "error.rank0.txt").read_text()
     exploded = [trial for trial in trials.values() if trial.params["optimizer.lr_g"] == 1e30]
     assert exploded
