@@ -3,23 +3,24 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from trainers.assets import Assets
 from trainers.averages import StepAverages
-from trainers.checkpoint import Progress, keep_as_best, save_latest
+from trainers.checkpoint import Progress
 from trainers.checkpoint_times import CheckpointTimes
+from trainers.checkpoint_writer import CheckpointWriter
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
-from trainers.distributed import all_or_none, any_rank, broadcast_object, rank
+from trainers.device_memory import forget_peak, is_out_of_memory, out_of_memory
+from trainers.distributed import all_or_none, any_rank, broadcast_object, rank, world_size
 from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
 from trainers.randomness import GlobalRandom
 from trainers.resume import resume
-from trainers.run_report import Decision, EpochReport, Measurement, Report, RunEnd, RunOutcome
+from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
 NO_OBJECTIVE = "no objective, since its fakes hardly vary (below fid.min_diversity)"
@@ -59,16 +60,39 @@ def train(
 
     Raises:
         UserError: too few images, no such loss or network, or a checkpoint of another config.
+        OutOfMemoryError: on one of several ranks, whose device has too little memory. A single rank returns then.
     """
+    progress = Progress()
+    forget_peak(assets.device)
+    try:
+        return _train(config, assets, run_dir, report, leave, times or CheckpointTimes(), progress)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        outcome = out_of_memory(error, config, progress, assets.device)
+    if world_size() > 1:
+        raise OutOfMemoryError(outcome)
+    return outcome
+
+
+def _train(
+    config: TrainConfig,
+    assets: Assets,
+    run_dir: Path,
+    report: Report,
+    leave: Callable[[], bool],
+    times: CheckpointTimes,
+    progress: Progress,
+) -> RunOutcome:
+    """`train`, with `progress` known to the caller whatever happens."""
     random = GlobalRandom(config.seed, assets.device)
     set_up_kernels(config)
     with all_or_none():
         family = build_family(config, assets.device, random)
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
-    progress, repeated = resume(config, family, run_dir, assets.device)
-    times = times or CheckpointTimes()
-    saved = progress.epoch
+    repeated = resume(config, family, run_dir, assets.device, progress)
+    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch)
     answer = _ask(report, repeated) if repeated is not None else Decision.CONTINUE
     leaving = any_rank(leave(), assets.device)
     while progress.epoch < config.schedule.epochs:
@@ -91,11 +115,10 @@ def train(
         if finite:
             best = _take_objective(measured, progress, config)
             samples = _write_samples(config, family, assets, run_dir, epoch, best=best)
-        made = _epoch_report(progress, metrics, measured, samples, started, trained, saved)
+        made = _epoch_report(progress, metrics, measured, samples, started, trained, writer.newest)
         leaving = any_rank(leave(), assets.device)
         if finite and rank() == 0:
-            made = _write_checkpoint(config, family, run_dir, progress, made, times, best=best, now=leaving)
-            saved = made.checkpoint
+            made = writer.after_epoch(made, progress, best=best, now=leaving)
         answer = _ask(report, made)
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
@@ -161,39 +184,6 @@ def _write_samples(
         images, columns = family.sample_grid(assets)
         save_grid(images, run_dir / name, columns)
     return name
-
-
-def _write_checkpoint(
-    config: TrainConfig,
-    family: Family,
-    run_dir: Path,
-    progress: Progress,
-    made: EpochReport,
-    times: CheckpointTimes,
-    *,
-    best: bool,
-    now: bool,
-) -> EpochReport:
-    """Write ``latest.pt`` where it is due by epoch, by time or `now`, or the epoch is the best: then also ``best.pt``.
-
-    Rank 0 alone decides and writes, no other rank need know: `Family.state_dict` has no collective, and rank 0 enters
-    the next one, the broadcast of the report's answer, when the files are whole.
-
-    Returns:
-        The epoch's report, which `made` is before the checkpoint. That one lies in the checkpoint, since the run may
-        die before its report arrives: then the resumed run repeats it.
-    """
-    by_time = times.due()
-    if not (best or now or by_time or progress.epoch % config.schedule.checkpoint_every == 0):
-        return made
-    made = replace(made, checkpoint=progress.epoch)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with times.saving():
-        save_latest(run_dir, config, progress, family.state_dict(), made.to_json())
-        if best:
-            keep_as_best(run_dir)
-    assert times.cost is not None
-    return replace(made, metrics={**made.metrics, "checkpoint_seconds": times.cost}, ended=time.time())
 
 
 def _ask(report: Report, epoch_report: EpochReport) -> Decision:

@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 
 def resume(
-    config: TrainConfig, family: Family, run_dir: Path, device: torch.device
-) -> tuple[Progress, EpochReport | None]:
-    """Load the newest whole checkpoint into `family`; every rank must call this, and all take the same one.
+    config: TrainConfig, family: Family, run_dir: Path, device: torch.device, progress: Progress
+) -> EpochReport | None:
+    """Load the newest whole checkpoint into `family` and `progress`; every rank calls this, and all take the same one.
 
     A damaged ``latest.pt`` falls back to ``previous.pt``, and where that is damaged too the run starts anew; a warning
     names file and cause.
@@ -37,10 +37,11 @@ def resume(
         family: its networks and optimisers, as `build_family` made them.
         run_dir: the run's directory, on storage that all ranks see.
         device: where the run trains.
+        progress: of a run that has not begun.
 
     Returns:
-        How far the run is, and the report of its last epoch, which nobody may have got: the run may have died between
-        the checkpoint and the report. None at the start, and from checkpoints of older versions.
+        The report of the run's last epoch, which nobody may have got: the run may have died between the checkpoint and
+        the report. None at the start, and from checkpoints of older versions.
 
     Raises:
         UserError: a whole file that is no checkpoint, or one of another config.
@@ -51,20 +52,20 @@ def resume(
             name, checkpoint = _newest_whole(run_dir, device)
     name = broadcast_object(name)
     if name is None:
-        return Progress(), None
+        return None
     with all_or_none():
         if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
             checkpoint = load_checkpoint(run_dir / name, device)
         check_same_config(checkpoint["config"], config)
     family.load_state_dict(checkpoint["family"])
-    progress = Progress(**checkpoint["progress"])
+    vars(progress).update(vars(Progress(**checkpoint["progress"])))
     if rank() == 0:
         if name == PREVIOUS:
             restore_latest(run_dir)
         if progress.epoch == progress.best_epoch:
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
     report = checkpoint.get("report")
-    return progress, None if report is None else EpochReport.from_json(report)
+    return None if report is None else EpochReport.from_json(report)
 
 
 def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:

@@ -21,6 +21,7 @@ class RunEnd(StrEnum):
     COMPLETED = "completed"  # all its epochs
     STOPPED = "stopped"  # the answer to a report was to stop
     LEFT = "left"  # a rank was asked to leave; the run can go on elsewhere from the checkpoint that it wrote
+    OUT_OF_MEMORY = "out_of_memory"  # the device's
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite
 
 
@@ -168,6 +169,23 @@ class RunOutcome:
     objective: float | None = None
     best_epoch: int | None = None
     detail: str = ""
+
+
+class OutOfMemoryError(RuntimeError):
+    """One of several ranks is out of its device's memory; the others may wait for it for ever.
+
+    Whoever runs the ranks must end and restart them, but not try this run again: it would end the same way.
+
+    Attributes:
+        outcome: how the run ended.
+    """
+
+    def __init__(self, outcome: RunOutcome) -> None:
+        super().__init__(outcome)  # as an argument, so that it can be pickled
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return self.outcome.detail
 
 
 Report = Callable[[EpochReport], Decision]

@@ -23,12 +23,13 @@ from trainers.distributed import (
     rank,
     world_size,
 )
-from trainers.families import build_family
+from trainers.families import FAMILIES, build_family
 from trainers.loop import train
 from trainers.losses import LOSSES, build_loss
 from trainers.networks import NETWORKS
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.randomness import GlobalRandom
+from trainers.run_report import OutOfMemoryError
 
 CPU = torch.device("cpu")
 # 2 ranks x 32 against 1 rank x 64, everything on that a rank could get wrong.
@@ -214,6 +215,23 @@ def damaged(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return training(photos, cache_dir, run_dir, {})
 
 
+def greedy(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """Every rank is out of memory at its first step, so that none waits for the others."""
+    FAMILIES["greedy"] = type("Greedy", (FAMILIES["adversarial"],), {"step": out_of_memory})
+    recorder, assets = Recorder(), Assets(photos, cache_dir, CPU)
+    try:
+        ended = train(small_config({**SHARED, "family": "greedy"}), assets, run_dir, recorder)
+        return {"end": str(ended.end), "detail": ended.detail, "raised": False}
+    except OutOfMemoryError as error:
+        return {"end": str(error.outcome.end), "detail": str(error), "raised": True}
+    finally:
+        del FAMILIES["greedy"]
+
+
+def out_of_memory(*_: Any, **__: Any) -> dict[str, Any]:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
 SELDOM = {"schedule.checkpoint_every": 100, "schedule.window_first": 4, "fid.every": 100}
 
 
@@ -251,6 +269,7 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "train": train_in("train", {}),
         "stopped": train_in("stopped", {}, 2),
         "damaged": lambda: damaged(photos, cache_dir, folder / "damaged"),
+        "greedy": lambda: greedy(photos, cache_dir, folder / "greedy"),
         "left": lambda: left(photos, cache_dir, folder / "left"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),

@@ -187,6 +187,17 @@ def test_all_ranks_leave_where_one_is_asked(two_rank_results: Results) -> None:
     assert [result["left"] for result in two_rank_results] == [{"end": "left", "epochs": 2, "checkpoint": 2}] * 2
 
 
+def test_out_of_memory_of_one_of_several_ranks_is_raised(
+    two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
+) -> None:
+    """Other ranks may wait for it in a collective, so that returning would leave them there."""
+    alone, (first, second) = one_rank["greedy"], (result["greedy"] for result in two_rank_results)
+    assert (alone["end"], alone["raised"]) == ("out_of_memory", False)
+    assert (first["end"], first["raised"]) == ("out_of_memory", True) and first == second
+    assert "with 64 images per rank and step (data.batch_size 64, 1 rank;" in alone["detail"]
+    assert "with 32 images per rank and step (data.batch_size 64, 2 ranks;" in first["detail"]
+
+
 def test_every_rank_falls_back_to_the_same_checkpoint(two_rank_results: Results) -> None:
     whole, second = two_rank_results[0]["train"], two_rank_results[1]["damaged"]
     went_on = two_rank_results[0]["damaged"]
