@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from trainers.masking import masked
+
 _FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 
 
@@ -25,13 +27,16 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UserError:
         valid: the names that would have been right.
     """
     valid, given = sorted(valid), str(name)
+    shown = masked(given) if isinstance(name, str) else name
     close = [right for right in valid if given and right.startswith(given)] or get_close_matches(given, valid, n=1)
     hint = f" did you mean {close[0]}?" if close else ""
-    return UserError(f"unknown {kind} {name!r}:{hint} valid: {', '.join(valid) or 'none'}")
+    return UserError(f"unknown {kind} {shown!r}:{hint} valid: {', '.join(valid) or 'none'}")
 
 
 def first_line(error: BaseException, limit: int | None = None, *, with_type: bool = False) -> str:
     """What `error` says, in one line for people: its first line that is not blank, else the name of its type.
+
+    Secrets of URIs are masked.
 
     Args:
         error: of any kind, such as a library's of many lines.
@@ -40,7 +45,7 @@ def first_line(error: BaseException, limit: int | None = None, *, with_type: boo
     """
     name = type(error).__name__
     lines = (line.strip() for line in str(error).splitlines())
-    text = next((line for line in lines if line), "")[:limit]
+    text = masked(next((line for line in lines if line), ""))[:limit]
     if not text:
         return name
     return f"{name}: {text}" if with_type else text
@@ -65,8 +70,8 @@ def problem_text(error: ValidationError) -> str:
 
 
 def shortened(value: Any, longest: int = 80) -> str:
-    """`repr` of a value that was given, cut in the middle where it is long."""
-    text = repr(value)
+    """`repr` of a value that was given, its secrets masked, cut in the middle where it is long."""
+    text = masked(repr(value))
     return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-longest // 4 :]}"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from trainers.errors import UserError, shortened
+from trainers.masking import masked
 
 # A path's part may have 255 bytes on all file systems in use, and a whole path 4096.
 _LONGEST_PART, _LONGEST_PATH = 255, 4096
@@ -86,6 +87,8 @@ class FolderToMake(Text):
 
     def checked(self, text: str, named: str) -> Any:
         path = Path(text)
+        if "://" in text:  # or a folder of that name would be made here
+            raise UserError(f"{named}: {masked(_plain(text))} is a URI: give a folder, such as one of a mounted share")
         _, why = _look_for(path, stat.S_ISDIR)
         if why not in (None, _MISSING):
             raise UserError(f"{named}: {_plain(text)} is not a folder: {why}")

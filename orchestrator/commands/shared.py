@@ -11,6 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 from cluster.errors import ClusterError
 from orchestrator.commands.parameters import FolderToMake
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
+from trainers.masking import masked
 
 
 class CommandGroup(click.Group):
@@ -63,7 +64,7 @@ class _OneLine(click.UsageError):
         return cls(f"No such option {error.option_name!r}:{hint} valid: {', '.join(valid)}", error.ctx)
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"gan-sweep: {_in_one_line(self.message)}", err=True, file=file)
+        click.echo(f"gan-sweep: {_in_one_line(masked(self.message))}", err=True, file=file)
 
     def format_message(self) -> str:
         return self.message
@@ -82,7 +83,7 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _say(context: click.Context, text: str) -> None:
-    click.echo(f"gan-sweep: {_in_one_line(text)}", err=True)
+    click.echo(f"gan-sweep: {_in_one_line(masked(text))}", err=True)
     context.exit(2)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
+from trainers.masking import is_masked, masked
 
 if TYPE_CHECKING:
     from orchestrator.results.store import SweepInfo
@@ -29,12 +32,36 @@ _LOOK_S = 0.2  # between looks at whether the server listens
 @click.option(
     "--port", type=Whole(1, 65535), default=5000, show_default=True, metavar="N", help="Port on this machine."
 )
+@click.option(
+    "--tracking-uri",
+    type=Text(),
+    metavar="URI",
+    help="As given to launch, where it has a password. [default: the sweep's]",
+)
 @sweeps_dir_option
-def command(sweep: str, port: int, sweeps_dir: Path) -> None:
+def command(sweep: str, port: int, tracking_uri: str | None, sweeps_dir: Path) -> None:
     """Open MLflow on SWEEP."""
     from orchestrator.results.store import find_sweep
 
-    sys.exit(serve_ui(find_sweep(sweep, sweeps_dir).read_info(), port))
+    info = find_sweep(sweep, sweeps_dir).read_info()
+    sys.exit(serve_ui(with_secrets(info, tracking_uri), port))
+
+
+def with_secrets(info: SweepInfo, given: str | None) -> SweepInfo:
+    """`info` with the tracking URI that was `given`: the sweep's own is kept without its secrets.
+
+    Raises:
+        UserError: it names another place than the sweep's, or none is given where the sweep's has a secret.
+    """
+    if given is not None:
+        if masked(given) != info.tracking_uri:
+            raise UserError(f"--tracking-uri {masked(given)}: {info.sweep} is tracked at {info.tracking_uri}")
+        return replace(info, tracking_uri=given)
+    if is_masked(info.tracking_uri) and not info.tracking_uri.startswith("http"):
+        raise UserError(
+            f"{info.sweep} is tracked at {info.tracking_uri}: give that with its password: --tracking-uri URI"
+        )
+    return info
 
 
 def check_free(port: int) -> None:
@@ -59,7 +86,7 @@ def serve_ui(info: SweepInfo, port: int) -> int:
         UserError: the port is taken, the sweep's store is gone, or the server does not start.
     """
     if info.tracking_uri.startswith("http"):
-        click.echo(f"{info.sweep} is tracked at {info.tracking_uri}, experiment {info.space}")
+        click.echo(f"{info.sweep} is tracked at {masked(info.tracking_uri)}, experiment {info.space}")
         return 0
     file = Path(info.tracking_uri.removeprefix("sqlite:///"))
     if info.tracking_uri.startswith("sqlite:///") and not file.is_file():
@@ -69,8 +96,9 @@ def serve_ui(info: SweepInfo, port: int) -> int:
 
     experiment = MlflowClient(info.tracking_uri).get_experiment_by_name(info.space)
     page = f"#/experiments/{experiment.experiment_id}/runs" if experiment else ""
-    arguments = ["--backend-store-uri", info.tracking_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with _ended_with_us(subprocess.Popen([sys.executable, "-m", "mlflow", "ui", *arguments])) as server:
+    arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = os.environ | {"MLFLOW_BACKEND_STORE_URI": info.tracking_uri}  # `ps` shows arguments to everybody
+    with _ended_with_us(subprocess.Popen([sys.executable, "-m", "mlflow", "ui", *arguments], env=store)) as server:
         while not _listens(port):
             with contextlib.suppress(subprocess.TimeoutExpired):  # it still starts: look again
                 raise UserError(f"MLflow's server ended with exit code {server.wait(_LOOK_S)} before it listened")

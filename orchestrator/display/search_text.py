@@ -6,10 +6,10 @@ from orchestrator.plan.plan import Plan
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord
 from orchestrator.search.samplers import left_to_chance
-from orchestrator.search.studies import without_password
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
+from trainers.masking import masked
 
 
 def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
@@ -39,4 +39,4 @@ def front_rows(trials: list[TrialRecord]) -> dict[str, str]:
 
 def _storage(plan: Plan) -> str:
     file = Path(plan.storage.removeprefix("sqlite:///"))
-    return file.name if file.parent == plan.directory else without_password(plan.storage)
+    return file.name if file.parent == plan.directory else masked(plan.storage)

@@ -12,6 +12,7 @@ from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_memory, largest_networks
 from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
+from orchestrator.results.databases import check_uri
 from orchestrator.results.store import find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
@@ -22,6 +23,7 @@ from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.data.files import require_folder
 from trainers.errors import UserError, first_line
+from trainers.masking import masked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +159,10 @@ def _tracking_uri(given: str | None, directory: Path) -> str:
     if given.startswith("sqlite:///"):
         return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
     if not re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://", given):
-        raise UserError(f"--tracking-uri {given!r}: give http(s)://..., sqlite:///FILE.db, or another database's URI")
-    return given
+        raise UserError(
+            f"--tracking-uri {masked(given)!r}: give http(s)://..., sqlite:///FILE.db, or another database's URI"
+        )
+    return check_uri(given, "--tracking-uri")
 
 
 def default_cache_dir() -> Path:

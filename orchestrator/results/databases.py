@@ -1,4 +1,4 @@
-"""Checks that a database answers, without making it or anything in it."""
+"""Checks of a database's URI, and that it answers, without making it or anything in it."""
 
 import os
 from contextlib import closing
@@ -9,6 +9,17 @@ import sqlalchemy
 from trainers.errors import UserError
 
 SQLITE = "sqlite:///"
+
+
+def check_uri(uri: str, option: str) -> str:
+    """`uri` as it was given with `option`. With blanks, `trainers.masking.masked` could not tell where a secret ends.
+
+    Raises:
+        UserError: it has blanks; the text does not repeat it.
+    """
+    if any(character.isspace() for character in uri):
+        raise UserError(f"{option}: a URI has no blanks: write %20 for each")
+    return uri
 
 
 def check_database(url: str) -> list[str]:

@@ -19,6 +19,7 @@ from orchestrator.space.yaml_text import dump_yaml
 from trainers.atomic import write_text
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_line, unknown_name
+from trainers.masking import masked
 from trainers.run_report import EpochReport
 
 SWEEP_FILE = "sweep.json"
@@ -37,7 +38,7 @@ class SweepInfo:
         data: directory of the real images.
         n_real: usable images in it.
         synthetic: whether the images were drawn by ``--demo``.
-        tracking_uri: of MLflow.
+        tracking_uri: of MLflow; as `read_info` gives it, its secrets are masked.
         warm_start: directory of the sweep whose trials the sampler got, None for none.
     """
 
@@ -69,8 +70,8 @@ class ResultsStore:
         return self.directory / "trials"
 
     def write_info(self, info: SweepInfo) -> None:
-        """Write or replace ``sweep.json``."""
-        write_json(self.directory / SWEEP_FILE, asdict(info))
+        """Write or replace ``sweep.json``; secrets of the tracking URI are masked in it."""
+        write_json(self.directory / SWEEP_FILE, asdict(info) | {"tracking_uri": masked(info.tracking_uri)})
 
     def read_info(self) -> SweepInfo:
         """Read ``sweep.json``.

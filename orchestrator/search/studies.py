@@ -1,6 +1,5 @@
 """The sweep's Optuna study: its storage, and how it is created or opened again. `optuna-dashboard` can open it too."""
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.results.databases import check_database, read_column
+from orchestrator.results.databases import check_database, check_uri, read_column
 from orchestrator.search.samplers import build_sampler
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import Space
 from trainers.errors import UserError, first_line, unknown_name
+from trainers.masking import masked
 
 STORAGES = ("journal", "sqlite")
 ORIGIN = "warm_start"  # user attribute of an imported trial: SWEEP/TRIAL
@@ -42,7 +42,7 @@ def resolve_storage(given: str | None, directory: Path) -> str:
         raise unknown_name("--storage", given, [*STORAGES, "a database's URL"])
     if given.startswith("sqlite:///"):
         return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
-    return given
+    return check_uri(given, "--storage")
 
 
 def open_storage(storage: str) -> BaseStorage:
@@ -71,17 +71,12 @@ def check_storage(storage: str, name: str) -> None:
     except Exception as error:  # the driver's or a failed import: all mean that it cannot be opened
         raise _cannot_be_opened(storage, error) from None
     if name in names:
-        raise UserError(f"--storage {without_password(storage)} has a study {name} already; choose another --name")
+        raise UserError(f"--storage {masked(storage)} has a study {name} already; choose another --name")
 
 
 def _cannot_be_opened(storage: str, error: Exception) -> UserError:
     cause = getattr(error, "orig", None) or error
-    return UserError(f"--storage {without_password(storage)}: cannot be opened: {first_line(cause)}")
-
-
-def without_password(storage: str) -> str:
-    """`storage` with the password of its URL masked."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", storage)
+    return UserError(f"--storage {masked(storage)}: cannot be opened: {first_line(cause)}")
 
 
 def open_study(

@@ -22,6 +22,7 @@ import psutil
 import ray
 
 from trainers.errors import UserError, first_line
+from trainers.masking import MaskedFile, has_secret, masked
 
 CONNECT_S = 5.0
 HEALTH_S = 20.0
@@ -44,6 +45,7 @@ def connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _mask_command_line()
     # Errors only: Ray Train's cleaner warns every second that it cannot reach a dashboard, and there is none.
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
@@ -60,6 +62,13 @@ def connected(address: str | None) -> Iterator[None]:
         workers = _worker_processes() if address is None else []
         ray.shutdown()
         _end_leftover_workers(workers)
+
+
+def _mask_command_line() -> None:
+    """Mask the secrets of this process's command line, which `ps` shows and Ray keeps in its table of jobs."""
+    words = " ".join(psutil.Process().cmdline())
+    if has_secret(words):
+        ray._raylet.setproctitle(masked(words))  # type: ignore[attr-defined]
 
 
 def _worker_processes() -> list[psutil.Process]:
@@ -111,12 +120,16 @@ def _check_answers(address: str) -> None:
 
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Redirect everything that Ray, Optuna, MLflow, the gangs and our code log or print to a file."""
+    """Redirect everything that Ray, Optuna, MLflow, the gangs and our code log or print to a file, secrets masked."""
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in ("orchestrator", "trainers")]
     libraries = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
     before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *ours, *libraries)]
-    with open(path, "a", buffering=1) as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+    with (
+        MaskedFile(open(path, "ab"), encoding="utf-8", line_buffering=True) as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+    ):
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         for logger in libraries:

@@ -28,6 +28,7 @@ from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, SweepInfo
 from orchestrator.results.verdict import State, SweepStatus
 from trainers.errors import UserError, first_line, is_full
+from trainers.masking import masked
 from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def check_tracking(uri: str) -> None:
         else:
             check_database(uri)
     except Exception as error:  # also a database driver that is not installed
-        raise UserError(f"MLflow does not answer at {uri}: {first_line(error)}") from None
+        raise UserError(f"MLflow does not answer at {masked(uri)}: {first_line(error)}") from None
 
 
 class MlflowTracker(Sink):

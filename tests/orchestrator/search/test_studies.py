@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.search.studies import check_storage, open_study, read_study, resolve_storage, without_password
+from orchestrator.search.studies import check_storage, open_study, read_study, resolve_storage
 from tests.orchestrator.search.test_searcher import BASE, Sweep, space_with
 from trainers.errors import UserError
+from trainers.masking import masked
 
 
 def test_storage_is_a_file_of_the_sweep_or_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(url: str, reason: str) -> 
     with pytest.raises(UserError, match="cannot be opened: .*" + reason) as caught:
         check_storage(url, "s")
     assert "\n" not in str(caught.value) and "secret" not in str(caught.value)
-    assert without_password(url).split("://")[0] in str(caught.value)
+    assert masked(url).split("://")[0] in str(caught.value)
 
 
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
