@@ -14,7 +14,7 @@ from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from trainers.errors import UserError, first_line
-from trainers.run_report import Decision, EpochReport
+from trainers.run_report import Decision, EpochReport, OutOfMemoryError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
     that raised, or a rank may raise only because another died: the gang is restarted and the trial tried again, unless
-    it is an error that every rank meets (a UserError).
+    it is an error that every rank meets (a UserError), or too little memory on a rank's device, which ends the trial.
 
     Args:
         setup: the rank's settings.
@@ -106,6 +106,9 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         run = train(train_config, assets, run_dir, report)
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)
+    except OutOfMemoryError as error:  # on one of several ranks: the others wait for it, so the gang has to restart
+        setup.broker.end(lease.trial_id, outcome_of(error.outcome, None, None))
+        raise
     except Exception as error:
         detail = _keep_error(error, setup.broker, lease.trial_id, run_dir)
         outcome = TrialOutcome(verdict=Failure.ERROR, epochs=0, detail=detail)

@@ -15,6 +15,7 @@ from orchestrator.sweep.messages import Confirmed, ConfirmLease, Ended, Lease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
 from tests.orchestrator.sweep_helpers import epoch
 from trainers.assets import Assets
+from trainers.run_report import OutOfMemoryError, RunEnd, RunOutcome
 
 BASE = {
     "data": {"image_size": 32, "batch_size": 16},
@@ -106,6 +107,36 @@ def test_an_error_is_the_trials_verdict_and_the_rank_goes_on(
     run_confirm_lease(setup, lease, assets)  # it has no checkpoint
     pending, given_up = setup.broker.confirming(0)
     assert pending == 0 and "no checkpoint at" in given_up["0000"]
+
+
+def test_a_trial_that_is_out_of_device_memory_ends_with_its_batch_size(
+    setup: GangSetup, assets: Assets, one_thread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(*batch: Any, **counters: Any) -> Any:
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    monkeypatch.setattr("trainers.families.adversarial.Adversarial.step", step)
+    outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
+    assert (outcome.verdict, outcome.state) == ("out_of_memory", State.FAILED)
+    assert "data.batch_size 16" in outcome.detail and "20 GiB" in outcome.detail
+
+
+def test_one_of_several_ranks_that_is_out_of_memory_ends_the_trial_before_the_gang_restarts(
+    setup: GangSetup, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: Any) -> Any:  # as it ends on one of several ranks; see tests/trainers/test_ranks.py
+        raise OutOfMemoryError(RunOutcome(end=RunEnd.OUT_OF_MEMORY, epochs=3, detail="batch 64"))
+
+    monkeypatch.setattr("trainers.loop.train", train)
+    setup.broker.submit("0000", {"optimizer.lr_g": 8e-4})
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, Lease)
+    with pytest.raises(OutOfMemoryError):
+        run_lease(setup, lease, assets)
+    setup.broker.submit("0001", {})
+    assert setup.broker.lease(0) == Lease("0001", {}), "the first is not tried again"
+    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
+    assert (ended.outcome.verdict, ended.outcome.epochs, ended.outcome.detail) == ("out_of_memory", 3, "batch 64")
 
 
 def test_an_error_after_its_best_epoch_leaves_a_trial_its_objective(setup: GangSetup) -> None:
