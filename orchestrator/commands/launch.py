@@ -116,10 +116,12 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     """
     from rich.console import Console
 
+    from orchestrator.display.closed_terminal import outlives_terminal
     from orchestrator.plan.plan import make_plan
     from orchestrator.search.studies import check_storage
 
-    console = console or Console(file=sys.stdout)  # this stream itself, because `log_to` redirects sys.stdout
+    # This stream itself, because `log_to` redirects sys.stdout.
+    console = outlives_terminal(console or Console(file=sys.stdout))
     with contextlib.ExitStack() as stack:
         available = None
         if options.address is not None:

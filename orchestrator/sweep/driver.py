@@ -192,7 +192,10 @@ def _trial_name(trial: Any) -> str:
 
 @contextlib.contextmanager
 def _interrupts(stopper: SweepStopper, screen: Screen) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends the sweep gracefully, the second at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal (SIGHUP) ends the sweep gracefully, the second at once.
+
+    A process that ignores SIGHUP, such as one that `nohup` started, goes on doing so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -203,7 +206,10 @@ def _interrupts(stopper: SweepStopper, screen: Screen) -> Iterator[None]:
         stopper.interrupted.set()
         screen.say("stopping: trials end after their epoch, at most a few seconds from now (Ctrl-C again: at once)")
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

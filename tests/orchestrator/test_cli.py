@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -135,12 +136,38 @@ def test_help_is_instant() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
-def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbikes: Path) -> None:
-    """In a terminal of its own, Ctrl-C goes to the whole process group, as a shell sends it."""
+LONG = ("--set", "schedule.epochs=5000", "--set", "fid.every=4", "--set", "fid.n_fake=8")
+ON_TERMINAL = """
+import os, sys
+os.login_tty(int(sys.argv[1]))
+os.execv(sys.executable, [sys.executable, "-m", "orchestrator.cli", *sys.argv[2:]])
+"""
+
+
+def marked() -> tuple[str, dict[str, str]]:
+    """A marker, and an environment with it, which all processes of a sweep inherit."""
     marker = uuid.uuid4().hex
+    return marker, {**os.environ, "GAN_SWEEP_TEST_MARKER": marker}
+
+
+def check_stopped_in_order(store: ResultsStore, marker: str) -> None:
+    summary = store.summary()
+    assert summary["status"] == "interrupted"
+    (trial,) = summary["trials"]
+    assert (trial["state"], trial["verdict"]) == ("STOPPED", "interrupted")
+    assert trial["epochs"] >= 8
+    assert not list(processes_with(marker))
+    assert "core dump" not in (store.directory / "sweep.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_to_the_process_group_leaves_a_readable_sweep_and_no_process(
+    tmp_path: Path, motorbikes: Path, number: signal.Signals
+) -> None:
+    """As a shell sends Ctrl-C, and `timeout`, Slurm and systemd send SIGTERM: to Ray's processes too, if it could."""
+    marker, environment = marked()
     sweeps = tmp_path / "sweeps"
-    arguments = [*DEMO, "--data", str(motorbikes), "--sweeps-dir", str(sweeps), "--name", "stopped"]
-    arguments += ["--set", "schedule.epochs=5000", "--set", "fid.every=4", "--set", "fid.n_fake=8"]
+    arguments = [*DEMO, "--data", str(motorbikes), "--sweeps-dir", str(sweeps), "--name", "stopped", *LONG]
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestrator.cli", *arguments],
@@ -148,7 +175,7 @@ def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbike
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "GAN_SWEEP_TEST_MARKER": marker},
+        env=environment,
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -156,7 +183,7 @@ def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbike
     for line in process.stdout:
         shown.append(line)
         if "epoch 8/" in line:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
     code = process.wait(60)
     process.stdout.close()
     for end in (leader, follower):
@@ -165,12 +192,25 @@ def test_ctrl_c_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbike
     assert code == 130, text
     assert "Traceback" not in text
     assert "gan-sweep results" in text
-    summary = ResultsStore(sweeps / "stopped").summary()
-    assert summary["status"] == "interrupted"
-    (trial,) = summary["trials"]
-    assert (trial["state"], trial["verdict"]) == ("STOPPED", "interrupted")
-    assert trial["epochs"] >= 8
-    assert not list(processes_with(marker))
+    check_stopped_in_order(ResultsStore(sweeps / "stopped"), marker)
+
+
+def test_a_closed_terminal_leaves_a_readable_sweep_and_no_process(tmp_path: Path, motorbikes: Path) -> None:
+    """As a dropped SSH session does: the kernel sends SIGHUP, and every later write to the screen fails."""
+    marker, environment = marked()
+    sweeps = tmp_path / "sweeps"
+    arguments = [*DEMO, "--data", str(motorbikes), "--sweeps-dir", str(sweeps), "--name", "closed", *LONG]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, str(follower), *arguments], pass_fds=[follower], env=environment
+    )
+    os.close(follower)
+    shown = b""
+    while not re.search(rb"\d{2,}/5000", shown):  # the table is drawn four times a second: it may skip numbers
+        shown += os.read(leader, 4096)
+    os.close(leader)
+    assert process.wait(60) == 130
+    check_stopped_in_order(ResultsStore(sweeps / "closed"), marker)
 
 
 def processes_with(marker: str) -> list[str]:
