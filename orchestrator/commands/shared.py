@@ -64,7 +64,7 @@ class _OneLine(click.UsageError):
         return cls(f"No such option {error.option_name!r}:{hint} valid: {', '.join(valid)}", error.ctx)
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"gan-sweep: {_in_one_line(masked(self.message))}", err=True, file=file)
+        _print_error(self.message, file)
 
     def format_message(self) -> str:
         return self.message
@@ -83,8 +83,12 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _say(context: click.Context, text: str) -> None:
-    click.echo(f"gan-sweep: {_in_one_line(masked(text))}", err=True)
+    _print_error(text)
     context.exit(2)
+
+
+def _print_error(text: str, file: Any = None) -> None:
+    click.echo(f"gan-sweep: {_in_one_line(masked(text))}", err=True, file=file)
 
 
 def _in_one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -41,7 +42,7 @@ class _DroppingStream:
         return getattr(self._stream, name)
 
     @contextlib.contextmanager
-    def _dropping(self) -> Any:
+    def _dropping(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -68,14 +68,12 @@ class SweepState:
     @property
     def status(self) -> SweepStatus:
         """Whether it runs, or how it ended; a driver that died without a word is not known here."""
-        closed = self.sessions[-1].closed if self.sessions else None
-        return SweepStatus.RUNNING if closed is None else SweepStatus(closed.status)
+        return SweepStatus.RUNNING if self._end_of_last is None else SweepStatus(self._end_of_last.status)
 
     @property
     def detail(self) -> str:
         """A sentence about the status; empty where it says it all."""
-        closed = self.sessions[-1].closed if self.sessions else None
-        return "" if closed is None else closed.detail
+        return "" if self._end_of_last is None else self._end_of_last.detail
 
     @property
     def session(self) -> int:
@@ -85,7 +83,11 @@ class SweepState:
     @property
     def is_open(self) -> bool:
         """Whether the last driver has not written its end."""
-        return bool(self.sessions) and self.sessions[-1].closed is None
+        return bool(self.sessions) and self._end_of_last is None
+
+    @property
+    def _end_of_last(self) -> Closed | None:
+        return self.sessions[-1].closed if self.sessions else None
 
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""
@@ -203,10 +205,7 @@ class SweepState:
                 verdict=reason, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
             )
             self._end(trial, outcome, trial.running_seconds(event.ended))
-        self.holders.clear()
-        self.stopping.clear()
-        self.attempts.clear()
-        self.interrupted.clear()
+        self.stopping.clear()  # of trials that waited; whatever else is kept of open trials went with each
 
 
 _APPLY: dict[type[Event], Callable[[SweepState, Any], None]] = {

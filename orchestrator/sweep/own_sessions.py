@@ -8,8 +8,8 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def own_sessions() -> Iterator[list[int]]:
-    """Let every process that this thread starts lead a session of its own; yields their process ids, which grow.
+def own_sessions() -> Iterator[None]:
+    """Let every process that this thread starts lead a session of its own.
 
     `ray.init` has no option for it: it starts Ray's servers in the driver's process group, where Ctrl-C, a closed
     terminal or a SIGTERM to the group (`timeout`, Slurm) ends them before the driver can stop in order. It starts them
@@ -17,17 +17,14 @@ def own_sessions() -> Iterator[list[int]]:
     the driver dies: that stays.
     """
     start, thread = subprocess.Popen.__init__, threading.get_ident()
-    started: list[int] = []
 
     def start_in_session(self: Any, *arguments: Any, **options: Any) -> None:
-        if threading.get_ident() != thread:
-            start(self, *arguments, **options)
-            return
-        start(self, *arguments, **{**options, "start_new_session": True})
-        started.append(self.pid)
+        if threading.get_ident() == thread:
+            options["start_new_session"] = True
+        start(self, *arguments, **options)
 
     subprocess.Popen.__init__ = start_in_session  # type: ignore[method-assign]
     try:
-        yield started
+        yield
     finally:
         subprocess.Popen.__init__ = start  # type: ignore[method-assign]
