@@ -1,6 +1,7 @@
 """Checkpoints are written whole or not at all, passed over if they are damaged, refused if of another config."""
 
 import io
+import logging
 import os
 import random
 import re
@@ -210,7 +211,8 @@ def test_a_damaged_latest_falls_back_to_the_one_before(
     assert epochs_of(tmp_path).items() >= {"latest.pt": 4, "previous.pt": 3}.items()
     damage(tmp_path / "latest.pt", how)
     recorder = Recorder(4)
-    train(small_config(), assets, tmp_path, recorder, times=still_times())
+    with caplog.at_level(logging.WARNING, "trainers"):  # Ray raises the root's level in this process
+        train(small_config(), assets, tmp_path, recorder, times=still_times())
     (said,) = [record for record in caplog.records if record.name.startswith("trainers")]
     assert said.levelname == "WARNING" and said.message.endswith("; going on from previous.pt")
     assert said.message.startswith(f"{tmp_path / 'latest.pt'} is not a whole checkpoint: ")
@@ -227,7 +229,8 @@ def test_two_damaged_checkpoints_are_a_new_start(
     damage(tmp_path / "latest.pt", "flipped")
     damage(tmp_path / "previous.pt", "torn")
     recorder = Recorder()
-    train(small_config(), assets, tmp_path, recorder)
+    with caplog.at_level(logging.WARNING, "trainers"):
+        train(small_config(), assets, tmp_path, recorder)
     said = [record.message for record in caplog.records if record.name.startswith("trainers")]
     assert [line.split("; ")[-1] for line in said] == ["going on from previous.pt", "training from the start"]
     assert [str(tmp_path / name) in line for name, line in zip(("latest.pt", "previous.pt"), said, strict=True)]

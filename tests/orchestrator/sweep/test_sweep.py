@@ -309,14 +309,17 @@ def test_a_trial_whose_workers_died_too_often_keeps_what_it_measured(
 def test_failures_end_their_trial_alone(
     ray_instance: None, motorbikes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two gangs; one trial's learning rate explodes, one finds another run's checkpoint; the others finish."""
+    """Two gangs; one trial's learning rate explodes, one finds another run's checkpoint, one a damaged one."""
     carry = StoreSink.started
 
     def damage(self: StoreSink, trial: TrialRecord) -> None:
         carry(self, trial)
-        victim = self._store.trials_dir / "0003" / "latest.pt"
-        victim.parent.mkdir(exist_ok=True)
-        torch.save({"config": {"seed": 99}, "progress": {}, "family": {}}, victim)
+        foreign, torn = (self._store.trials_dir / name / "latest.pt" for name in ("0003", "0004"))
+        if trial.trial_id == "0000":  # long before these are taken: a file that is just being written is torn too
+            for file in (foreign, torn):
+                file.parent.mkdir()
+            torch.save({"config": {"seed": 99}, "progress": {}, "family": {}}, foreign)
+            torn.write_bytes(b"not a checkpoint")
 
     monkeypatch.setattr(StoreSink, "started", damage)
     space = tmp_path / "risky.yaml"
@@ -337,6 +340,8 @@ def test_failures_end_their_trial_alone(
     assert (damaged.state.value, str(damaged.verdict)) == ("FAILED", "error")
     assert "the checkpoint belongs to another config: " in damaged.detail and damaged.detail in screen
     assert "UserError" in (store.trials_dir / "0003" / "error.rank0.txt").read_text()
+    log = (store.directory / "sweep.log").read_text()
+    assert "0004/latest.pt is not a whole checkpoint: " in log and "; training from the start" in log
     exploded = [trial for trial in trials.values() if trial.params["optimizer.lr_g"] == 1e30]
     assert exploded
     for trial in exploded:
