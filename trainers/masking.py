@@ -17,7 +17,8 @@ _NAME = re.compile(r"[\w.%~-]+=")
 _VALUE = re.compile(r"'([^'\n]*)'(?=[\s,)\]}]|$)|\"([^\"\n]*)\"(?=[\s,)\]}]|$)|([^\s&]+)")
 _ITEM = re.compile(r"(['\"])([\w.-]+)\1(\s*:\s*)(['\"])([^'\"\n]*)\4")
 _SECRET = re.compile(
-    r".*(password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key([_-]?id)?|credentials?|signature)"
+    r".*(password|passwd|passphrase|passcode|pwd|user_?pass|secret|token|jwt|bearer|credentials?|signature"
+    r"|(api|access|secret|private|account|auth)[_-]?key([_-]?id)?)"
     r"|odbc_connect",
     re.IGNORECASE,
 )

@@ -40,6 +40,7 @@ class _Trial:
     first_leased: float | None = None  # wall clock
     seconds: float = 0.0  # from its first lease to its end
     last: EpochReport | None = None
+    checkpoint: int = 0  # the epoch of the newest one, as last reported; older than `last` may say after a damage
     outcome: TrialOutcome | None = None
 
 
@@ -165,8 +166,8 @@ class Broker:
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
         """Record an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
-        An epoch that was reported before changes nothing: a gang that goes on from a checkpoint repeats the epochs
-        since then, and the report of the checkpoint's own epoch.
+        An epoch that was reported before is not recorded again: a gang that goes on from a checkpoint repeats the
+        epochs since then, and the report of the checkpoint's own epoch. A new checkpoint is progress there too.
 
         Args:
             trial_id: the trial.
@@ -177,13 +178,13 @@ class Broker:
             Why the trial has to stop, None where it goes on.
         """
         trial = self._trials[trial_id]
-        before = trial.last
-        if before is not None and report.epoch <= before.epoch:
+        if report.checkpoint > trial.checkpoint:
+            self._queue.progressed(trial_id)
+        trial.checkpoint = report.checkpoint
+        if trial.last is not None and report.epoch <= trial.last.epoch:
             return trial.stopped
         self._events.put_nowait(Progressed(trial_id, report))
         trial.last = report
-        if report.checkpoint > (before.checkpoint if before is not None else 0):
-            self._queue.progressed(trial_id)
         if report.measurement is not None and not last and trial.stopped is None:
             trial.decided.clear()
             trial.results.put_nowait(_result(trial))

@@ -42,6 +42,8 @@ SECRET = "s3cr3t"
         ("Max retries exceeded: /api?token=s3cr3t (Caused by", "Max retries exceeded: /api?token=*** (Caused by"),
         ("cannot open 'https://h/?token=s3cr3t'.", "cannot open 'https://h/?token=***'."),
         ("a=b=token=s3cr3t", "a=b=token=***"),
+        ("s3://b?access_key=s3cr3t&secret_key=s3cr3t", "s3://b?access_key=***&secret_key=***"),
+        ("https://h/?AccountKey=s3cr3t&user_pass=s3cr3t&jwt=s3cr3t", "https://h/?AccountKey=***&user_pass=***&jwt=***"),
     ],
 )
 def test_secrets_are_masked_and_the_rest_stays(text: str, shown: str) -> None:

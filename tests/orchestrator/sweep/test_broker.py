@@ -159,6 +159,25 @@ def test_attempts_that_wrote_a_checkpoint_do_not_count() -> None:
     run(story())
 
 
+@pytest.mark.parametrize("first", [5, 0], ids=["plain", "both_checkpoints_damaged"])
+def test_a_checkpoint_at_a_repeated_epoch_is_progress_too(first: int) -> None:
+    """Killed at epoch 10 with the checkpoint of epoch 5, or with none that is whole; then an epoch at a time."""
+
+    async def story() -> None:
+        broker = Broker()
+        await broker.submit("0000", {})
+        await broker.lease(0)
+        for number in range(1, 11):
+            await broker.report("0000", replace(epoch(number), checkpoint=min(number, 5)), last=False)
+        for number in range(first, 10):
+            assert await broker.lease(0) == Lease("0000", {})
+            for reached in (number, number + 1):
+                await broker.report("0000", replace(epoch(reached), checkpoint=reached), last=False)
+        assert not [event for event in await broker.events(0) if isinstance(event, Ended)]
+
+    run(story())
+
+
 def test_an_epoch_that_is_repeated_after_a_death_is_passed_on_once() -> None:
     async def story() -> None:
         broker = Broker()
