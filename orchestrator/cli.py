@@ -12,7 +12,7 @@ from orchestrator.commands.shared import CommandGroup
 from trainers.masking import masked
 
 # A command NAME is `command` in `orchestrator.commands.NAME`.
-COMMANDS = ("data", "fid", "launch", "replay", "results", "spaces", "ui")
+COMMANDS = ("data", "fid", "launch", "replay", "results", "resume", "spaces", "ui")
 
 
 class _CommandLine(CommandGroup):

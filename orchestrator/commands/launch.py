@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, Text, Whole
+from orchestrator.commands.resume import go_on
+from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
 from trainers.errors import disk_is_full, is_full
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.launch_options import LaunchOptions
     from orchestrator.plan.plan import Plan
-    from orchestrator.search.warm_start import WarmStart
 
 
 @click.command("launch")
@@ -97,6 +97,10 @@ if TYPE_CHECKING:
     metavar="N",
     help="Random seed.",
 )
+@click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
+@click.option(
+    "--allow-changes", is_flag=True, help="With --resume: go on although rules, scheduler or sampler changed."
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def command(dry_run: bool, **values: Any) -> None:
     """Run a sweep."""
@@ -131,19 +135,21 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             available = cluster_size()
         plan = make_plan(options, available)
         if options.tracking_uri is not None:
-            from orchestrator.tracking.mlflow_tracker import check_tracking
+            from orchestrator.tracking.mlflow_sink import check_tracking
 
             check_tracking(plan.tracking_uri)
-        if options.storage is not None and "://" in options.storage:
+        if options.storage is not None and "://" in options.storage and not plan.directory.exists():
             check_storage(plan.storage, plan.sweep)
-        return _plan_and_run(plan, dry_run=dry_run, console=console)
+        return _plan_and_run(plan, dry_run=dry_run, allow_changes=options.allow_changes, console=console)
 
 
-def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
+def _plan_and_run(plan: Plan, *, dry_run: bool, allow_changes: bool, console: Console) -> int:
     from orchestrator.display.progress import progress_bar
     from orchestrator.display.summary import print_plan
     from orchestrator.plan.dataset import prepare_data, with_labels
-    from orchestrator.results.store import ResultsStore
+    from orchestrator.plan.saved import to_saved
+    from orchestrator.results.saved_plan import PLAN_FILE
+    from orchestrator.results.store import ResultsStore, create_sweep
     from orchestrator.search.warm_start import read_warm_start
 
     if plan.synthetic:
@@ -155,6 +161,8 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     plan = with_labels(plan, caches[0])
+    if (plan.directory / PLAN_FILE).is_file():
+        return go_on(plan, caches, allow_changes=allow_changes, console=console)
     warm = None
     if plan.warm_start is not None:
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
@@ -164,53 +172,10 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, console: Console) -> int:
         console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
         return 0
     try:
-        return _run(plan, warm, n_real=len(caches[0]), console=console)
-    except Exception as error:
+        store = create_sweep(plan.directory)
+        store.write_plan(to_saved(plan, caches))
+    except OSError as error:
         if is_full(error):
             raise disk_is_full(error, plan.directory.parent) from error
         raise
-
-
-def _run(plan: Plan, warm: WarmStart | None, *, n_real: int, console: Console) -> int:
-    from orchestrator.display.live import Screen
-    from orchestrator.display.summary import print_winner
-    from orchestrator.results.store import SweepInfo, create_sweep
-    from orchestrator.results.verdict import SweepStatus
-    from orchestrator.space.load import space_as_yaml
-    from orchestrator.space.yaml_text import dump_yaml
-    from orchestrator.sweep.driver import SweepOutcome, run_sweep
-    from orchestrator.sweep.ray_session import connected, log_to
-
-    store = create_sweep(plan.directory)
-    (plan.directory / "space.yaml").write_text(dump_yaml(space_as_yaml(plan.space)))
-    info = SweepInfo(
-        sweep=plan.sweep,
-        space=plan.space.name,
-        objective=plan.metric,
-        status=SweepStatus.RUNNING,
-        trials=plan.trials,
-        data=str(plan.data),
-        n_real=n_real,
-        synthetic=plan.synthetic,
-        tracking_uri=plan.tracking_uri,
-        warm_start=str(plan.warm_start) if plan.warm_start is not None else None,
-    )
-    store.write_info(info)
-    console.print("\nstarting Ray and the gangs, some 20 s ...")
-    try:
-        with log_to(plan.directory / "sweep.log"), connected(plan.address):
-            ending = run_sweep(plan, store, info, Screen(console, plan.trials), warm)
-    except KeyboardInterrupt:
-        ending = SweepOutcome(SweepStatus.INTERRUPTED, 0, [])
-    except BaseException as error:
-        if is_full(error):  # nor can the status be written
-            raise
-        store.write_info(replace(info, status=SweepStatus.FAILED))
-        raise
-    store.write_info(replace(info, status=ending.status))
-    print_winner(console, plan, store, ending.status)
-    for trouble in ending.troubles:
-        console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
-    if ending.lost_writes:
-        console.print(f"[yellow]MLflow did not take {ending.lost_writes} writes;[/] {store.directory} has everything")
-    return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)
+    return run_to_the_end(plan, store, warm, console)

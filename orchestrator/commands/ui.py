@@ -21,7 +21,7 @@ from trainers.errors import UserError
 from trainers.masking import is_masked, masked
 
 if TYPE_CHECKING:
-    from orchestrator.results.store import SweepInfo
+    from orchestrator.results.saved_plan import SavedPlan
 
 
 _LOOK_S = 0.2  # between looks at whether the server listens
@@ -43,11 +43,11 @@ def command(sweep: str, port: int, tracking_uri: str | None, sweeps_dir: Path) -
     """Open MLflow on SWEEP."""
     from orchestrator.results.store import find_sweep
 
-    info = find_sweep(sweep, sweeps_dir).read_info()
+    info = find_sweep(sweep, sweeps_dir).read_plan()
     sys.exit(serve_ui(with_secrets(info, tracking_uri), port))
 
 
-def with_secrets(info: SweepInfo, given: str | None) -> SweepInfo:
+def with_secrets(info: SavedPlan, given: str | None) -> SavedPlan:
     """`info` with the tracking URI that was `given`: the sweep's own is kept without its secrets.
 
     Raises:
@@ -74,7 +74,7 @@ def check_free(port: int) -> None:
         raise UserError(f"port {port} is taken: give another with --port")
 
 
-def serve_ui(info: SweepInfo, port: int) -> int:
+def serve_ui(info: SavedPlan, port: int) -> int:
     """Run MLflow's server until Ctrl-C; for a sweep tracked on a server, print its address instead.
 
     The page's address is printed once the server listens: MLflow needs some 10 s to start.

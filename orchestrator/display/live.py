@@ -1,7 +1,5 @@
 """What the screen shows while a sweep runs: a live table on a terminal, a line per measurement elsewhere."""
 
-import threading
-
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -10,6 +8,7 @@ from rich.table import Table
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.sinks import Sink
+from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
 from trainers.run_report import EpochReport
 
@@ -69,8 +68,6 @@ def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
 
 
 def _cells(trial: TrialRecord, any_confirmed: bool) -> list[str]:
-    last = trial.last
-    rate = last.metrics.get("images_per_second") if last is not None else None
     few = _fewer_fakes(trial, trial.last_fid_n)
     carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
     best = _number(trial.objective, ".1f")
@@ -81,7 +78,7 @@ def _cells(trial: TrialRecord, any_confirmed: bool) -> list[str]:
         _number(trial.last_fid, ".1f") + few + carried,
         best,
         *([confirmed_text(trial, ".1f") or "-"] if any_confirmed else []),
-        _number(rate, ".0f"),
+        _number(trial.images_per_second, ".0f"),
         f"{trial.seconds:.0f} s",
         _number(trial.fid_share, ".0%"),
     ]
@@ -107,6 +104,10 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def _number_of(trial: TrialRecord) -> str:
+    return trial.trial_id
+
+
 def _verdict(trial: TrialRecord) -> str:
     if trial.verdict is None:
         return "training"
@@ -119,14 +120,12 @@ class Screen(Sink):
 
     Args:
         console: where to draw.
-        trials: number of planned trials.
     """
 
-    def __init__(self, console: Console, trials: int) -> None:
-        self._console, self._planned = console, trials
-        self._trials: dict[str, TrialRecord] = {}
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._state: SweepState | None = None
         self._notice = ""
-        self._lock = threading.Lock()
         self._live: Live | None = None
         if console.is_terminal:
             # Ray and others print into the sweep's log, so nothing has to be redirected above the table.
@@ -139,6 +138,10 @@ class Screen(Sink):
                 redirect_stderr=False,
             )
 
+    def watch(self, state: SweepState) -> None:
+        """Show this state, which others keep up to date."""
+        self._state = state
+
     def open(self) -> None:
         """Start the live table."""
         if self._live is not None:
@@ -148,9 +151,8 @@ class Screen(Sink):
         """Leave the final table on the screen."""
         if self._live is not None:
             self._live.stop()
-        with self._lock:
-            if self._trials:
-                self._console.print(trials_table(list(self._trials.values())))
+        if trials := self._trials():
+            self._console.print(trials_table(trials))
 
     def say(self, text: str) -> None:
         """Show a line: as the live table's title, or printed."""
@@ -159,12 +161,9 @@ class Screen(Sink):
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def started(self, trial: TrialRecord) -> None:
-        """Add a row."""
-        with self._lock:
-            again = trial.trial_id in self._trials
-            self._trials[trial.trial_id] = trial
-        if again:
-            self._line(trial, "its workers died; going on from the last checkpoint")
+        """Say it of a trial that goes on."""
+        if trial.epochs:
+            self._line(trial, "goes on from its last checkpoint")
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """Print a line for a measurement; the live table updates itself."""
@@ -182,13 +181,17 @@ class Screen(Sink):
         fid = f"FID {confirmed_text(trial, '.1f')}"
         self._line(trial, f"measured again  {trial.refused or fid}")
 
+    def _trials(self) -> list[TrialRecord]:
+        # A copy made in one step: another thread adds trials.
+        return sorted((self._state.trials if self._state is not None else {}).copy().values(), key=_number_of)
+
     def _line(self, trial: TrialRecord, text: str) -> None:
         if self._live is None:
             self._console.print(f"trial {trial.trial_id}  {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _render(self) -> Table:
-        with self._lock:
-            trials = list(self._trials.values())
+        trials = self._trials()
+        planned = self._state.planned if self._state is not None else 0
         done = sum(trial.state is not State.RUNNING for trial in trials)
-        title = self._notice or (f"{done} of {self._planned} trials done" if trials else "the gangs are starting ...")
+        title = self._notice or (f"{done} of {planned} trials done" if trials else "the gangs are starting ...")
         return trials_table(trials, title=title, rows=max(5, self._console.height - 6))

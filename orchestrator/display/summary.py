@@ -71,12 +71,13 @@ def _images(report: Any, path: Path) -> str:
     return f"{report.summary()} in {report.source}{listed}"
 
 
-def print_winner(console: Console, plan: Plan, store: ResultsStore, status: SweepStatus) -> None:
+def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     """Print the best trial, where its samples and checkpoint are, and the commands that show everything."""
-    trials = store.read_trials()
+    state = store.read_state()
+    trials, status = sorted(state.trials.values(), key=lambda trial: trial.trial_id), state.status
     counts = ", ".join(f"{count} {state.lower()}" for state in list(State)[1:] if (count := _count(trials, state)))
     ending = status.replace("_", " ").replace("gpu", "GPU")
-    console.print(f"\n{ending}: {len(trials)} of {plan.trials} trials{counts and ': '}{counts}")
+    console.print(f"\n{ending}: {len(trials)} of {state.planned} trials{counts and ': '}{counts}")
     best = best_trial(trials)
     if best is None:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
@@ -99,7 +100,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore, status: Swee
 
 def _earlier_rows(store: ResultsStore) -> dict[str, str]:
     """For a warm-started sweep, the best trial of it and of the sweeps that it builds on."""
-    if store.read_info().warm_start is None or (found := best_of_lineage(store)) is None:
+    if store.read_plan().warm_start is None or (found := best_of_lineage(store)) is None:
         return {}
     sweep, best = found
     where = "this sweep" if sweep.directory == store.directory else f"earlier, in {sweep.directory}"
@@ -114,11 +115,14 @@ def _samples(folder: Path, trial: TrialRecord) -> Path:
 
 def print_results(console: Console, store: ResultsStore) -> None:
     """Print the table of a sweep's trials and its best trial."""
-    info, trials = store.read_info(), store.read_trials()
-    for trial in trials:
-        history = store.read_history(trial.trial_id)
-        trial.last = history[-1] if history else None
-    console.print(f"{info.sweep}: {info.status}, {len(trials)} of {info.trials} trials, {info.objective}")
+    state = store.read_state()
+    trials, standing = sorted(state.trials.values(), key=lambda trial: trial.trial_id), store.standing(state)
+    plan = state.plan
+    console.print(f"{plan.sweep}: {standing.status}, {len(trials)} of {state.planned} trials, {plan.objective}")
+    if standing.detail:
+        console.print(standing.detail, markup=False, highlight=False, soft_wrap=True)
+    if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
+        _print_rows(console, {"to go on": f"{_command()} resume {_argument(store.directory)}"})
     console.print(trials_table(trials))
     if front := front_rows(trials):
         _print_rows(console, {f"{name} (+)": text for name, text in front.items()})

@@ -32,3 +32,5 @@ class LaunchOptions:
     storage: str | None = None
     warm_start: str | None = None
     seed: int = 0
+    resume: bool = False
+    allow_changes: bool = False

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from orchestrator.results.store import SWEEP_FILE
+from orchestrator.results.saved_plan import PLAN_FILE
 from trainers.data.files import find_files
 from trainers.errors import UserError, shortened
 
@@ -58,16 +58,16 @@ def check_no_sweep(folder: Path) -> None:
             f"the image folder {folder} belongs to the sweep {above}, whose grids are no images to train on"
         )
     for file in find_files(folder):
-        if file.endswith(f"/{SWEEP_FILE}") and _is_sweep((folder / file).parent):
+        if file.endswith(f"/{PLAN_FILE}") and _is_sweep((folder / file).parent):
             below = (folder / file).parent
             raise UserError(f"the image folder {folder} holds the sweep {below}, whose grids are no images to train on")
 
 
 def _is_sweep(folder: Path) -> bool:
     try:
-        if not (folder / SWEEP_FILE).is_file():
+        if not (folder / PLAN_FILE).is_file():
             return False
-        values = json.loads((folder / SWEEP_FILE).read_text())
+        values = json.loads((folder / PLAN_FILE).read_text())
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and {"sweep", "objective"} <= values.keys()

@@ -13,7 +13,8 @@ from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_
 from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
-from orchestrator.results.store import find_sweep
+from orchestrator.results.saved_plan import PLAN_FILE
+from orchestrator.results.store import exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
@@ -134,8 +135,8 @@ def _directory(options: LaunchOptions, space: Space) -> Path:
     name = f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}" if options.name is None else options.name
     check_name(name)
     directory = options.sweeps_dir.resolve() / name
-    if directory.exists():
-        raise UserError(f"{directory} exists already; choose another --name")
+    if directory.exists() and not (options.resume and (directory / PLAN_FILE).is_file()):
+        raise exists_already(directory)
     return directory
 
 

@@ -88,6 +88,24 @@ def choose_resources(
     return Resources(gangs=gangs, workers=workers, cpus=cpus, gpus=gpus, threads=threads)
 
 
+def check_fits(resources: Resources) -> None:
+    """Check that this machine has what a sweep was planned with.
+
+    Raises:
+        UserError: it does not.
+    """
+    cpus, gpus = machine()
+    choose_resources(
+        concurrency=resources.gangs,
+        workers=resources.workers,
+        cpus=resources.cpus,
+        gpus=resources.gpus,
+        available_cpus=cpus,
+        available_gpus=gpus,
+        local=True,
+    )
+
+
 def machine() -> tuple[int, int]:
     """Number of CPUs that this process may use, and number of GPUs."""
     import torch

@@ -6,6 +6,8 @@ A trial's epochs are not in here: they are lines of its own ``history.jsonl``.
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from trainers.errors import UserError
 
 FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
@@ -129,6 +131,19 @@ class Stopping(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Halting(Event):
+    """The sweep ends: no trial starts any more.
+
+    Attributes:
+        reason: a `StopReason`.
+        gangs_exit: whether the gangs exit at once; if not, they measure the best trials again.
+    """
+
+    reason: str
+    gangs_exit: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ended(Event):
     """A trial is over.
 
@@ -186,11 +201,14 @@ _NAMES: dict[str, type[Event]] = {
         Started,
         Interrupted,
         Stopping,
+        Halting,
         Ended,
         Confirmed,
         Closed,
     )
 }
+
+_CHECKERS: dict[type[Event], TypeAdapter[Event]] = {kind: TypeAdapter(kind) for kind in _NAMES.values()}
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -205,14 +223,16 @@ def from_json(values: dict[str, Any]) -> Event:
         UserError: a newer version wrote it, or it is damaged.
     """
     check_format(values.get("v"), "events.jsonl")
-    kind = _NAMES.get(values.get("event", ""))
+    kind = _NAMES.get(str(values.get("event")))
     if kind is None:
         raise UserError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
     known = {one.name for one in fields(kind)}
     try:
-        return kind(**{name: value for name, value in values.items() if name in known})
-    except TypeError as error:
-        raise UserError(f"events.jsonl is damaged: {values['event']}: {error}") from None
+        return _CHECKERS[kind].validate_python({name: value for name, value in values.items() if name in known})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"events.jsonl is damaged: {values['event']}: {where}: {first['msg']}") from None
 
 
 def check_format(found: Any, where: str) -> None:

@@ -24,5 +24,5 @@ def lineage(store: ResultsStore) -> Iterator[ResultsStore]:
     while current is not None and current.directory not in seen:
         yield current
         seen.add(current.directory)
-        earlier = current.read_info().warm_start
+        earlier = current.read_plan().warm_start
         current = look_up_sweep(earlier, current.directory.parent) if earlier is not None else None

@@ -7,10 +7,9 @@ from typing import Any
 
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.objectives import FID
-from trainers.config import TrainConfig
 from trainers.run_report import EpochReport
 
-TOTALS = ("last_fid", "last_fid_epoch", "last_fid_n", "lowest_fid", "fid_seconds", "checkpoint")
+TOTALS = ("last_fid", "last_fid_epoch", "last_fid_n", "lowest_fid", "fid_seconds", "images_per_second", "checkpoint")
 
 
 @dataclass
@@ -38,9 +37,9 @@ class TrialRecord:
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver.
         costs: values of the objectives besides FID, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
-        last: its newest epoch, in memory only.
-        config: the resolved config, in memory only; None when its values are invalid.
+        images_per_second: of its newest epoch, over all ranks.
         checkpoint: the epoch of its newest checkpoint; 0 for none.
+        ended: wall clock of its end, in memory only; None while it is open.
     """
 
     trial_id: str
@@ -63,15 +62,16 @@ class TrialRecord:
     seconds: float = 0.0
     detail: str = ""
     costs: dict[str, float] = field(default_factory=dict)
-    last: EpochReport | None = field(default=None, repr=False)
-    config: TrainConfig | None = field(default=None, repr=False)
+    images_per_second: float | None = None
     checkpoint: int = 0
+    ended: float | None = None
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
     _before: float = 0.0  # seconds until then
 
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
-        self.last, self.epochs, self.checkpoint = report, report.epoch, report.checkpoint
+        self.epochs, self.checkpoint = report.epoch, report.checkpoint
+        self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds = self.running_seconds(report.ended)
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
@@ -102,7 +102,7 @@ class TrialRecord:
 
     def reopen(self) -> None:
         """Another driver goes on with it, though the end of its sweep had cut it short."""
-        self.state, self.verdict, self.detail = State.RUNNING, None, ""
+        self.state, self.verdict, self.detail, self.ended = State.RUNNING, None, "", None
         self._before, self._since = self.seconds, math.inf
 
     def go_on(self, now: float) -> None:
@@ -151,6 +151,7 @@ class TrialRecord:
             "last_fid_n": self.last_fid_n,
             "lowest_fid": self.lowest_fid,
             "fid_seconds": round(self.fid_seconds, 3),
+            "images_per_second": self.images_per_second,
             "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
             "confirmed": self.confirmed,
             "refused": self.refused,
@@ -158,13 +159,6 @@ class TrialRecord:
             "objective_spread": self.objective_spread,
             "detail": self.detail,
         }
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any], started: float = 0.0) -> "TrialRecord":
-        """The inverse of `to_json`; values that an older version did not write get their defaults."""
-        costs = {name: value for name, value in values.get("objectives", {}).items() if name != FID}
-        fields = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
-        return cls(**{**fields, "state": State(values["state"]), "started": started, "costs": costs})
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:

@@ -12,6 +12,7 @@ from orchestrator.results.events import (
     Event,
     GangDown,
     GangUp,
+    Halting,
     Interrupted,
     Opened,
     Started,
@@ -46,6 +47,7 @@ class SweepState:
         stopping: why an open trial has to end, by trial.
         sessions: the drivers that it had.
         gangs: those that are up, with the time since when.
+        halting: set while the sweep ends.
     """
 
     plan: SavedPlan
@@ -57,6 +59,7 @@ class SweepState:
     stopping: dict[str, str] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     gangs: dict[int, float] = field(default_factory=dict)
+    halting: Halting | None = None
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
     _seconds: float = 0.0  # of the sessions before
@@ -106,83 +109,114 @@ class SweepState:
         held = self._gang_seconds + sum(now - since for since in self.gangs.values())
         return self.plan.gang_gpus * held / 3600
 
-    def apply(self, event: Event) -> None:
-        """Add an event. One that a process of a dead driver wrote, after another had opened the sweep, changes nothing.
+    def apply(self, event: Event) -> bool:
+        """Add an event; returns whether it changes anything.
 
-        Events of trials that are not known, or over, change nothing either.
+        One that a process of a dead driver wrote, after another had opened the sweep, does not, nor do events of trials
+        that are not known, or over.
         """
         if not isinstance(event, Opened | Changed) and (event.session != self.session or not self.is_open):
-            return
-        _APPLY[type(event)](self, event)
+            return False
+        return _APPLY[type(event)](self, event)
 
     def progress(self, trial_id: str, report: EpochReport) -> bool:
-        """Add an epoch of a trial; returns False for one that it has already."""
+        """Add an epoch of a trial that is open; returns False for one that it has already."""
         trial = self.trials.get(trial_id)
-        if trial is None or report.epoch <= trial.epochs:
+        if trial is None or trial.state is not State.RUNNING or report.epoch <= trial.epochs:
             return False
+        if report.checkpoint > trial.checkpoint:
+            self.attempts[trial_id] = 0
         trial.progress(report)
         return True
 
-    def _opened(self, event: Opened) -> None:
+    def _opened(self, event: Opened) -> bool:
+        if self.is_open:  # the driver before it has died, and whoever noticed could not write that
+            death = Closed(at=event.at, session=self.session, status=SweepStatus.INTERRUPTED, ended=event.at)
+            self._closed(death)
         self.sessions.append(Session(event))
         self.planned, self.budgets = event.trials, dict(event.budgets)
         for trial in self.trials.values():
             if trial.state is State.STOPPED:  # the sweep's end had cut it short: it goes on
                 trial.reopen()
                 self.interrupted.append(trial.trial_id)
+        return True
 
-    def _changed(self, event: Changed) -> None:
+    def _changed(self, event: Changed) -> bool:
         self.planned = event.trials or self.planned
         self.budgets = {**self.budgets, **(event.budgets or {})}
+        return True
 
-    def _gang_up(self, event: GangUp) -> None:
-        self.gangs.setdefault(event.gang, event.at)
+    def _gang_up(self, event: GangUp) -> bool:
+        return self.gangs.setdefault(event.gang, event.at) == event.at
 
-    def _gang_down(self, event: GangDown) -> None:
-        if (since := self.gangs.pop(event.gang, None)) is not None:
-            self._gang_seconds += max(0.0, event.at - since)  # clocks are set back at times
+    def _gang_down(self, event: GangDown) -> bool:
+        since = self.gangs.pop(event.gang, None)
+        if since is None:
+            return False
+        self._gang_seconds += max(0.0, event.at - since)  # clocks are set back at times
+        return True
 
-    def _submitted(self, event: Submitted) -> None:
-        if event.trial not in self.trials:
-            self.waiting[event.trial] = event
+    def _submitted(self, event: Submitted) -> bool:
+        if event.trial in self.trials:
+            return False
+        self.waiting[event.trial] = event
+        return True
 
-    def _started(self, event: Started) -> None:
-        proposal = self.waiting.pop(event.trial, None)
+    def _take_waiting(self, trial_id: str, at: float) -> None:
+        """Give a trial that waits its record."""
+        proposal = self.waiting.pop(trial_id, None)
         if proposal is not None:
-            self.trials[event.trial] = TrialRecord(
-                event.trial,
+            self.trials[trial_id] = TrialRecord(
+                trial_id,
                 proposal.params,
                 proposal.epochs,
-                started=event.at,
+                started=at,
                 n_fake=proposal.n_fake,
                 costs=dict(proposal.costs),
             )
+
+    def _started(self, event: Started) -> bool:
+        self._take_waiting(event.trial, event.at)
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is not State.RUNNING:
-            return
+            return False
         trial.go_on(event.at)
         if event.trial in self.interrupted:
             self.interrupted.remove(event.trial)
         self.holders[event.trial] = event.gang
         self.attempts[event.trial] = event.attempt
+        return True
 
-    def _interrupted(self, event: Interrupted) -> None:
-        if self.holders.pop(event.trial, None) is not None:
-            self.interrupted.append(event.trial)
-            self.attempts[event.trial] = event.attempts
+    def _interrupted(self, event: Interrupted) -> bool:
+        if self.holders.pop(event.trial, None) is None:
+            return False
+        self.interrupted.append(event.trial)
+        self.attempts[event.trial] = event.attempts
+        return True
 
-    def _stopping(self, event: Stopping) -> None:
-        self.stopping.setdefault(event.trial, event.reason)
+    def _stopping(self, event: Stopping) -> bool:
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is not State.RUNNING or event.trial in self.stopping:
+            return False
+        self.stopping[event.trial] = event.reason
+        return True
 
-    def _ended(self, event: Ended) -> None:
+    def _halting(self, event: Halting) -> bool:
+        self.halting = event
+        return True
+
+    def _ended(self, event: Ended) -> bool:
+        self._take_waiting(event.trial, event.at)  # stopped before a gang took it
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is not State.RUNNING:
-            return
+            return False
         trial.restore_totals(event.totals)
-        self._end(trial, TrialOutcome(**event.outcome), event.seconds)
+        self._end(trial, TrialOutcome(**event.outcome), event.seconds, event.at)
+        return True
 
-    def _end(self, trial: TrialRecord, outcome: TrialOutcome, seconds: float) -> None:
+    def _end(self, trial: TrialRecord, outcome: TrialOutcome, seconds: float, at: float) -> None:
         trial.end(outcome, seconds)
+        trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
         for place in (self.holders, self.attempts, self.stopping):
@@ -190,25 +224,29 @@ class SweepState:
         if trial.trial_id in self.interrupted:
             self.interrupted.remove(trial.trial_id)
 
-    def _confirmed(self, event: Confirmed) -> None:
-        if (trial := self.trials.get(event.trial)) is not None:
-            trial.confirmed, trial.refused = list(event.values), event.refused
+    def _confirmed(self, event: Confirmed) -> bool:
+        trial = self.trials.get(event.trial)
+        if trial is None:
+            return False
+        trial.confirmed, trial.refused = list(event.values), event.refused
+        return True
 
-    def _closed(self, event: Closed) -> None:
+    def _closed(self, event: Closed) -> bool:
         self.sessions[-1].closed = event
         self._seconds += max(0.0, event.ended - self.sessions[-1].opened.at)
         self._gang_seconds += sum(max(0.0, event.ended - since) for since in self.gangs.values())
         self.gangs.clear()
+        self.halting = None
         for trial in self.open_trials():
             reason = self.stopping.get(trial.trial_id, SweepStatus(event.status).trials_end_as)
             outcome = TrialOutcome(
                 verdict=reason, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch
             )
-            self._end(trial, outcome, trial.running_seconds(event.ended))
-        self.stopping.clear()  # of trials that waited; whatever else is kept of open trials went with each
+            self._end(trial, outcome, trial.running_seconds(event.ended), event.ended)
+        return True
 
 
-_APPLY: dict[type[Event], Callable[[SweepState, Any], None]] = {
+_APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
     Opened: SweepState._opened,
     Changed: SweepState._changed,
     GangUp: SweepState._gang_up,
@@ -217,6 +255,7 @@ _APPLY: dict[type[Event], Callable[[SweepState, Any], None]] = {
     Started: SweepState._started,
     Interrupted: SweepState._interrupted,
     Stopping: SweepState._stopping,
+    Halting: SweepState._halting,
     Ended: SweepState._ended,
     Confirmed: SweepState._confirmed,
     Closed: SweepState._closed,

@@ -18,13 +18,15 @@ class StopReason(StrEnum):
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
     OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
     TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the target FID
-    INTERRUPTED = "interrupted"  # Ctrl-C
+    INTERRUPTED = "interrupted"  # Ctrl-C, or the driver died
+    SWEEP_FAILED = "sweep_failed"  # the sweep could not go on
+    STOPPED_BY_USER = "stopped_by_user"  # this trial alone: `gan-sweep trial stop`
 
 
 class Failure(StrEnum):
     """What kept a trial from ending by itself."""
 
-    ERROR = "error"  # the trial could not be run, or the sweep could not go on
+    ERROR = "error"  # the trial could not be run
     LOST = "lost"  # its workers failed or died more often than it may be retried
 
 
@@ -40,18 +42,18 @@ class SweepStatus(StrEnum):
     FAILED = "failed"
 
     @property
-    def trials_end_as(self) -> StopReason | Failure:
+    def trials_end_as(self) -> StopReason:
         """The verdict of trials that the end of the sweep cuts short."""
         return _CUT_SHORT[self]
 
 
-_CUT_SHORT: dict[SweepStatus, StopReason | Failure] = {
+_CUT_SHORT: dict[SweepStatus, StopReason] = {
     SweepStatus.FINISHED: StopReason.OUTRANKED,  # a trial that is still open then was cut by the scheduler
     SweepStatus.TARGET_REACHED: StopReason.TARGET_REACHED,
     SweepStatus.OUT_OF_TIME: StopReason.OUT_OF_TIME,
     SweepStatus.OUT_OF_GPU_HOURS: StopReason.OUT_OF_GPU_HOURS,
     SweepStatus.INTERRUPTED: StopReason.INTERRUPTED,
-    SweepStatus.FAILED: Failure.ERROR,
+    SweepStatus.FAILED: StopReason.SWEEP_FAILED,
 }
 
 
@@ -60,8 +62,10 @@ class State(StrEnum):
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
-    PRUNED = "PRUNED"  # the scheduler, or a rule that saw no hope, ended it
-    STOPPED = "STOPPED"  # the end of the sweep cut it short: a budget, a reached target, Ctrl-C
+    PRUNED = "PRUNED"  # the scheduler, the user, or a rule that saw no hope, ended it
+    STOPPED = (
+        "STOPPED"  # the end of the sweep cut it short: a budget, a reached target, Ctrl-C; a resume goes on with it
+    )
     FAILED = "FAILED"
 
 
@@ -114,7 +118,7 @@ def state_of(verdict: str, objective: float | None) -> State:
     A trial that has an objective keeps it, whatever ended it: it is COMPLETED where a rule ended it (it peaked, then
     collapsed) and where its workers died. Without an objective it FAILED, or was PRUNED where a rule only saw no hope.
     """
-    if verdict == StopReason.OUTRANKED:
+    if verdict in (StopReason.OUTRANKED, StopReason.STOPPED_BY_USER):
         return State.PRUNED
     if verdict in set(StopReason):
         return State.STOPPED

@@ -1,13 +1,22 @@
-"""Trials of an earlier sweep take part in a scheduler's comparisons, so that a new trial must beat them too."""
+"""What a new scheduler has to know of trials that it did not see.
 
-from collections.abc import Iterable, Mapping, Sequence
+Trials of an earlier sweep take part in its comparisons, so that a new trial must beat them too, and so do those that
+this sweep had before its driver died: rungs and medians are what they would be.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
+from orchestrator.results.state import SweepState
+from orchestrator.results.verdict import State
 from orchestrator.search.result import TrialResult
-from trainers.run_report import Measurement
+from trainers.run_report import EpochReport, Measurement
+
+Measured = dict[str, list[Measurement]]  # by trial, in order
 
 
 def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, Sequence[Measurement]]) -> None:
@@ -27,6 +36,46 @@ def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, 
     for name, trial in trials.items():
         last = earlier[name][-1]
         scheduler.on_trial_complete(no_controller, trial, _result(last).to_tune(metric))
+
+
+def measured_before(state: SweepState, history: Callable[[str], Sequence[EpochReport]]) -> tuple[Measured, Measured]:
+    """What a sweep's trials have measured so far: those that are over, and those that go on.
+
+    Of a trial that goes on, a measurement at its very last epoch is left out: whether it was decided on is not known,
+    so the scheduler is asked again.
+
+    Args:
+        state: how the sweep stands.
+        history: returns a trial's epochs.
+    """
+    over: Measured = {}
+    still_open: Measured = {}
+    for trial in state.trials.values():
+        reports = history(trial.trial_id)
+        goes_on = trial.state is State.RUNNING
+        decided = reports[:-1] if goes_on else reports
+        measured = [report.measurement for report in decided if report.measurement is not None]
+        (still_open if goes_on else over)[trial.trial_id] = measured
+    return over, still_open
+
+
+class ShowEarlier(tune.Callback):
+    """Shows the scheduler what a trial that goes on had measured before, when it starts; its answers do not count.
+
+    Args:
+        scheduler: the sweep's.
+        metric: name of the FID.
+        measured: by trial.
+    """
+
+    def __init__(self, scheduler: TrialScheduler, metric: str, measured: Measured) -> None:
+        self._scheduler, self._metric, self._measured = scheduler, metric, measured
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Before its first result of this driver; a trial that starts again was shown before."""
+        no_controller: Any = None  # our schedulers never ask Tune's controller anything
+        for one in self._measured.pop(trial.config["trial_id"], []):
+            self._scheduler.on_trial_result(no_controller, trial, _result(one).to_tune(self._metric))
 
 
 def _by_epoch(earlier: Mapping[str, Sequence[Measurement]]) -> Iterable[tuple[str, TrialResult]]:

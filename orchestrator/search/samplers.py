@@ -1,12 +1,18 @@
 """Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
+from optuna.samplers._lazy_random_state import LazyRandomState
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
@@ -62,21 +68,75 @@ _BUILD: dict[str, Callable[[SamplerConfig, int, bool], BaseSampler]] = {
 assert tuple(_BUILD) == tuple(SAMPLERS)
 
 
-def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False, asked: int = 0) -> BaseSampler:
+def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False) -> BaseSampler:
     """The sampler that `config` names.
 
     Args:
         config: the sampler's name and options.
         seed: seed of its draws.
         conditional: whether some keys exist only for certain values of others.
-        asked: number of trials that the study already has: a study that is opened again must not draw the same
-            settings again.
     """
-    if asked and not SAMPLERS[config.name].sequence:
-        seed = int(np.random.SeedSequence((seed, asked)).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _BUILD[config.name](config, seed, conditional)
+        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed)
+
+
+class SeededByTrial(BaseSampler):
+    """Seeds a sampler anew for each trial, and for each value that is drawn by itself.
+
+    What a trial gets then depends on its number and on the trials that are over, not on how often the sampler was made
+    or asked: a sweep that goes on after its driver's death proposes what it would have proposed.
+
+    Args:
+        sampler: draws from Optuna's random states alone.
+        seed: of all draws.
+    """
+
+    def __init__(self, sampler: BaseSampler, seed: int) -> None:
+        self.sampler = sampler
+        self._seed = seed
+
+    def __str__(self) -> str:
+        return str(self.sampler)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """As the sampler does."""
+        return self.sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As the sampler does, with the trial's seed."""
+        self._start(trial)
+        return self.sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """As the sampler does, with the seed of the trial and the parameter."""
+        self._start(trial, param_name)
+        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """As the sampler does."""
+        self.sampler.before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """As the sampler does."""
+        self.sampler.after_trial(study, trial, state, values)
+
+    def _start(self, trial: FrozenTrial, param: str = "") -> None:
+        sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))
+        _seed_all(self.sampler, int(sequence.generate_state(1)[0]))
+
+
+def _seed_all(sampler: BaseSampler, seed: int) -> None:
+    """Seed a sampler's random states, and those of the samplers that it asks. Optuna can only make them random."""
+    for part in vars(sampler).values():
+        if isinstance(part, LazyRandomState):
+            part.rng.seed(seed)
+        elif isinstance(part, BaseSampler):
+            _seed_all(part, seed)
 
 
 def left_to_chance(name: str, search: Mapping[str, Domain]) -> list[str]:

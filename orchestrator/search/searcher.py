@@ -4,7 +4,8 @@ Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, reports sche
 their last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from orchestrator.results.state import SweepState
+from orchestrator.results.verdict import State, TrialOutcome
+from orchestrator.search.left_open import intermediate_values, left_open
+from orchestrator.search.proposal import Proposal, propose
 from orchestrator.search.result import TrialResult
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
@@ -20,6 +25,7 @@ from orchestrator.space.domains import Value
 from orchestrator.space.objectives import costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
+from trainers.run_report import EpochReport
 
 TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
 
@@ -38,14 +44,25 @@ class OptunaSearcher(Searcher):
 
     Its own work per trial takes constant time, however many trials there were.
 
+    A trial that the end of the sweep cuts short stays RUNNING in Optuna: a later driver goes on with it. So does what
+    a driver that died has left: what the log knows to be over is reported, what is open is proposed again, first and in
+    the log's order, and what Optuna had proposed but the log does not know comes next.
+
     Args:
-        study: the sweep's study, from `open_study`. Trials that a dead driver left RUNNING are marked FAIL.
+        study: the sweep's study, from `open_study`.
         space: the searched space; its known points are proposed first.
         metric: name of the FID in Tune's results.
-        submit: called as ``submit(name, params)`` for each trial; the name is the trial's number in the study.
+        submit: called with each new trial; its name is the trial's number in the study.
+        state: what the log says of the sweep so far.
+        history: returns the epochs of one of its trials.
+        planned: returns how many trials are planned; None: no limit.
+        ending: returns whether the sweep ends, so that trials which Tune ends are cut short, not outranked.
         config: further entries for the config of Tune's trials.
         devices: ranks x GPUs per rank (1 without GPUs), for the objective ``device_seconds``.
         say: shows a line to the user.
+
+    Attributes:
+        cut: trials that a scheduler had cut when the driver died, before it could say so to their gangs.
     """
 
     def __init__(
@@ -53,8 +70,12 @@ class OptunaSearcher(Searcher):
         study: optuna.Study,
         space: Space,
         metric: str,
-        submit: Callable[[str, dict[str, Value]], None],
+        submit: Callable[[Proposal], None],
         *,
+        state: SweepState | None = None,
+        history: Callable[[str], Sequence[EpochReport]] = lambda name: (),
+        planned: Callable[[], int] | None = None,
+        ending: Callable[[], bool] = lambda: False,
         config: Mapping[str, Any] | None = None,
         devices: float = 1.0,
         say: Callable[[str], None] = lambda line: None,
@@ -62,31 +83,44 @@ class OptunaSearcher(Searcher):
         super().__init__(metric=metric, mode="min")
         self._metric_name = metric
         self._study, self._space, self._submit = study, space, submit
+        self._history, self._planned, self._ending = history, planned, ending
         self._config, self._devices, self._say = dict(config or {}), devices, say
         self._violations = SAMPLERS[space.sampler.name].violations
         self._open: dict[str, _OpenTrial] = {}
-        self._untried = Untried(space)
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(trial.number, state=TrialState.FAIL)
+        self._again: deque[_OpenTrial] = deque()
+        self._proposed = 0
+        self.cut: list[str] = []
         for point in space.known_points():
             study.enqueue_trial(point, skip_if_exists=True)
+        self._unsubmitted = deque(self._take_over(state) if state is not None else left_open(study))
+        fresh = {trial.number for trial in self._unsubmitted}
+        self._untried = Untried(space)
         for trial in study.get_trials(deepcopy=False):
-            if trial.state is not TrialState.WAITING:
+            if trial.state is not TrialState.WAITING and trial.number not in fresh:
                 self._untried.take(trial.params)
 
     def suggest(self, trial_id: str) -> Any:
-        """The next setting, under Optuna's own trial number; FINISHED when every setting has been tried.
+        """The next setting, under Optuna's own trial number; FINISHED when all that are planned, or possible, are over.
 
         It is submitted at once, so that gangs take trials in this order and never wait for a trainable to start.
         """
-        asked = self._ask()
-        if asked is None:
-            self._say("every setting of this space has been tried")
-            return Searcher.FINISHED
+        if self._again:
+            asked = self._again.popleft()
+        else:
+            if self._planned is not None and self._proposed >= self._planned():
+                return None if self._open else Searcher.FINISHED  # None: more may be planned meanwhile
+            new = self._ask()
+            if new is None:
+                self._say("every setting of this space has been tried")
+                return Searcher.FINISHED
+            asked, self._proposed = new, self._proposed + 1
+            self._submit(propose(self._space, asked.trial.number, asked.params))
         self._open[trial_id] = asked
-        name = f"{asked.trial.number:04d}"
-        self._submit(name, asked.params)
-        return {"trial_id": name, **self._config}
+        return {"trial_id": _name(asked.trial.number), **self._config}
+
+    def add(self, params: dict[str, Value]) -> None:
+        """Propose a setting of the user's own next."""
+        self._study.enqueue_trial(params)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
@@ -108,27 +142,22 @@ class OptunaSearcher(Searcher):
         ended = TrialResult.from_tune(result)
         if ended is not None and ended.outcome is None:
             self._measured(asked, ended)  # Tune passes the measurement of the cut only here
-        outcome, objective = ended.outcome if ended is not None else None, None
-        measured = asked.epoch > 0
-        # Without an outcome Tune has ended the trial: the scheduler cut it, or the sweep ended.
-        state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
-        if outcome is not None and not error:
-            objective = outcome.objective
-            state, at_fault = state_for_optuna(outcome.verdict, objective, measured=measured)
-        if self._violations:
-            if at_fault:
-                state = TrialState.PRUNED
-            if state is not TrialState.FAIL:
-                epoch = ended.epoch if ended is not None else 0
-                worse = violation(self._space, asked.params, epoch) if at_fault else FEASIBLE
-                asked.trial.set_constraint(HEALTHY, worse)
-        values = self._values(asked, objective, ended.seconds) if ended and state is TrialState.COMPLETE else None
-        self._study.tell(asked.trial, values, state=state)
+        outcome = ended.outcome if ended is not None and not error else None
+        if outcome is None and self._ending():
+            return
+        epoch, seconds = (ended.epoch, ended.seconds) if ended is not None else (0, 0.0)
+        self._tell(asked, outcome, epoch=epoch, seconds=seconds, error=error)
 
-    def close(self) -> None:
-        """Report every trial that is still open as FAIL, so that none stays RUNNING."""
-        for trial_id in list(self._open):
-            self.on_trial_complete(trial_id, error=True)
+    def close(self, state: SweepState) -> None:
+        """Report what is over by the log and was not reported yet; what the sweep's end cut short stays RUNNING.
+
+        Args:
+            state: what the log says at the end.
+        """
+        for trial in left_open(self._study):
+            record = state.trials.get(_name(trial.number))
+            if record is not None and record.state not in (State.RUNNING, State.STOPPED):
+                self._tell_over(_OpenTrial(trial, record.params, _last_measured(trial)), state)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's storage holds everything."""
@@ -140,13 +169,47 @@ class OptunaSearcher(Searcher):
         # Tune pickles its config for a later restore; the study's URL may hold a password and must not be in there.
         return (Searcher, (self._metric_name, "min"))
 
+    def _take_over(self, state: SweepState) -> list[optuna.Trial]:
+        """Go on where another driver stopped; returns the trials that the log does not know."""
+        self._proposed = state.proposed()
+        running = {_name(trial.number): trial for trial in left_open(self._study)}
+        for name in (*state.interrupted, *state.waiting):
+            if (trial := running.pop(name, None)) is None:
+                self.cut.append(name)
+                continue
+            params = state.trials[name].params if name in state.trials else state.waiting[name].params
+            self._again.append(_OpenTrial(trial, params, _last_measured(trial)))
+            self._catch_up(self._again[-1])
+        for name in [name for name in running if name in state.trials]:
+            trial = running.pop(name)
+            self._tell_over(_OpenTrial(trial, state.trials[name].params, _last_measured(trial)), state)
+        return list(running.values())
+
+    def _tell_over(self, asked: _OpenTrial, state: SweepState) -> None:
+        """Report the end of a trial that is over by the log."""
+        self._catch_up(asked)
+        record = state.trials[_name(asked.trial.number)]
+        outcome = TrialOutcome(
+            verdict=str(record.verdict),
+            epochs=record.epochs,
+            objective=record.objective,
+            best_epoch=record.best_epoch,
+        )
+        self._tell(asked, outcome, epoch=record.epochs, seconds=record.seconds)
+
+    def _catch_up(self, asked: _OpenTrial) -> None:
+        """Report the measurements that Optuna may not have."""
+        for report in self._history(_name(asked.trial.number)):
+            if report.measurement is not None:
+                self._measured(asked, TrialResult(epoch=report.epoch, measurement=report.measurement))
+
     def _ask(self) -> _OpenTrial | None:
         for left in range(TRIES, -1, -1):
             if self._untried.exhausted:
                 return None
             if left == 0 and (setting := self._untried.first()) is not None:
                 self._study.enqueue_trial(setting)
-            trial = self._study.ask()
+            trial = self._unsubmitted.popleft() if self._unsubmitted else self._study.ask()
             params = self._space.sample(trial)
             if self._untried.take(params) or left == 0:
                 return _OpenTrial(trial, params)
@@ -163,9 +226,39 @@ class OptunaSearcher(Searcher):
         else:  # with several objectives Optuna has no intermediate values either
             asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)
 
+    def _tell(
+        self, asked: _OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
+    ) -> None:
+        """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
+        measured, objective = asked.epoch > 0, None
+        state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
+        if outcome is not None:
+            objective = outcome.objective
+            if outcome.state is State.STOPPED:
+                return
+            state, at_fault = state_for_optuna(outcome.verdict, objective, measured=measured)
+        if self._violations:
+            if at_fault:
+                state = TrialState.PRUNED
+            if state is not TrialState.FAIL:
+                worse = violation(self._space, asked.params, epoch) if at_fault else FEASIBLE
+                asked.trial.set_constraint(HEALTHY, worse)
+        values = self._values(asked, objective, seconds) if state is TrialState.COMPLETE else None
+        self._study.tell(asked.trial, values, state=state)
+
     def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:
         assert objective is not None
         names = self._space.objectives
         if len(names) == 1:
             return [objective]
         return [objective, *costs(names, self._space.resolve(asked.params), seconds * self._devices).values()]
+
+
+def _name(number: int) -> str:
+    return f"{number:04d}"
+
+
+def _last_measured(trial: optuna.Trial) -> int:
+    """The epoch of a trial's last measurement, 0 without one; with several objectives measurements are attributes."""
+    steps = [int(name.rpartition("@")[2]) for name in trial.user_attrs if "@" in name]
+    return max([*intermediate_values(trial), *steps], default=0)

@@ -95,7 +95,7 @@ def open_study(
         name: the study's name.
         space: gives the sampler and the objectives.
         metric: name of the FID, protocol included.
-        seed: seed of the sampler; a study that already has trials draws other settings than at first.
+        seed: seed of the sampler; see `SeededByTrial`.
         imported: finished trials of another sweep, added once; see `orchestrator.search.warm_start`.
     """
     with warnings.catch_warnings():
@@ -110,8 +110,7 @@ def open_study(
             study.set_metric_names([metric, *space.objectives[1:]])
     there = {trial.user_attrs.get(ORIGIN) for trial in study.get_trials(deepcopy=False)}
     study.add_trials(trial for trial in imported if trial.user_attrs[ORIGIN] not in there)
-    asked = len(study.get_trials(deepcopy=False))
-    study.sampler = build_sampler(space.sampler, seed, conditional=space.conditional, asked=asked)
+    study.sampler = build_sampler(space.sampler, seed, conditional=space.conditional)
     return study
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
@@ -21,7 +22,6 @@ from orchestrator.space.load import build_space
 from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
-from orchestrator.space.yaml_text import parse_yaml
 from trainers.errors import UserError
 from trainers.run_report import Measurement
 
@@ -80,10 +80,10 @@ def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str
     Raises:
         UserError: the FIDs of the two sweeps cannot be compared, or no trial fits.
     """
-    info = store.read_info()
+    info = store.read_plan()
     try:
-        old = build_space(info.space, parse_yaml((store.directory / "space.yaml").read_text(), "space.yaml"))
-    except (OSError, UserError) as error:
+        old = build_space(info.space, info.definition)
+    except UserError as error:
         raise UserError(f"--warm-start {info.sweep}: its space cannot be read: {error}") from None
     _check_comparable(info, old, space, metric, data)
     taken, measured, left_out = [], {}, Counter[str]()
@@ -106,7 +106,7 @@ class _Unfit(Exception):
     """Why a trial does not fit."""
 
 
-def _check_comparable(info: SweepInfo, old: Space, new: Space, metric: str, data: str) -> None:
+def _check_comparable(info: SavedPlan, old: Space, new: Space, metric: str, data: str) -> None:
     def differ(what: str, before: Any, now: Any) -> UserError:
         return UserError(f"--warm-start {info.sweep}: its FIDs do not compare: {what} was {before}, is {now} here")
 

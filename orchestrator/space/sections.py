@@ -88,7 +88,6 @@ class SamplerKind:
         violations: whether it learns from constraints of failed trials. A failed trial has no objective, so it can only
             be reported as PRUNED, and Optuna's GP and NSGA-II read the constraints of COMPLETE trials alone.
         learns_from_cut: whether it learns from trials that the scheduler cut.
-        sequence: whether a new instance with the same seed continues the sequence instead of repeating it.
     """
 
     options: frozenset[str] = frozenset()
@@ -97,7 +96,6 @@ class SamplerKind:
     choices: bool = True
     violations: bool = False
     learns_from_cut: bool = False
-    sequence: bool = False
 
 
 # Each is built in `orchestrator.search.samplers`.
@@ -105,7 +103,7 @@ SAMPLERS: dict[str, SamplerKind] = {
     "tpe": SamplerKind(frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True),
     "gp": SamplerKind(frozenset({"startup"})),
     "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
-    "qmc": SamplerKind(learns_from_cut=True, sequence=True),  # it never learns, so a cut trial is no loss
+    "qmc": SamplerKind(learns_from_cut=True),  # it never learns, so a cut trial is no loss
     "random": SamplerKind(conditions=True, learns_from_cut=True),
     "nsga2": SamplerKind(frozenset({"population"})),
 }

@@ -1,69 +1,88 @@
-"""The broker: passes trials to gangs, measurements to Tune, stop requests to gangs, and all events to the recorder.
+"""The broker: passes trials to gangs, measurements to Tune and stop requests to gangs, and writes the sweep's log.
 
 One async Ray actor per sweep. It imports no torch and waits almost all of the time. Other processes call it through
 `orchestrator.sweep.broker_client`.
+
+Whatever it decides it writes to the log first, and folds into the state that everybody else reads there. So it can die:
+Ray starts it again, it reads the log, and whoever waited for an answer asks again. Every method can be called twice.
 """
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
-from orchestrator.search.result import TrialResult
-from orchestrator.sweep.messages import (
+from orchestrator.results.events import (
     Confirmed,
-    ConfirmLease,
     Ended,
     Event,
+    GangDown,
     GangUp,
-    Lease,
-    NoLease,
-    Progressed,
+    Halting,
+    Interrupted,
     Started,
+    Stopping,
+    Submitted,
+    to_json,
 )
+from orchestrator.results.lines import LineWriter
+from orchestrator.results.places import EVENTS_FILE
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
+from orchestrator.search.result import TrialResult
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.retry_queue import RetryQueue
 from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
-class _Trial:
-    params: dict[str, Any]
+class _Line:
+    """What a trial has to say to Tune. It is in no log: after the broker's death it is made from the history."""
+
     results: asyncio.Queue[TrialResult] = field(default_factory=asyncio.Queue)
     decided: asyncio.Event = field(default_factory=asyncio.Event)
-    stopped: StopReason | Failure | None = None
-    first_leased: float | None = None  # wall clock
-    seconds: float = 0.0  # from its first lease to its end
     last: EpochReport | None = None
-    checkpoint: int = 0  # the epoch of the newest one, as last reported; older than `last` may say after a damage
+    stopped: StopReason | Failure | None = None
     outcome: TrialOutcome | None = None
 
 
 class Broker:
-    """State of all trials of a sweep; every public method is one message."""
+    """Every public method is one message.
 
-    def __init__(self) -> None:
-        self._trials: dict[str, _Trial] = {}
-        self._queue = RetryQueue()
+    Args:
+        directory: of the sweep, whose driver has opened it: the log has its `Opened`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._store = ResultsStore(directory)
+        self._state = state = self._store.read_state()
+        self._log = LineWriter(directory / EVENTS_FILE)
+        self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
+        self._lines: dict[str, _Line] = {}
         self._changed = asyncio.Condition()
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._gangs: set[int] = set()
         self._confirmations = RetryQueue()
         self._seeds = 0
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
-        self._halted = self._closed = False
 
     # Tune's side (its searcher submits, its trainables ask)
 
-    async def submit(self, trial_id: str, params: dict[str, Any]) -> None:
-        """Queue a trial."""
-        self._trials[trial_id] = _Trial(params)
-        self._queue.add(trial_id)
+    async def submit(
+        self, trial_id: str, params: dict[str, Any], epochs: int, n_fake: int, costs: dict[str, float], first: bool
+    ) -> None:
+        """Queue a trial, at the end or as the first; see `Submitted`."""
+        if trial_id in self._state.waiting or trial_id in self._state.trials:
+            return
+        self._happened(Submitted, trial=trial_id, params=params, epochs=epochs, n_fake=n_fake, costs=costs)
+        (self._queue.add_first if first else self._queue.add)(trial_id)
         await self._notify()
 
     async def next_result(self, trial_id: str) -> TrialResult:
@@ -71,54 +90,73 @@ class Broker:
 
         The last result stays in the queue: when a trainable dies with it, Tune starts another, which asks again.
         """
-        trial = self._trials[trial_id]
-        trial.decided.set()
-        result = await trial.results.get()
+        line = self._line(trial_id)
+        line.decided.set()
+        result = await line.results.get()
         if result.outcome is not None:
-            trial.results.put_nowait(result)
+            line.results.put_nowait(result)
         return result
 
     async def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """End a trial: at its gang's next report, or at once when no gang has it."""
-        trial = self._trials.get(trial_id)
-        if trial is None or trial.outcome is not None or trial.stopped is not None:
+        line = self._line(trial_id)
+        if line.outcome is not None or line.stopped is not None:
             return
-        trial.stopped = reason
-        trial.decided.set()
+        line.stopped = reason
+        self._happened(Stopping, trial=trial_id, reason=reason)
+        line.decided.set()
         if self._queue.take_back(trial_id):
-            await self.end(trial_id, _unfinished(trial, reason))
+            await self.end(trial_id, self._unfinished(trial_id, reason))
 
     async def halt(self, reason: StopReason | Failure) -> None:
-        """End all trials and let none start; the gangs stay, to measure the best ones again."""
-        self._halted = True
-        for trial_id in list(self._trials):
-            await self.stop(trial_id, reason)
+        """End all trials and let none start; the gangs stay, to measure the best ones again.
+
+        What no gang has taken yet goes on waiting, for a later driver; Tune hears that it is over.
+        """
+        await self._halt(reason, gangs_exit=False)
 
     async def close(self, reason: StopReason | Failure) -> None:
         """End the sweep: stop the running trials and let every gang exit."""
-        self._closed = True
-        await self.halt(reason)
+        await self._halt(reason, gangs_exit=True)
+
+    async def _halt(self, reason: StopReason | Failure, *, gangs_exit: bool) -> None:
+        self._happened(Halting, reason=reason, gangs_exit=gangs_exit)
+        for trial_id in list(self._state.waiting):
+            self._queue.take_back(trial_id)
+            line = self._line(trial_id)
+            line.outcome = TrialOutcome(verdict=reason, epochs=0)
+            line.results.put_nowait(self._result(trial_id))
+        for trial in self._state.open_trials():
+            await self.stop(trial.trial_id, reason)
         await self._notify()
 
     # the end of a sweep: the best are measured again
 
-    async def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
-        """Number of trials that gangs hold, and outcomes of the ended ones; waits up to `wait_s` for none held."""
+    async def settled(self, wait_s: float) -> int:
+        """Number of trials that gangs hold; waits up to `wait_s` for none held."""
         await self._until(lambda: not self._queue.held, wait_s)
-        ended = {name: trial.outcome for name, trial in self._trials.items() if trial.outcome is not None}
-        return self._queue.held, ended
+        return self._queue.held
 
-    async def confirm(self, trial_ids: list[str], seeds: int) -> None:
-        """Queue finished trials to be measured again, each on `seeds` sets of fresh latents."""
+    async def measure_again(self, trial_ids: list[str], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
+        """Let gangs measure finished trials again; to be called until it says that none is left.
+
+        Args:
+            trial_ids: in this order; one that was measured again before is left as it is.
+            seeds: on how many sets of fresh latents each.
+            wait_s: seconds to wait for none left.
+
+        Returns:
+            How many are left, and of the others those that were not confirmed, with the reason.
+        """
         self._seeds = seeds
         for trial_id in trial_ids:
-            self._confirmations.add(trial_id)
+            if trial_id not in self._confirmations and not self._measured_again(trial_id):
+                self._confirmations.add(trial_id)
         await self._notify()
-
-    async def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
-        """Number of these still pending, and why others were given up; waits up to `wait_s` for none pending."""
         await self._until(lambda: not self._confirmations.pending, wait_s)
-        return self._confirmations.pending, dict(self._unconfirmed)
+        refused = {trial_id: self._state.trials[trial_id].refused for trial_id in trial_ids}
+        why_not = self._unconfirmed | {trial_id: why for trial_id, why in refused.items() if why}
+        return self._confirmations.pending, {name: why for name, why in why_not.items() if name in trial_ids}
 
     # the gangs' side
 
@@ -127,46 +165,34 @@ class Broker:
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
-        if gang not in self._gangs:
-            self._gangs.add(gang)
-            self._events.put_nowait(GangUp(gang))
-        await self.abandon(gang)
+        if gang not in self._state.gangs:
+            self._happened(GangUp, gang=gang)
+        await self._take_from(gang)
         async with self._changed:
             try:
                 await asyncio.wait_for(self._changed.wait_for(self._has_work_or_end), IDLE_S)
             except TimeoutError:
                 return NoLease.ASK_AGAIN
-            if self._closed:
+            if self._over:
                 return NoLease.SWEEP_OVER
             if not self._has_work_or_end():  # the waiting work was withdrawn before this gang could take it
                 return NoLease.ASK_AGAIN
-            if self._halted or not self._queue:
+            if self._state.halting or not self._queue:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
             trial_id, attempt = self._queue.take(gang)
-        trial = self._trials[trial_id]
-        if trial.first_leased is None:
-            trial.first_leased = time.time()
-        self._events.put_nowait(Started(trial_id, trial.params, attempt, trial.first_leased))
-        return Lease(trial_id, trial.params)
+        self._happened(Started, trial=trial_id, gang=gang, attempt=attempt)
+        return Lease(trial_id, self._state.trials[trial_id].params)
 
     async def abandon(self, gang: int) -> None:
-        """Queue again what `gang` holds, because it has died."""
-        for trial_id in self._queue.held_by(gang):
-            trial = self._trials[trial_id]
-            if trial.stopped is not None:
-                await self.end(trial_id, _unfinished(trial, trial.stopped))
-            elif (why := self._queue.retry(trial_id)) is not None:
-                await self.end(trial_id, _unfinished(trial, Failure.LOST, why))
-        for trial_id in self._confirmations.held_by(gang):
-            if (why := self._confirmations.retry(trial_id)) is not None:
-                self._unconfirmed[trial_id] = why
-        await self._notify()
+        """`gang` has died for good: queue again what it holds."""
+        self._happened(GangDown, gang=gang)
+        await self._take_from(gang)
 
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
-        """Record an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
+        """Take an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
-        An epoch that was reported before is not recorded again: a gang that goes on from a checkpoint repeats the
+        An epoch that was reported before is not taken again: a gang that goes on from a checkpoint repeats the
         epochs since then, and the report of the checkpoint's own epoch. A new checkpoint is progress there too.
 
         Args:
@@ -177,42 +203,41 @@ class Broker:
         Returns:
             Why the trial has to stop, None where it goes on.
         """
-        trial = self._trials[trial_id]
+        line, trial = self._line(trial_id), self._state.trials[trial_id]
         if report.checkpoint > trial.checkpoint:
             self._queue.progressed(trial_id)
-        trial.checkpoint = report.checkpoint
-        if trial.last is not None and report.epoch <= trial.last.epoch:
-            return trial.stopped
-        self._events.put_nowait(Progressed(trial_id, report))
-        trial.last = report
-        if report.measurement is not None and not last and trial.stopped is None:
-            trial.decided.clear()
-            trial.results.put_nowait(_result(trial))
+        if not self._state.progress(trial_id, report):
+            trial.checkpoint = report.checkpoint
+            return line.stopped
+        line.last = report
+        if report.measurement is not None and not last and line.stopped is None:
+            line.decided.clear()
+            line.results.put_nowait(self._result(trial_id))
             try:
-                await asyncio.wait_for(trial.decided.wait(), DECISION_TIMEOUT_S)
+                await asyncio.wait_for(line.decided.wait(), DECISION_TIMEOUT_S)
             except TimeoutError:
                 return None
-        return trial.stopped
+        return line.stopped
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
-        over = self._trials[trial_id].outcome is not None
+        over = self._line(trial_id).outcome is not None
         (self._confirmations if over else self._queue).complain(trial_id, detail)
 
     async def end(self, trial_id: str, outcome: TrialOutcome) -> None:
         """Record how a trial ended."""
-        trial = self._trials[trial_id]
-        if trial.outcome is not None:
+        line, trial = self._line(trial_id), self._state.trials.get(trial_id)
+        if line.outcome is not None:
             return
-        if outcome.objective is None and trial.last is not None and trial.last.objective is not None:
-            outcome = _unfinished(trial, outcome.verdict, outcome.detail)  # an error after its best epoch
+        if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
+            outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
+        seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
+        totals = trial.totals if trial is not None else {}
+        self._happened(Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
-        trial.outcome = outcome
-        if trial.first_leased is not None:  # the recorder knows the trial
-            trial.seconds = time.time() - trial.first_leased
-            self._events.put_nowait(Ended(trial_id, outcome, trial.seconds))
-        trial.results.put_nowait(_result(trial))
+        line.outcome = outcome
+        line.results.put_nowait(self._result(trial_id))
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
@@ -224,28 +249,86 @@ class Broker:
             failure: why it was not measured, where it was not.
             refused: why it cannot win, where its samples on fresh latents say so.
         """
-        if self._confirmations.finish(trial_id):
-            if failure or refused:
-                self._unconfirmed[trial_id] = failure or refused
-            if not failure:
-                self._events.put_nowait(Confirmed(trial_id, () if refused else tuple(values), refused))
+        self._confirmations.finish(trial_id)
+        self._confirmations.take_back(trial_id)  # queued again if its gang was taken for dead before
+        if failure:
+            self._unconfirmed.setdefault(trial_id, failure)
+        elif not self._measured_again(trial_id):
+            self._happened(Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
         await self._notify()
 
-    # the recorder's side
+    # what is the same on every side
 
-    async def events(self, wait_s: float) -> list[Event]:
-        """All events since the last call; waits up to `wait_s` seconds for the first."""
-        happened: list[Event] = []
-        if self._events.empty():
-            with contextlib.suppress(TimeoutError):
-                happened.append(await asyncio.wait_for(self._events.get(), wait_s))
-        while not self._events.empty():
-            happened.append(self._events.get_nowait())
-        return happened
+    def _happened(self, kind: Callable[..., Event], **values: Any) -> None:
+        """Write an event, then fold it.
+
+        Raises:
+            OSError: it cannot be written; then it has not happened.
+        """
+        event = kind(at=time.time(), session=self._state.session, **values)
+        self._log.append(to_json(event))
+        self._state.apply(event)
+
+    def _line(self, trial_id: str) -> _Line:
+        """A trial's line to Tune: a new one, or after the death of a broker or driver, what is known of the old one."""
+        if trial_id in self._lines:
+            return self._lines[trial_id]
+        self._lines[trial_id] = line = _Line()
+        trial = self._state.trials.get(trial_id)
+        if trial is not None:
+            history = self._store.read_history(trial_id)
+            line.last = history[-1] if history else None
+            stopped = self._state.stopping.get(trial_id)
+            line.stopped = StopReason(stopped) if stopped in set(StopReason) else Failure(stopped) if stopped else None
+            if trial.state is not State.RUNNING:
+                line.outcome = self._unfinished(trial_id, str(trial.verdict), trial.detail)
+            # Whether Tune had the newest measurement is not known: it gets it again, or at last.
+            if line.outcome is not None or (line.last is not None and line.last.measurement is not None):
+                line.results.put_nowait(self._result(trial_id))
+        return line
+
+    def _result(self, trial_id: str) -> TrialResult:
+        line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
+        epoch, measurement = (line.last.epoch, line.last.measurement) if line.last is not None else (0, None)
+        seconds = trial.seconds if trial is not None and line.outcome is not None else 0.0
+        return TrialResult(epoch=epoch, measurement=measurement, outcome=line.outcome, seconds=seconds)
+
+    def _unfinished(self, trial_id: str, verdict: str, detail: str = "") -> TrialOutcome:
+        """The outcome of a trial that no gang will continue."""
+        outcome = TrialOutcome(verdict=verdict, epochs=0, detail=detail)
+        trial = self._state.trials.get(trial_id)
+        if trial is None:
+            return outcome
+        return replace(outcome, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch)
+
+    async def _take_from(self, gang: int) -> None:
+        """Queue again what `gang` holds: it has died, or has come back from the dead."""
+        for trial_id in self._queue.held_by(gang):
+            line, attempts = self._line(trial_id), self._queue.attempts(trial_id)
+            if line.stopped is not None:
+                await self.end(trial_id, self._unfinished(trial_id, line.stopped))
+            elif (why := self._queue.retry(trial_id)) is not None:
+                await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, why))
+            else:
+                self._happened(Interrupted, trial=trial_id, why="its workers died", attempts=attempts)
+        for trial_id in self._confirmations.held_by(gang):
+            if (why := self._confirmations.retry(trial_id)) is not None:
+                self._unconfirmed[trial_id] = why
+        await self._notify()
+
+    def _measured_again(self, trial_id: str) -> bool:
+        """Whether nothing is left to do for the confirmation of a trial."""
+        trial = self._state.trials[trial_id]
+        return bool(trial.confirmed or trial.refused) or trial_id in self._unconfirmed
+
+    @property
+    def _over(self) -> bool:
+        """Whether the gangs have to exit."""
+        return self._state.halting is not None and self._state.halting.gangs_exit
 
     def _has_work_or_end(self) -> bool:
         """Whether there is work for a gang, or the sweep is over."""
-        return self._closed or bool(self._confirmations) or (bool(self._queue) and not self._halted)
+        return self._over or bool(self._confirmations) or (bool(self._queue) and not self._state.halting)
 
     async def _until(self, condition: Callable[[], bool], wait_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -255,16 +338,3 @@ class Broker:
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-def _result(trial: _Trial) -> TrialResult:
-    epoch, measurement = (trial.last.epoch, trial.last.measurement) if trial.last is not None else (0, None)
-    return TrialResult(epoch=epoch, measurement=measurement, outcome=trial.outcome, seconds=trial.seconds)
-
-
-def _unfinished(trial: _Trial, verdict: str, detail: str = "") -> TrialOutcome:
-    """The outcome of a trial that no gang will continue."""
-    last = trial.last
-    objective, best_epoch = (last.objective, last.best_epoch) if last is not None else (None, None)
-    epochs = last.epoch if last is not None else 0
-    return TrialOutcome(verdict=verdict, epochs=epochs, objective=objective, best_epoch=best_epoch, detail=detail)

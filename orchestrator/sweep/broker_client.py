@@ -1,13 +1,16 @@
 """A client of the broker, for any process of the sweep."""
 
+from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker import Broker
-from orchestrator.sweep.messages import ConfirmLease, Event, Lease, NoLease
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from trainers.run_report import EpochReport
 
 
@@ -25,15 +28,22 @@ class BrokerClient:
         self._actor = actor
 
     @classmethod
-    def start(cls) -> "BrokerClient":
-        """Start a sweep's broker in the connected Ray."""
-        return cls(ray.remote(num_cpus=0)(Broker).remote())
+    def start(cls, directory: Path) -> "BrokerClient":
+        """Start the broker of the sweep in `directory` in the connected Ray, on this very node.
+
+        When it dies, Ray starts it again, and asks again whatever it had not answered.
+        """
+        here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)(Broker)
+        return cls(actor.remote(directory))
 
     # from the searcher, Tune's callback and the stopper
 
-    def submit(self, trial_id: str, params: dict[str, Any]) -> None:
-        """Queue a trial; returns when it is queued."""
-        ray.get(self._actor.submit.remote(trial_id, params))
+    def submit(self, trial: Proposal, *, first: bool = False) -> None:
+        """Queue a trial, at the end or as the first; returns when it is queued."""
+        ray.get(
+            self._actor.submit.remote(trial.name, trial.params, trial.epochs, trial.n_fake, trial.costs, first=first)
+        )
 
     def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """Ask for a trial's end."""
@@ -60,18 +70,14 @@ class BrokerClient:
 
     # from the driver, at the end of a sweep
 
-    def outcomes(self, wait_s: float) -> tuple[int, dict[str, TrialOutcome]]:
-        """Number of trials that gangs hold, and outcomes of the ended ones; waits up to `wait_s` for none held."""
-        answer: tuple[int, dict[str, TrialOutcome]] = ray.get(self._actor.outcomes.remote(wait_s))
-        return answer
+    def settled(self, wait_s: float) -> int:
+        """Number of trials that gangs hold; waits up to `wait_s` for none held."""
+        held: int = ray.get(self._actor.settled.remote(wait_s))
+        return held
 
-    def confirm(self, trial_ids: list[str], seeds: int) -> None:
-        """Queue finished trials to be measured again; returns when they are queued."""
-        ray.get(self._actor.confirm.remote(trial_ids, seeds))
-
-    def confirming(self, wait_s: float) -> tuple[int, dict[str, str]]:
-        """Number of these still pending, and why others were given up; waits up to `wait_s` for none pending."""
-        answer: tuple[int, dict[str, str]] = ray.get(self._actor.confirming.remote(wait_s))
+    def measure_again(self, trial_ids: list[str], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
+        """Let gangs measure trials again; returns how many are left, and why others were not confirmed."""
+        answer: tuple[int, dict[str, str]] = ray.get(self._actor.measure_again.remote(trial_ids, seeds, wait_s))
         return answer
 
     # from ranks
@@ -97,10 +103,3 @@ class BrokerClient:
     def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
         """Report the FIDs that a trial was measured at again, why it was not, or why it cannot win."""
         ray.get(self._actor.confirmed.remote(trial_id, values, failure=failure, refused=refused))
-
-    # from the recorder
-
-    def events(self, wait_s: float) -> list[Event]:
-        """All events since the last call; waits up to `wait_s` seconds for the first."""
-        happened: list[Event] = ray.get(self._actor.events.remote(wait_s))
-        return happened

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
-from orchestrator.results.verdict import TrialOutcome
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.store import ResultsStore
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.stopper import SweepStopper
@@ -15,27 +16,31 @@ POLL_S = 0.5
 SETTLE_S = 300.0  # stopped trials get this long to finish their epoch; later ones are no candidates
 
 
-def finalists(outcomes: Mapping[str, TrialOutcome], top: int) -> list[str]:
-    """The `top` trials with the lowest objectives, best first, whatever ended them."""
-    measured = {name: outcome.objective for name, outcome in outcomes.items() if outcome.objective is not None}
-    return sorted(measured, key=lambda trial_id: (measured[trial_id], trial_id))[:top]
+def finalists(trials: Iterable[TrialRecord]) -> list[str]:
+    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
+    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
+    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.trial_id))]
 
 
-def confirm_best(asked: ConfirmConfig, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]) -> None:
+def confirm_best(
+    asked: ConfirmConfig, store: ResultsStore, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]
+) -> None:
     """Let the gangs measure the best trials again; returns when that is done, or when waiting no longer makes sense.
 
-    Where not one of them could be confirmed, the next best are measured.
+    Where not one of them could be confirmed, the next best are measured. What was measured again by an earlier driver
+    is not repeated.
 
     Args:
         asked: how many trials, on how many sets of latents.
+        store: of the sweep.
         broker: the sweep's broker, not closed yet.
         stopper: knows whether waiting for the gangs makes sense.
         say: shows a line to the user.
     """
     if not asked.top:
         return
-    outcomes = _outcomes(broker, stopper)
-    ranked = finalists(outcomes, len(outcomes))
+    _settle(broker, stopper)
+    ranked = finalists(store.read_trials())
     while ranked and stopper.may_wait():
         best, ranked = ranked[: asked.top], ranked[asked.top :]
         if _confirmed(best, asked.seeds, broker, stopper, say):
@@ -47,12 +52,10 @@ def _confirmed(
 ) -> int:
     """Measure these trials again; returns how many were confirmed."""
     say(f"measuring the best trials again: {', '.join(best)} ...")
-    broker.confirm(best, seeds)
     while True:
-        pending, given_up = broker.confirming(POLL_S)
+        pending, failed = broker.measure_again(best, seeds, POLL_S)
         if not pending or not stopper.may_wait():
             break
-    failed = {trial_id: why for trial_id, why in given_up.items() if trial_id in best}
     for trial_id, why in failed.items():
         log.error("trial %s was not confirmed: %s", trial_id, why)
     if pending:
@@ -60,10 +63,8 @@ def _confirmed(
     return len(best) - len(failed) - pending
 
 
-def _outcomes(broker: BrokerClient, stopper: SweepStopper) -> dict[str, TrialOutcome]:
-    """How the trials ended; waits for those that still run."""
+def _settle(broker: BrokerClient, stopper: SweepStopper) -> None:
+    """Wait for the trials that still run."""
     deadline = time.monotonic() + SETTLE_S
-    while True:
-        running, outcomes = broker.outcomes(POLL_S)
-        if not running or not stopper.may_wait() or time.monotonic() > deadline:
-            return outcomes
+    while broker.settled(POLL_S) and stopper.may_wait() and time.monotonic() < deadline:
+        pass

@@ -15,19 +15,21 @@ from ray import tune
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import TRAINABLE_CPUS
-from orchestrator.results.records import best_trial
-from orchestrator.results.sinks import StoreSink
-from orchestrator.results.store import ResultsStore, SweepInfo
+from orchestrator.results.follower import Follower
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, StopReason, SweepStatus
-from orchestrator.search.earlier import count_earlier
+from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import open_study
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
-from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.gang import MAX_RESTARTS, Gang
+from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.recorder import Recorder
+from orchestrator.sweep.session import Session
 from orchestrator.sweep.stopper import SweepStopper
 from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.worker import GangSetup
@@ -62,51 +64,58 @@ class SweepOutcome:
 
     Attributes:
         status: in one word.
-        lost_writes: number of writes that MLflow never accepted.
         troubles: one line for each error of the sweep itself, the recorder or a gang.
+        tracking: a sentence on what MLflow has not taken; empty where it has everything.
     """
 
     status: SweepStatus
-    lost_writes: int
     troubles: list[str]
+    tracking: str = ""
 
 
 def run_sweep(
-    plan: Plan, store: ResultsStore, info: SweepInfo, screen: Screen, warm: WarmStart | None = None
+    plan: Plan, store: ResultsStore, session: Session, state: SweepState, screen: Screen, warm: WarmStart | None = None
 ) -> SweepOutcome:
-    """Run the plan on the connected Ray.
+    """Run the plan on the connected Ray, from where the sweep stands.
 
     Args:
         plan: what to run.
-        store: the sweep's directory, with its space written.
-        info: the sweep's description, for MLflow.
+        store: the sweep's directory.
+        session: this driver's, open.
+        state: how the sweep stands.
         screen: shows the trials.
         warm: trials of another sweep for the sampler.
     """
-    tracker = MlflowTracker(info, store)
-    broker = BrokerClient.start()
+    tracker = MlflowTracker(store.directory, state.plan, plan.tracking_uri)
+    broker = BrokerClient.start(store.directory)
     setup = GangSetup(
         space=plan.space,
         data=plan.data,
         cache_dir=plan.cache_dir,
-        trials_dir=store.trials_dir,
+        directory=store.directory,
         threads=plan.resources.threads,
         broker=broker,
     )
-    ray_dir = plan.directory / "ray"
+    ray_dir = plan.directory / "ray" / f"session-{state.session}"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
-    recorder = Recorder(broker, plan.space, [StoreSink(store), tracker, screen], plan.resources.devices)
-    stopper = SweepStopper(broker, gangs, recorder, plan.budgets, plan.resources.workers * plan.resources.gpus)
-    searcher = _searcher(plan, broker, screen, warm)
-    for thread in (*gangs, recorder):
+    follower = Follower(store.directory, state.plan, [Housekeeper(store), screen])
+    follower.skip()
+    screen.watch(follower.state)
+    recorder = Recorder(follower, session.lock)
+    stopper = SweepStopper(broker, gangs, recorder)
+    searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
+    for trial_id in searcher.cut:
+        broker.stop(trial_id, StopReason.OUTRANKED)
+    for thread in (*gangs, recorder, tracker):
         thread.start()
     screen.open()
     troubles = []
     try:
         with _interrupts(stopper, screen):
-            _tuner(plan, searcher, broker, stopper, ray_dir, warm).fit()
+            if _is_work_left(state):
+                _tuner(plan, store, state, searcher, broker, stopper, ray_dir, warm).fit()
             if stopper.may_confirm():
-                confirm_best(plan.space.confirm, broker, stopper, screen.say)
+                confirm_best(plan.space.confirm, store, broker, stopper, screen.say)
             broker.close(stopper.finish().trials_end_as)
             _wait_for_exit(gangs, stopper)
     except KeyboardInterrupt:
@@ -115,20 +124,35 @@ def run_sweep(
         log.exception("the sweep failed")
         stopper.status = SweepStatus.FAILED
         troubles.append(first_line(error))
+    for gang in gangs:
+        gang.closing.set()
     status = stopper.status
-    recorder.close(status.trials_end_as)
-    screen.close()
-    searcher.close()
-    best = best_trial(list(recorder.trials.values()))
-    patience = STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S
-    lost = tracker.close(best, status, patience_s=patience)
     if status in (SweepStatus.FINISHED, SweepStatus.FAILED):
         threads: list[Recorder | Gang] = [recorder, *gangs]
         troubles += [f"{thread.name}: {first_line(thread.error)}" for thread in threads if thread.error is not None]
-    return SweepOutcome(status, lost, troubles)
+    session.end(status, "; ".join(troubles))
+    recorder.close()
+    screen.close()
+    searcher.close(recorder.state)
+    tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
+    return SweepOutcome(status, troubles, tracker.missing)
 
 
-def _searcher(plan: Plan, broker: BrokerClient, screen: Screen, warm: WarmStart | None) -> OptunaSearcher:
+def _is_work_left(state: SweepState) -> bool:
+    """Whether any trial is open, waits or is to be proposed."""
+    return bool(state.interrupted or state.waiting) or state.proposed() < state.planned
+
+
+def _searcher(
+    plan: Plan,
+    store: ResultsStore,
+    state: SweepState,
+    broker: BrokerClient,
+    recorder: Recorder,
+    stopper: SweepStopper,
+    screen: Screen,
+    warm: WarmStart | None,
+) -> OptunaSearcher:
     imported = warm.trials if warm else ()
     study = open_study(plan.storage, plan.sweep, plan.space, metric=plan.metric, seed=plan.seed, imported=imported)
     return OptunaSearcher(
@@ -136,6 +160,10 @@ def _searcher(plan: Plan, broker: BrokerClient, screen: Screen, warm: WarmStart 
         plan.space,
         plan.metric,
         broker.submit,
+        state=state,
+        history=store.read_history,
+        planned=lambda: recorder.state.planned,
+        ending=lambda: stopper.status is not SweepStatus.RUNNING,
         config={"broker": broker, "metric": plan.metric},
         devices=plan.resources.devices,
         say=screen.say,
@@ -153,6 +181,8 @@ def _wait_for_exit(gangs: Sequence[Gang], stopper: SweepStopper) -> None:
 
 def _tuner(
     plan: Plan,
+    store: ResultsStore,
+    state: SweepState,
     searcher: OptunaSearcher,
     broker: BrokerClient,
     stopper: SweepStopper,
@@ -161,11 +191,12 @@ def _tuner(
 ) -> tune.Tuner:
     scheduler = build_scheduler(plan.space)
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
-    count_earlier(scheduler, plan.metric, warm.measured if warm else {})
+    over, still_open = measured_before(state, store.read_history)
+    count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
     return tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": TRAINABLE_CPUS}),
         tune_config=tune.TuneConfig(
-            num_samples=plan.trials,
+            num_samples=-1,  # the searcher knows how many are planned, which may change
             # One more than there are gangs: the next trial already waits when a gang has finished one.
             max_concurrent_trials=plan.resources.gangs + 1,
             reuse_actors=True,
@@ -179,8 +210,8 @@ def _tuner(
             storage_path=str(ray_dir),
             verbose=0,
             stop=stopper,
-            callbacks=[StopForwarder(broker)],
-            failure_config=tune.FailureConfig(max_failures=3),
+            callbacks=[ShowEarlier(scheduler, plan.metric, still_open), StopForwarder(broker)],
+            failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # the gangs keep the checkpoints
         ),
     )

@@ -4,14 +4,19 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 (tests/benchmarks/bench_turnaround.py prints both).
 """
 
+import logging
 import os
 import threading
 from pathlib import Path
 
 import ray.train
+from ray.exceptions import RayActorError
 
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.worker import GangSetup, gang_loop
+from trainers.errors import first_line
+
+log = logging.getLogger(__name__)
 
 # OpenMP's threads spin while they wait. On CPUs that others use too, such as a second sweep, each spins while the
 # other's work waits. So many turns, instead of millions, cost a gang that is alone little
@@ -39,34 +44,48 @@ class Gang(threading.Thread):
     Attributes:
         number: as given.
         error: why it ended, None while it runs and after a regular exit.
+        closing: set before Ray shuts down: what dies then is not started again.
     """
 
     def __init__(self, number: int, setup: GangSetup, resources: Resources, storage: Path) -> None:
         super().__init__(name=f"gang-{number}", daemon=True)
         self.error: BaseException | None = None
+        self.closing = threading.Event()
         self.number, self._setup, self._resources, self._storage = number, setup, resources, storage
 
     def run(self) -> None:
-        """Start the ranks, restart them when they die, and return when they exit at the end of the sweep."""
+        """Start the ranks, restart them when they die, and return when they exit at the end of the sweep.
+
+        Ray Train restarts ranks; when the controller that does so dies, it is started again here.
+        """
+        for start in range(1, MAX_RESTARTS + 1):
+            try:
+                return self._run_once(start)
+            except (RayActorError, ray.train.ControllerError) as error:
+                if self.closing.is_set() or start == MAX_RESTARTS:
+                    self.error = error
+                    return None
+                log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
+            except BaseException as error:
+                self.error = error
+                return None
+
+    def _run_once(self, start: int) -> None:
         from ray.train.torch import TorchTrainer
 
         use_gpu = self._resources.gpus > 0
         per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
-        trainer = TorchTrainer(
+        TorchTrainer(
             gang_loop,
             train_loop_config={"setup": self._setup, "gang": self.number},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=self._resources.workers, use_gpu=use_gpu, resources_per_worker=per_worker
             ),
             run_config=ray.train.RunConfig(
-                name=self.name,
+                name=f"{self.name}-{start}",  # Ray Train would restore what a dead one has left under its name
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
                 # mypy sees the RunConfig of Ray Train V1, which is not used
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
-        )
-        try:
-            trainer.fit()
-        except BaseException as error:
-            self.error = error
+        ).fit()

@@ -1,6 +1,7 @@
 """Work that gangs take: what waits, which gang holds what, and how often it was tried. Plain state, no messages."""
 
 from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 
 MAX_ATTEMPTS = 3  # in a row that make no progress before the gang dies
 
@@ -10,17 +11,31 @@ class RetryQueue:
 
     MAX_ATTEMPTS limits that. An attempt that made progress does not count, nor do those before it: whatever kills gangs
     again and again, such as a cloud that takes its machines back, costs no item that gets on in between.
+
+    Args:
+        waiting: items that wait at first, in order.
+        holders: items that gangs hold at first.
+        attempts: how often these were tried in a row without progress.
     """
 
-    def __init__(self) -> None:
-        self._waiting: deque[str] = deque()
-        self._holders: dict[str, int] = {}
-        self._attempts: Counter[str] = Counter()
+    def __init__(
+        self,
+        waiting: Iterable[str] = (),
+        holders: Mapping[str, int] | None = None,
+        attempts: Mapping[str, int] | None = None,
+    ) -> None:
+        self._waiting = deque(waiting)
+        self._holders = dict(holders or {})
+        self._attempts = Counter(attempts or {})
         self._complaints: dict[str, str] = {}  # the first of each attempt: it is closest to the cause
 
     def __bool__(self) -> bool:
         """Whether any item waits for a gang."""
         return bool(self._waiting)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether an item waits or is held."""
+        return name in self._waiting or name in self._holders
 
     @property
     def held(self) -> int:
@@ -35,6 +50,10 @@ class RetryQueue:
     def add(self, name: str) -> None:
         """Add an item at the end."""
         self._waiting.append(name)
+
+    def add_first(self, name: str) -> None:
+        """Add an item before all others."""
+        self._waiting.appendleft(name)
 
     def take_back(self, name: str) -> bool:
         """Remove an item that still waits; returns whether it did."""
@@ -53,6 +72,10 @@ class RetryQueue:
         self._attempts[name] += 1
         self._complaints.pop(name, None)
         return name, self._attempts[name]
+
+    def attempts(self, name: str) -> int:
+        """How often an item was tried in a row without progress."""
+        return self._attempts[name]
 
     def held_by(self, gang: int) -> list[str]:
         """The items that `gang` holds."""

@@ -27,15 +27,12 @@ class SweepStopper(tune.Stopper):
         broker: gets the stop at once, so that the trials end while Tune still shuts down. After a budget the gangs stay
             up: they measure the best trials again.
         gangs: the sweep's gangs.
-        recorder: knows trials and gangs; its failure ends the sweep too.
-        budgets: the sweep's budgets; its time starts now.
-        gpus_per_gang: how many GPUs each gang holds.
-        clock: returns the time in seconds.
+        recorder: knows the sweep's state; its failure ends the sweep too.
+        clock: returns the wall clock, seconds since 1970.
 
     Attributes:
         status: how the sweep ended; RUNNING until then.
         interrupted: set it to end the sweep.
-        gpu_hours: GPU hours that the gangs have held so far.
     """
 
     def __init__(
@@ -43,17 +40,12 @@ class SweepStopper(tune.Stopper):
         broker: BrokerClient,
         gangs: Sequence[Gang],
         recorder: Recorder,
-        budgets: Budgets,
-        gpus_per_gang: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.status = SweepStatus.RUNNING
         self.interrupted = threading.Event()
-        self.gpu_hours = 0.0
-        self._broker, self._gangs, self._recorder, self._budgets = broker, gangs, recorder, budgets
-        self._gpus_per_gang, self._clock = gpus_per_gang, clock
+        self._broker, self._gangs, self._recorder, self._clock = broker, gangs, recorder, clock
         self._known_dead: set[Gang] = set()
-        self._start = self._counted = clock()
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Never stops one trial."""
@@ -70,7 +62,6 @@ class SweepStopper(tune.Stopper):
     def may_wait(self) -> bool:
         """Whether waiting for gangs makes sense: one is up, the user has not interrupted, and the recorder works."""
         self._report_dead_gangs()
-        self._count_gpu_hours()
         return not self.interrupted.is_set() and self._recorder.error is None and self._any_gang_left()
 
     def may_confirm(self) -> bool:
@@ -94,13 +85,13 @@ class SweepStopper(tune.Stopper):
         return any(gang.is_alive() for gang in self._gangs)
 
     def _find_reason(self) -> SweepStatus | None:
-        self._count_gpu_hours()
         if self.interrupted.is_set():
             return SweepStatus.INTERRUPTED
-        best = best_trial(list(self._recorder.trials.values()))
-        reached = self._budgets.reached(
-            seconds=self._clock() - self._start,
-            gpu_hours=self.gpu_hours,
+        state, now = self._recorder.state, self._clock()
+        best = best_trial(list(state.trials.values()))
+        reached = Budgets(**state.budgets).reached(
+            seconds=state.seconds(now),
+            gpu_hours=state.gpu_hours(now),
             objective=best.objective if best is not None else None,
         )
         if reached is not None:
@@ -108,14 +99,6 @@ class SweepStopper(tune.Stopper):
         if self._recorder.error is not None or not self._any_gang_left():
             return SweepStatus.FAILED
         return None
-
-    def _count_gpu_hours(self) -> float:
-        """Add the time since the last call for every gang that is up; one that still waits for its GPUs holds none."""
-        now = self._clock()
-        up = sum(gang.is_alive() and gang.number in self._recorder.gangs for gang in self._gangs)
-        self.gpu_hours += self._gpus_per_gang * up * (now - self._counted) / 3600
-        self._counted = now
-        return self.gpu_hours
 
     def __reduce__(self) -> Any:
         # Tune pickles its run config for a later restore; the stopper belongs to this process.

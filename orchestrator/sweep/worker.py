@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.pruning import Guard, build_rules
+from orchestrator.results.lines import LineWriter
+from orchestrator.results.places import history_file
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outcome_of
 from orchestrator.space.space import Space
@@ -25,7 +27,7 @@ class GangSetup:
         space: resolves a trial's searched values.
         data: directory of the real images.
         cache_dir: where decoded images and statistics are kept.
-        trials_dir: directory with one folder per trial.
+        directory: of the sweep.
         threads: torch threads per rank.
         broker: gives leases and takes reports.
     """
@@ -33,7 +35,7 @@ class GangSetup:
     space: Space
     data: Path
     cache_dir: Path
-    trials_dir: Path
+    directory: Path
     threads: int
     broker: BrokerClient
 
@@ -87,22 +89,27 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     from trainers.families import loss_scale
     from trainers.loop import train
 
-    run_dir = setup.trials_dir / lease.trial_id
+    store = ResultsStore(setup.directory)
+    run_dir = store.trials_dir / lease.trial_id
     reason: StopReason | Failure | None = None
 
     def report(epoch_report: EpochReport) -> Decision:  # called on rank 0 alone
         nonlocal reason
+        assert history is not None
+        history.append(epoch_report)
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
         return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
-    outcome = None
+    outcome, history = None, None
     try:
         train_config = setup.space.resolve(lease.params)
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
-        past = lambda: ResultsStore(setup.trials_dir.parent).read_history(lease.trial_id)  # noqa: E731
-        guard = Guard(rules, epochs, past, loss_scale(train_config))
+        guard = Guard(rules, epochs, lambda: store.read_history(lease.trial_id), loss_scale(train_config))
+        if rank() == 0:
+            store.write_config(lease.trial_id, train_config)
+            history = _History(store, lease.trial_id)
         run = train(train_config, assets, run_dir, report)
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)
@@ -112,6 +119,9 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     except Exception as error:
         detail = _keep_error(error, setup.broker, lease.trial_id, run_dir)
         outcome = TrialOutcome(verdict=Failure.ERROR, epochs=0, detail=detail)
+    finally:
+        if history is not None:
+            history.close()
     if rank() == 0:
         assert outcome is not None
         setup.broker.end(lease.trial_id, outcome)
@@ -123,7 +133,7 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
     from trainers.confirm import confirm
     from trainers.distributed import rank
 
-    run_dir = setup.trials_dir / lease.trial_id
+    run_dir = ResultsStore(setup.directory).trials_dir / lease.trial_id
     values: list[float] = []
     failure = refused = ""
     try:
@@ -138,6 +148,23 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
     if rank() == 0:
         setup.broker.confirmed(lease.trial_id, values, failure=failure, refused=refused)
     _free_memory()
+
+
+class _History:
+    """Writes a trial's epochs to its ``history.jsonl``, each once: a trial that goes on repeats some."""
+
+    def __init__(self, store: ResultsStore, trial_id: str) -> None:
+        past = store.read_history(trial_id)
+        self._last = past[-1].epoch if past else 0
+        self._lines = LineWriter(history_file(store.directory, trial_id))
+
+    def append(self, report: EpochReport) -> None:
+        if report.epoch > self._last:
+            self._lines.append(report.to_json())
+            self._last = report.epoch
+
+    def close(self) -> None:
+        self._lines.close()
 
 
 def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: Path) -> str:

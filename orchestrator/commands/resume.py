@@ -1,0 +1,190 @@
+"""``gan-sweep resume``: goes on with a sweep whose driver has ended or died."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.commands.parameters import NameOrPath, Number, Text, Whole
+from orchestrator.commands.running import run_to_the_end
+from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.space.sections import MOST_TRIALS
+from trainers.errors import UserError
+from trainers.masking import is_masked, masked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.plan.plan import Plan
+    from orchestrator.results.state import SweepState
+
+
+@click.command("resume")
+@click.argument("sweep", type=NameOrPath())
+@click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all. [default: as before]")
+@click.option("--time-budget", type=Text(), metavar="2h", help="In all, with what was used so far.")
+@click.option(
+    "--max-gpu-hours", type=Number(0, 10**9, above=True), metavar="H", help="In all, with what was used so far."
+)
+@click.option(
+    "--target-fid", type=Number(0, 10**9, above=True), metavar="X", help="End it when an objective is X or less."
+)
+@click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
+@click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
+@click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
+@sweeps_dir_option
+def command(sweep: str, sweeps_dir: Path, allow_changes: bool, **options: Any) -> None:
+    """Go on with SWEEP, whose driver has ended or died.
+
+    Trials that are over stay, those that ran go on from their last checkpoint, those that waited run.
+    """
+    sys.exit(resume(sweep, sweeps_dir, allow_changes=allow_changes, **options))
+
+
+def resume(
+    sweep: str,
+    sweeps_dir: Path,
+    *,
+    trials: int | None = None,
+    time_budget: str | None = None,
+    max_gpu_hours: float | None = None,
+    target_fid: float | None = None,
+    tracking_uri: str | None = None,
+    storage: str | None = None,
+    allow_changes: bool = False,
+    console: Console | None = None,
+) -> int:
+    """Go on with a sweep; the options are those of the command.
+
+    Returns:
+        The exit code, as `launch` does.
+
+    Raises:
+        UserError: it runs, there is nothing left to do, or it has changed.
+    """
+    from rich.console import Console
+
+    from orchestrator.display.closed_terminal import outlives_terminal
+    from orchestrator.display.progress import progress_bar
+    from orchestrator.plan.budgets import Budgets, read_budgets
+    from orchestrator.plan.dataset import prepare_data
+    from orchestrator.plan.resources import check_fits
+    from orchestrator.plan.saved import from_saved, with_planned
+    from orchestrator.results.driver_lock import driver_lives
+    from orchestrator.results.places import SPACE_FILE
+    from orchestrator.results.store import find_sweep
+    from orchestrator.space.yaml_text import parse_yaml
+
+    console = outlives_terminal(console or Console(file=sys.stdout))
+    store = find_sweep(sweep, sweeps_dir)
+    if driver_lives(store.directory):
+        raise UserError(f"sweep {store.directory.name} is running already")
+    state = store.read_state()
+    saved = state.plan
+    file = store.directory / SPACE_FILE
+    definition = parse_yaml(file.read_text(), str(file)) if file.exists() else saved.definition
+    plan = from_saved(saved, store.directory, definition)
+    given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
+    before = Budgets(**state.budgets)
+    budgets = Budgets(
+        time_s=given.time_s or before.time_s,
+        gpu_hours=given.gpu_hours or before.gpu_hours,
+        target_fid=given.target_fid or before.target_fid,
+    )
+    plan = with_planned(plan, trials=trials or state.planned, budgets=budgets)
+    plan = replace(
+        plan,
+        tracking_uri=_with_secret("--tracking-uri", saved.tracking_uri, tracking_uri, saved.sweep),
+        storage=_with_secret("--storage", saved.storage, storage, saved.sweep),
+    )
+    _check_left(state, plan)
+    if plan.address is None:
+        check_fits(plan.resources)
+    with progress_bar(console, "decoding images") as progress:
+        caches = prepare_data(plan, progress)
+    return go_on(plan, caches, allow_changes=allow_changes, console=console)
+
+
+def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Console) -> int:
+    """Go on with the sweep in a plan's directory; errors and exit code as in `resume`.
+
+    Args:
+        plan: as it is now.
+        caches: its images.
+        allow_changes: whether the space may differ where that does no harm.
+        console: where to print.
+    """
+    from orchestrator.display.summary import print_plan
+    from orchestrator.plan.saved import check_differences, differences, to_saved
+    from orchestrator.results.store import ResultsStore
+    from orchestrator.search.warm_start import read_warm_start
+
+    store = ResultsStore(plan.directory)
+    state = store.read_state()
+    _check_left(state, plan)
+    now = to_saved(plan, caches)
+    changes = differences(state.plan, now)
+    check_differences(changes, plan.sweep, allow=allow_changes)
+    warm = None
+    if plan.warm_start is not None:
+        warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
+    print_plan(console, plan, list(caches), warm)
+    over = sum(trial.verdict is not None and trial.state != "STOPPED" for trial in state.trials.values())
+    open_now, waiting = len(state.trials) - over, len(state.waiting)
+    console.print(
+        f"\ngoing on: {over} trials are over, {open_now} go on from their last checkpoint, {waiting} wait",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if changes:
+        store.write_plan(replace(state.plan, definition=now.definition))
+    return run_to_the_end(plan, store, warm, console)
+
+
+def _check_left(state: SweepState, plan: Plan) -> None:
+    """Check that something is left to do.
+
+    Raises:
+        UserError: a budget is used up, or all trials are over.
+    """
+    import time
+
+    from orchestrator.results.records import best_trial
+    from orchestrator.results.verdict import State, SweepStatus
+
+    best = best_trial(list(state.trials.values()))
+    now = time.time()
+    reached = plan.budgets.reached(
+        seconds=state.seconds(now),
+        gpu_hours=state.gpu_hours(now),
+        objective=best.objective if best is not None else None,
+    )
+    more = {
+        SweepStatus.TARGET_REACHED: "its target FID is reached: a lower --target-fid goes on",
+        SweepStatus.OUT_OF_TIME: "its time budget is used up: a longer --time-budget goes on",
+        SweepStatus.OUT_OF_GPU_HOURS: "its GPU hours are used up: a larger --max-gpu-hours goes on",
+    }
+    if reached is not None:
+        raise UserError(f"sweep {plan.sweep}: {more[reached]}")
+    over = all(trial.state not in (State.RUNNING, State.STOPPED) for trial in state.trials.values())
+    if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
+        raise UserError(
+            f"sweep {plan.sweep} is finished: {len(state.trials)} of {plan.trials} trials; more: "
+            f"--trials {2 * plan.trials}"
+        )
+
+
+def _with_secret(option: str, kept: str, given: str | None, sweep: str) -> str:
+    """A URI that the sweep keeps without its secrets, as it was `given` again."""
+    if given is None:
+        if is_masked(kept):
+            raise UserError(f"{sweep} uses {kept}: give that with its password: {option} URI")
+        return kept
+    if masked(given) != kept:
+        raise UserError(f"{option} {masked(given)}: {sweep} uses {kept}")
+    return given

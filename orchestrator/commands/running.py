@@ -1,0 +1,57 @@
+"""Runs a planned sweep to its end, or goes on with one: what `launch` and `resume` share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from trainers.errors import disk_is_full, first_line, is_full
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.plan.plan import Plan
+    from orchestrator.results.store import ResultsStore
+    from orchestrator.search.warm_start import WarmStart
+
+
+def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, console: Console) -> int:
+    """Run a sweep from where it stands, and print how it ended.
+
+    Returns:
+        The exit code: 0 when finished or ended by a budget, 1 when failed, 130 when interrupted.
+
+    Raises:
+        UserError: another driver runs it, or Ray cannot be started.
+    """
+    from orchestrator.display.live import Screen
+    from orchestrator.display.summary import print_winner
+    from orchestrator.results.verdict import SweepStatus
+    from orchestrator.sweep.driver import SweepOutcome, run_sweep
+    from orchestrator.sweep.ray_session import connected, log_to
+    from orchestrator.sweep.session import Session
+
+    session = Session(store)
+    state = session.open(trials=plan.trials, budgets=asdict(plan.budgets))
+    console.print("\nstarting Ray and the gangs, some 20 s ...")
+    try:
+        with log_to(plan.directory / "sweep.log"), connected(plan.address):
+            ending = run_sweep(plan, store, session, state, Screen(console), warm)
+    except KeyboardInterrupt:
+        ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
+        session.end(ending.status)
+    except Exception as error:
+        if is_full(error):  # nor can the status be written
+            raise disk_is_full(error, plan.directory.parent) from error
+        session.end(SweepStatus.FAILED, first_line(error))
+        raise
+    finally:
+        session.close()
+    print_winner(console, plan, store)
+    for trouble in ending.troubles:
+        console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
+    if ending.tracking:
+        console.print(
+            f"{ending.tracking}; {store.directory} has everything", style="yellow", markup=False, soft_wrap=True
+        )
+    return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)

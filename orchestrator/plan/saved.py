@@ -1,0 +1,144 @@
+"""A plan as it is kept in the sweep's directory, and what a later driver makes of it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from orchestrator.plan.budgets import Budgets
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.resources import Resources
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.space.load import build_space, space_as_yaml
+from trainers.errors import UserError
+
+# What may change in a space while its sweep goes on: neither what a trial learns nor what its FID means.
+COMPATIBLE = ("description", "pruning", "scheduler", "sampler", "confirm", "demo", "base.runtime")
+
+
+def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
+    """What is kept of a plan.
+
+    Args:
+        plan: of a sweep that has not begun, or that goes on.
+        caches: its images, from `orchestrator.plan.dataset.prepare_data`.
+    """
+    resources = plan.resources
+    return SavedPlan(
+        sweep=plan.sweep,
+        space=plan.space.name,
+        objective=plan.metric,
+        trials=plan.trials,
+        data=str(plan.data),
+        n_real=len(caches[0]),
+        synthetic=plan.synthetic,
+        tracking_uri=plan.tracking_uri,
+        warm_start=str(plan.warm_start) if plan.warm_start is not None else None,
+        storage=plan.storage,
+        cache_dir=str(plan.cache_dir),
+        address=plan.address,
+        seed=plan.seed,
+        resources=asdict(resources),
+        budgets=asdict(plan.budgets),
+        objectives=plan.space.objectives,
+        devices=resources.devices,
+        gang_gpus=resources.workers * resources.gpus,
+        fingerprint=hashlib.sha256(" ".join(sorted(cache.path.stem for cache in caches)).encode()).hexdigest(),
+        definition=space_as_yaml(plan.space),
+        version=version("gan-sweep"),
+    )
+
+
+def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) -> Plan:
+    """The plan of a sweep that goes on.
+
+    Args:
+        saved: as it was launched.
+        directory: of the sweep.
+        definition: its space as it is now, as the contents of a space file.
+
+    Raises:
+        UserError: the space is not valid.
+    """
+    return Plan(
+        sweep=saved.sweep,
+        directory=directory,
+        space=build_space(saved.space, definition),
+        data=Path(saved.data),
+        synthetic=saved.synthetic,
+        cache_dir=Path(saved.cache_dir),
+        resources=Resources(**saved.resources),
+        metric=saved.objective,
+        tracking_uri=saved.tracking_uri,
+        storage=saved.storage,
+        warm_start=None if saved.warm_start is None else Path(saved.warm_start),
+        address=saved.address,
+        budgets=Budgets(**saved.budgets),
+        seed=saved.seed,
+    )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was one thing when a sweep was launched, and is another now.
+
+    Attributes:
+        name: a key of the space, or what else it is, for people.
+        before: its value then; None where there was none.
+        now: its value now; None where there is none.
+        compatible: whether the sweep may go on with it.
+    """
+
+    name: str
+    before: Any
+    now: Any
+    compatible: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} was {self.before!r}, is {self.now!r}"
+
+
+def differences(saved: SavedPlan, now: SavedPlan) -> list[Difference]:
+    """What differs between a sweep as it was launched and as it would go on, besides trials, budgets and resources."""
+    before_space, now_space = dict(_flat(saved.definition)), dict(_flat(now.definition))
+    found = [
+        Difference(name, before_space.get(name), now_space.get(name), name.startswith(COMPATIBLE))
+        for name in dict.fromkeys([*before_space, *now_space])
+        if before_space.get(name) != now_space.get(name) and name != "trials"
+    ]
+    for name, what in (("objective", "the objective"), ("seed", "the seed"), ("data", "the images' folder")):
+        before, after = getattr(saved, name), getattr(now, name)
+        if before != after:
+            found.append(Difference(what, before, after, compatible=False))
+    if saved.fingerprint != now.fingerprint:
+        found.append(Difference("the fingerprint of the images", saved.fingerprint[:12], now.fingerprint[:12], False))
+    return found
+
+
+def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -> None:
+    """Check that a sweep may go on.
+
+    Raises:
+        UserError: it may not, or only if the user allows changes.
+    """
+    refused = [one for one in found if not one.compatible] or ([] if allow else list(found))
+    if not refused:
+        return
+    compatible = all(one.compatible for one in refused)
+    cure = "--allow-changes goes on with them" if compatible else "launch a new sweep, with --warm-start for its trials"
+    raise UserError(f"sweep {sweep} has changed since its launch: {'; '.join(map(str, refused))}: {cure}")
+
+
+def with_planned(plan: Plan, *, trials: int, budgets: Budgets) -> Plan:
+    """`plan` with another number of trials and other budgets."""
+    return replace(plan, space=plan.space.model_copy(update={"trials": trials}), budgets=budgets)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value

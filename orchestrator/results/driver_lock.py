@@ -1,0 +1,68 @@
+"""The lock of a sweep's driver: one driver per sweep, and a sign of its life that its death cannot leave behind."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+from orchestrator.results.places import LOCK_FILE
+from trainers.errors import UserError
+
+
+class DriverLock:
+    """Held by a driver for as long as it lives: the kernel lets go of it when the process dies, however it dies.
+
+    Its file's time of change is the driver's heartbeat.
+
+    Args:
+        directory: of the sweep.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / LOCK_FILE
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            UserError: another driver has it.
+        """
+        file = self._path.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise UserError(f"sweep {self._path.parent.name} is running already") from None
+        self._file = file
+
+    def beat(self) -> None:
+        """Note that the driver lives."""
+        os.utime(self._path)
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def driver_lives(directory: Path) -> bool:
+    """Whether a driver holds the sweep's lock."""
+    try:
+        with (directory / LOCK_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def last_beat(directory: Path) -> float:
+    """When a driver of the sweep last gave a sign of life, seconds since 1970; now where none ever did."""
+    try:
+        return (directory / LOCK_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return time.time()

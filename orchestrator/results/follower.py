@@ -1,0 +1,143 @@
+"""Follows a sweep's log: folds what was added since the last call into a state, and passes it on to sinks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, from_json
+from orchestrator.results.lines import LineReader
+from orchestrator.results.places import EVENTS_FILE, history_file
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.sinks import Sink
+from orchestrator.results.state import SweepState
+from trainers.run_report import EpochReport
+
+MOST_BYTES = 1 << 20  # of the log that are read at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How far a follower is, in bytes.
+
+    Attributes:
+        events: of the log.
+        histories: of the histories of trials that are open.
+    """
+
+    events: int = 0
+    histories: dict[str, int] = field(default_factory=dict)
+
+
+class Follower:
+    """Reads a sweep's log and its trials' histories, in the order in which things happened.
+
+    A trial's epochs are read before what happened to it afterwards: a rank writes an epoch before it reports it.
+
+    Args:
+        directory: of the sweep.
+        plan: of the sweep.
+        sinks: get what is read, in this order.
+        every_epoch: whether all epochs are read; if not, only those of trials that are open or were cut short. The
+            state is the same: the log says what the epochs of a trial that has ended add up to.
+
+    Attributes:
+        state: by what was read so far.
+    """
+
+    def __init__(
+        self, directory: Path, plan: SavedPlan, sinks: Sequence[Sink] = (), *, every_epoch: bool = True
+    ) -> None:
+        self.state = SweepState(plan)
+        self._directory, self._every_epoch = directory, every_epoch
+        self._sinks = sinks
+        self._events = LineReader(directory / EVENTS_FILE)
+        self._histories: dict[str, LineReader] = {}
+
+    @property
+    def position(self) -> Position:
+        """How far it has read."""
+        return Position(
+            events=self._events.offset,
+            histories={
+                trial.trial_id: self._histories[trial.trial_id].offset
+                for trial in self.state.open_trials()
+                if trial.trial_id in self._histories
+            },
+        )
+
+    def poll(self) -> bool:
+        """Read what is new, all of it; returns whether there was anything.
+
+        Raises:
+            UserError: a file is damaged, or a newer version wrote it.
+        """
+        new = False
+        while lines := self._events.read(MOST_BYTES):
+            new = True
+            for line in lines:
+                self._apply(from_json(line))
+        for trial in self.state.open_trials():
+            new |= self._catch_up(trial)
+        return new
+
+    def skip(self, until: Position | None = None) -> None:
+        """Fold what lies before `until`, or all there is, without passing it on; for a new follower."""
+        sinks, self._sinks, every_epoch, self._every_epoch = self._sinks, (), self._every_epoch, False
+        if until is None:
+            self.poll()
+        else:
+            for line, end in self._events.read_with_ends():
+                if end > until.events:
+                    break
+                self._apply(from_json(line))
+            self._events = LineReader(self._events.path, until.events)
+            for trial in self.state.open_trials():
+                self._catch_up(trial, until.histories.get(trial.trial_id, 0))
+        self._sinks, self._every_epoch = sinks, every_epoch
+
+    def _apply(self, event: Event) -> None:
+        state = self.state
+        ending: list[TrialRecord] = []
+        if isinstance(event, Closed | Opened):
+            ending = state.open_trials()
+        elif isinstance(event, Ended) and self._every_epoch and event.trial in state.trials:
+            ending = [state.trials[event.trial]]
+        for trial in ending:
+            self._catch_up(trial)
+        if not state.apply(event):
+            return
+        if isinstance(event, Ended):
+            self._histories.pop(event.trial, None)
+        for sink in self._sinks:
+            match event:
+                case Opened():
+                    sink.opened(state)
+                case Started(trial=name):
+                    sink.started(state.trials[name])
+                case Ended(trial=name):
+                    sink.ended(state.trials[name])
+                case Confirmed(trial=name):
+                    sink.confirmed(state.trials[name])
+                case Closed():
+                    for trial in ending:
+                        sink.ended(trial)
+                    sink.closed(state)
+
+    def _catch_up(self, trial: TrialRecord, until: int | None = None) -> bool:
+        """Read a trial's new epochs, to the byte `until` where given; returns whether there were any."""
+        name = trial.trial_id
+        if name not in self._histories:
+            self._histories[name] = LineReader(history_file(self._directory, name))
+        reader, new = self._histories[name], False
+        start = reader.offset
+        for line, end in reader.read_with_ends():
+            if until is not None and end > until:
+                self._histories[name] = LineReader(reader.path, max(start, until))
+                break
+            report = EpochReport.from_json(line)
+            if self.state.progress(name, report):
+                new = True
+                for sink in self._sinks:
+                    sink.progressed(trial, report)
+        return new

@@ -1,0 +1,14 @@
+"""Names of the files in a sweep's directory."""
+
+from pathlib import Path
+
+EVENTS_FILE = "events.jsonl"
+REQUESTS_FILE = "requests.jsonl"
+LOCK_FILE = "driver.lock"
+SPACE_FILE = "space.yaml"
+TRACKED_FILE = "tracked.json"
+
+
+def history_file(directory: Path, trial_id: str) -> Path:
+    """The epochs of a trial."""
+    return directory / "trials" / trial_id / "history.jsonl"

@@ -1,0 +1,78 @@
+"""One driver's time with a sweep: the lock, and what it writes to the log when it comes and when it goes."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import psutil
+
+from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.events import Closed, Opened
+from orchestrator.results.standing import death_of
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import SweepStatus
+
+
+class Session:
+    """A driver's time with a sweep.
+
+    Args:
+        store: the sweep's directory, with its plan.
+
+    Attributes:
+        lock: the driver's.
+    """
+
+    def __init__(self, store: ResultsStore) -> None:
+        self.lock = DriverLock(store.directory)
+        self._store = store
+        self._number: int | None = None  # while it is open
+
+    def open(self, *, trials: int, budgets: Mapping[str, float | None]) -> SweepState:
+        """Take the sweep over; returns how it stands then.
+
+        The end that a driver before it could not write is written first.
+
+        Args:
+            trials: how many are planned from now on.
+            budgets: limits, as in `orchestrator.plan.budgets.Budgets`.
+
+        Raises:
+            UserError: another driver has it, or its files are damaged.
+        """
+        self.lock.acquire()
+        try:
+            state = self._store.read_state()
+            if (death := death_of(self._store.directory, state)) is not None:
+                self._store.append(death)
+            self.lock.beat()
+            opened = Opened(
+                at=time.time(),
+                session=state.session + 1,
+                pid=os.getpid(),
+                process_started=psutil.Process().create_time(),
+                host=socket.gethostname(),
+                version=version("gan-sweep"),
+                trials=trials,
+                budgets=dict(budgets),
+            )
+            self._store.append(opened)
+        except BaseException:
+            self.lock.release()
+            raise
+        self._number = opened.session
+        return self._store.read_state()
+
+    def end(self, status: SweepStatus, detail: str = "") -> None:
+        """Write how it ended, unless that is written; the sweep stays this driver's until `close`."""
+        if self._number is not None:
+            now = time.time()
+            self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
+            self._number = None
+
+    def close(self) -> None:
+        """Let go of the sweep."""
+        self.lock.release()

@@ -1,0 +1,263 @@
+"""Writes what happens to a sweep to an MLflow server or store. Every write may be repeated: that changes nothing."""
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from orchestrator.results.databases import check_database
+from orchestrator.results.places import SPACE_FILE
+from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.sinks import Sink
+from orchestrator.results.state import SweepState
+from orchestrator.results.verdict import State, SweepStatus
+from orchestrator.space.space import Space
+from orchestrator.space.yaml_text import dump_yaml
+from trainers.errors import UserError, first_line, is_full
+from trainers.masking import masked
+from trainers.run_report import EpochReport
+
+log = logging.getLogger(__name__)
+
+SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
+MOST_METRICS = 1000  # of one request, as MLflow allows
+_STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
+_REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED"}
+
+
+class Unreachable(Exception):
+    """The server is away, and nobody waits for it any longer."""
+
+
+def check_tracking(uri: str) -> None:
+    """Check that MLflow answers at `uri`, before anything is started. In a database nothing is made.
+
+    Raises:
+        UserError: it does not.
+    """
+    try:
+        if uri.startswith("http"):
+            MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+        else:
+            check_database(uri)
+    except Exception as error:  # also a database driver that is not installed
+        raise UserError(f"MLflow does not answer at {masked(uri)}: {first_line(error)}") from None
+
+
+class MlflowSink(Sink):
+    """Writes a sweep to MLflow: a parent run for the sweep, and a run for each trial.
+
+    Args:
+        directory: of the sweep, with sample grids.
+        plan: of the sweep.
+        space: resolves a trial's config.
+        tracking_uri: MLflow's, with its secrets.
+        wait: called after a write that failed because the server is away; returns whether to try again.
+
+    Attributes:
+        refused: number of writes that the server refused.
+    """
+
+    def __init__(
+        self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, wait: Callable[[], bool]
+    ) -> None:
+        self.refused = 0
+        self._directory, self._plan, self._space, self._uri, self._wait = directory, plan, space, tracking_uri, wait
+        self._client = MlflowClient(tracking_uri=tracking_uri)
+        self._experiment_id: str | None = None
+        self._runs: dict[str, str] = {}  # ids by trial; the sweep's own under ""
+        self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
+        self._pictures: dict[str, set[int]] = {}  # by trial, epochs whose grids are there
+
+    def opened(self, state: SweepState) -> None:
+        """Open the sweep's run, or open it again."""
+        self._try(lambda: self._open_parent(state))
+
+    def started(self, trial: TrialRecord) -> None:
+        """Open the trial's run and log its config, or open it again."""
+        self._try(lambda: self._open_trial(trial))
+
+    def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
+        """Log the epoch's metrics, by the next `flush` at the latest, and its sample grid where it has one."""
+        new = self._metrics_of(report)
+        if len(self._metrics.get(trial.trial_id, (trial, []))[1]) + len(new) > MOST_METRICS:
+            self.flush()
+        self._metrics.setdefault(trial.trial_id, (trial, []))[1].extend(new)
+        if report.samples is not None:
+            self._try(lambda: self._log_grid(trial, report))
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Log how it ended and close its run."""
+        self.flush()
+        self._try(lambda: self._end_trial(trial))
+
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Log mean and spread of its confirmed FIDs."""
+        self._try(lambda: self._client.log_batch(self._run_of(trial), metrics=_confirmed_metrics(trial)))
+
+    def closed(self, state: SweepState) -> None:
+        """Log the winner and close the sweep's run."""
+        self._try(lambda: self._close_parent(state))
+
+    def flush(self) -> None:
+        """Write the metrics that wait."""
+        for trial, metrics in self._metrics.values():
+            self._try(partial(self._log_metrics, trial, metrics))
+        self._metrics = {}
+
+    def _try(self, write: Callable[[], object]) -> None:
+        """Write, as often as it takes.
+
+        Raises:
+            Unreachable: the server is away, and nobody waits any longer.
+        """
+        while True:
+            try:
+                write()
+                return
+            except Exception as error:
+                log.warning("MLflow did not take a write: %s", masked(str(error)))
+                if not _is_temporary(error):
+                    self.refused += 1
+                    return
+                if not self._wait():
+                    raise Unreachable(first_line(error)) from error
+
+    def _experiment(self) -> str:
+        if self._experiment_id is None:
+            found = self._client.get_experiment_by_name(self._plan.space)
+            self._experiment_id = found.experiment_id if found is not None else self._new_experiment()
+        return self._experiment_id
+
+    def _new_experiment(self) -> str:
+        # A local store keeps its artifacts beside its database; a server decides itself.
+        database = self._uri.removeprefix("sqlite:///")
+        root = (Path(database).parent / "mlartifacts").as_uri() if database != self._uri else None
+        return self._client.create_experiment(self._plan.space, artifact_location=root, tags=EXPERIMENT_TAGS)
+
+    def _run(self, key: str, name: str, tags: dict[str, str], started: float) -> tuple[str, bool]:
+        """The id of the run with these tags, and whether it was there: looked up, so that none is made twice."""
+        if key in self._runs:
+            return self._runs[key], True
+        query = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
+        found = self._client.search_runs([self._experiment()], query, max_results=1)
+        if found:
+            self._runs[key] = found[0].info.run_id
+        else:
+            run = self._client.create_run(self._experiment(), int(started * 1000), tags, name)
+            self._runs[key] = run.info.run_id
+        return self._runs[key], bool(found)
+
+    def _parent_run(self, started: float) -> tuple[str, bool]:
+        tags = {SWEEP_TAG: self._plan.sweep, TRIAL_TAG: "none"}
+        return self._run("", f"sweep {self._plan.sweep}", tags, started)
+
+    def _trial_run(self, trial: TrialRecord) -> tuple[str, bool]:
+        parent, _ = self._parent_run(trial.started)
+        tags = {SWEEP_TAG: self._plan.sweep, TRIAL_TAG: trial.trial_id, "mlflow.parentRunId": parent}
+        return self._run(trial.trial_id, f"trial {trial.trial_id}", tags, trial.started)
+
+    def _run_of(self, trial: TrialRecord) -> str:
+        return self._trial_run(trial)[0]
+
+    def _open_parent(self, state: SweepState) -> None:
+        run, there = self._parent_run(state.sessions[-1].opened.at)
+        if there:
+            self._client.update_run(run, status="RUNNING")
+        plan = self._plan
+        values = {"space": plan.space, "data": plan.data, "n_real": plan.n_real, "synthetic": plan.synthetic}
+        values |= {"objective": plan.objective, "trials": plan.trials}
+        self._client.log_batch(run, params=_params(values))
+        self._client.log_artifact(run, str(self._directory / SPACE_FILE))
+
+    def _open_trial(self, trial: TrialRecord) -> None:
+        run, there = self._trial_run(trial)
+        if there:
+            self._client.update_run(run, status="RUNNING")
+        try:
+            config = self._space.resolve(trial.params)
+        except UserError:  # its gang meets the same error, which becomes the trial's verdict
+            self._client.log_batch(run, params=_params(trial.params | {"n_real": self._plan.n_real}))
+            return
+        self._client.log_batch(run, params=_params(config.flat() | {"n_real": self._plan.n_real}))
+        self._client.log_text(run, dump_yaml(config.model_dump()), "config.yaml")
+
+    def _metrics_of(self, report: EpochReport) -> list[Metric]:
+        values = {**report.logged, "images_seen": report.images_seen}
+        if (newest := report.measurement) is not None:
+            # Older versions wrote measurements without a name, all on the objective's number of fakes.
+            values[newest.name or self._plan.objective] = newest.fid
+        if report.objective is not None:
+            values["objective"] = report.objective
+        stamp = int(report.ended * 1000)
+        return [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
+
+    def _log_metrics(self, trial: TrialRecord, metrics: list[Metric]) -> None:
+        self._client.log_batch(self._run_of(trial), metrics=metrics)
+
+    def _log_grid(self, trial: TrialRecord, report: EpochReport) -> None:
+        run = self._run_of(trial)
+        if trial.trial_id not in self._pictures:
+            there = (item.path for item in self._client.list_artifacts(run, "images"))
+            self._pictures[trial.trial_id] = {
+                int(step) for path in there for step in re.findall(r"step\D(\d+)\D", path)
+            }
+        if report.epoch in self._pictures[trial.trial_id]:
+            return
+        with Image.open(self._directory / "trials" / trial.trial_id / str(report.samples)) as grid:
+            self._client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
+        self._pictures[trial.trial_id].add(report.epoch)
+
+    def _end_trial(self, trial: TrialRecord) -> None:
+        tags = {"verdict": str(trial.verdict), "state": trial.state.value, "detail": trial.detail}
+        run = self._run_of(trial)
+        self._client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._client.set_terminated(run, _STATUS[trial.state], _milliseconds(trial.ended))
+
+    def _close_parent(self, state: SweepState) -> None:
+        closed, best = state.sessions[-1].closed, best_trial(list(state.trials.values()))
+        assert closed is not None
+        run, _ = self._parent_run(state.sessions[-1].opened.at)
+        if best is not None and best.objective is not None:
+            metrics = [Metric("objective", best.objective, int(closed.ended * 1000), 0), *_confirmed_metrics(best)]
+            self._client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
+        reached = state.status in (SweepStatus.FINISHED, SweepStatus.TARGET_REACHED)
+        self._client.set_terminated(run, "FINISHED" if reached else "KILLED", _milliseconds(closed.ended))
+
+
+def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
+    """Confirmed mean and spread, at the checkpoint's epoch; none without a new measurement, no spread of one value."""
+    values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
+    stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
+    return [Metric(name, value, stamp, step) for name, value in values.items() if value is not None]
+
+
+def _milliseconds(at: float | None) -> int | None:
+    return None if at is None else int(at * 1000)
+
+
+def _params(values: dict[str, Any]) -> list[Param]:
+    return [Param(name, str(value)) for name, value in values.items()]
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Whether trying again can help: it cannot when the server refuses, when a disk is full, or when our own file
+    is missing."""
+    if is_full(error):
+        return False
+    if isinstance(error, MlflowException):
+        return error.error_code not in _REFUSALS
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
