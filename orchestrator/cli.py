@@ -12,7 +12,22 @@ from orchestrator.commands.shared import CommandGroup
 from trainers.masking import masked
 
 # A command NAME is `command` in `orchestrator.commands.NAME`.
-COMMANDS = ("data", "fid", "launch", "replay", "results", "resume", "spaces", "ui")
+COMMANDS = (
+    "budget",
+    "data",
+    "fid",
+    "launch",
+    "replay",
+    "results",
+    "resume",
+    "spaces",
+    "status",
+    "stop",
+    "sync",
+    "trial",
+    "ui",
+    "watch",
+)
 
 
 class _CommandLine(CommandGroup):

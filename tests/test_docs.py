@@ -105,7 +105,7 @@ def test_what_git_ignores_is_no_part_of_the_project(tmp_path: Path) -> None:
     doc.write_text("`sweeps/NAME/` `sweeps/mine/best.pt`\n")
     assert missing_files(doc, tmp_path) == []
     (tmp_path / "sweeps" / "mine").mkdir(parents=True)
-    (tmp_path / "sweeps" / "mine" / "sweep.json").touch()
+    (tmp_path / "sweeps" / "mine" / "plan.json").touch()
     assert missing_files(doc, tmp_path) == []
 
 

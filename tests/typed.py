@@ -2,8 +2,9 @@
 
 A command is a line of a fenced block, or an inline code span, that begins with gan-sweep, make or python -m. Each runs
 in a folder of its own that holds what its arguments name: pictures, a finished sweep, logs. Only what takes long is
-shortened: launch makes a dry run, ui finds its port taken, make's targets are those that CI runs before or around the
-tests, and benchmarks have tests/benchmarks/test_benchmarks.py. `Home.stand_for` replaces placeholders such as NAME.
+shortened: launch makes a dry run, resume finds its time used up, ui its port taken, make's targets are those that CI
+runs before or around the tests, and benchmarks have tests/benchmarks/test_benchmarks.py. `Home.stand_for` replaces
+placeholders such as NAME.
 """
 
 import importlib
@@ -111,7 +112,7 @@ class Home:
         """Those of the finished sweep; for a bundled space, which wants whole batches, more."""
         place.parent.mkdir(parents=True, exist_ok=True)
         if space not in bundled_spaces():
-            place.symlink_to(self.sweep.read_info().data)
+            place.symlink_to(self.sweep.read_plan().data)
             return
         kind = load_space(space).synthetic
         if kind in ("domains", "faces"):
@@ -160,6 +161,8 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
             taken.listen()
             port = taken.getsockname()[1]
             filled, refused = [*filled, "--port", str(port)], f"port {port} is taken"
+        elif name == "resume" and "--help" not in rest:
+            refused = "goes on"  # what the sweep has used up, or reached: see `rest_of`
         elif "--address" in given:
             refused = "nothing answers at --address"
         run = CliRunner().invoke(main, [*path, *filled])
@@ -220,6 +223,8 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
             more += ["--data", *home.stand_for("--data", "more-photos", given.get("--space", ""))]
     elif name == "replay" and "--tune" in given:
         more += ["--candidates", "2"]
+    elif name == "resume":
+        more += ["--time-budget", "1s"]
     elif name == "fid" and "--fid-extractor" not in given:
         more += ["--fid-extractor", "efficientnet_lite0"]
     if name == "replay" and not whole and "runs" not in given:

@@ -18,6 +18,7 @@ from trainers.distributed import all_or_none, any_rank, broadcast_object, rank, 
 from trainers.engine.precision import set_up_kernels
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
+from trainers.pulse import beat
 from trainers.randomness import GlobalRandom
 from trainers.resume import resume
 from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome
@@ -143,6 +144,7 @@ def _run_epoch(
     averages = StepAverages()
     for batch in family.batches(assets):
         averages.add(family.step(*batch, images_seen=progress.images_seen, instance_sigma=sigma))
+        beat()
         progress.images_seen += config.data.batch_size
     progress.epoch = epoch
     family.align_ranks()

@@ -97,6 +97,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Random seed.",
 )
+@click.option(
+    "--hang-timeout",
+    type=Text(),
+    metavar="10m",
+    help="Workers silent this long are started again. [default: 10 times the longest epoch, at least 5m]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
 @click.option(
     "--allow-changes", is_flag=True, help="With --resume: go on although rules, scheduler or sampler changed."
@@ -162,7 +168,7 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, allow_changes: bool, console: Co
         caches = prepare_data(plan, progress)
     plan = with_labels(plan, caches[0])
     if (plan.directory / PLAN_FILE).is_file():
-        return go_on(plan, caches, allow_changes=allow_changes, console=console)
+        return go_on(plan, caches, allow_changes=allow_changes, dry_run=dry_run, console=console)
     warm = None
     if plan.warm_start is not None:
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))

@@ -110,7 +110,7 @@ def resume(
     return go_on(plan, caches, allow_changes=allow_changes, console=console)
 
 
-def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Console) -> int:
+def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Console, dry_run: bool = False) -> int:
     """Go on with the sweep in a plan's directory; errors and exit code as in `resume`.
 
     Args:
@@ -118,6 +118,7 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
         caches: its images.
         allow_changes: whether the space may differ where that does no harm.
         console: where to print.
+        dry_run: check everything, start nothing.
     """
     from orchestrator.display.summary import print_plan
     from orchestrator.plan.saved import check_differences, differences, to_saved
@@ -141,6 +142,9 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
         highlight=False,
         soft_wrap=True,
     )
+    if dry_run:
+        console.print("dry run: nothing was started")
+        return 0
     if changes:
         store.write_plan(replace(state.plan, definition=now.definition))
     return run_to_the_end(plan, store, warm, console)

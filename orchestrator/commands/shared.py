@@ -13,6 +13,8 @@ from orchestrator.commands.parameters import FolderToMake
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
 from trainers.masking import masked
 
+_LOOK_S = 0.3  # between looks for an answer
+
 
 class CommandGroup(click.Group):
     """Prints user errors as one line, with exit code 2, and suggests the nearest name for an unknown word."""
@@ -80,6 +82,60 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="DIR",
         help="Directory that holds the sweeps.",
     )(command)
+
+
+class RunningSweep:
+    """A sweep whose driver lives, to ask something of.
+
+    Attributes:
+        store: its directory.
+        name: of the sweep.
+        session: number of its driver.
+    """
+
+    def __init__(self, store: Any, session: int) -> None:
+        self.store, self.session = store, session
+        self.name = store.directory.name
+
+    def lives(self) -> bool:
+        """Whether its driver still lives."""
+        from orchestrator.results.driver_lock import driver_lives
+
+        return driver_lives(self.store.directory)
+
+    def wait_until(self, answered: Callable[[Any], bool]) -> None:
+        """Wait until the sweep's state shows the answer.
+
+        Raises:
+            UserError: its driver has ended before.
+        """
+        import time
+
+        while True:
+            alive = self.lives()  # before the look: what it wrote at last is seen
+            if answered(self.store.read_state()):
+                return
+            if not alive:
+                raise UserError(f"sweep {self.name} has ended before it could do that")
+            time.sleep(_LOOK_S)
+
+
+def running_sweep(name: str, sweeps_dir: Path) -> RunningSweep:
+    """A sweep that runs.
+
+    Raises:
+        UserError: there is none of this name, or it does not run; the text says how it stands.
+    """
+    from orchestrator.results.driver_lock import driver_lives
+    from orchestrator.results.store import find_sweep
+
+    store = find_sweep(name, sweeps_dir)
+    state = store.read_state()
+    if driver_lives(store.directory) and state.is_open:
+        return RunningSweep(store, state.session)
+    standing = store.standing(state)
+    detail = f", {standing.detail}" if standing.detail else ""
+    raise UserError(f"sweep {store.directory.name} does not run: {standing.status}{detail}")
 
 
 def _say(context: click.Context, text: str) -> None:

@@ -71,7 +71,7 @@ def read_budgets(
     return budgets
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, option: str = "--time-budget") -> float:
     """Parse ``2h``, ``30m``, ``1h30m`` or ``90s`` into seconds.
 
     Raises:
@@ -79,12 +79,12 @@ def parse_duration(text: str) -> float:
     """
     match = _DURATION.fullmatch(text.strip())
     if not text.strip() or match is None or not any(match.groups()):
-        raise UserError(f"--time-budget {shortened(text)}: write it as 2h, 30m, 1h30m or 90s")
+        raise UserError(f"{option} {shortened(text)}: write it as 2h, 30m, 1h30m or 90s")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (total := hours * 3600 + minutes * 60 + seconds) <= 0:
-        raise UserError(f"--time-budget {text!r}: must be greater than 0")
+        raise UserError(f"{option} {text!r}: must be greater than 0")
     if total > LONGEST_S:
-        raise UserError(f"--time-budget {shortened(text)}: must be at most {LONGEST_S // 3600}h, ten years")
+        raise UserError(f"{option} {shortened(text)}: must be at most {LONGEST_S // 3600}h, ten years")
     return total
 
 

@@ -32,5 +32,6 @@ class LaunchOptions:
     storage: str | None = None
     warm_start: str | None = None
     seed: int = 0
+    hang_timeout: str | None = None
     resume: bool = False
     allow_changes: bool = False

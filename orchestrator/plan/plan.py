@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.plan.budgets import Budgets, read_budgets
+from orchestrator.plan.budgets import Budgets, parse_duration, read_budgets
 from orchestrator.plan.checks import check_images, check_shares, check_space_buildable
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_memory, largest_networks
@@ -25,6 +25,8 @@ from trainers.config import TrainConfig
 from trainers.data.files import require_folder
 from trainers.errors import UserError, first_line
 from trainers.masking import masked
+
+SHORTEST_HANG_S = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class Plan:
         address: address of a running Ray cluster; None starts Ray on this machine.
         budgets: limits that may end the sweep before all trials have run.
         seed: seed of the search and of every trial.
+        hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
     """
 
     sweep: str
@@ -62,6 +65,7 @@ class Plan:
     address: str | None
     budgets: Budgets
     seed: int
+    hang_timeout_s: float | None = None
 
     @property
     def trials(self) -> int:
@@ -127,6 +131,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         address=options.address,
         budgets=budgets,
         seed=options.seed,
+        hang_timeout_s=_hang_timeout(options.hang_timeout),
     )
 
 
@@ -197,6 +202,15 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"scheduler.name={options.scheduler}")
     space = apply_settings(space, [*settings, *options.settings])
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})
+
+
+def _hang_timeout(given: str | None) -> float | None:
+    seconds = None if given is None else parse_duration(given, "--hang-timeout")
+    if seconds is not None and seconds < SHORTEST_HANG_S:
+        raise UserError(
+            f"--hang-timeout {given}: must be at least {SHORTEST_HANG_S} s: workers report every few seconds"
+        )
+    return seconds
 
 
 def _metric(base: TrainConfig) -> str:

@@ -40,6 +40,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         cache_dir=str(plan.cache_dir),
         address=plan.address,
         seed=plan.seed,
+        hang_timeout_s=plan.hang_timeout_s,
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
@@ -77,6 +78,7 @@ def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) ->
         address=saved.address,
         budgets=Budgets(**saved.budgets),
         seed=saved.seed,
+        hang_timeout_s=saved.hang_timeout_s,
     )
 
 

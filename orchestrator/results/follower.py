@@ -22,7 +22,7 @@ class Position:
 
     Attributes:
         events: of the log.
-        histories: of the histories of trials that are open.
+        histories: of the histories of trials that are open, or were cut short and may go on.
     """
 
     events: int = 0
@@ -52,18 +52,15 @@ class Follower:
         self._directory, self._every_epoch = directory, every_epoch
         self._sinks = sinks
         self._events = LineReader(directory / EVENTS_FILE)
-        self._histories: dict[str, LineReader] = {}
+        self._histories: dict[str, LineReader] = {}  # of trials that have not ended by themselves
+        self._until: Position | None = None  # while `skip` must not read beyond it
 
     @property
     def position(self) -> Position:
         """How far it has read."""
         return Position(
             events=self._events.offset,
-            histories={
-                trial.trial_id: self._histories[trial.trial_id].offset
-                for trial in self.state.open_trials()
-                if trial.trial_id in self._histories
-            },
+            histories={name: reader.offset for name, reader in self._histories.items()},
         )
 
     def poll(self) -> bool:
@@ -84,6 +81,7 @@ class Follower:
     def skip(self, until: Position | None = None) -> None:
         """Fold what lies before `until`, or all there is, without passing it on; for a new follower."""
         sinks, self._sinks, every_epoch, self._every_epoch = self._sinks, (), self._every_epoch, False
+        self._until = until
         if until is None:
             self.poll()
         else:
@@ -93,8 +91,8 @@ class Follower:
                 self._apply(from_json(line))
             self._events = LineReader(self._events.path, until.events)
             for trial in self.state.open_trials():
-                self._catch_up(trial, until.histories.get(trial.trial_id, 0))
-        self._sinks, self._every_epoch = sinks, every_epoch
+                self._catch_up(trial)
+        self._sinks, self._every_epoch, self._until = sinks, every_epoch, None
 
     def _apply(self, event: Event) -> None:
         state = self.state
@@ -124,9 +122,10 @@ class Follower:
                         sink.ended(trial)
                     sink.closed(state)
 
-    def _catch_up(self, trial: TrialRecord, until: int | None = None) -> bool:
-        """Read a trial's new epochs, to the byte `until` where given; returns whether there were any."""
+    def _catch_up(self, trial: TrialRecord) -> bool:
+        """Read a trial's new epochs; returns whether there were any."""
         name = trial.trial_id
+        until = None if self._until is None else self._until.histories.get(name, 0)
         if name not in self._histories:
             self._histories[name] = LineReader(history_file(self._directory, name))
         reader, new = self._histories[name], False

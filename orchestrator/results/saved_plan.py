@@ -29,6 +29,7 @@ class SavedPlan:
         cache_dir: of decoded images and statistics.
         address: of the Ray cluster; None: one on the driver's machine.
         seed: of the search and of every trial.
+        hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
         objectives: what is minimised, FID first.
@@ -52,6 +53,7 @@ class SavedPlan:
     cache_dir: str = ""
     address: str | None = None
     seed: int = 0
+    hang_timeout_s: float | None = None
     resources: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, float | None] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("fid",)

@@ -32,7 +32,7 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
         directory: of the sweep.
         state: by its log.
     """
-    if not state.is_open or driver_lives(directory):
+    if state.status is not SweepStatus.RUNNING or driver_lives(directory):
         return Standing(status=state.status, detail=state.detail)
     died = last_beat(directory)
     return Standing(status=SweepStatus.INTERRUPTED, detail=_died_at(died), died=died)

@@ -1,11 +1,7 @@
 """A trial that the search proposes."""
 
 from dataclasses import dataclass, field
-
-from orchestrator.space.domains import Value
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
-from orchestrator.space.space import Space
-from trainers.errors import UserError
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +17,7 @@ class Proposal:
     """
 
     name: str
-    params: dict[str, Value]
+    params: dict[str, Any]
     epochs: int = 0
     n_fake: int = 0
     costs: dict[str, float] = field(default_factory=dict)
-
-
-def propose(space: Space, number: int, params: dict[str, Value]) -> Proposal:
-    """The proposal of a setting under Optuna's trial `number`."""
-    name = f"{number:04d}"
-    try:
-        config = space.resolve(params)
-    except UserError:
-        return Proposal(name=name, params=params)
-    known = costs([cost for cost in space.objectives if cost in KNOWN_BEFOREHAND], config, 0.0)
-    return Proposal(name=name, params=params, epochs=config.schedule.epochs, n_fake=config.fid.n_fake, costs=known)

@@ -46,7 +46,7 @@ def _cmaes(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
 
 
 def _qmc(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
-    return optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    return _QmcByNumber(seed=seed, scramble=True, warn_independent_sampling=False)
 
 
 def _random(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
@@ -137,6 +137,19 @@ def _seed_all(sampler: BaseSampler, seed: int) -> None:
             part.rng.seed(seed)
         elif isinstance(part, BaseSampler):
             _seed_all(part, seed)
+
+
+class _QmcByNumber(optuna.samplers.QMCSampler):
+    """Takes the point of the sequence that has the trial's number; Optuna's counts how often it was asked."""
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        self._number = trial.number
+        return super().sample_relative(study, trial, search_space)
+
+    def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
+        return self._number
 
 
 def left_to_chance(name: str, search: Mapping[str, Domain]) -> list[str]:

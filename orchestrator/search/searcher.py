@@ -16,15 +16,16 @@ from ray.tune.search import Searcher
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, TrialOutcome
 from orchestrator.search.left_open import intermediate_values, left_open
-from orchestrator.search.proposal import Proposal, propose
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
 from orchestrator.space.domains import Value
-from orchestrator.space.objectives import costs
+from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
+from trainers.errors import UserError
 from trainers.run_report import EpochReport
 
 TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
@@ -114,7 +115,7 @@ class OptunaSearcher(Searcher):
                 self._say("every setting of this space has been tried")
                 return Searcher.FINISHED
             asked, self._proposed = new, self._proposed + 1
-            self._submit(propose(self._space, asked.trial.number, asked.params))
+            self._submit(_propose(self._space, asked))
         self._open[trial_id] = asked
         return {"trial_id": _name(asked.trial.number), **self._config}
 
@@ -252,6 +253,17 @@ class OptunaSearcher(Searcher):
         if len(names) == 1:
             return [objective]
         return [objective, *costs(names, self._space.resolve(asked.params), seconds * self._devices).values()]
+
+
+def _propose(space: Space, asked: _OpenTrial) -> Proposal:
+    name = _name(asked.trial.number)
+    try:
+        config = space.resolve(asked.params)
+    except UserError:  # its gang meets the same error, which becomes the trial's verdict
+        return Proposal(name=name, params=asked.params)
+    known = costs([cost for cost in space.objectives if cost in KNOWN_BEFOREHAND], config, 0.0)
+    epochs, n_fake = config.schedule.epochs, config.fid.n_fake
+    return Proposal(name=name, params=asked.params, epochs=epochs, n_fake=n_fake, costs=known)
 
 
 def _name(number: int) -> str:

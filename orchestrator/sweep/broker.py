@@ -9,7 +9,7 @@ Ray starts it again, it reads the log, and whoever waited for an answer asks aga
 
 import asyncio
 import contextlib
-import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -33,15 +33,15 @@ from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
-from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
+from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
 from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -72,17 +72,19 @@ class Broker:
         self._confirmations = RetryQueue()
         self._seeds = 0
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
+        self._pulses = Pulses(time.monotonic)
+        for gang in state.gangs:  # whose ranks this broker has not heard of yet
+            self._pulses.began(gang)
 
     # Tune's side (its searcher submits, its trainables ask)
 
-    async def submit(
-        self, trial_id: str, params: dict[str, Any], epochs: int, n_fake: int, costs: dict[str, float], first: bool
-    ) -> None:
-        """Queue a trial, at the end or as the first; see `Submitted`."""
-        if trial_id in self._state.waiting or trial_id in self._state.trials:
+    async def submit(self, trial: Proposal) -> None:
+        """Queue a trial."""
+        if trial.name in self._state.waiting or trial.name in self._state.trials:
             return
-        self._happened(Submitted, trial=trial_id, params=params, epochs=epochs, n_fake=n_fake, costs=costs)
-        (self._queue.add_first if first else self._queue.add)(trial_id)
+        known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs}
+        self._happened(Submitted, trial=trial.name, params=trial.params, **known)
+        self._queue.add(trial.name)
         await self._notify()
 
     async def next_result(self, trial_id: str) -> TrialResult:
@@ -129,6 +131,10 @@ class Broker:
         for trial in self._state.open_trials():
             await self.stop(trial.trial_id, reason)
         await self._notify()
+
+    async def pid(self) -> int:
+        """Its process."""
+        return os.getpid()
 
     # the end of a sweep: the best are measured again
 
@@ -177,6 +183,7 @@ class Broker:
                 return NoLease.SWEEP_OVER
             if not self._has_work_or_end():  # the waiting work was withdrawn before this gang could take it
                 return NoLease.ASK_AGAIN
+            self._pulses.began(gang)
             if self._state.halting or not self._queue:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
@@ -204,6 +211,7 @@ class Broker:
             Why the trial has to stop, None where it goes on.
         """
         line, trial = self._line(trial_id), self._state.trials[trial_id]
+        self._pulses.epoch(report.ended - report.started)
         if report.checkpoint > trial.checkpoint:
             self._queue.progressed(trial_id)
         if not self._state.progress(trial_id, report):
@@ -256,6 +264,14 @@ class Broker:
         elif not self._measured_again(trial_id):
             self._happened(Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
         await self._notify()
+
+    async def beat(self, rank: Rank) -> None:
+        """A rank has got on, or has started."""
+        self._pulses.beat(rank)
+
+    async def hung(self, limit_s: float | None) -> list[Rank]:
+        """All ranks of the gangs that hang; see `Pulses`."""
+        return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s)
 
     # what is the same on every side
 

@@ -10,14 +10,14 @@ from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker import Broker
-from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from trainers.run_report import EpochReport
 
 
 class BrokerClient:
     """Each method sends one message of the same name to the broker's actor. Can be pickled.
 
-    Every method waits for the answer: Ray does not keep the order of calls to an async actor that are not waited for,
+    Every method but `beat` waits for the answer: Ray does not keep the order of calls to an async actor that are not waited for,
     and of several reasons to stop a trial the first one counts.
 
     Args:
@@ -39,11 +39,9 @@ class BrokerClient:
 
     # from the searcher, Tune's callback and the stopper
 
-    def submit(self, trial: Proposal, *, first: bool = False) -> None:
-        """Queue a trial, at the end or as the first; returns when it is queued."""
-        ray.get(
-            self._actor.submit.remote(trial.name, trial.params, trial.epochs, trial.n_fake, trial.costs, first=first)
-        )
+    def submit(self, trial: Proposal) -> None:
+        """Queue a trial; returns when it is queued."""
+        ray.get(self._actor.submit.remote(trial))
 
     def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """Ask for a trial's end."""
@@ -60,6 +58,11 @@ class BrokerClient:
     def abandon(self, gang: int) -> None:
         """Report that a gang has died for good."""
         ray.get(self._actor.abandon.remote(gang))
+
+    def pid(self) -> int:
+        """The broker's process."""
+        pid: int = ray.get(self._actor.pid.remote())
+        return pid
 
     # from trainables
 
@@ -91,6 +94,15 @@ class BrokerClient:
         """Report an epoch; returns why the trial has to stop, None where it goes on."""
         reason: StopReason | Failure | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
         return reason
+
+    def beat(self, rank: Rank) -> None:
+        """Report that a rank gets on, without waiting for an answer."""
+        self._actor.beat.remote(rank)
+
+    def hung(self, limit_s: float | None) -> list[Rank]:
+        """All ranks of the gangs that hang."""
+        ranks: list[Rank] = ray.get(self._actor.hung.remote(limit_s))
+        return ranks
 
     def complain(self, trial_id: str, detail: str) -> None:
         """Report a rank's error, before its gang restarts."""

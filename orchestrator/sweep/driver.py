@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,14 @@ from orchestrator.search.studies import open_study
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
+from orchestrator.sweep.desk import Desk
 from orchestrator.sweep.gang import MAX_RESTARTS, Gang
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.session import Session
 from orchestrator.sweep.stopper import SweepStopper
 from orchestrator.sweep.trainable import TrialTrainable
+from orchestrator.sweep.watchdog import Watchdog
 from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from trainers.errors import first_line
@@ -104,6 +108,8 @@ def run_sweep(
     recorder = Recorder(follower, session.lock)
     stopper = SweepStopper(broker, gangs, recorder)
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
+    desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
+    recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
     for trial_id in searcher.cut:
         broker.stop(trial_id, StopReason.OUTRANKED)
     for thread in (*gangs, recorder, tracker):
@@ -219,6 +225,13 @@ def _tuner(
 
 def _trial_name(trial: Any) -> str:
     return trial.config["trial_id"]
+
+
+def _stop(stopper: SweepStopper, now: bool) -> None:
+    """As Ctrl-C, and as pressing it again: signals that come at the same moment would count as one."""
+    os.kill(os.getpid(), signal.SIGINT)
+    if now and stopper.interrupted.wait(STOP_GRACE_S):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 @contextlib.contextmanager

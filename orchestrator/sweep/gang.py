@@ -7,6 +7,7 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 import logging
 import os
 import threading
+from itertools import count
 from pathlib import Path
 
 import ray.train
@@ -58,11 +59,11 @@ class Gang(threading.Thread):
 
         Ray Train restarts ranks; when the controller that does so dies, it is started again here.
         """
-        for start in range(1, MAX_RESTARTS + 1):
+        for start in count(1):
             try:
                 return self._run_once(start)
             except (RayActorError, ray.train.ControllerError) as error:
-                if self.closing.is_set() or start == MAX_RESTARTS:
+                if self.closing.is_set() or start > MAX_RESTARTS:
                     self.error = error
                     return None
                 log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))

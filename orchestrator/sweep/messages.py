@@ -13,6 +13,16 @@ class NoLease(Enum):
 
 
 @dataclass(frozen=True)
+class Rank:
+    """A rank of a gang, as a process: its node's id in Ray, and its process id there."""
+
+    gang: int
+    rank: int
+    pid: int
+    node: str
+
+
+@dataclass(frozen=True)
 class Lease:
     """A trial for a gang to train: its id and its searched values."""
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.follower import Follower
@@ -19,16 +19,17 @@ class Recorder(threading.Thread):
     Args:
         follower: of the sweep.
         lock: the driver's; its heartbeat is in this thread.
-        chores: called at each look, such as for what other terminals ask for.
 
     Attributes:
+        chores: called at each look, such as for what other terminals ask for.
         error: the exception that ended the recording, None without one.
     """
 
-    def __init__(self, follower: Follower, lock: DriverLock, chores: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, follower: Follower, lock: DriverLock) -> None:
         super().__init__(name="recorder", daemon=True)
         self.error: BaseException | None = None
-        self._follower, self._lock, self._chores = follower, lock, chores
+        self.chores: Sequence[Callable[[], None]] = ()
+        self._follower, self._lock = follower, lock
         self._closing = threading.Event()
 
     @property
@@ -41,7 +42,8 @@ class Recorder(threading.Thread):
         try:
             while not self._closing.wait(LOOK_S):
                 self._lock.beat()
-                self._chores()
+                for chore in self.chores:
+                    chore()
                 self._follower.poll()
             self._follower.poll()
         except BaseException as error:

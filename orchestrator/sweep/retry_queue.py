@@ -43,6 +43,11 @@ class RetryQueue:
         return len(self._holders)
 
     @property
+    def gangs(self) -> set[int]:
+        """The gangs that hold items."""
+        return set(self._holders.values())
+
+    @property
     def pending(self) -> int:
         """Number of items that wait or are held."""
         return len(self._waiting) + self.held
@@ -50,10 +55,6 @@ class RetryQueue:
     def add(self, name: str) -> None:
         """Add an item at the end."""
         self._waiting.append(name)
-
-    def add_first(self, name: str) -> None:
-        """Add an item before all others."""
-        self._waiting.appendleft(name)
 
     def take_back(self, name: str) -> bool:
         """Remove an item that still waits; returns whether it did."""

@@ -14,6 +14,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outcome_of
 from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.heart import heart
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from trainers.errors import UserError, first_line
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError
@@ -46,11 +47,12 @@ def gang_loop(config: dict[str, Any]) -> None:
     Args:
         config: ``setup`` (a `GangSetup`) and ``gang`` (its number).
     """
+    import ray
     import torch
     from ray.train.torch import get_device
 
     from trainers.assets import Assets
-    from trainers.distributed import broadcast_object, rank
+    from trainers.distributed import rank
 
     setup: GangSetup = config["setup"]
     torch.set_num_threads(setup.threads)
@@ -60,8 +62,16 @@ def gang_loop(config: dict[str, Any]) -> None:
         torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
     gc.freeze()  # see _free_memory
     assets = Assets(setup.data, setup.cache_dir, device)
+    node = ray.get_runtime_context().get_node_id()
+    with heart(setup.broker, config["gang"], rank(), node):
+        _take_leases(setup, config["gang"], assets)
+
+
+def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
+    from trainers.distributed import broadcast_object, rank
+
     while True:
-        lease = broadcast_object(setup.broker.lease(config["gang"]) if rank() == 0 else None)
+        lease = broadcast_object(setup.broker.lease(gang) if rank() == 0 else None)
         if lease is NoLease.SWEEP_OVER:
             return
         if isinstance(lease, Lease):

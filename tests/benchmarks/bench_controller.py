@@ -64,8 +64,8 @@ def measure(sampler: str, storage: str, trials: int, gangs: int) -> float:
         if storage == "journal":
             study = open_study(str(Path(folder) / "study.journal"), "bench", space)
         else:
-            study = optuna.create_study(sampler=build_sampler(space.sampler, 0, conditional=False, asked=0))
-        searcher = OptunaSearcher(study, space, METRIC, lambda name, params: queue.append((name, params)))
+            study = optuna.create_study(sampler=build_sampler(space.sampler, 0))
+        searcher = OptunaSearcher(study, space, METRIC, queue.append)
         field = Field(
             searcher,
             build_scheduler(space),

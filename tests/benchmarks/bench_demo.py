@@ -28,7 +28,7 @@ from tests.benchmarks.common import print_setting
 def run_demo(space: str, seed: int, options: list[str], folder: Path) -> tuple[ResultsStore, float]:
     """A finished demo, and its seconds; 0 where it had been run before."""
     name = f"{space}-{seed}"
-    if (before := look_up_sweep(name, folder)) is not None and before.read_info().status is SweepStatus.FINISHED:
+    if (before := look_up_sweep(name, folder)) is not None and before.standing().status is SweepStatus.FINISHED:
         return before, 0.0
     command = [sys.executable, "-m", "orchestrator.cli", "launch", "--demo", "--space", space, "--seed", str(seed)]
     command += ["--name", name, "--sweeps-dir", str(folder), *options]

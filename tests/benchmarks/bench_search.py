@@ -129,7 +129,7 @@ def run(folder: Path, way: str, seed: int, **options: Any) -> ResultsStore:
     """A sweep, as the command line runs it, unless it is there from an earlier call."""
     name = f"{way}-{seed}"
     store = ResultsStore(folder / "sweeps" / name)
-    if store.directory.exists() and store.read_info().status in ("running", "interrupted", "failed"):
+    if store.directory.exists() and store.standing().status in ("running", "interrupted", "failed"):
         shutil.rmtree(store.directory)
     if not store.directory.exists():
         given = {"space": str(folder / f"{way}.yaml"), "data": folder / "digits", "sweeps_dir": folder / "sweeps"}

@@ -14,7 +14,7 @@ from cluster.errors import ClusterError
 from orchestrator.cli import COMMANDS, main
 from orchestrator.commands.shared import CommandGroup
 
-NOT_COMMANDS = {"__init__", "parameters", "shared"}
+NOT_COMMANDS = {"__init__", "parameters", "running", "shared"}
 HEAVY = ("torch", "ray", "optuna", "mlflow", "rich", "orchestrator.plan", "orchestrator.space.space")
 
 

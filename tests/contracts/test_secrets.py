@@ -16,9 +16,8 @@ from orchestrator.cli import main
 from orchestrator.commands import launch
 from orchestrator.commands.parameters import FileToRead, FolderToMake, FolderToRead, NameOrPath, Text
 from orchestrator.commands.ui import serve_ui, with_secrets
-from orchestrator.results.store import ResultsStore
 from orchestrator.sweep.ray_session import log_to
-from tests.orchestrator.sweep_helpers import INFO, SMALL
+from tests.orchestrator.sweep_helpers import PLAN, SMALL, begun
 from tests.orchestrator.tracking.test_tracker import Server
 from trainers.errors import UserError
 
@@ -94,9 +93,8 @@ def test_the_log_of_a_sweep_masks_records_and_prints(tmp_path: Path) -> None:
 
 def test_a_sweeps_description_holds_no_secret(tmp_path: Path) -> None:
     uri = f"postgresql://me:{SECRET}@host/db"
-    store = ResultsStore(tmp_path / "s")
-    store.write_info(replace(INFO, tracking_uri=uri))
-    info = store.read_info()
+    info = begun(tmp_path / "s", replace(PLAN, tracking_uri=uri, storage=uri)).read_plan()
+    assert info.storage == info.tracking_uri
     assert info.tracking_uri == "postgresql://me:***@host/db" and not files_with_secret(tmp_path)
     with pytest.raises(UserError, match=r"give that with its password: --tracking-uri URI"):
         with_secrets(info, None)
@@ -106,7 +104,7 @@ def test_a_sweeps_description_holds_no_secret(tmp_path: Path) -> None:
 
 
 def test_ui_prints_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    assert serve_ui(replace(INFO, tracking_uri=f"http://me:{SECRET}@host"), 1) == 0
+    assert serve_ui(replace(PLAN, tracking_uri=f"http://me:{SECRET}@host"), 1) == 0
     assert "is tracked at http://me:***@host" in capsys.readouterr().out
 
 

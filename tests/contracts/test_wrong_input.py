@@ -7,6 +7,7 @@ rules of its own: then `TEXTS` must say what is wrong for it.
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,14 @@ from orchestrator.commands.parameters import (
     Text,
     Whole,
 )
+from orchestrator.plan.resources import Resources
+from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, keep
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.run_report import RunEnd
 
 LONG, HUGE = "x" * 300, "9" * 30
 EMPTY, NUL, LINES = "", "a\0b", "no\nwhere"
@@ -73,10 +78,13 @@ VALID = {
     "fid": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "replay": ["log.csv"],
     "results": ["s"],
+    "resume": ["s"],
     "ui": ["s"],
     "spaces list": [],
     "spaces show": ["ralsgan_motorbike"],
 }
+# Valid lines that would run a whole sweep, if anything of this one were left to do.
+NOTHING_LEFT = {"resume": "sweep s is finished: 1 of 1 trials; more: --trials 2"}
 
 
 def leaves(group: click.Group = main, name: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -139,12 +147,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.new("RGB", (40, 30), (6 * number, 90, 120)).save(home / "photos" / f"{number}.png")
     (home / "shut").mkdir(mode=0)
     (home / "log.csv").write_text("step,d_loss,g_loss,fid\n" + "".join(f"{i},1,1,{99 - i}\n" for i in range(30)))
-    sweep = home / "sweeps" / "s"
-    sweep.mkdir(parents=True)
-    (sweep / "sweep.json").write_text(
-        '{"sweep": "s", "space": "x", "objective": "fid", "status": "finished", "trials": 1, "data": "d", "n_real": 1,'
-        ' "synthetic": false, "tracking_uri": "http://127.0.0.1:1"}'
-    )
+    (home / "sweeps").mkdir()
+    resources = asdict(Resources(gangs=1, workers=1, cpus=1.0, gpus=0.0, threads=1))
+    plan = replace(PLAN, trials=1, tracking_uri="http://127.0.0.1:1", resources=resources)
+    store = begun(home / "sweeps" / "s", plan)
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0))
+    close(store, SweepStatus.FINISHED)
     return home
 
 
@@ -173,7 +181,9 @@ def refused(home: Path, *words: str) -> str:
 @pytest.mark.timeout(60)  # a pipe that is opened waits for ever
 @pytest.mark.parametrize(("words", "named"), list(cases()))
 def test_a_wrong_value_is_one_line_and_leaves_nothing(words: list[str], named: str, home: Path) -> None:
-    assert f"gan-sweep: {named}" in refused(home, *words)
+    said = refused(home, *words)
+    assert f"gan-sweep: {named}" in said
+    assert not any(text in said for text in NOTHING_LEFT.values()), "something else was refused"
 
 
 def test_every_command_has_a_valid_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +194,21 @@ def test_every_command_has_a_valid_line(tmp_path: Path, monkeypatch: pytest.Monk
     for words, valid in VALID.items():
         more = ["--sheet", str(tmp_path / "sheet.png")] if words == "data inspect" else []
         result = typed(*words.split(), *(instead.get(word, word) for word in valid), *more)
-        assert result.exit_code == 0, result.output
+        if (nothing_left := NOTHING_LEFT.get(words)) is not None:
+            assert result.exit_code == 2 and nothing_left in result.stderr, result.output
+        else:
+            assert result.exit_code == 0, result.output
+
+
+def test_going_on_wants_a_sweep_that_is_there_and_has_not_changed(home: Path) -> None:
+    assert "--tracking-uri http://127.0.0.1:2: s uses http://127.0.0.1:1" in refused(
+        home, "resume", "s", "--tracking-uri", "http://127.0.0.1:2"
+    )
+    assert "--max-gpu-hours needs GPUs" in refused(home, "resume", "s", "--max-gpu-hours", "2")
+    assert "its target FID is reached: a lower --target-fid goes on" in refused(
+        home, "resume", "s", "--target-fid", "80"
+    )
+    assert "sweeps/s exists already" in refused(home, *VALID_LAUNCH, "--name", "s")
 
 
 @pytest.mark.parametrize("words", [words for words, _ in leaves()])

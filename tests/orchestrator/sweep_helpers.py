@@ -8,23 +8,100 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, Submitted, from_json
+from orchestrator.results.follower import Follower
+from orchestrator.results.lines import LineReader, LineWriter
+from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.store import ResultsStore, SweepInfo, find_sweep
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.sinks import Sink
+from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.sweep.recorder import Recorder
 from trainers.run_report import EpochReport, Measurement, hardly_vary
 
-INFO = SweepInfo(
+PLAN = SavedPlan(
     sweep="s",
     space="x",
     objective="fid_test_n2",
-    status=SweepStatus.RUNNING,
     trials=3,
     data="/photos",
     n_real=9,
     synthetic=False,
     tracking_uri="sqlite:///x.db",
+    definition={"base": {}, "search": {}},
 )
+
+
+def proposal(name: str, params: dict[str, Any] | None = None) -> Proposal:
+    """A trial of 4 epochs."""
+    return Proposal(name=name, params=params or {}, epochs=4, n_fake=2)
+
+
+def events_of(directory: Path, *kinds: type[Event]) -> list[Any]:
+    """What is in a sweep's log, of these kinds."""
+    events = [from_json(line) for line in LineReader(directory / EVENTS_FILE).read()]
+    return [event for event in events if not kinds or isinstance(event, kinds)]
+
+
+def begun(directory: Path, plan: SavedPlan = PLAN) -> ResultsStore:
+    """A sweep that a driver, which has no lock, has opened."""
+    store = create_sweep(directory)
+    store.write_plan(plan)
+    opened = {"pid": 7, "process_started": 1.0, "host": "h", "version": "1", "budgets": plan.budgets}
+    store.append(Opened(at=0.0, session=1, trials=plan.trials, **opened))
+    return store
+
+
+def keep(store: ResultsStore, *records: TrialRecord) -> None:
+    """Write what a driver writes of trials that it ran: started, ended if they are, measured again if they were."""
+    for trial in records:
+        for event in life(trial):
+            store.append(event)
+        (store.trials_dir / trial.trial_id).mkdir(parents=True, exist_ok=True)
+
+
+def life(trial: TrialRecord) -> list[Event]:
+    name, at = trial.trial_id, trial.started
+    known = {"epochs": trial.total_epochs, "n_fake": trial.n_fake, "costs": trial.costs}
+    events: list[Event] = [
+        Submitted(at=at, session=1, trial=name, params=trial.params, **known),
+        Started(at=at, session=1, trial=name, gang=0, attempt=1),
+    ]
+    if trial.verdict is not None:
+        outcome = {"verdict": str(trial.verdict), "epochs": trial.epochs, "objective": trial.objective}
+        outcome |= {"best_epoch": trial.best_epoch, "detail": trial.detail}
+        over = at + trial.seconds
+        totals = trial.totals
+        events.append(Ended(at=over, session=1, trial=name, outcome=outcome, seconds=trial.seconds, totals=totals))
+    if trial.confirmed or trial.refused:
+        events.append(Confirmed(at=at, session=1, trial=name, values=trial.confirmed, refused=trial.refused))
+    return events
+
+
+def keep_epochs(store: ResultsStore, trial_id: str, *reports: EpochReport) -> None:
+    """Write a trial's epochs, as its rank does."""
+    file = history_file(store.directory, trial_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = LineWriter(file)
+    for report in reports:
+        lines.append(report.to_json())
+    lines.close()
+
+
+def recorder_of(store: ResultsStore, *sinks: Sink) -> Recorder:
+    """A recorder that was not started, of a driver that has its lock."""
+    lock = DriverLock(store.directory)
+    lock.acquire()
+    return Recorder(Follower(store.directory, store.read_plan(), sinks), lock)
+
+
+def close(store: ResultsStore, status: SweepStatus, ended: float = 200.0) -> None:
+    """Write the driver's end."""
+    store.append(Closed(at=ended, session=1, status=status, ended=ended))
 
 
 def epoch(

@@ -15,8 +15,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from orchestrator.cli import main
+from orchestrator.plan.dataset import prepare_data
+from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.saved import to_saved
 from orchestrator.results.store import ResultsStore
-from tests.orchestrator.sweep_helpers import INFO, ended
+from orchestrator.space.load import space_as_yaml
+from tests.orchestrator.sweep_helpers import begun, ended, keep
 from trainers.run_report import RunEnd
 
 DEMO = ["launch", "--space", "ralsgan_motorbike", "--demo"]
@@ -54,6 +59,7 @@ def typed(*arguments: str | Path) -> Result:
         ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: Input should be greater than"),
         ([*DEMO, "--set", "family=acgna"], "unknown family 'acgna': did you mean acgan?"),
         ([*DEMO, "--set", "family=acgna", "--set", "labels=auto"], "did you mean acgan?"),
+        (["resume", "nothing"], "unknown sweep"),
         (["lauch"], "did you mean launch?"),
     ],
 )
@@ -80,6 +86,33 @@ def test_dry_run_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
+def test_a_dry_run_of_a_sweep_that_goes_on_starts_nothing(tmp_path: Path, motorbikes: Path) -> None:
+    """Its plan is checked against the one it was launched with; what changed is said."""
+    words = [*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path, "--name", "s", "--resume", "--dry-run"]
+    data = {"space": "ralsgan_motorbike", "demo": True, "data": motorbikes, "sweeps_dir": tmp_path, "name": "s"}
+    plan = make_plan(LaunchOptions(**data))
+    store = begun(tmp_path / "s", to_saved(plan, prepare_data(plan)))
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0))
+    log = (store.directory / "events.jsonl").read_bytes()
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    assert "going on: 1 trials are over, 0 go on from their last checkpoint, 0 wait" in result.output
+    assert "nothing was started" in result.output
+
+    changed = [*words, "--sampler", "random"]
+    refused = typed(*changed)
+    assert (
+        refused.exit_code == 2 and "sweep s has changed since its launch: sampler.name was 'tpe', is" in refused.stderr
+    )
+    assert typed(*changed, "--allow-changes").exit_code == 0
+    refused = typed(*words, "--set", "data.batch_size=8", "--allow-changes")
+    assert refused.exit_code == 2 and "launch a new sweep" in refused.stderr
+    assert "`gan-sweep resume s` goes on with that sweep" in typed(*[w for w in words if w != "--resume"]).stderr
+
+    assert (store.directory / "events.jsonl").read_bytes() == log
+    assert store.read_plan().definition == space_as_yaml(plan.space)
+
+
 def test_the_plan_says_how_it_searches(tmp_path: Path, motorbikes: Path) -> None:
     plan = [*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path, "--dry-run"]
     assert "sampler tpe, scheduler asha: every trial runs 4 epochs" in typed(*plan).output
@@ -98,15 +131,15 @@ def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path
 
 
 def test_results_as_table_and_json(tmp_path: Path) -> None:
-    store = ResultsStore(tmp_path / "s")
-    store.write_info(INFO)
-    store.write_trial(ended("0000", RunEnd.COMPLETED, 80.0))
-    store.write_trial(ended("0001", RunEnd.NONFINITE, None))
+    store = begun(tmp_path / "s")
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0), ended("0001", RunEnd.NONFINITE, None))
     table = typed("results", "s", "--sweeps-dir", tmp_path).output
     assert "0000 *" in table and "80.0" in table and "nonfinite" in table
+    assert "s: interrupted, 2 of 3 trials" in table and "its driver died at" in table
     summary = json.loads(typed("results", "s", "--json", "--sweeps-dir", tmp_path).output)
     assert summary["best"]["trial_id"] == "0000"
     assert len(summary["trials"]) == 2
+    assert summary["status"] == "interrupted" and summary["detail"].startswith("its driver died at")
 
 
 def test_spaces() -> None:

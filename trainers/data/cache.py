@@ -21,6 +21,7 @@ from trainers.data.pool import cores, in_order
 from trainers.data.reader import ImageCache
 from trainers.data.source import ImageSource, open_source
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
+from trainers.pulse import beat
 
 __all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache"]
 
@@ -153,6 +154,7 @@ def _decode_all(
 
     for done, result in enumerate(in_order(pool, decode, images.items()), 1):
         yield result
+        beat()
         if progress is not None:
             progress(done, images.total)
 

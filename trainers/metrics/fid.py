@@ -13,6 +13,7 @@ from trainers.distributed import all_reduce_sum, broadcast_object, rank, world_s
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
+from trainers.pulse import beat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,7 @@ def measure_fid(
         features = extractor(to_uint8(fakes))
         nonfinite += (~fakes.isfinite()).sum() + (~features.isfinite()).sum()
         moments.update(features)
+        beat()
     fake = moments.all_reduce()
     value = spread = math.nan
     if all_reduce_sum(nonfinite).item() == 0 and rank() == 0:

@@ -13,6 +13,7 @@ from trainers.errors import UserError
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.moments import Moments
+from trainers.pulse import beat
 
 # Part of the key: raise it whenever the same images and extractor would give another file.
 FORMAT_VERSION = 1
@@ -68,6 +69,7 @@ def real_statistics(
         moments = Moments(extractor.dim, device)
         for batch in images.batches(batch_size):
             moments.update(extractor(batch.to(device)))
+            beat()
             if progress is not None:
                 progress(moments.n, len(images))
         statistics = RealStatistics.from_moments(moments)

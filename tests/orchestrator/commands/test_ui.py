@@ -13,10 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import main
-from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from tests.orchestrator.sweep_helpers import INFO
+from tests.orchestrator.sweep_helpers import PLAN, begun, close
 
 
 def free_port() -> int:
@@ -27,7 +26,7 @@ def free_port() -> int:
 
 
 def test_a_store_that_is_gone_is_one_line(tmp_path: Path) -> None:
-    ResultsStore(tmp_path / "s").write_info(replace(INFO, tracking_uri=f"sqlite:///{tmp_path / 'gone.db'}"))
+    begun(tmp_path / "s", replace(PLAN, tracking_uri=f"sqlite:///{tmp_path / 'gone.db'}"))
     result = CliRunner().invoke(main, ["ui", str(tmp_path / "s")])
     assert result.exit_code == 2 and "which is not there: was the sweep moved?" in result.stderr
     assert not (tmp_path / "gone.db").exists()
@@ -35,11 +34,13 @@ def test_a_store_that_is_gone_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
-    store = ResultsStore(tmp_path / "s")
-    info = replace(INFO, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    store.write_info(info)
-    (store.directory / "space.yaml").write_text("base: {}\nsearch: {}\n")
-    MlflowTracker(info, store).close(None, SweepStatus.FINISHED, patience_s=5)
+    plan = replace(PLAN, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    store = begun(tmp_path / "s", plan)
+    close(store, SweepStatus.FINISHED)
+    tracker = MlflowTracker(store.directory, plan, plan.tracking_uri)
+    tracker.start()
+    tracker.close(patience_s=5)
+    assert tracker.missing == ""
     server = subprocess.Popen(
         [sys.executable, "-m", "orchestrator.cli", "ui", str(store.directory), "--port", str(free_port())],
         stdout=subprocess.PIPE,

@@ -10,8 +10,7 @@ from orchestrator.pruning.d_collapse import DCollapse
 from orchestrator.pruning.g_fooling import GFooling
 from orchestrator.replay.recorded import RecordedRun, Report, read_log, read_runs, read_sweep
 from orchestrator.replay.replay import replay_run
-from orchestrator.results.store import create_sweep
-from tests.orchestrator.sweep_helpers import ended, epoch
+from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, keep_epochs
 from trainers.config import LossConfig
 from trainers.errors import UserError
 from trainers.loss_scale import UNNAMED
@@ -107,9 +106,9 @@ def test_the_window_decides_what_counts() -> None:
 
 @pytest.mark.parametrize("name", ["lsgan", "wasserstein"])
 def test_a_sweeps_trials_name_their_loss_and_logs_do_not(tmp_path: Path, name: str) -> None:
-    store, trial = create_sweep(tmp_path / "s"), ended("0000", RunEnd.COMPLETED, 80.0)
-    store.write_trial(trial)
-    store.append_history(trial, epoch(3, fid=80.0))
+    store = begun(tmp_path / "s")
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0))
+    keep_epochs(store, "0000", epoch(3, fid=80.0))
     (store.trials_dir / "0000" / "config.yaml").write_text(f"loss: {{name: {name}}}\n")
     (run,) = read_sweep(store)
     assert run.scale == build_loss(LossConfig(name=name)).scale() != UNNAMED

@@ -5,15 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.results.lineage import best_of_lineage, lineage
-from orchestrator.results.store import ResultsStore, create_sweep
-from tests.orchestrator.sweep_helpers import INFO, ended
+from orchestrator.results.store import ResultsStore
+from tests.orchestrator.sweep_helpers import PLAN, begun, ended, keep
 from trainers.run_report import RunEnd
 
 
 def write(folder: Path, name: str, objective: float | None, after: ResultsStore | None) -> ResultsStore:
-    store = create_sweep(folder / name)
-    store.write_info(replace(INFO, sweep=name, warm_start=str(after.directory) if after else None))
-    store.write_trial(ended("0000", RunEnd.COMPLETED, objective))
+    store = begun(folder / name, replace(PLAN, sweep=name, warm_start=str(after.directory) if after else None))
+    keep(store, ended("0000", RunEnd.COMPLETED, objective))
     return store
 
 

@@ -1,12 +1,15 @@
 """The Pareto front: by hand, and against its definition."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import hypothesis.strategies as st
 from hypothesis import given
 
 from orchestrator.results.pareto import non_dominated, pareto_front
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.verdict import Failure, StopReason
-from tests.orchestrator.sweep_helpers import ended
+from tests.orchestrator.sweep_helpers import PLAN, begun, ended, keep
 from trainers.run_report import RunEnd
 
 
@@ -53,10 +56,11 @@ def test_the_front_of_trials() -> None:
     assert pareto_front([]) == []
 
 
-def test_costs_survive_the_round_trip() -> None:
+def test_costs_survive_the_round_trip(tmp_path: Path) -> None:
     trial = costing("0000", RunEnd.COMPLETED, 80.0, 10.0)
-    values = trial.to_json()
-    assert values["objectives"] == {"fid": 80.0, "device_seconds": 10.0}
-    assert TrialRecord.from_json(values).costs == trial.costs
-    del values["objectives"]  # as sweeps of before wrote it
-    assert TrialRecord.from_json(values).costs == {}
+    assert trial.to_json()["objectives"] == {"fid": 80.0, "device_seconds": 10.0}
+    store = begun(tmp_path / "s", replace(PLAN, objectives=("fid", "device_seconds"), devices=4.0))
+    trial.seconds = 2.5
+    keep(store, trial)
+    (read,) = store.read_trials()
+    assert read.costs == trial.costs

@@ -16,6 +16,7 @@ from orchestrator.results.events import (
     Event,
     GangDown,
     GangUp,
+    Halting,
     Interrupted,
     Opened,
     Started,
@@ -44,6 +45,8 @@ PLAN = SavedPlan(
     devices=2.0,
 )
 COMPLETED = {"verdict": "completed", "epochs": 4, "objective": 50.0, "best_epoch": 4, "detail": ""}
+
+STOPPED = {"verdict": "stopped_by_user", "epochs": 0, "objective": None, "best_epoch": None, "detail": ""}
 
 
 def opened(at: float, session: int = 1, trials: int = 3) -> Opened:
@@ -120,6 +123,39 @@ def test_a_trial_that_the_scheduler_had_cut_stays_cut() -> None:
     assert (state.trials["0000"].state, state.interrupted) == (State.PRUNED, [])
 
 
+def test_a_trial_that_waits_can_be_ended() -> None:
+    state = folded(*BEGUN, Ended(at=5.0, session=1, trial="0002", outcome=STOPPED, seconds=0.0, totals={}))
+    trial = state.trials["0002"]
+    assert (trial.state, trial.verdict, trial.started, trial.ended) == (State.PRUNED, "stopped_by_user", 5.0, 5.0)
+    assert (trial.params, trial.total_epochs, list(state.waiting)) == ({"optimizer.lr_g": 0.1}, 4, ["0001"])
+    assert state.proposed() == 3
+    assert not state.apply(Started(at=6.0, session=1, trial="0002", gang=0, attempt=1)), "it is over"
+    assert state.apply(closed(9.0, SweepStatus.OUT_OF_TIME))
+    assert list(state.waiting) == ["0001"], "one that no gang took waits for the next driver"
+
+
+def test_a_sweep_that_ends_says_so_until_it_has_ended() -> None:
+    halting = Halting(at=20.0, session=1, reason=StopReason.OUT_OF_TIME, gangs_exit=False)
+    state = folded(*BEGUN, halting)
+    assert (state.halting, state.status) == (halting, SweepStatus.RUNNING)
+    state.apply(closed(30.0, SweepStatus.OUT_OF_TIME))
+    assert (state.halting, state.trials["0000"].verdict) == (None, StopReason.OUT_OF_TIME)
+
+
+def test_a_failed_sweeps_open_trials_go_on_later() -> None:
+    state = folded(*BEGUN, closed(30.0, SweepStatus.FAILED))
+    assert (state.trials["0000"].state, state.trials["0000"].verdict) == (State.STOPPED, StopReason.SWEEP_FAILED)
+    state.apply(opened(40.0, session=2))
+    assert state.interrupted == ["0000"]
+
+
+def test_a_driver_that_died_without_a_word_is_closed_by_the_next() -> None:
+    state = folded(*BEGUN, opened(50.0, session=2))
+    first = state.sessions[0].closed
+    assert first is not None and (first.status, first.ended) == (SweepStatus.INTERRUPTED, 50.0)
+    assert (state.status, state.interrupted, state.gangs) == (SweepStatus.RUNNING, ["0000"], {})
+
+
 def test_a_dead_drivers_processes_change_nothing() -> None:
     late = Ended(at=21.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={})
     for end in ([closed(15.0, SweepStatus.INTERRUPTED)], [closed(15.0, SweepStatus.INTERRUPTED), opened(20.0, 2)]):
@@ -147,6 +183,9 @@ EVERY: list[Event] = [
     Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
     Confirmed(at=1.0, session=1, trial="0000", values=[1.0]),
     Changed(at=1.0, session=1, trials=9),
+    Halting(at=4.0, session=1, reason=StopReason.OUT_OF_TIME, gangs_exit=False),
+    Halting(at=4.5, session=1, reason=StopReason.OUT_OF_TIME, gangs_exit=True),
+    Ended(at=4.5, session=1, trial="0002", outcome=STOPPED, seconds=0.0, totals={}),
     closed(5.0, SweepStatus.FINISHED),
     opened(6.0, session=2),
     Started(at=7.0, session=2, trial="0001", gang=1, attempt=1),
@@ -166,7 +205,13 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
     assert not state.trials.keys() & state.waiting.keys()
     assert not state.holders.keys() & set(state.interrupted)
     open_trials = {trial.trial_id for trial in state.open_trials()}
-    assert {*state.holders, *state.interrupted, *state.attempts} <= open_trials
+    assert {*state.holders, *state.interrupted, *state.attempts, *state.stopping} <= open_trials
+    assert len(state.interrupted) == len(set(state.interrupted))
+    assert state.proposed() == len(state.trials) + len(state.waiting)
+    for trial in state.trials.values():
+        assert (trial.verdict is None) == (trial.state is State.RUNNING) == (trial.ended is None)
+    if not state.is_open:
+        assert not open_trials and not state.gangs and state.halting is None
     assert state.seconds(99.0) >= 0
     assert state.gpu_hours(99.0) >= 0
 

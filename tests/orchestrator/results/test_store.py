@@ -1,32 +1,38 @@
 """The sweep's directory: written step by step, readable after every step."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.results.places import history_file
 from orchestrator.results.records import best_trial
-from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
-from orchestrator.results.verdict import Failure, State, StopReason
-from tests.orchestrator.sweep_helpers import INFO, ended, epoch
+from orchestrator.results.store import ResultsStore, create_sweep, find_sweep, look_up_sweep, sweep_names
+from orchestrator.results.verdict import Failure, State, StopReason, SweepStatus
+from orchestrator.space.yaml_text import parse_yaml
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, keep_epochs
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ResultsStore:
-    store = create_sweep(tmp_path / "sweeps" / "s")
-    store.write_info(INFO)
-    return store
+    return begun(tmp_path / "sweeps" / "s")
 
 
 def test_summary_is_the_promised_object(store: ResultsStore) -> None:
-    store.write_trial(ended("0000", RunEnd.COMPLETED, 80.0))
-    store.write_trial(ended("0001", StopReason.OUTRANKED, None))
-    store.write_trial(ended("0002", Failure.LOST, 70.0))
+    keep(
+        store,
+        ended("0000", RunEnd.COMPLETED, 80.0),
+        ended("0001", StopReason.OUTRANKED, None),
+        ended("0002", Failure.LOST, 70.0),
+    )
+    close(store, SweepStatus.FINISHED)
     summary = json.loads(json.dumps(store.summary()))
     assert summary.keys() >= {"sweep", "objective", "best", "trials"}
     assert (summary["sweep"], summary["objective"]) == ("s", "fid_test_n2")
+    assert (summary["status"], summary["detail"]) == ("finished", "")
     promised = {"trial_id", "state", "verdict", "objective", "best_epoch", "epochs", "seconds", "params"}
     assert all(trial.keys() >= promised for trial in summary["trials"])
     assert [trial["state"] for trial in summary["trials"]] == ["COMPLETED", "PRUNED", "COMPLETED"]
@@ -39,10 +45,20 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
 
 def test_records_survive_the_round_trip(store: ResultsStore) -> None:
     before = ended("0007", RunEnd.COMPLETED, 80.0)
-    store.write_trial(before)
+    before.confirmed = [81.0, 82.0]
+    keep(store, before)
     (after,) = store.read_trials()
     assert after.to_json() == before.to_json()
     assert after.state is State.COMPLETED
+
+
+def test_an_open_trial_is_read_from_its_epochs(store: ResultsStore) -> None:
+    before = ended("0000", RunEnd.COMPLETED, 80.0)
+    before.verdict = None
+    keep(store, before)
+    keep_epochs(store, "0000", epoch(1), epoch(2, fid=90.0), epoch(3, fid=80.0, objective=80.0))
+    (trial,) = store.read_trials()
+    assert (trial.state, trial.epochs, trial.objective, trial.last_fid) == (State.RUNNING, 3, 80.0, 80.0)
 
 
 def test_no_winner_without_a_measurement() -> None:
@@ -50,22 +66,39 @@ def test_no_winner_without_a_measurement() -> None:
     assert best_trial([ended("0000", StopReason.OUTRANKED, None)]) is None
 
 
-def test_history_takes_the_later_line_and_survives_a_crash(store: ResultsStore) -> None:
-    trial = ended("0000", RunEnd.COMPLETED, 80.0)
-    store.write_trial(trial)
-    for report in (epoch(1, fid=9.0), epoch(2, fid=8.0), epoch(2, fid=7.0)):
-        store.append_history(trial, report)
-    with open(store.trials_dir / "0000" / "history.jsonl", "a") as file:
-        file.write('{"epoch": 3, "imag')
-    assert [report.measurement.fid for report in store.read_history("0000") if report.measurement] == [9.0, 7.0]
+def test_history_takes_the_first_line_of_an_epoch_and_survives_a_crash(store: ResultsStore) -> None:
+    """A rank that goes on from a checkpoint repeats epochs; the scheduler has decided on the first report."""
+    keep_epochs(store, "0000", epoch(1, fid=9.0), epoch(3, fid=8.0), epoch(2), epoch(3, fid=7.0))
+    with history_file(store.directory, "0000").open("a") as file:
+        file.write('{"epoch": 4, "imag')
+    history = store.read_history("0000")
+    assert [report.epoch for report in history] == [1, 2, 3]
+    assert [report.measurement.fid for report in history if report.measurement] == [9.0, 8.0]
     assert store.read_history("0001") == []
+
+
+def test_the_plan_is_there_for_programs_and_the_space_for_people(store: ResultsStore) -> None:
+    plan = replace(PLAN, definition={"base": {"seed": 5}, "search": {}}, storage="postgresql://me:secret@h/d")
+    store.write_plan(plan)
+    assert store.read_plan() == replace(plan, storage="postgresql://me:***@h/d")
+    assert parse_yaml((store.directory / "space.yaml").read_text(), "space.yaml") == plan.definition
 
 
 def test_sweeps_are_found_by_name_and_by_path(store: ResultsStore, tmp_path: Path) -> None:
     sweeps = tmp_path / "sweeps"
-    assert find_sweep("s", sweeps).read_info() == INFO
-    assert find_sweep(str(store.directory), tmp_path).read_info() == INFO
+    assert find_sweep("s", sweeps).read_plan() == PLAN
+    assert find_sweep(str(store.directory), tmp_path).read_plan() == PLAN
+    (sweeps / "no sweep").mkdir()
+    assert sweep_names(sweeps) == ["s"]
+    assert look_up_sweep("no sweep", sweeps) is None
     with pytest.raises(UserError, match=r"unknown sweep in .*'t'"):
         find_sweep("t", sweeps)
-    with pytest.raises(UserError, match="exists already; choose another --name"):
+
+
+def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"exists already: `gan-sweep resume s` goes on with that sweep; a new one"):
         create_sweep(store.directory)
+    with pytest.raises(UserError, match="exists already; choose another --name"):
+        create_sweep(tmp_path)
+    with pytest.raises(UserError, match=r"cannot make .*: Not a directory"):
+        create_sweep(store.directory / "plan.json" / "x")

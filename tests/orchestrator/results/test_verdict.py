@@ -35,7 +35,9 @@ def test_without_a_rule_it_is_the_reason_of_the_stop_or_the_runs_own_end() -> No
 def test_what_becomes_of_a_trial(objective: float | None) -> None:
     assert state_of(RunEnd.COMPLETED, objective) is State.COMPLETED
     assert state_of(StopReason.OUTRANKED, objective) is State.PRUNED
-    assert {state_of(reason, objective) for reason in set(StopReason) - {StopReason.OUTRANKED}} == {State.STOPPED}
+    one_alone = {StopReason.OUTRANKED, StopReason.STOPPED_BY_USER}  # the others end all trials of a sweep
+    assert {state_of(reason, objective) for reason in one_alone} == {State.PRUNED}
+    assert {state_of(reason, objective) for reason in set(StopReason) - one_alone} == {State.STOPPED}
     # Whatever ended it, a trial keeps its objective.
     kept = State.FAILED if objective is None else State.COMPLETED
     assert {state_of(failure, objective) for failure in Failure} == {kept}

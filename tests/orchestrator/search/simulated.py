@@ -19,6 +19,7 @@ from ray.tune.search import Searcher
 
 from orchestrator.pruning import Guard, Rule
 from orchestrator.results.verdict import StopReason, TrialOutcome, outcome_of
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.searcher import OptunaSearcher
 from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.run_report import EpochReport, Measurement, RunEnd, RunOutcome
@@ -61,7 +62,7 @@ class Field:
     """`gangs` gangs that train what the searcher suggests.
 
     Args:
-        searcher: real; its `submit` must be `queue`'s.
+        searcher: real; its `submit` must append to `queue`.
         scheduler: real.
         rules: real.
         queue: where the searcher submits.
@@ -81,7 +82,7 @@ class Field:
         searcher: OptunaSearcher,
         scheduler: TrialScheduler,
         rules: tuple[Rule, ...],
-        queue: deque[tuple[str, dict[str, Any]]],
+        queue: deque[Proposal],
         *,
         gangs: int,
         curve: Callable[[dict[str, Any]], Curve],
@@ -118,7 +119,8 @@ class Field:
         self.deciding += time.perf_counter() - started
         if config is None or config == Searcher.FINISHED:
             return None
-        name, params = self.queue.popleft()
+        proposal = self.queue.popleft()
+        name, params = proposal.name, proposal.params
         assert name == config["trial_id"]
         assert name not in self.lives, "a number is given once"
         tune = Trial("simulated", stub=True, trial_id=f"tune{number}")

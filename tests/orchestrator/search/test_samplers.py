@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from orchestrator.search.samplers import build_sampler, left_to_chance
+from orchestrator.search.samplers import SeededByTrial, build_sampler, left_to_chance
 from orchestrator.space.load import build_space, load_space
 from orchestrator.space.overrides import apply_settings
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
@@ -48,7 +48,7 @@ def run(sweep: Sweep, trials: int) -> None:
                 sweep.end(trial_id, "nonfinite", epoch=9)
             case _:
                 sweep.end(trial_id, "completed", 60.0 + number % 7, seconds=number + 1.0)
-    sweep.searcher.close()
+    sweep.searcher.on_trial_complete(asked.pop(), error=True)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -70,7 +70,9 @@ def test_every_sampler_searches_without_a_warning(
     trials = sweep.trials()
     assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
     assert all(space.search[key].contains(value) for trial in trials for key, value in trial.params.items())
-    assert len({frozenset(params.items()) for params in sweep.params}) == len(sweep.params) == TRIALS[name] + 1
+    different = len({frozenset(params.items()) for params in sweep.params})
+    assert len(sweep.params) == TRIALS[name] + 1
+    assert different >= len(sweep.params) - (name == "gp")  # where its model is sure, it may propose the same again
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -108,11 +110,18 @@ def test_models_find_the_better_half() -> None:
         assert mean_of_last(name) > 0.4, name
 
 
+def inner(config: SamplerConfig, **options: bool) -> Any:
+    """Optuna's own sampler."""
+    built = build_sampler(config, 0, **options)
+    assert isinstance(built, SeededByTrial)
+    return built.sampler
+
+
 def test_options_reach_the_sampler() -> None:
-    assert build_sampler(SamplerConfig(name="nsga2", population=7), 0).population_size == 7  # type: ignore[attr-defined]
+    assert inner(SamplerConfig(name="nsga2", population=7)).population_size == 7
     for name in ("tpe", "gp"):
-        assert build_sampler(SamplerConfig(name=name, startup=3), 0)._n_startup_trials == 3  # type: ignore[attr-defined]
-    assert build_sampler(SamplerConfig(), 0, conditional=True)._group  # type: ignore[attr-defined]
+        assert inner(SamplerConfig(name=name, startup=3))._n_startup_trials == 3
+    assert inner(SamplerConfig(), conditional=True)._group
     space = apply_settings(space_for("nsga2"), ["sampler.population=6"])
     assert space.sampler == SamplerConfig(name="nsga2", population=6)
     assert apply_settings(space, ["sampler.name=tpe"]).sampler == SamplerConfig()  # it has no population

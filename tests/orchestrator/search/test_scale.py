@@ -13,6 +13,8 @@ from optuna.trial import TrialState
 
 from orchestrator.pruning import build_rules
 from orchestrator.results.verdict import StopReason
+from orchestrator.search.proposal import Proposal
+from orchestrator.search.samplers import build_sampler
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY
@@ -60,11 +62,9 @@ def curve(params: dict[str, Any]) -> Curve:
 def simulate(trials: int, gangs: int, scheduler: str, sampler: str = "random", seed: int = 0) -> tuple[Field, Any]:
     space = space_with(scheduler, sampler)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    from orchestrator.search.samplers import build_sampler
-
-    study = optuna.create_study(sampler=build_sampler(space.sampler, seed, conditional=False, asked=0))
-    queue: deque[tuple[str, dict[str, Any]]] = deque()
-    searcher = OptunaSearcher(study, space, METRIC, lambda name, params: queue.append((name, params)))
+    study = optuna.create_study(sampler=build_sampler(space.sampler, seed))
+    queue: deque[Proposal] = deque()
+    searcher = OptunaSearcher(study, space, METRIC, queue.append)
     rules, tune_scheduler = build_rules(space.pruning), build_scheduler(space)
     field = Field(searcher, tune_scheduler, rules, queue, gangs=gangs, curve=curve, window_first=WINDOW, seed=seed)
     field.run(trials)

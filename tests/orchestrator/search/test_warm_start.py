@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.store import ResultsStore, SweepInfo, create_sweep
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import TrialOutcome
 from orchestrator.search.earlier import count_earlier
+from orchestrator.search.proposal import Proposal
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import ORIGIN, STORAGES, count_asked, open_study, read_study, resolve_storage
@@ -21,8 +23,7 @@ from orchestrator.search.trial_states import HEALTHY
 from orchestrator.search.warm_start import WarmStart, read_warm_start
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
-from orchestrator.space.yaml_text import dump_yaml
-from tests.orchestrator.sweep_helpers import epoch
+from tests.orchestrator.sweep_helpers import PLAN, begun, epoch, keep, keep_epochs
 from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
@@ -64,22 +65,26 @@ def write(tmp_path: Path) -> Write:
     def write_sweep(
         space: dict[str, Any] = SPACE, trials: Any = OLD, costs: dict[str, float] | None = None
     ) -> ResultsStore:
-        store = create_sweep(tmp_path / "sweeps" / "earlier")
-        (store.directory / "space.yaml").write_text(dump_yaml(space))
-        info = {"sweep": "earlier", "space": "x", "objective": METRIC, "status": "finished", "trials": len(trials)}
-        where = {"data": DATA, "n_real": 9, "synthetic": False, "tracking_uri": "sqlite:///x.db"}
-        store.write_info(SweepInfo(**info, **where))
+        plan = replace(PLAN, sweep="earlier", objective=METRIC, trials=len(trials), data=DATA, definition=space)
+        store = begun(tmp_path / "sweeps" / "earlier", plan)
         for number, (params, verdict, objective, epochs, fids) in enumerate(trials):
             record = TrialRecord(f"{number:04d}", params, 10, 100.0, epochs=epochs, costs=costs or {})
-            store.write_trial(record)
-            for step in range(1, epochs + 1):
-                store.append_history(record, epoch(step, fid=fids.get(step)))
+            keep_epochs(store, record.trial_id, *(epoch(step, fid=fids.get(step)) for step in range(1, epochs + 1)))
             if verdict is not None:
                 record.end(TrialOutcome(verdict=verdict, epochs=epochs, objective=objective), seconds=20.0)
-            store.write_trial(record)
+            keep(store, record)
         return store
 
     return write_sweep
+
+
+def into(submitted: dict[str, Any]) -> Callable[[Proposal], None]:
+    """What a searcher may call with each proposal."""
+
+    def submit(proposal: Proposal) -> None:
+        submitted[proposal.name] = proposal.params
+
+    return submit
 
 
 def warm(store: ResultsStore, space: Space, metric: str = METRIC, data: str = DATA) -> WarmStart:
@@ -114,11 +119,9 @@ def test_what_it_measured_counts_at_the_rungs(write: Write) -> None:
 def test_fids_of_fakes_that_hardly_vary_are_no_intermediate_values(write: Write) -> None:
     store = write()
     grey = TrialRecord("0006", OLD[0][0], 10, 100.0)
-    store.write_trial(grey)
-    for step, fid, diversity in ((4, 60.0, 0.01), (8, 50.0, 0.01), (10, 50.0, 0.01)):
-        store.append_history(grey, epoch(step, fid=fid, diversity=diversity))
+    keep_epochs(store, "0006", *(epoch(step, fid=50.0, diversity=0.01) for step in (4, 8, 10)))
     grey.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=10), seconds=20.0)
-    store.write_trial(grey)
+    keep(store, grey)
     imported = warm(store, changed()).trials[-1]
     assert (imported.state, imported.intermediate_values) == (TrialState.PRUNED, {})
     assert imported.constraints[HEALTHY] > 0  # its setting made it collapse
@@ -212,7 +215,7 @@ def test_fids_that_do_not_compare_are_refused(
 
 def test_a_space_that_cannot_be_read_is_one_line(write: Write) -> None:
     store = write()
-    (store.directory / "space.yaml").write_text("base: {old_key: 1}\nsearch: {}\n")
+    store.write_plan(replace(store.read_plan(), definition={"base": {"old_key": 1}, "search": {}}))
     with pytest.raises(UserError, match=r"--warm-start earlier: its space cannot be read: .*old_key") as caught:
         warm(store, changed())
     assert "\n" not in str(caught.value)
@@ -241,9 +244,9 @@ def test_the_study_knows_them_and_the_sweep_does_not_repeat_them(kind: str, writ
     submitted: dict[str, Any] = {}
     for _ in range(2):
         study = open_study(storage, "s", space, metric=METRIC, imported=imported)
-        searcher = OptunaSearcher(study, space, METRIC, submitted.__setitem__)
+        searcher = OptunaSearcher(study, space, METRIC, into(submitted))
         searcher.suggest("a")
-        searcher.close()
+        searcher.on_trial_complete("a", error=True)
     assert list(submitted) == ["0004", "0005"]
     assert submitted["0004"] == {"optimizer.lr_g": 1e-3, "data.fit": "stretch"}
     assert submitted["0005"]["optimizer.lr_g"] not in {params["optimizer.lr_g"] for params, *_ in OLD}
@@ -268,7 +271,7 @@ def test_the_sampler_learns_from_them(write: Write, tmp_path: Path) -> None:
     for name, known in (("warm", imported), ("cold", ())):
         submitted: dict[str, Any] = {}
         study = open_study(str(tmp_path / name), "s", space, metric=METRIC, imported=known)
-        searcher = OptunaSearcher(study, space, METRIC, submitted.__setitem__)
+        searcher = OptunaSearcher(study, space, METRIC, into(submitted))
         for number in range(10):
             searcher.suggest(str(number))
             objective = valley(list(submitted.values())[-1]["optimizer.lr_g"])

@@ -1,23 +1,44 @@
 """The broker's calls through a real actor."""
 
 import inspect
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from orchestrator.results.events import Ended, Started
 from orchestrator.results.verdict import StopReason
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.messages import Lease
+from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
 
 
-def test_of_several_reasons_to_stop_the_first_counts(ray_instance: None) -> None:
+def test_of_several_reasons_to_stop_the_first_counts(ray_instance: None, tmp_path: Path) -> None:
     """Ray runs calls to an async actor in any order unless the caller waits: without waiting, some of these failed."""
-    broker = BrokerClient.start()
+    directory = begun(tmp_path / "s").directory
+    broker = BrokerClient.start(directory)
     for number in range(200):
         trial_id = f"{number:04d}"
-        broker.submit(trial_id, {})
+        broker.submit(proposal(trial_id))
         broker.stop(trial_id, StopReason.OUT_OF_TIME)
         broker.stop(trial_id, StopReason.OUTRANKED)
-    _, outcomes = broker.outcomes(0)
-    assert len(outcomes) == 200
-    assert {outcome.verdict for outcome in outcomes.values()} == {"out_of_time"}
+    assert [event.outcome["verdict"] for event in events_of(directory, Ended)] == ["out_of_time"] * 200
+
+
+def test_a_broker_that_is_killed_is_back_and_answers_what_it_was_asked(ray_instance: None, tmp_path: Path) -> None:
+    directory = begun(tmp_path / "s").directory
+    broker = BrokerClient.start(directory)
+    broker.submit(proposal("0000", {"lr": 1}))
+    assert broker.lease(0) == Lease("0000", {"lr": 1})
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(broker.next_result, "0000")  # waits for a measurement
+        before = broker.pid()
+        os.kill(before, signal.SIGKILL)
+        broker.report("0000", epoch(1, fid=90.0), last=False)
+        assert asked.result(60).epoch == 1
+    assert broker.pid() != before
+    assert len(events_of(directory, Started)) == 1, "its gang has lived on, and still has its trial"
 
 
 def test_every_message_of_the_broker_has_its_call() -> None:

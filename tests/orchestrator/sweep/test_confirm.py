@@ -1,7 +1,6 @@
 """Which trials are measured again at the end, which one wins, and how that is shown."""
 
 import io
-import json
 import threading
 from pathlib import Path
 
@@ -9,36 +8,30 @@ import pytest
 from rich.console import Console
 
 from orchestrator.display.live import Screen, trials_table
-from orchestrator.plan.budgets import Budgets
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.store import create_sweep
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best, finalists
 from orchestrator.sweep.messages import ConfirmLease
-from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.stopper import SweepStopper
-from tests.orchestrator.sweep_helpers import ended, epoch
+from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, proposal, recorder_of
 from trainers.run_report import RunEnd
 
 
-def outcome(verdict: str, objective: float | None) -> TrialOutcome:
-    return TrialOutcome(verdict=verdict, epochs=4, objective=objective)
-
-
 def test_finalists_are_the_best_whatever_ended_them() -> None:
-    outcomes = {
-        "0000": outcome(RunEnd.COMPLETED, 80.0),
-        "0001": outcome(Failure.LOST, 72.0),  # killed after its best epoch
-        "0002": outcome(StopReason.OUTRANKED, None),
-        "0003": outcome(StopReason.OUT_OF_TIME, 70.0),
-        "0004": outcome("d_collapse", 75.0),  # it peaked inside its window, then collapsed
-        "0005": outcome(RunEnd.COMPLETED, 70.0),
-    }
-    assert finalists(outcomes, 3) == ["0003", "0005", "0001"]
-    assert finalists(outcomes, 9) == ["0003", "0005", "0001", "0004", "0000"]
-    assert finalists({"0002": outcomes["0002"]}, 3) == []
+    trials = [
+        ended("0000", RunEnd.COMPLETED, 80.0),
+        ended("0001", Failure.LOST, 72.0),  # killed after its best epoch
+        ended("0002", StopReason.OUTRANKED, None),
+        ended("0003", StopReason.OUT_OF_TIME, 70.0),
+        ended("0004", "d_collapse", 75.0),  # it peaked inside its window, then collapsed
+        ended("0005", RunEnd.COMPLETED, 70.0),
+        ended("0006", RunEnd.COMPLETED, 10.0),
+    ]
+    trials[-1].refused = "on fresh latents its fakes hardly vary"  # said to an earlier driver
+    assert finalists(trials) == ["0003", "0005", "0001", "0004", "0000"]
+    assert finalists(trials[2:3]) == []
 
 
 def trial(trial_id: str, objective: float, *confirmed: float) -> TrialRecord:
@@ -68,31 +61,15 @@ def test_mean_and_spread() -> None:
     assert trial("0000", 60.0).objective_mean is None
 
 
-def test_records_keep_what_was_measured_again(tmp_path: Path) -> None:
-    store = create_sweep(tmp_path / "s")
+def test_the_log_keeps_what_was_measured_again(tmp_path: Path) -> None:
+    store = begun(tmp_path / "s")
     record = trial("0000", 60.0, 63.0, 65.0)
-    store.write_trial(record)
+    keep(store, record)
     (read,) = store.read_trials()
     assert read.confirmed == [63.0, 65.0] and read.to_json() == record.to_json()
-    written = json.loads((store.trials_dir / "0000" / "trial.json").read_text())
-    assert (written["objective_mean"], written["objective"]) == (64.0, 60.0)
-    assert written["objective_spread"] == pytest.approx(2**0.5)
-
-
-def test_a_record_of_an_older_version_is_readable(tmp_path: Path) -> None:
-    store = create_sweep(tmp_path / "s")
-    old = {"trial_id": "0000", "state": "COMPLETED", "verdict": "completed", "objective": 80.0, "best_epoch": 3}
-    old |= {"epochs": 4, "seconds": 12.5, "params": {"optimizer.lr_g": 1e-3}, "total_epochs": 4}
-    old |= {"last_fid": 81.0, "lowest_fid": 80.0, "detail": ""}
-    (store.trials_dir / "0000").mkdir(parents=True)
-    (store.trials_dir / "0000" / "trial.json").write_text(json.dumps(old))
-    history = {"epoch": 4, "images_seen": 9, "metrics": {"images_per_second": 7.0}, "fid": 81.0, "objective": 80.0}
-    history |= {"best_epoch": 3, "samples": None, "started": 0.0, "trained": 1.0, "ended": 2.0}
-    (store.trials_dir / "0000" / "history.jsonl").write_text(json.dumps(history) + "\n")
-    (record,) = store.read_trials()
-    assert (record.objective, record.confirmed, record.fid_share) == (80.0, [], None)
-    assert store.read_history("0000")[0].measurement.name is None
-    assert row(record) == ["0000", "*", "4/4", "81.0", "80.0", "-", "12", "s", "-", "completed"]
+    shown = store.summary()["best"]
+    assert (shown["objective_mean"], shown["objective"]) == (64.0, 60.0)
+    assert shown["objective_spread"] == pytest.approx(2**0.5)
 
 
 # What people see
@@ -132,9 +109,7 @@ def test_fid_on_fewer_fakes_says_so_and_is_compared_with_its_like() -> None:
     assert (record.last_fid, record.lowest_fid, record.last_fid_n) == (85.0, 80.0, 128)
     assert row(record)[1:6] == ["4/20", "85.0", "n128", "~80.0", "n128"]
     screen = io.StringIO()
-    Screen(Console(file=screen), trials=1).progressed(
-        record, epoch(4, 85.0, n_fake=128, metrics={"images_per_second": 9})
-    )
+    Screen(Console(file=screen)).progressed(record, epoch(4, 85.0, n_fake=128, metrics={"images_per_second": 9}))
     assert screen.getvalue() == "trial 0000  epoch 4/20  FID 85.0 n128  9 images/s\n"
 
 
@@ -167,7 +142,7 @@ def test_a_narrow_terminal_has_room_for_the_verdict() -> None:
     assert "1285.2 ± 25.0" in shown and "completed" in shown
 
 
-def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None) -> None:
+def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None, tmp_path: Path) -> None:
     """A real broker; this test is its gang, and refuses the best trial."""
 
     class Gang:
@@ -177,7 +152,8 @@ def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None
             return True
 
     said: list[str] = []
-    broker = BrokerClient.start()
+    store = begun(tmp_path / "s")
+    broker = BrokerClient.start(store.directory)
 
     def measure(line: str) -> None:
         said.append(line)
@@ -190,9 +166,9 @@ def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None
         threading.Thread(target=measure, args=(line,)).start()  # the lease waits until the trial is queued
 
     for name, objective in (("0000", 80.0), ("0001", 60.0), ("0002", 90.0)):
-        broker.submit(name, {})
+        broker.submit(proposal(name))
         broker.lease(0)
         broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
-    stopper = SweepStopper(broker, [Gang()], Recorder(broker, None, []), Budgets(), 0)
-    confirm_best(ConfirmConfig(top=1, seeds=1), broker, stopper, say)
+    stopper = SweepStopper(broker, [Gang()], recorder_of(store))
+    confirm_best(ConfirmConfig(top=1, seeds=1), store, broker, stopper, say)
     assert said == [f"measuring the best trials again: {name} ..." for name in ("0001", "0000")]

@@ -50,7 +50,7 @@ def store(ray_instance: None, motorbikes: Path, tmp_path_factory: pytest.TempPat
 
 
 def test_each_ends_with_its_verdict_and_the_sweep_goes_on(store: ResultsStore) -> None:
-    assert store.read_info().status == "finished"
+    assert store.standing().status == "finished"
     trials = store.read_trials()
     assert [trial.params for trial in trials] == [HEALTHY, EXPLODES, OVERFLOWS, D_WINS]
     assert [(trial.verdict, trial.state.value) for trial in trials] == [

@@ -7,12 +7,13 @@ import psutil
 import pytest
 
 from orchestrator.plan.resources import Resources
+from orchestrator.results.events import GangUp, Started
 from orchestrator.results.verdict import StopReason
 from orchestrator.space.load import load_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import OPENMP_SETTINGS, SHARED_CPUS, Gang, openmp_settings
-from orchestrator.sweep.messages import Event, GangUp
 from orchestrator.sweep.worker import GangSetup
+from tests.orchestrator.sweep_helpers import begun, events_of, proposal
 
 RESOURCES = Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1)
 
@@ -23,23 +24,45 @@ def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path)
         space=load_space("ralsgan_motorbike"),
         data=motorbikes,
         cache_dir=own_cache,
-        trials_dir=tmp_path / "trials",
+        directory=begun(tmp_path / "s").directory,
         threads=1,
-        broker=BrokerClient.start(),
+        broker=BrokerClient.start(tmp_path / "s"),
     )
+
+
+def ups(setup: GangSetup, gang: Gang, count: int) -> list[GangUp]:
+    """Wait until the gang has been up so often; pytest's own timeout is the limit."""
+    while len(found := events_of(setup.directory, GangUp)) < count:
+        assert gang.is_alive(), gang.error
+        gang.join(0.1)
+    return found
 
 
 def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Path) -> None:
     gang = Gang(3, setup, RESOURCES, tmp_path / "ray")
     gang.start()
-    happened: list[Event] = []
-    while not happened:  # pytest's own timeout is the limit
-        assert gang.is_alive(), gang.error
-        happened = setup.broker.events(1.0)
-    assert happened == [GangUp(3)] and gang.is_alive()
+    assert [event.gang for event in ups(setup, gang, 1)] == [3]
     ranks = [p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in "".join(p.cmdline())]
     assert [rank.environ().get("GOMP_SPINCOUNT") for rank in ranks] == ["2000"]
     setup.broker.close(StopReason.OUTRANKED)
+    gang.join()
+    assert gang.error is None
+
+
+def test_a_gang_whose_controller_dies_starts_another(setup: GangSetup, tmp_path: Path) -> None:
+    gang = Gang(0, setup, RESOURCES, tmp_path / "ray")
+    gang.start()
+    ups(setup, gang, 1)
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 1e-3}))
+    while not events_of(setup.directory, Started):
+        gang.join(0.1)
+    (controller,) = [p for p in psutil.Process().children(recursive=True) if "TrainController" in "".join(p.cmdline())]
+    controller.kill()
+    while len(started := events_of(setup.directory, Started)) < 2:  # by the ranks of the next
+        assert gang.is_alive(), gang.error
+        gang.join(0.1)
+    assert [(event.trial, event.gang) for event in started] == [("0000", 0)] * 2
+    setup.broker.close(StopReason.INTERRUPTED)
     gang.join()
     assert gang.error is None
 

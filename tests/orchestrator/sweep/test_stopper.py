@@ -1,14 +1,17 @@
 """What ends a sweep early: budgets on a fake clock, Ctrl-C, dead gangs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from orchestrator.plan.budgets import Budgets
+from orchestrator.results.events import GangUp, Opened
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.verdict import Failure, StopReason, SweepStatus
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.state import SweepState
+from orchestrator.results.verdict import StopReason, SweepStatus
 from orchestrator.sweep.stopper import SweepStopper
-from tests.orchestrator.sweep_helpers import epoch
+from tests.orchestrator.sweep_helpers import PLAN, epoch
 
 
 class Setup:
@@ -17,11 +20,9 @@ class Setup:
     def __init__(self, gpus_per_gang: float = 0, **budgets: float) -> None:
         self.now = 1000.0
         self.gangs = [Gang(0), Gang(1)]
-        self.recorder = Recorder()
         self.broker = Broker()
-        self.stopper = SweepStopper(
-            self.broker, self.gangs, self.recorder, Budgets(**budgets), gpus_per_gang, clock=lambda: self.now
-        )
+        self.recorder = Recorder(replace(PLAN, gang_gpus=float(gpus_per_gang)), self.now, budgets)
+        self.stopper = SweepStopper(self.broker, self.gangs, self.recorder, clock=lambda: self.now)
 
     def wait(self, seconds: float) -> SweepStatus:
         """Let time pass; returns the sweep's status."""
@@ -43,15 +44,19 @@ class Gang:
 class Recorder:
     error: BaseException | None = None
 
-    def __init__(self) -> None:
-        self.trials: dict[str, TrialRecord] = {}
-        self.gangs: set[int] = set()
+    def __init__(self, plan: SavedPlan, now: float, budgets: dict[str, float]) -> None:
+        self.state = SweepState(plan)
+        driver = {"pid": 1, "process_started": 0.0, "host": "h", "version": "1"}
+        self.state.apply(Opened(at=now, session=1, trials=9, budgets=dict(budgets), **driver))
+
+    def gang_up(self, gang: int, now: float) -> None:
+        self.state.apply(GangUp(at=now, session=1, gang=gang))
 
     def measured(self, objective: float | None, fid: float) -> None:
         """Add a running trial with this measurement."""
-        trial = TrialRecord(f"{len(self.trials):04d}", {}, 9, 0.0)
+        trial = TrialRecord(f"{len(self.state.trials):04d}", {}, 9, 0.0)
         trial.progress(epoch(5, fid=fid, objective=objective))
-        self.trials[trial.trial_id] = trial
+        self.state.trials[trial.trial_id] = trial
 
 
 class Broker:
@@ -75,18 +80,10 @@ def test_time_ends_the_sweep_once() -> None:
 
 def test_gpu_hours_count_while_a_gang_holds_its_gpus() -> None:
     setup = Setup(gpus_per_gang=4, gpu_hours=10)
-    setup.wait(3600)
-    assert setup.stopper.gpu_hours == 0  # a cluster that still grows
-    setup.recorder.gangs.add(0)
-    setup.wait(3600)
-    assert setup.stopper.gpu_hours == 4
-    setup.recorder.gangs.add(1)
-    setup.wait(1800)
-    assert setup.stopper.gpu_hours == 8
-    setup.gangs[0].alive = False  # for good
-    assert setup.wait(1800) is SweepStatus.RUNNING
-    assert setup.stopper.gpu_hours == 10
-    assert setup.wait(1) is SweepStatus.OUT_OF_GPU_HOURS
+    assert setup.wait(3 * 3600) is SweepStatus.RUNNING  # a cluster that still grows
+    setup.recorder.gang_up(0, setup.now)
+    assert setup.wait(2.4 * 3600) is SweepStatus.RUNNING
+    assert setup.wait(0.2 * 3600) is SweepStatus.OUT_OF_GPU_HOURS
     assert setup.broker.calls == [("halt", StopReason.OUT_OF_GPU_HOURS)]
 
 
@@ -101,7 +98,7 @@ def test_a_target_is_reached_by_an_objective() -> None:
 
 def test_the_target_goes_before_what_is_used_up() -> None:
     setup = Setup(gpus_per_gang=1, time_s=1, gpu_hours=1, target_fid=40)
-    setup.recorder.gangs.add(0)
+    setup.recorder.gang_up(0, setup.now)
     setup.recorder.measured(39, fid=39)
     assert setup.wait(7200) is SweepStatus.TARGET_REACHED
 
@@ -109,11 +106,9 @@ def test_the_target_goes_before_what_is_used_up() -> None:
 def test_gangs_are_waited_for_while_one_is_up_and_nobody_interrupts() -> None:
     """After the last trial Tune calls the stopper no more."""
     setup = Setup(gpus_per_gang=2)
-    setup.recorder.gangs.add(1)
     assert setup.stopper.may_wait()
     setup.gangs[0].error, setup.gangs[0].alive = RuntimeError("no room"), False
-    setup.now += 3600
-    assert setup.stopper.may_wait() and setup.stopper.gpu_hours == 2
+    assert setup.stopper.may_wait()
     assert setup.broker.calls == [("abandon", 0)]  # what it held goes to the other
     setup.stopper.interrupted.set()
     assert not setup.stopper.may_wait()
@@ -136,7 +131,7 @@ def test_without_gangs_the_sweep_fails() -> None:
     assert setup.wait(1) is SweepStatus.RUNNING
     setup.gangs[1].alive = False
     assert setup.wait(1) is SweepStatus.FAILED
-    assert setup.broker.calls == [("abandon", 0), ("close", Failure.ERROR)]
+    assert setup.broker.calls == [("abandon", 0), ("close", StopReason.SWEEP_FAILED)]
 
 
 def test_a_sweep_without_a_reason_to_end_has_finished() -> None:
@@ -156,5 +151,5 @@ def test_every_end_of_a_sweep_says_what_its_open_trials_end_as(status: SweepStat
     verdict = status.trials_end_as
     assert verdict == status or (status, verdict) in {
         (SweepStatus.FINISHED, StopReason.OUTRANKED),
-        (SweepStatus.FAILED, Failure.ERROR),
+        (SweepStatus.FAILED, StopReason.SWEEP_FAILED),
     }

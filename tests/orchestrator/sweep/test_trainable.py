@@ -10,19 +10,19 @@ from orchestrator.results.verdict import StopReason, TrialOutcome
 from orchestrator.search.result import WORST_FID, TrialResult
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.trainable import TrialTrainable
-from tests.orchestrator.sweep_helpers import epoch
+from tests.orchestrator.sweep_helpers import begun, epoch, proposal
 from trainers.run_report import RunEnd
 
 METRIC = "fid_test_n2"
 
 
 @pytest.fixture
-def broker(ray_instance: None) -> BrokerClient:
-    return BrokerClient.start()
+def broker(ray_instance: None, tmp_path: Path) -> BrokerClient:
+    return BrokerClient.start(begun(tmp_path / "s").directory)
 
 
 def test_measurements_become_tunes_results(broker: BrokerClient) -> None:
-    broker.submit("0000", {})
+    broker.submit(proposal("0000"))
     broker.lease(0)
     outcome = TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=80.0, best_epoch=4)
     report = epoch(4, fid=80.0, diversity=0.5, objective=80.0)
@@ -39,7 +39,7 @@ def test_measurements_become_tunes_results(broker: BrokerClient) -> None:
 def test_the_same_process_takes_the_next_trial(broker: BrokerClient) -> None:
     """A trial that never ran: Tune gets a finite FID all the same, because ASHA never stops on NaN."""
     for trial_id, reason in (("0000", StopReason.OUT_OF_TIME), ("0001", StopReason.TARGET_REACHED)):
-        broker.submit(trial_id, {})
+        broker.submit(proposal(trial_id))
         broker.stop(trial_id, reason)
     trainable = TrialTrainable({"trial_id": "0000", "broker": broker, "metric": METRIC})
     assert trainable.train()["done"]

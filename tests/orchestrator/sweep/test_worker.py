@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.results.events import Confirmed, Ended
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
-from orchestrator.sweep.messages import Confirmed, ConfirmLease, Ended, Lease
+from orchestrator.sweep.messages import ConfirmLease, Lease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
-from tests.orchestrator.sweep_helpers import epoch
+from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
 from trainers.assets import Assets
 from trainers.run_report import OutOfMemoryError, RunEnd, RunOutcome
 
@@ -37,9 +39,9 @@ def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path)
         space=build_space("x", {"base": BASE, "search": SEARCH}),
         data=motorbikes,
         cache_dir=own_cache,
-        trials_dir=tmp_path / "trials",
+        directory=begun(tmp_path / "s").directory,
         threads=1,
-        broker=BrokerClient.start(),
+        broker=BrokerClient.start(tmp_path / "s"),
     )
 
 
@@ -47,25 +49,27 @@ def outcome_of_training(
     setup: GangSetup, assets: Assets, params: dict[str, Any], meanwhile: Callable[[], None] = lambda: None
 ) -> TrialOutcome:
     """Lease a trial to this process, train it, and return the outcome that the broker has."""
-    setup.broker.submit("0000", params)
+    setup.broker.submit(proposal("0000", params))
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)
     meanwhile()
     run_lease(setup, lease, assets)
-    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
-    return ended.outcome
+    (ended,) = events_of(setup.directory, Ended)
+    return TrialOutcome(**ended.outcome)
 
 
 def test_a_trial_is_trained_and_measured_again(setup: GangSetup, assets: Assets, one_thread: None) -> None:
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
     assert (outcome.verdict, outcome.epochs, outcome.best_epoch) == ("completed", 2, 2)
-    assert (setup.trials_dir / "0000" / "best.pt").is_file()
-    setup.broker.confirm(["0000"], 2)
+    assert [report.epoch for report in ResultsStore(setup.directory).read_history("0000")] == [1, 2]
+    assert "lr_g: 0.0008" in (setup.directory / "trials" / "0000" / "config.yaml").read_text()
+    assert (setup.directory / "trials" / "0000" / "best.pt").is_file()
+    setup.broker.measure_again(["0000"], 2, 0)
     lease = setup.broker.lease(0)
     assert lease == ConfirmLease("0000", 2)
     run_confirm_lease(setup, lease, assets)
-    (confirmed,) = setup.broker.events(0)
-    assert isinstance(confirmed, Confirmed) and len(set(confirmed.values)) == 2
+    (confirmed,) = events_of(setup.directory, Confirmed)
+    assert len(set(confirmed.values)) == 2
 
 
 def test_a_stop_is_heard_at_the_next_report(setup: GangSetup, assets: Assets, one_thread: None) -> None:
@@ -100,12 +104,12 @@ def test_an_error_is_the_trials_verdict_and_the_rank_goes_on(
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": -1.0})
     assert (outcome.verdict, outcome.epochs) == ("error", 0)
     assert "optimizer.lr_g" in outcome.detail and "\n" not in outcome.detail
-    assert "UserError" in (setup.trials_dir / "0000" / "error.rank0.txt").read_text()
-    setup.broker.confirm(["0000"], 1)
+    assert "UserError" in (setup.directory / "trials" / "0000" / "error.rank0.txt").read_text()
+    setup.broker.measure_again(["0000"], 1, 0)
     lease = setup.broker.lease(0)
     assert isinstance(lease, ConfirmLease)
     run_confirm_lease(setup, lease, assets)  # it has no checkpoint
-    pending, given_up = setup.broker.confirming(0)
+    pending, given_up = setup.broker.measure_again(["0000"], 1, 0)
     assert pending == 0 and "no checkpoint at" in given_up["0000"]
 
 
@@ -128,39 +132,45 @@ def test_one_of_several_ranks_that_is_out_of_memory_ends_the_trial_before_the_ga
         raise OutOfMemoryError(RunOutcome(end=RunEnd.OUT_OF_MEMORY, epochs=3, detail="batch 64"))
 
     monkeypatch.setattr("trainers.loop.train", train)
-    setup.broker.submit("0000", {"optimizer.lr_g": 8e-4})
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)
     with pytest.raises(OutOfMemoryError):
         run_lease(setup, lease, assets)
-    setup.broker.submit("0001", {})
+    setup.broker.submit(proposal("0001"))
     assert setup.broker.lease(0) == Lease("0001", {}), "the first is not tried again"
-    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
-    assert (ended.outcome.verdict, ended.outcome.epochs, ended.outcome.detail) == ("out_of_memory", 3, "batch 64")
+    (ended,) = events_of(setup.directory, Ended)
+    assert (ended.outcome["verdict"], ended.outcome["epochs"], ended.outcome["detail"]) == (
+        "out_of_memory",
+        3,
+        "batch 64",
+    )
 
 
 def test_an_error_after_its_best_epoch_leaves_a_trial_its_objective(setup: GangSetup) -> None:
-    setup.broker.submit("0000", {})
+    setup.broker.submit(proposal("0000"))
     setup.broker.lease(0)
     setup.broker.report("0000", epoch(3, fid=70.0, objective=70.0), last=True)
     setup.broker.end("0000", TrialOutcome(verdict=Failure.ERROR, epochs=0, detail="no space left on device"))
-    (ended,) = [event for event in setup.broker.events(0) if isinstance(event, Ended)]
-    assert (ended.outcome.verdict, ended.outcome.detail) == ("error", "no space left on device")
-    assert (ended.outcome.objective, ended.outcome.best_epoch, ended.outcome.epochs) == (70.0, 3, 3)
-    assert ended.outcome.state is State.COMPLETED
+    (ended,) = events_of(setup.directory, Ended)
+    assert (ended.outcome["verdict"], ended.outcome["detail"]) == ("error", "no space left on device")
+    assert (ended.outcome["objective"], ended.outcome["best_epoch"], ended.outcome["epochs"]) == (70.0, 3, 3)
+    assert TrialOutcome(**ended.outcome).state is State.COMPLETED
 
 
 def test_a_checkpoint_that_is_alike_on_fresh_latents_is_not_confirmed(
     setup: GangSetup, assets: Assets, one_thread: None
 ) -> None:
     outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
-    best = setup.trials_dir / "0000" / "best.pt"
+    best = setup.directory / "trials" / "0000" / "best.pt"
     checkpoint = torch.load(best, weights_only=True)
     checkpoint["config"]["fid"]["min_diversity"] = 1.0
     torch.save(checkpoint, best)
-    setup.broker.confirm(["0000"], 1)
+    setup.broker.measure_again(["0000"], 1, 0)
     lease = setup.broker.lease(0)
     assert isinstance(lease, ConfirmLease)
     run_confirm_lease(setup, lease, assets)
-    assert setup.broker.confirming(0) == (0, {"0000": "on fresh latents its fakes hardly vary"})
-    assert setup.broker.events(0) == [Confirmed("0000", (), "on fresh latents its fakes hardly vary")]
+    why = "on fresh latents its fakes hardly vary"
+    assert setup.broker.measure_again(["0000"], 1, 0) == (0, {"0000": why})
+    (confirmed,) = events_of(setup.directory, Confirmed)
+    assert (confirmed.values, confirmed.refused) == ([], why)

@@ -1,22 +1,27 @@
 """MLflow goes away and comes back: a real server, really killed."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.store import create_sweep
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from tests.orchestrator.sweep_helpers import INFO, epoch
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, epoch, keep, keep_epochs, life
 from trainers.run_report import RunEnd
 
 
@@ -65,47 +70,115 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def test_nothing_is_lost_while_the_server_is_away(server: Server, tmp_path: Path) -> None:
-    store = create_sweep(tmp_path / "s")
-    (store.directory / "space.yaml").write_text("base: {}\n")
-    tracker = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
-    trial = TrialRecord("0000", {"optimizer.lr_g": 1e-3}, total_epochs=4, started=100.0)
-    tracker.started(trial)
-    server.kill()
-    for number in (1, 2):
-        tracker.progressed(trial, epoch(number, fid=100.0 - number))
-    server.start()
-    assert tracker.close(None, SweepStatus.FINISHED, patience_s=60) == 0
+SPACE = {"base": {"schedule": {"epochs": 4, "window_first": 2}}, "search": {"optimizer.lr_g": {"float": [1e-4, 1]}}}
 
-    client = MlflowClient(server.uri)
-    experiment = client.get_experiment_by_name(INFO.space)
+
+def plan_at(uri: str) -> SavedPlan:
+    return replace(PLAN, tracking_uri=uri, definition=SPACE)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """pytest's own timeout is the limit."""
+    while not condition():
+        threading.Event().wait(0.05)
+
+
+def run_of(client: MlflowClient, trial: str) -> Run:
+    experiment = client.get_experiment_by_name(PLAN.space)
     assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id], "tags.`gan_sweep.trial` = '0000'")
-    history = client.get_metric_history(run.info.run_id, INFO.objective)
-    assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0}
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.`gan_sweep.trial` = '{trial}'")
+    return run
 
-    # Measurements on fewer fakes have a name of their own, and what is measured again comes after the trial's end.
-    confirming = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
-    confirming.progressed(trial, epoch(3, fid=150.0, n_fake=8))
-    confirming.progressed(trial, epoch(4, fid=60.0, objective=60.0))
-    trial.progress(epoch(4, fid=60.0, objective=60.0))
+
+def steps(client: MlflowClient, run: Run, name: str) -> list[tuple[int, float]]:
+    """In the order of the steps, with every value that was written."""
+    history = client.get_metric_history(run.info.run_id, name)
+    return sorted((metric.step, metric.value) for metric in history)
+
+
+def picture(store: ResultsStore, name: str) -> None:
+    path = store.trials_dir / "0000" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(path)
+
+
+def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Server, tmp_path: Path) -> None:
+    plan = plan_at(server.uri)
+    store = begun(tmp_path / "s", plan)
+    trial = TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0)
+    tracker = MlflowTracker(store.directory, plan, server.uri)
+    tracker.start()
+    keep(store, trial)
+    picture(store, "samples/epoch_0001.png")
+    keep_epochs(store, "0000", replace(epoch(1, fid=99.0), samples="samples/epoch_0001.png"))
+    client = MlflowClient(server.uri)
+    wait_for(
+        lambda: (
+            (store.directory / "tracked.json").exists() and bool(steps(client, run_of(client, "0000"), "fid_test_n2"))
+        )
+    )
+    server.kill()
+    keep_epochs(store, "0000", epoch(2, fid=98.0))
+    tracker.close(patience_s=0)  # as at a driver's end, while the server is away
+    assert "gan-sweep sync" in tracker.missing
+
+    server.start()
+    again = MlflowTracker(store.directory, plan, server.uri)
+    again.start()
+    keep_epochs(store, "0000", epoch(3, fid=150.0, n_fake=8), epoch(4, fid=60.0, objective=60.0))
+    for report in (epoch(1), epoch(4, fid=60.0, objective=60.0)):
+        trial.progress(report)
     trial.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=60.0, best_epoch=4), seconds=12.5)
-    confirming.ended(trial)
     trial.confirmed = [63.0, 64.0, 65.0]
-    confirming.confirmed(trial)
-    assert confirming.close(trial, SweepStatus.FINISHED, patience_s=60) == 0
-    history = client.get_metric_history(run.info.run_id, INFO.objective)
-    assert {metric.step: metric.value for metric in history} == {1: 99.0, 2: 98.0, 4: 60.0}
-    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "fid_test_n8")] == [150.0]
-    for run_id in (run.info.run_id, confirming.parent_id):
-        metrics = client.get_run(run_id).data.metrics
+    for event in life(trial)[2:]:
+        store.append(event)
+    close(store, SweepStatus.FINISHED)
+    again.close(patience_s=60)
+    assert (again.error, again.missing) == (None, "")
+
+    run = run_of(client, "0000")
+    assert steps(client, run, "fid_test_n2") == [(1, 99.0), (2, 98.0), (4, 60.0)]
+    assert steps(client, run, "fid_test_n8") == [(3, 150.0)]  # on fewer fakes
+    pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images") if item.path.endswith(".png")]
+    assert len(pictures) == 1
+    assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 100_000, 112_500)
+    parent = run_of(client, "none")
+    assert (parent.info.status, parent.data.tags["best_trial"]) == ("FINISHED", "0000")
+    for one in (run, parent):
+        metrics = one.data.metrics
         assert (metrics["objective"], metrics["objective_mean"], metrics["objective_spread"]) == (60.0, 64.0, 1.0)
 
-    again = MlflowTracker(replace(INFO, tracking_uri=server.uri), store)
-    assert again.parent_id == tracker.parent_id  # looked up, not made twice
-    server.kill()
-    for number in (3, 4):
-        again.progressed(trial, epoch(number))
-    assert (
-        again.close(None, SweepStatus.INTERRUPTED, patience_s=0) == 3
-    )  # both epochs and the end; said, and not waited for
+
+def test_what_is_written_twice_is_there_once(tmp_path: Path) -> None:
+    """A driver that dies after a write, before it could note that: the next writes it again."""
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    plan = plan_at(uri)
+    store = begun(tmp_path / "s", plan)
+    keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    picture(store, "samples/epoch_0001.png")
+    keep_epochs(store, "0000", replace(epoch(1, fid=99.0), samples="samples/epoch_0001.png"), epoch(2, fid=98.0))
+    for _ in range(2):
+        (store.directory / "tracked.json").unlink(missing_ok=True)
+        tracker = MlflowTracker(store.directory, plan, uri)
+        tracker.start()
+        tracker.close(patience_s=60)
+        assert tracker.error is None
+    client = MlflowClient(uri)
+    run = run_of(client, "0000")
+    assert steps(client, run, "fid_test_n2") == [(1, 99.0), (2, 98.0)]
+    pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images") if item.path.endswith(".png")]
+    assert len(pictures) == 1
+    assert run_of(client, "none").info.status == "RUNNING"
+
+
+def test_what_the_server_refuses_is_left_out_and_said(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    plan = plan_at(uri)
+    store = begun(tmp_path / "s", plan)
+    keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    keep_epochs(store, "0000", epoch(1, fid=9.0, metrics={"no such name: ?*": 1.0}), epoch(2, fid=8.0))
+    tracker = MlflowTracker(store.directory, plan, uri)
+    tracker.start()
+    tracker.close(patience_s=60)
+    assert tracker.missing == "MLflow refused 1 writes"
+    assert json.loads((store.directory / "tracked.json").read_text())["histories"].keys() == {"0000"}

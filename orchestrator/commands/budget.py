@@ -1,0 +1,51 @@
+"""``gan-sweep budget``: changes how many trials a running sweep has, and its limits."""
+
+from pathlib import Path
+
+import click
+
+from orchestrator.commands.parameters import NameOrPath, Number, Text, Whole
+from orchestrator.commands.shared import running_sweep, sweeps_dir_option
+from orchestrator.space.sections import MOST_TRIALS
+from trainers.errors import UserError
+
+
+@click.command("budget")
+@click.argument("sweep", type=NameOrPath())
+@click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all.")
+@click.option("--time-budget", type=Text(), metavar="2h", help="In all, with what was used so far.")
+@click.option(
+    "--max-gpu-hours", type=Number(0, 10**9, above=True), metavar="H", help="In all, with what was used so far."
+)
+@click.option(
+    "--target-fid", type=Number(0, 10**9, above=True), metavar="X", help="End it when an objective is X or less."
+)
+@sweeps_dir_option
+def command(
+    sweep: str,
+    trials: int | None,
+    time_budget: str | None,
+    max_gpu_hours: float | None,
+    target_fid: float | None,
+    sweeps_dir: Path,
+) -> None:
+    """Change how many trials SWEEP has, or its limits, while it runs. What is not given stays."""
+    from dataclasses import asdict
+
+    from orchestrator.plan.budgets import Budgets, read_budgets
+    from orchestrator.results.requests import ChangeBudget, ask
+
+    running = running_sweep(sweep, sweeps_dir)
+    plan = running.store.read_plan()
+    gpus = float(plan.resources.get("gpus", 0))
+    asked = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=gpus)
+    changed = {name: value for name, value in asdict(asked).items() if value is not None}
+    if trials is None and not changed:
+        raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
+    ask(running.store.directory, ChangeBudget(session=running.session, trials=trials, budgets=changed))
+    running.wait_until(
+        lambda state: trials in (None, state.planned) and all(state.budgets.get(k) == v for k, v in changed.items())
+    )
+    state = running.store.read_state()
+    limits = str(Budgets(**state.budgets)) or "no other limit"
+    click.echo(f"{running.name}: {state.planned} trials, {limits}")

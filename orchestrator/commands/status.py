@@ -1,0 +1,52 @@
+"""``gan-sweep status``: how sweeps stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.shared import sweeps_dir_option
+from trainers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.results.state import SweepState
+    from orchestrator.results.store import ResultsStore
+
+
+@click.command("status")
+@click.argument("sweep", type=NameOrPath(), required=False)
+@sweeps_dir_option
+def command(sweep: str | None, sweeps_dir: Path) -> None:
+    """Show how SWEEP stands, or all sweeps.
+
+    Of a sweep whose driver has died, the end is written here, in MLflow too.
+    """
+    from rich.console import Console
+
+    from orchestrator.display.status_text import print_all, print_one
+    from orchestrator.results.store import ResultsStore, find_sweep, sweep_names
+
+    console = Console()
+    if sweep is not None:
+        store = find_sweep(sweep, sweeps_dir)
+        print_one(console, store, _read(store))
+        return
+    names = sweep_names(sweeps_dir)
+    if not names:
+        raise UserError(f"no sweeps in {sweeps_dir}")
+    stores = [ResultsStore((sweeps_dir / name).resolve()) for name in names]
+    print_all(console, [(store, _read(store)) for store in stores])
+
+
+def _read(store: ResultsStore) -> SweepState:
+    """How a sweep stands, after its end was written where its driver has died."""
+    state = store.read_state()
+    if store.standing(state).died is None:
+        return state
+    from orchestrator.sweep.late_end import end_for_the_dead
+
+    end_for_the_dead(store)
+    return store.read_state()

@@ -1,0 +1,92 @@
+"""``gan-sweep trial``: ends one trial of a running sweep, or adds one of your own."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.commands.parameters import NameOrPath, Text
+from orchestrator.commands.shared import CommandGroup, running_sweep, sweeps_dir_option
+from trainers.errors import UserError, unknown_name
+
+
+@click.group("trial", cls=CommandGroup)
+def command() -> None:
+    """End one trial of a running sweep, or add one of your own."""
+
+
+@command.command("stop")
+@click.argument("sweep", type=NameOrPath())
+@click.argument("trial", type=Text())
+@sweeps_dir_option
+def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
+    """End TRIAL of SWEEP after its epoch; the next takes its place."""
+    from orchestrator.results.requests import StopTrial, ask
+
+    running = running_sweep(sweep, sweeps_dir)
+    state = running.store.read_state()
+    open_trials = [one.trial_id for one in state.open_trials()] + list(state.waiting)
+    if trial not in open_trials:
+        if trial in state.trials:
+            raise UserError(f"trial {trial} of {running.name} is over: {state.trials[trial].verdict}")
+        raise unknown_name(f"open trial of {running.name}", trial, open_trials)
+    ask(running.store.directory, StopTrial(session=running.session, trial=trial))
+    running.wait_until(lambda now: trial in now.trials and now.trials[trial].verdict is not None)
+    record = running.store.read_state().trials[trial]
+    click.echo(f"trial {trial}: {record.verdict} after epoch {record.epochs}")
+
+
+@command.command("add")
+@click.argument("sweep", type=NameOrPath())
+@click.argument("settings", type=Text(), nargs=-1, metavar="KEY=VALUE...")
+@sweeps_dir_option
+def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
+    """Try a setting of your own next in SWEEP; keys that are not given have the base's values."""
+    from orchestrator.results.requests import AddTrial, ask
+    from orchestrator.space.load import build_space
+
+    running = running_sweep(sweep, sweeps_dir)
+    plan = running.store.read_plan()
+    params = own_setting(build_space(plan.space, plan.definition), settings)
+    before = running.store.read_state().planned
+    ask(running.store.directory, AddTrial(session=running.session, params=params))
+    running.wait_until(lambda state: state.planned > before)
+    click.echo(f"{running.name} tries next: {', '.join(f'{key}={value}' for key, value in params.items())}")
+
+
+def own_setting(space: Any, settings: tuple[str, ...]) -> dict[str, Any]:
+    """A trial's values: those that are given, of other keys the base's.
+
+    Args:
+        space: the sweep's.
+        settings: ``KEY=VALUE`` each.
+
+    Raises:
+        UserError: a key is not searched, a value lies outside its range, or they do not fit together.
+    """
+    from orchestrator.space.yaml_text import parse_yaml
+
+    given: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"{setting!r}: write KEY=VALUE")
+        if name not in space.search:
+            raise unknown_name("searched key", name, space.search)
+        value = parse_yaml(text, name)
+        if isinstance(value, int) and not isinstance(value, bool) and not space.search[name].contains(value):
+            value = float(value)
+        if not space.search[name].contains(value):
+            raise UserError(f"{name} = {value!r} lies outside its range {space.search[name]}")
+        given[name] = value
+    base = space.base.flat()
+    params: dict[str, Any] = {}
+    for name in space.in_order():
+        if space.is_active(name, params):
+            params[name] = given.pop(name, base[name])
+            if not space.search[name].contains(params[name]):
+                raise UserError(f"{name}: the base's {params[name]!r} lies outside {space.search[name]}: give a value")
+    if given:
+        raise UserError(f"{', '.join(given)}: does not exist with these values")
+    space.resolve(params)
+    return params

@@ -1,0 +1,110 @@
+"""What another terminal asks of a running driver: lines in the sweep's ``requests.jsonl``, answered by its log.
+
+A file, because whoever can see the sweep's directory can ask, from whatever host.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from orchestrator.results.events import FORMAT, check_format
+from orchestrator.results.lines import LineReader, LineWriter
+from orchestrator.results.places import REQUESTS_FILE
+from trainers.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Attributes:
+    session: number of the driver that is asked; another one does not answer.
+    """
+
+    session: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopSweep(Request):
+    """End the sweep, as Ctrl-C does.
+
+    Attributes:
+        now: at once, as a second Ctrl-C does.
+    """
+
+    now: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopTrial(Request):
+    """End a trial after its epoch; another takes its place."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddTrial(Request):
+    """Try a setting next, besides those that are planned.
+
+    Attributes:
+        params: values of all keys that exist for them.
+    """
+
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeBudget(Request):
+    """Plan other numbers of trials, or other limits; see `orchestrator.results.events.Changed`."""
+
+    trials: int | None = None
+    budgets: dict[str, float | None] = field(default_factory=dict)
+
+
+_KINDS: dict[str, type[Request]] = {
+    "stop": StopSweep,
+    "stop_trial": StopTrial,
+    "add_trial": AddTrial,
+    "budget": ChangeBudget,
+}
+
+
+def ask(directory: Path, request: Request) -> None:
+    """Write a request for the driver of the sweep in `directory`."""
+    name = next(name for name, kind in _KINDS.items() if kind is type(request))
+    lines = LineWriter(directory / REQUESTS_FILE)
+    try:
+        lines.append({"v": FORMAT, "ask": name, **asdict(request)})
+    finally:
+        lines.close()
+
+
+class RequestReader:
+    """Reads the requests that a driver has not answered.
+
+    Args:
+        directory: of the sweep.
+        session: number of the driver.
+    """
+
+    def __init__(self, directory: Path, session: int) -> None:
+        self._lines, self._session = LineReader(directory / REQUESTS_FILE), session
+
+    def read(self) -> list[Request]:
+        """The new ones.
+
+        Raises:
+            UserError: the file is damaged, or a newer version wrote it.
+        """
+        found = [_request(line) for line in self._lines.read()]
+        return [request for request in found if request.session == self._session]
+
+
+def _request(line: dict[str, Any]) -> Request:
+    check_format(line.get("v"), REQUESTS_FILE)
+    kind = _KINDS.get(str(line.get("ask")))
+    if kind is None:
+        raise UserError(f"{REQUESTS_FILE} is damaged: nobody can ask for {line.get('ask')!r}")
+    known = {one.name for one in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in line.items() if name in known})
+    except TypeError as error:
+        raise UserError(f"{REQUESTS_FILE} is damaged: {error}") from None

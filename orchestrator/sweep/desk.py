@@ -1,0 +1,66 @@
+"""Does what other terminals ask a running driver for."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from orchestrator.results.events import Changed
+from orchestrator.results.requests import AddTrial, ChangeBudget, Request, RequestReader, StopSweep, StopTrial
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import StopReason
+from orchestrator.search.searcher import OptunaSearcher
+from orchestrator.sweep.broker_client import BrokerClient
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Answers requests; called by the recorder's thread.
+
+    Args:
+        store: of the sweep.
+        session: number of this driver.
+        state: returns how the sweep stands.
+        broker: ends trials.
+        searcher: takes settings.
+        stop: ends the sweep; called with whether at once.
+        say: shows a line to the user.
+    """
+
+    def __init__(
+        self,
+        store: ResultsStore,
+        session: int,
+        state: Callable[[], SweepState],
+        broker: BrokerClient,
+        searcher: OptunaSearcher,
+        stop: Callable[[bool], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._store, self._session, self._state = store, session, state
+        self._broker, self._searcher, self._stop, self._say = broker, searcher, stop, say
+        self._requests = RequestReader(store.directory, session)
+
+    def answer(self) -> None:
+        """Do what is asked for by now."""
+        for request in self._requests.read():
+            log.info("asked for: %s", request)
+            self._do(request)
+
+    def _do(self, request: Request) -> None:
+        match request:
+            case StopSweep(now=now):
+                self._stop(now)
+            case StopTrial(trial=trial):
+                if trial in self._state().trials or trial in self._state().waiting:
+                    self._broker.stop(trial, StopReason.STOPPED_BY_USER)
+            case AddTrial(params=params):
+                self._searcher.add(params)
+                self._change(trials=self._state().planned + 1)
+                self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
+            case ChangeBudget(trials=trials, budgets=budgets):
+                self._change(trials=trials, budgets=budgets)
+
+    def _change(self, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
+        self._store.append(Changed(at=time.time(), session=self._session, trials=trials, budgets=budgets or None))

@@ -1,0 +1,42 @@
+"""Tells the broker that a rank gets on: a thread of every rank that reports its pulse."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.messages import Rank
+from trainers.pulse import beats
+
+BEAT_S = 5.0  # between reports
+
+
+@contextmanager
+def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[None]:
+    """Report, until the block ends, whenever this process's pulse has gone on, and once at the start.
+
+    Args:
+        broker: of the sweep.
+        gang: number of this rank's gang.
+        rank: number of this rank in it.
+        node: Ray's id of its node.
+    """
+    stop = threading.Event()
+    here = Rank(gang=gang, rank=rank, pid=os.getpid(), node=node)
+
+    def run() -> None:
+        broker.beat(here)
+        last = beats()
+        while not stop.wait(BEAT_S):
+            if (now := beats()) != last:
+                broker.beat(here)
+                last = now
+
+    thread = threading.Thread(target=run, name="heart", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

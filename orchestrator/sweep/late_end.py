@@ -1,0 +1,38 @@
+"""Ends a sweep in the place of its driver, which has died: in the log, and in MLflow."""
+
+from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.standing import death_of
+from orchestrator.results.store import ResultsStore
+from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from trainers.masking import is_masked
+
+
+def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, patience_s: float = 5.0) -> str:
+    """Write the end that a dead driver could not write, and deliver to MLflow what it could not deliver.
+
+    Args:
+        store: of the sweep.
+        tracking_uri: MLflow's, where the sweep's own has a secret, which is not kept; None: the sweep's own.
+        patience_s: seconds in which a server that is away is tried again.
+
+    Returns:
+        A sentence on what MLflow does not have; empty where it has everything.
+
+    Raises:
+        UserError: a driver runs the sweep.
+    """
+    lock = DriverLock(store.directory)
+    lock.acquire()
+    try:
+        state = store.read_state()
+        if (death := death_of(store.directory, state)) is not None:
+            store.append(death)
+        uri = tracking_uri or state.plan.tracking_uri
+        if is_masked(uri):
+            return f"{uri} wants its password: `gan-sweep sync {state.plan.sweep} --tracking-uri URI`"
+        tracker = MlflowTracker(store.directory, state.plan, uri)
+        tracker.start()
+        tracker.close(patience_s)
+        return tracker.missing
+    finally:
+        lock.release()

@@ -1,0 +1,99 @@
+"""Which gangs hang: on a clock of the test's own, and one that really does."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.plan.resources import Resources
+from orchestrator.results.events import Started
+from orchestrator.results.verdict import StopReason
+from orchestrator.space.load import build_space
+from orchestrator.sweep import watchdog
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.messages import Rank
+from orchestrator.sweep.pulses import EPOCHS, SHORTEST_S, Pulses
+from orchestrator.sweep.watchdog import Watchdog
+from orchestrator.sweep.worker import GangSetup
+from tests.orchestrator.sweep_helpers import begun, events_of, proposal
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rank(gang: int, number: int) -> Rank:
+    return Rank(gang=gang, rank=number, pid=100 * gang + number, node="n")
+
+
+def test_a_gang_hangs_when_none_of_its_ranks_gets_on() -> None:
+    clock = Clock()
+    pulses = Pulses(clock)
+    for one in (rank(0, 0), rank(0, 1), rank(1, 0)):
+        pulses.beat(one)
+    clock.now = SHORTEST_S
+    pulses.beat(rank(0, 1))  # it decodes the images, and rank 0 waits for it
+    clock.now += 1
+    assert pulses.hung({0, 1}, None) == [rank(1, 0)]
+    assert pulses.hung({0}, None) == [], "gang 1 has nothing to do"
+    clock.now += SHORTEST_S
+    assert pulses.hung({0}, None) == [rank(0, 0), rank(0, 1)]
+    pulses.began(0)
+    assert pulses.hung({0}, None) == []
+
+
+def test_the_limit_grows_with_the_epochs_unless_it_is_given() -> None:
+    pulses = Pulses(Clock())
+    pulses.epoch(1.0)
+    assert pulses.limit(None) == SHORTEST_S
+    pulses.epoch(SHORTEST_S)
+    pulses.epoch(2.0)
+    assert pulses.limit(None) == EPOCHS * SHORTEST_S
+    assert pulses.limit(25.0) == 25.0
+
+
+@pytest.mark.slow
+def test_a_stopped_rank_is_ended_and_its_trial_goes_on(
+    ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real gang whose only rank gets SIGSTOP in mid-trial."""
+    monkeypatch.setattr(watchdog, "LOOK_S", 0.0)
+    base = {
+        "data": {"image_size": 32, "batch_size": 16},
+        "network": {"base_width": 8, "latent_dim": 16},
+        "schedule": {"epochs": 5000, "window_first": 2, "checkpoint_every": 1},
+        "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 5000, "min_diversity": 0.0},
+    }
+    setup = GangSetup(
+        space=build_space("x", {"base": base, "search": {"optimizer.lr_g": {"choice": [8e-4]}}}),
+        data=motorbikes,
+        cache_dir=own_cache,
+        directory=begun(tmp_path / "s").directory,
+        threads=1,
+        broker=BrokerClient.start(tmp_path / "s"),
+    )
+    said: list[str] = []
+    gang = Gang(0, setup, Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1), tmp_path / "ray")
+    gang.start()
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
+    history = setup.directory / "trials" / "0000" / "history.jsonl"
+    while not history.exists() or len(history.read_bytes().splitlines()) < 2:  # pytest's own timeout is the limit
+        assert gang.is_alive(), gang.error
+        gang.join(0.1)
+    (stopped,) = [p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in "".join(p.cmdline())]
+    os.kill(stopped.pid, signal.SIGSTOP)
+    dog = Watchdog(setup.broker, 12.0, said.append)
+    while len(started := events_of(setup.directory, Started)) < 2:
+        dog.look()
+        gang.join(0.5)
+    assert said == ["gang 0 hangs: its workers are started again"]
+    assert [event.trial for event in started] == ["0000", "0000"] and not stopped.is_running()
+    setup.broker.close(StopReason.INTERRUPTED)
+    gang.join()
+    assert gang.error is None
