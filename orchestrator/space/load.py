@@ -11,7 +11,7 @@ from orchestrator.pruning import build_rules
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
 from orchestrator.space.space import Space, condition_text, config_names
-from orchestrator.space.yaml_text import parse_yaml
+from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, problem_text, unknown_name
 
@@ -33,11 +33,7 @@ def load_space(name_or_file: str) -> Space:
         if path.suffix in {".yaml", ".yml"}:
             raise UserError(f"no space file {path}")
         raise unknown_name("space", name_or_file, bundled_spaces())
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the space {path}: {error}") from None
-    return build_space(path.stem, parse_yaml(text, str(path)))
+    return build_space(path.stem, read_yaml(path, "space"))
 
 
 def build_space(name: str, values: Any) -> Space:

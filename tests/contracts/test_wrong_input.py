@@ -269,6 +269,7 @@ def test_a_number_of_a_section_is_finite(name: str, value: str) -> None:
         ("base: {}\nsearch: {optimizer.lr_g: {choice: [.inf, 1]}}\n", "finite"),
         ("base: {loss: {name: 2020-99-99}}\nsearch: {}\n", "month must be in 1..12"),
         (f"base: {{seed: {'9' * 5000}}}\nsearch: {{}}\n", "too many digits"),
+        (f"base: {{seed: 0x{'f' * 5000}}}\nsearch: {{}}\n", "too many digits"),
         ("[" * 3000, "nested too deeply"),
         ("base: {}\nsearch: {}\npruning: {fid_plateau: {patience: .nan}}\n", "fid_plateau"),
     ],

@@ -245,10 +245,3 @@ def test_a_space_of_before_says_min_diversity_of_the_scheduler() -> None:
 def test_a_choice_has_each_value_once() -> None:
     with pytest.raises(UserError, match="the value pad stands twice"):
         build_space("x", {"base": {}, "search": {"data.fit": {"choice": ["pad", "pad"]}}})
-
-
-def test_aliases_of_aliases_are_looked_at_once() -> None:
-    """Sixty levels that each name the one before twice: walking every path would take for ever."""
-    lines = ["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
-    parsed = parse_yaml("\n".join(lines), "levels.yaml")
-    assert parsed["a59"][0] is parsed["a59"][1] is parsed["a58"]
