@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
-from orchestrator.space.yaml_text import parse_yaml
+from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.folders import inside
 from trainers.loss_scale import UNNAMED, LossScale
 from trainers.run_report import EpochReport, hardly_vary
 
@@ -151,8 +152,7 @@ def _from_history(report: EpochReport) -> Report:
 
 
 def _config(store: ResultsStore, trial_id: str) -> TrainConfig:
-    path = store.trials_dir / trial_id / "config.yaml"
-    return TrainConfig.build(parse_yaml(path.read_text(), str(path)))
+    return TrainConfig.build(read_yaml(inside(store.trials_dir, f"{trial_id}/config.yaml"), "config"))
 
 
 def read_log(path: Path) -> RecordedRun:

@@ -3,12 +3,13 @@
 A trial's epochs are not in here: they are lines of its own ``history.jsonl``.
 """
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from trainers.errors import UserError
+from trainers.errors import UserError, shortened
 
 FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
 
@@ -226,6 +227,8 @@ def from_json(values: dict[str, Any]) -> Event:
     kind = _NAMES.get(str(values.get("event")))
     if kind is None:
         raise UserError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
+    if not re.fullmatch(r"\d{4,9}", str(values.get("trial", "0000"))):  # it becomes a folder's name
+        raise UserError(f"events.jsonl is damaged: no trial is called {shortened(values['trial'])}")
     known = {one.name for one in fields(kind)}
     try:
         return _CHECKERS[kind].validate_python({name: value for name, value in values.items() if name in known})

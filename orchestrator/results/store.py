@@ -24,6 +24,7 @@ from orchestrator.space.yaml_text import dump_yaml
 from trainers.atomic import write_text
 from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
+from trainers.folders import inside
 from trainers.masking import masked
 from trainers.run_report import EpochReport
 
@@ -130,8 +131,13 @@ def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
 
 
 def look_up_sweep(name: str, sweeps_dir: Path) -> ResultsStore | None:
-    """A sweep by name, or by its directory; None where there is none."""
-    for directory in (sweeps_dir / name, Path(name)):
+    """A sweep by name, or by its directory; None where there is none.
+
+    Raises:
+        UserError: the name is that of a link which leads out of `sweeps_dir`.
+    """
+    named = [] if len(Path(name).parts) != 1 or name == ".." else [inside(sweeps_dir, name)]
+    for directory in (*named, Path(name)):
         if (directory / PLAN_FILE).is_file():
             return ResultsStore(directory.resolve())
     return None
@@ -149,7 +155,7 @@ def create_sweep(directory: Path) -> ResultsStore:
         UserError: it exists, or cannot be made.
     """
     try:
-        directory.mkdir(parents=True)
+        directory.mkdir(mode=0o700, parents=True)  # configs, logs and pictures are nobody else's business
     except FileExistsError:
         raise exists_already(directory) from None
     except OSError as error:

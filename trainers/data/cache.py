@@ -21,6 +21,7 @@ from trainers.data.pool import cores, in_order
 from trainers.data.reader import ImageCache
 from trainers.data.source import ImageSource, open_source
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
+from trainers.folders import make_private
 from trainers.pulse import beat
 
 __all__ = ["BuildReport", "ImageCache", "SkippedFile", "build_cache"]
@@ -70,7 +71,7 @@ def build_cache(
         path = cache_dir / f"{digest}.arrow"
         made = [place for place in (cache_dir, *cache_dir.parents) if not place.exists()]
         try:
-            cache_dir.mkdir(parents=True, exist_ok=True)
+            make_private(cache_dir)
             with FileLock(path.with_suffix(".lock")):
                 if not _is_intact(path):
                     _require_room(cache_dir, images.total, image_size)

@@ -10,6 +10,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from trainers.errors import UserError
+from trainers.folders import make_private
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.moments import Moments
@@ -61,7 +62,7 @@ def real_statistics(
     """
     if len(images) < 2:
         raise UserError(f"FID needs at least 2 real images, got {len(images)}")
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    make_private(cache_dir)
     path = cache_dir / f"fid_{_key(images.digest, extractor)}.npz"
     with FileLock(path.with_suffix(".lock")):
         if path.exists():

@@ -240,3 +240,10 @@ def test_the_plan_survives_the_file(tmp_path: Any) -> None:
     file.write_text("{")
     with pytest.raises(UserError, match=r"plan\.json is damaged"):
         read_plan(file)
+
+
+@pytest.mark.parametrize("name", ["..", "../0000", "/etc", "0000/..", "", "1", "0000\n", None])
+def test_a_trial_is_a_number_and_no_path(name: str | None) -> None:
+    event = Stopping(at=1.0, session=1, trial="0000", reason="d_collapse")
+    with pytest.raises(UserError, match=r"^events\.jsonl is damaged: no trial is called '?[^\n]*$"):
+        from_json({**to_json(event), "trial": name})

@@ -1,6 +1,7 @@
 """The sweep's directory: written step by step, readable after every step."""
 
 import json
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +103,20 @@ def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) ->
         create_sweep(tmp_path)
     with pytest.raises(UserError, match=r"cannot make .*: Not a directory"):
         create_sweep(store.directory / "plan.json" / "x")
+
+
+def test_a_sweep_is_private(store: ResultsStore) -> None:
+    assert stat.S_IMODE(store.directory.stat().st_mode) == 0o700
+
+
+def test_a_name_stays_in_the_sweeps_directory(store: ResultsStore, tmp_path: Path) -> None:
+    """A path to a sweep is another matter: whoever types one means it."""
+    sweeps, elsewhere = tmp_path / "sweeps", tmp_path / "elsewhere"
+    store.directory.rename(elsewhere)
+    (sweeps / "linked").symlink_to(elsewhere)
+    for find in (find_sweep, look_up_sweep):
+        with pytest.raises(UserError, match=r"^'linked' leads out of .*sweeps, to '.*elsewhere'$"):
+            find("linked", sweeps)
+    with pytest.raises(UserError, match=r"unknown sweep in .*sweeps '\.\./elsewhere'"):
+        find_sweep("../elsewhere", sweeps)
+    assert find_sweep(str(sweeps / "linked"), sweeps).directory == elsewhere

@@ -11,6 +11,7 @@ from random import Random
 
 from trainers.data.synthetic.kind import Kind
 from trainers.errors import UserError
+from trainers.folders import make_private
 
 _BROKEN = 5
 
@@ -40,7 +41,7 @@ def fill_folder(name: str, kind: Kind, directory: Path, count: int, seed: int, b
         raise UserError(f"{directory} is not empty and does not hold these drawings; name an empty folder")
     # Not `replacing`, which handles one file: a folder can replace only an empty one, and is removed with its content.
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        make_private(directory.parent)
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
     except OSError as error:
         raise UserError(f"cannot draw pictures in {directory.parent}: {error.strerror}") from error
