@@ -21,6 +21,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the driver's own ha
 import psutil
 import ray
 
+from orchestrator.sweep.driver_mark import marking_children
 from orchestrator.sweep.own_sessions import own_sessions
 from trainers.errors import UserError, first_line
 from trainers.masking import MaskedFile, has_secret, masked
@@ -51,7 +52,7 @@ def connected(address: str | None) -> Iterator[None]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for trainables and the broker, which mostly sleep
-        with own_sessions():
+        with own_sessions(), marking_children():
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         try:
