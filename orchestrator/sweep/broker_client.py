@@ -17,8 +17,8 @@ from trainers.run_report import EpochReport
 class BrokerClient:
     """Each method sends one message of the same name to the broker's actor. Can be pickled.
 
-    Every method but `beat` waits for the answer: Ray does not keep the order of calls to an async actor that are not waited for,
-    and of several reasons to stop a trial the first one counts.
+    Every method but `beat` waits for the answer: Ray does not keep the order of calls to an async actor that are not
+    waited for, and of several reasons to stop a trial the first one counts.
 
     Args:
         actor: Ray's handle of the `Broker`.

@@ -1,4 +1,4 @@
-"""Ends the ranks of gangs that hang; Ray Train then starts the gang again, and its trial goes on from its checkpoint."""
+"""Ends the ranks of gangs that hang; Ray Train starts the gang again, and its trial goes on from its checkpoint."""
 
 import logging
 import os
