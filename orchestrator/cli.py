@@ -15,6 +15,7 @@ from trainers.masking import masked
 COMMANDS = (
     "budget",
     "data",
+    "doctor",
     "fid",
     "launch",
     "replay",

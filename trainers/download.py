@@ -33,6 +33,11 @@ class DownloadError(UserError):
         return f"downloading {self.url} failed ({self.reason})"
 
 
+def hub_target(url: str) -> Path:
+    """Where torch hub's cache has the file of `url`, or would have it."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+
+
 def hub_file(url: str, sha256: str) -> Path:
     """The file of `url` in torch hub's cache, downloaded when missing. A file that is there already is not checked.
 
@@ -45,7 +50,7 @@ def hub_file(url: str, sha256: str) -> Path:
     Raises:
         DownloadError: no answer within TIMEOUT_SECONDS, an answer of other bytes, or a cache that cannot be written.
     """
-    target = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+    target = hub_target(url)
     if not target.is_file():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -101,8 +101,13 @@ def check_memory(networks: Networks, resources: Resources, *, host: int, gpu: in
             )
 
 
+def disk_needed(networks: Networks, resources: Resources) -> int:
+    """Bytes of a sweep: the winner's checkpoint, and of each gang the newest and the one before."""
+    return SWEEP_BYTES + (2 * resources.gangs + 1) * networks.saved
+
+
 def check_disk(networks: Networks, resources: Resources, folder: Path) -> None:
-    """Check that the disk of the sweeps holds the winner's checkpoint, and of each gang the newest and the one before.
+    """Check that the disk of the sweeps holds what `disk_needed` says.
 
     Args:
         networks: the largest of a trial.
@@ -113,7 +118,7 @@ def check_disk(networks: Networks, resources: Resources, folder: Path) -> None:
         UserError: it does not.
     """
     place = next(place for place in (folder, *folder.parents) if place.is_dir())
-    needed = SWEEP_BYTES + (2 * resources.gangs + 1) * networks.saved
+    needed = disk_needed(networks, resources)
     if (free := psutil.disk_usage(str(place)).free) < needed:
         raise UserError(
             f"the disk of --sweeps-dir {folder} has {_gb(free)} free, this sweep needs at least {_gb(needed)} "

@@ -125,7 +125,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         cache_dir=cache_dir,
         resources=resources,
         metric=_metric(space.base),  # after all other checks: it may ask for weights
-        tracking_uri=_tracking_uri(options.tracking_uri, directory),
+        tracking_uri=resolve_tracking_uri(options.tracking_uri, directory),
         storage=resolve_storage(options.storage, directory),
         warm_start=warm_start,
         address=options.address,
@@ -158,8 +158,12 @@ def _images(options: LaunchOptions, space: Space, cache_dir: Path) -> Path:
     return cache_dir / "synthetic" / f"{space.synthetic}-{demo_images(space.synthetic)}"
 
 
-def _tracking_uri(given: str | None, directory: Path) -> str:
-    """`given` with a relative SQLite path made absolute, because other processes have other working directories."""
+def resolve_tracking_uri(given: str | None, directory: Path) -> str:
+    """`given` with a relative SQLite path made absolute, because other processes have other working directories.
+
+    Raises:
+        UserError: MLflow cannot track in what it names.
+    """
     if given is None:
         return f"sqlite:///{directory / 'mlflow.db'}"
     if given.startswith("sqlite:///"):

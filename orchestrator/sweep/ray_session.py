@@ -20,10 +20,11 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the driver's own ha
 
 import psutil
 import ray
+from ray.exceptions import AuthenticationError
 
 from orchestrator.sweep.driver_mark import marking_children
 from orchestrator.sweep.own_sessions import own_sessions
-from trainers.errors import UserError, first_line
+from trainers.errors import UserError
 from trainers.masking import MaskedFile, has_secret, masked
 
 CONNECT_S = 5.0
@@ -33,6 +34,16 @@ EXIT_S = 3.0  # after Ray's shutdown, its processes get this long to exit
 log = logging.getLogger(__name__)
 
 
+class WantsToken(UserError):
+    """A cluster wants a token, and did not get the right one."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"the Ray cluster at --address {address} wants its token: export RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token"
+        )
+
+
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Connect to Ray: a new instance on this machine, or the cluster at `address` (``HOST:PORT`` or ``auto``).
@@ -40,7 +51,7 @@ def connected(address: str | None) -> Iterator[None]:
     A Ray that the process is already connected to is used instead, and stays connected.
 
     Raises:
-        UserError: nothing answers at the address.
+        UserError: nothing answers at the address, or another version of Ray or Python does.
     """
     if address is not None:
         _check_answers(address)
@@ -57,8 +68,11 @@ def connected(address: str | None) -> Iterator[None]:
     else:
         try:
             ray.init(address=address, **quiet)
+        except AuthenticationError:
+            raise WantsToken(address) from None
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"no Ray cluster at --address {address}: {first_line(error)}") from None
+            said = " ".join(masked(str(error)).split())  # versions that differ stand in lines of their own
+            raise UserError(f"no Ray cluster at --address {address}: {said}") from None
     try:
         yield
     finally:
@@ -96,16 +110,27 @@ def cluster_size() -> tuple[int, int]:
     return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
 
 
+def read_address(address: str) -> tuple[str, int] | None:
+    """Host and port of an address; None for ``auto``.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if address == "auto":
+        return None
+    match = re.fullmatch(r"\[?([^\[\]/]+)\]?:0*(\d{1,5})", address)
+    if match is None or int(match[2]) > 65535:
+        raise UserError(f"--address {address!r}: write HOST:PORT of the cluster's head node, or auto")
+    return match[1], int(match[2])
+
+
 def _check_answers(address: str) -> None:
     """Check the address before `ray.init`, which would try for a minute."""
-    if address == "auto":
+    if (place := read_address(address)) is None:
         return
-    match = re.fullmatch(r"\[?([^\[\]/]+)\]?:(\d+)", address)
-    if match is None:
-        raise UserError(f"--address {address!r}: write HOST:PORT of the cluster's head node, or auto")
     try:
-        socket.create_connection((match[1], int(match[2])), timeout=CONNECT_S).close()
-    except (OSError, OverflowError) as error:
+        socket.create_connection(place, timeout=CONNECT_S).close()
+    except OSError as error:
         raise UserError(f"nothing answers at --address {address}: {error}") from None
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
@@ -113,10 +138,7 @@ def _check_answers(address: str) -> None:
     except subprocess.TimeoutExpired:
         raise UserError(f"what answers at --address {address} is no Ray head node") from None
     if b"AuthenticationError" in asked.stderr:
-        raise UserError(
-            f"the Ray cluster at --address {address} wants its token: export RAY_AUTH_MODE=token, and "
-            "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token"
-        )
+        raise WantsToken(address)
     if asked.returncode != 0:
         raise UserError(f"what answers at --address {address} is no healthy Ray {ray.__version__} head node")
 

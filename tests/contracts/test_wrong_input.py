@@ -53,7 +53,7 @@ WRONG: dict[type[Any], tuple[str, ...]] = {
     Whole: (EMPTY, "nan", "inf", "-inf", "-1", "1e400", HUGE, "9" * 5000, "many", "2.5"),
     Text: (EMPTY, " ", NUL),
 }
-# Of texts, by option: what is wrong for this one.
+# Of texts, by option, or by command and option: what is wrong for this one.
 TEXTS: dict[str, tuple[str, ...]] = {
     "--name": (LONG, "a/b", "..", ".", "-x", "a b", LINES, "é"),
     "--set": (LONG, "=", "data", "data.batch_size", "data.batch_size=", "data.batch_size=nan", "data=1", "a=[", "a={}"),
@@ -63,6 +63,9 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "--storage": ("sqlit", LONG, "sqlite:////nowhere/at/all.db", "sqlite:///folder", "nonsense://x", "sqlite:///pipe"),
     "--tracking-uri": ("mlruns", LONG, "sqlite:////nowhere/at/all.db", "sqlite:///folder", "file:///tmp/x"),
     "--address": ("nowhere", "a:b", "127.0.0.1:1", f"127.0.0.1:{HUGE}", ":1", LONG),
+    # `doctor` tells of a well-written address or URI at which nothing is, with exit code 1.
+    "doctor --tracking-uri": ("mlruns", LONG, "file:///tmp/x"),
+    "doctor --address": ("nowhere", "a:b", f"127.0.0.1:{HUGE}", "127.0.0.1:65536", ":1", LONG),
     "--time-budget": ("nan", "inf", "0", "-1", "0s", "2", "h", "2d", HUGE, f"{HUGE}h", "1e400s", "9" * 400 + "h"),
     "--fit": ("streched", LONG),
     "--animated": ("frist", LONG),
@@ -75,6 +78,7 @@ VALID = {
     "launch": ["--space", "ralsgan_motorbike", "--demo", "--data", "photos", "--dry-run"],
     "data prepare": ["photos", "new"],
     "data inspect": ["photos"],
+    "doctor": [],
     "fid": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "replay": ["log.csv"],
     "results": ["s"],
@@ -100,7 +104,7 @@ def leaves(group: click.Group = main, name: str = "") -> Iterator[tuple[str, cli
             yield words, command
 
 
-def wrong_values(parameter: click.Parameter) -> tuple[str, ...]:
+def wrong_values(words: str, parameter: click.Parameter) -> tuple[str, ...]:
     kind = type(parameter.type)
     assert kind in WRONG, f"{parameter.opts[0]}: give it a type of orchestrator/commands/parameters.py, not {kind}"
     if isinstance(parameter.type, Number):
@@ -109,8 +113,9 @@ def wrong_values(parameter: click.Parameter) -> tuple[str, ...]:
         return (*WRONG[kind], *zero, str(int(parameter.type.most) + 1))
     if kind is not Text:
         return WRONG[kind]
-    assert parameter.opts[0] in TEXTS, f"{parameter.opts[0]}: say in TEXTS what is wrong for it"
-    return (*WRONG[Text], *TEXTS[parameter.opts[0]])
+    name = parameter.opts[0]
+    assert name in TEXTS, f"{name}: say in TEXTS what is wrong for it"
+    return (*WRONG[Text], *TEXTS.get(f"{words} {name}", TEXTS[name]))
 
 
 def cases() -> Iterator[Any]:
@@ -120,7 +125,7 @@ def cases() -> Iterator[Any]:
         for parameter in command.params:
             if isinstance(parameter, click.Option) and (parameter.is_flag or parameter.count):
                 continue
-            for value in wrong_values(parameter):
+            for value in wrong_values(words, parameter):
                 valid = list(VALID[words])
                 if isinstance(parameter, click.Argument):
                     valid[arguments.index(parameter)] = value

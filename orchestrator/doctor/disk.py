@@ -1,0 +1,49 @@
+"""Free space against what a sweep of a usual size would write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import ray
+
+from orchestrator.doctor.finding import Asked, Finding, Level
+from orchestrator.plan.memory import disk_needed, largest_networks
+from orchestrator.plan.plan import default_cache_dir
+from orchestrator.plan.resources import choose_resources, machine
+from orchestrator.space.load import load_space
+from orchestrator.sweep.ray_session import cluster_size
+from trainers.data.files import find_files
+
+SPACE = "ralsgan_motorbike"
+
+
+def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
+    """A line for the sweeps' disk, and one for the cache's. The cluster's size counts where one is connected."""
+    space = load_space(SPACE)
+    cpus, gpus = cluster_size() if asked.address is not None and ray.is_initialized() else machine()
+    resources = choose_resources(
+        concurrency=None,
+        workers=None,
+        cpus=None,
+        gpus=None,
+        available_cpus=cpus,
+        available_gpus=gpus,
+        local=asked.address is None,
+    )
+    needed = disk_needed(largest_networks(space), resources)
+    sweep = f"a sweep of {SPACE} with {resources.gangs} trials at once needs at least"
+    yield _compared(f"sweeps in {asked.sweeps_dir}", asked.place, needed, sweep, "--sweeps-dir DIR")
+    cache = default_cache_dir()
+    place = next(place for place in (cache, *cache.parents) if place.is_dir())
+    side = space.base.data.image_size
+    images = len(find_files(asked.data)) if asked.data is not None else 0
+    what = f"{images} images decoded to {side} px need up to"
+    yield _compared(f"cache in {cache}", place, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
+
+
+def _compared(folder: str, place: Path, needed: int, what: str, option: str) -> Finding:
+    free = psutil.disk_usage(str(place)).free
+    level = Level.OK if free >= needed else Level.WARNING
+    cure = "" if level is Level.OK else f"make room, or name a place on another disk with {option}"
+    text = f"{folder}: {free / 1e9:,.1f} GB free, {what} {needed / 1e9:,.1f} GB"
+    return Finding(name="disk", level=level, text=text, cure=cure)

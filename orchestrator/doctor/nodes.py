@@ -1,0 +1,94 @@
+"""Asks every node of the connected cluster, with a task that is pinned to it."""
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from orchestrator.doctor.devices import check_devices
+from orchestrator.doctor.finding import Asked, Check, Finding, Level, run_check
+from orchestrator.doctor.storage import Probe, look_from_node, probe, written_by
+from orchestrator.doctor.tracking import check_tracking_writes
+from orchestrator.doctor.versions import check_versions
+from orchestrator.doctor.weights import check_weights
+from trainers.errors import first_line
+
+_ANSWER_S = 120.0  # of all nodes together: a fresh worker imports torch and MLflow, some 10 s
+# What concerns one machine. Tracking is looked at apart: only the driver writes to it.
+_PER_MACHINE: dict[str, Check] = {"versions": check_versions, "gpus": check_devices, "weights": check_weights}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a node says.
+
+    Attributes:
+        ray, python: their versions, patch included.
+        findings: of the checks there.
+    """
+
+    ray: str
+    python: str
+    findings: list[Finding]
+
+
+def check_nodes(asked: Asked) -> Iterator[Finding]:
+    """Lines of every node that is alive, its name in front: versions, GPUs, weights, tracking, shared storage."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    with probe(asked) as shared:
+        tasks = {node["NodeID"]: _ask(node["NodeID"], asked, shared) for node in alive}
+        _, late = ray.wait(list(tasks.values()), num_returns=len(tasks), timeout=_ANSWER_S)
+        for task in late:
+            ray.cancel(task, force=True)
+        for node in alive:
+            node_id, name = node["NodeID"], node["NodeName"]
+            if tasks[node_id] in late:
+                lines = [_failed("nodes", f"no answer within {_ANSWER_S:.0f} s", "look at its load and its Ray logs")]
+            else:
+                lines = _lines(tasks[node_id], shared, node_id)
+            yield from (replace(line, text=f"node {name}: {line.text}") for line in lines)
+
+
+def _ask(node_id: str, asked: Asked, shared: Probe) -> Any:
+    pinned = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    # The worker process ends after the call, so that nothing of it stays on the node.
+    look = ray.remote(num_cpus=0, max_calls=1, max_retries=0, scheduling_strategy=pinned)(_look)
+    return look.remote(asked, shared, node_id)
+
+
+def _look(asked: Asked, shared: Probe, node_id: str) -> Answer:
+    """Runs on a node."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        del os.environ["CUDA_VISIBLE_DEVICES"]  # Ray hides all GPUs from a task that asks for none
+    found = [line for name, check in _PER_MACHINE.items() for line in run_check(name, check, asked)]
+    for line in run_check("tracking", check_tracking_writes, asked):
+        level = Level.WARNING if line.level is Level.FAILED else line.level
+        note = "; it matters where the launch itself runs there" if line.level is Level.FAILED else ""
+        found.append(replace(line, level=level, text=f"{line.text}{note}"))
+    found += run_check("storage", lambda asked: look_from_node(asked, shared, node_id), asked)
+    return Answer(ray=ray.__version__, python=platform.python_version(), findings=found)
+
+
+def _lines(task: Any, shared: Probe, node_id: str) -> Iterator[Finding]:
+    try:
+        answer: Answer = ray.get(task)
+    except Exception as error:  # what the node lacks, such as gan-sweep itself, or its death
+        text = first_line(getattr(error, "cause", None) or error, with_type=True)
+        yield _failed("nodes", text, "install the same gan-sweep there, and see that Ray runs in that environment")
+        return
+    there, here = (answer.ray, answer.python), (ray.__version__, platform.python_version())
+    said = f"Ray {there[0]}, Python {there[1]}"
+    if there == here:
+        yield Finding(name="nodes", level=Level.OK, text=f"{said}, as here")
+    else:
+        yield _failed("nodes", f"{said}; here Ray {here[0]}, Python {here[1]}", "install the same versions everywhere")
+    yield from answer.findings
+    yield written_by(shared, node_id)
+
+
+def _failed(name: str, text: str, cure: str) -> Finding:
+    return Finding(name=name, level=Level.FAILED, text=text, cure=cure)
