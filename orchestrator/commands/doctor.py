@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-@click.option("--address", type=Text(), metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto: every node too.")
+@click.option("--address", type=Text(), metavar="ADDR", help="A running Ray cluster, HOST:PORT or auto.")
 @click.option("--data", type=FolderToRead(), metavar="DIR", help="Folder of images, as every node must see it.")
 @click.option(
     "--tracking-uri", type=Text(), metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]"
 )
 @sweeps_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(
-    address: str | None, data: Path | None, tracking_uri: str | None, sweeps_dir: Path, as_json: bool
-) -> None:
+def command(address: str | None, data: Path | None, tracking_uri: str | None, sweeps_dir: Path, as_json: bool) -> None:
     """Check that a sweep can run here, or on a cluster. Exit code 1 where something fails."""
     from orchestrator.doctor.examine import examine
     from orchestrator.doctor.finding import Asked, Level
@@ -54,7 +52,7 @@ def command(
     sys.exit(int(failed))
 
 
-def _print(finding: Finding, screen: object) -> None:
+def _print(finding: Finding, screen: TextIO) -> None:
     click.echo(f"{finding.level:<8}{finding.name:<18}{finding.text}", file=screen)
     if finding.cure:
         click.echo(f"{'':<8}{'':<18}-> {finding.cure}", file=screen)

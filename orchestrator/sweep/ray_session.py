@@ -132,7 +132,8 @@ def _check_answers(address: str) -> None:
         socket.create_connection(place, timeout=CONNECT_S).close()
     except OSError as error:
         raise UserError(f"nothing answers at --address {address}: {error}") from None
-    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    # `ray.init` compares the versions, and says them.
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check", "--address", address]
     try:
         asked = subprocess.run(check, capture_output=True, timeout=HEALTH_S, check=False)
     except subprocess.TimeoutExpired:

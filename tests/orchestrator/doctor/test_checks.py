@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,6 @@ from orchestrator.doctor.versions import check_versions, unmet
 from orchestrator.doctor.weights import check_weights
 from trainers.errors import UserError
 from trainers.metrics import inception
-
-Run = Callable[..., list[Finding]]
 
 
 @pytest.fixture
@@ -40,12 +39,12 @@ def test_a_check_that_raises_is_a_failed_line_after_its_others(asked: Asked) -> 
 
 def test_versions(asked: Asked) -> None:
     (finding,) = check_versions(asked)
-    assert finding.level is Level.OK and f"torch {torch.__version__}" in finding.text
+    assert finding.level is Level.OK and f"torch {version('torch')}" in finding.text
     wrong = ["torch>=99", "no-such-package>=1", "numpy>=2", "other>=1; extra == 'dev'", "ray[tune]<2"]
     assert [(requirement.name, found.split()[-1]) for requirement, found in unmet(wrong)] == [
-        ("torch", torch.__version__),
+        ("torch", version("torch")),
         ("no-such-package", "installed"),
-        ("ray", __import__("ray").__version__),
+        ("ray", version("ray")),
     ]
 
 
@@ -126,9 +125,13 @@ def test_a_raylet_without_a_driver_is_an_orphan(asked: Asked, tmp_path: Path) ->
     read, write = os.pipe()
     with subprocess.Popen(words, stdin=read) as child:  # has a driver: this process
         assert child.pid not in [pid for pid, _, _ in find_orphans()]
-        shell = '"$@" <&3 >/dev/null & echo $!'
+        shell = '"$@" <&3 >/dev/null 2>&1 & echo $!'
         said = subprocess.run(
-            ["/bin/sh", "-c", f"exec 3<&0; {shell}", "sh", *words], stdin=read, capture_output=True, text=True, check=True
+            ["/bin/sh", "-c", f"exec 3<&0; {shell}", "sh", *words],
+            stdin=read,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         try:
             pid = int(said.stdout)

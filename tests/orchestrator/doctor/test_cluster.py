@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,9 +96,19 @@ def test_another_version_of_ray_is_one_failed_line(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         address = other.stdout.readline().strip()
-        words = [sys.executable, "-m", "orchestrator.cli", "doctor", "--sweeps-dir", str(tmp_path), "--address", address]
+        words = [
+            sys.executable,
+            "-m",
+            "orchestrator.cli",
+            "doctor",
+            "--sweeps-dir",
+            str(tmp_path),
+            "--address",
+            address,
+        ]
         shown = subprocess.run([*words, "--json"], capture_output=True, text=True, check=False)
         other.communicate()
+    shutil.rmtree(folder)
     failed = [one for one in json.loads(shown.stdout)["findings"] if one["level"] == "failed"]
     assert shown.returncode == 1 and [one["name"] for one in failed] == ["ray"], shown
     assert "Version mismatch: The cluster was started with: Ray: 2.1.0" in failed[0]["text"]
