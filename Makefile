@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gpu lock clean
+.PHONY: help demo test check faults gpu lock clean
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -23,6 +23,9 @@ check: $(STAMP) ## lint, format, types, import rules: what CI runs before the te
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+faults: $(STAMP) ## kill everything that can die, and look what is left
+	@$(BIN)/python -m tests.faults.run
 
 gpu: $(STAMP) ## check all that needs a real GPU, at most 8 minutes on an H100
 	@$(BIN)/python -m tests.gpu.run

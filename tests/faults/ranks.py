@@ -1,0 +1,29 @@
+"""What happens to ranks."""
+
+import signal
+
+from tests.faults.processes import RANKS, kill
+from tests.faults.scenario import Fault, struck
+from tests.faults.sweep_under_fault import SweepUnderFault
+
+
+def kill_one_rank(sweep: SweepUnderFault) -> None:
+    """SIGKILL."""
+    kill(sweep.family.find(RANKS)[:1])
+
+
+def kill_all_ranks(sweep: SweepUnderFault) -> None:
+    """SIGKILL."""
+    kill(sweep.family.find(RANKS))
+
+
+def stop_one_rank(sweep: SweepUnderFault) -> None:
+    """SIGSTOP: the rank is there and does nothing, as on a device that hangs; nobody lets it go on."""
+    kill(sweep.family.find(RANKS)[-1:], signal.SIGSTOP)
+
+
+FAULTS: dict[str, Fault] = {
+    "one-rank": struck("one-rank", kill_one_rank),
+    "all-ranks": struck("all-ranks", kill_all_ranks),
+    "rank-stopped": struck("rank-stopped", stop_one_rank),
+}

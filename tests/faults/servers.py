@@ -1,0 +1,189 @@
+"""An MLflow server that dies and comes back, and a second node of the cluster that dies and is replaced."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.faults.aftermath import judge
+from tests.faults.bench import Bench
+from tests.faults.processes import Family, free_port, kill
+from tests.faults.rows import Row
+from tests.faults.scenario import Fault, strike_once
+from tests.faults.sweep_under_fault import SweepUnderFault
+from tests.faults.waiting import wait_until
+
+START_S = 60.0
+
+
+class MlflowServer:
+    """``mlflow server`` with a database of its own, killed and started again at the same port.
+
+    Args:
+        folder: for its files.
+        store: where it keeps its runs; None: in SQLite in the folder.
+    """
+
+    def __init__(self, folder: Path, store: str | None = None) -> None:
+        self.port = free_port()
+        self._folder, self._store = folder, store or f"sqlite:///{folder / 'server.db'}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        """For clients."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._folder.mkdir(exist_ok=True)
+        files = ("--backend-store-uri", self._store, "--artifacts-destination", str(self._folder / "artifacts"))
+        place = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1")
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", *files, *place],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until("MLflow's server", self._answers, START_S)
+
+    def kill(self) -> None:
+        """SIGKILL of all its processes."""
+        assert self._process is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self._process.pid)
+            kill([parent, *parent.children(recursive=True)])
+        self._process.wait()
+
+    def kill_and_restart(self) -> None:
+        """As it says; returns when it answers again."""
+        self.kill()
+        self.start()
+
+    def _answers(self) -> bool:
+        assert self._process is not None and self._process.poll() is None, "MLflow's server ended"
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            return urllib.request.urlopen(f"{self.uri}/health", timeout=5).status == 200
+        return False
+
+
+@contextmanager
+def mlflow_server(folder: Path, store: str | None = None) -> Iterator[MlflowServer]:
+    """A running server, killed at the end."""
+    server = MlflowServer(folder, store)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def mlflow_dies(bench: Bench) -> Row:
+    """It is killed in mid-trial, and comes back when the trial after has begun."""
+    with (
+        mlflow_server(bench.folder / "mlflow") as server,
+        bench.sweep("mlflow-server", "--tracking-uri", server.uri) as sweep,
+    ):
+        sweep.tracking_uri = server.uri
+        strike_once(sweep, lambda _: server.kill())
+        strike_once(sweep, lambda _: server.start(), trial=3, epoch=1)
+        sweep.finish()
+        return judge("mlflow-server", bench, sweep)
+
+
+class Cluster:
+    """A Ray cluster of raylets on this machine, each with a loopback address of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.family = Family()
+        self._folder, self._port = folder, free_port()
+        folder.mkdir()
+
+    @property
+    def address(self) -> str:
+        """Of its head."""
+        return f"127.0.0.1:{self._port}"
+
+    def start_head(self, cpus: int) -> None:
+        """Start the head node, without room for ranks."""
+        self._start("127.0.0.1", "--head", "--port", str(self._port), "--num-cpus", str(cpus))
+
+    def add_node(self, number: int, cpus: int) -> subprocess.Popen[bytes]:
+        """Start one more node; its process is the parent of its raylet."""
+        return self._start(f"127.0.0.{number}", "--address", self.address, "--num-cpus", str(cpus))
+
+    def kill_node(self, node: subprocess.Popen[bytes]) -> None:
+        """SIGKILL of a node's raylet."""
+        kill([one for one in psutil.Process(node.pid).children(recursive=True) if one.name() == "raylet"])
+
+    def placement_groups(self) -> list[str]:
+        """States of those that have not been removed, as the cluster says."""
+        code = (
+            "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR'); "
+            "print([group['state'] for group in ray.util.placement_group_table().values()])"
+        )
+        asked = [sys.executable, "-c", code, self.address]
+        said = subprocess.run(asked, env=self._env(), capture_output=True, text=True, check=True, timeout=START_S)
+        return [state for state in said.stdout.strip().strip("[]").replace("'", "").split(", ") if state != "REMOVED"]
+
+    def end(self) -> None:
+        """Kill all of it."""
+        self.family.end()
+
+    def _start(self, ip: str, *options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        place = ("--node-ip-address", ip, "--temp-dir", str(self._folder), "--include-dashboard=false")
+        with (self._folder / "cluster.log").open("ab") as log:
+            node = subprocess.Popen(
+                [*command, *(place if "--head" in options else place[:2]), *options],
+                env=self._env(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.family.add(node.pid)
+        wait_until("a raylet", lambda: self._has_raylet(node), START_S)
+        return node
+
+    def _has_raylet(self, node: subprocess.Popen[bytes]) -> bool:
+        assert node.poll() is None, "ray start ended"
+        return any(child.name() == "raylet" for child in psutil.Process(node.pid).children(recursive=True))
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ENABLE_MULTI_TENANCY": "1"}
+
+
+def second_node_dies(bench: Bench) -> Row:
+    """The node that the ranks run on loses its raylet; another joins the cluster then."""
+    cluster = Cluster(bench.folder / "ray")
+    try:
+        cluster.start_head(cpus=1)
+        node = cluster.add_node(2, cpus=2)
+        with bench.sweep("second-node", "--address", cluster.address, "--cpus-per-worker", "1") as sweep:
+
+            def strike(_: SweepUnderFault) -> None:
+                cluster.kill_node(node)
+                cluster.add_node(3, cpus=2)
+
+            strike_once(sweep, strike)
+            sweep.finish()
+            if groups := cluster.placement_groups():
+                sweep.troubles.append(f"placement groups left: {groups}")
+            return judge("second-node", bench, sweep)
+    finally:
+        cluster.end()
+
+
+FAULTS: dict[str, Fault] = {
+    "mlflow-server": mlflow_dies,
+    "second-node": second_node_dies,
+}
