@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,15 +46,14 @@ def check_nodes(asked: Asked) -> Iterator[Finding]:
             ray.cancel(task, force=True)
         for node in alive:
             node_id, name = node["NodeID"], node["NodeName"]
+            lines: Iterable[Finding] = _lines(tasks[node_id], shared, node_id)
             if tasks[node_id] in late:
                 lines = [_failed("nodes", f"no answer within {_ANSWER_S:.0f} s", "look at its load and its Ray logs")]
-            else:
-                lines = _lines(tasks[node_id], shared, node_id)
             yield from (replace(line, text=f"node {name}: {line.text}") for line in lines)
 
 
 def _ask(node_id: str, asked: Asked, shared: Probe) -> Any:
-    pinned = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    pinned: Any = NodeAffinitySchedulingStrategy(node_id, soft=False)
     # The worker process ends after the call, so that nothing of it stays on the node.
     look = ray.remote(num_cpus=0, max_calls=1, max_retries=0, scheduling_strategy=pinned)(_look)
     return look.remote(asked, shared, node_id)

@@ -19,7 +19,7 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment
 
 from orchestrator.doctor.finding import Asked, Finding, Level
 from orchestrator.results.databases import SQLITE, check_database
-from orchestrator.tracking.mlflow_tracker import check_tracking
+from orchestrator.tracking.mlflow_sink import check_tracking
 from trainers.errors import first_line
 
 _MISSING = "RESOURCE_DOES_NOT_EXIST"

@@ -13,6 +13,8 @@ from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from trainers.run_report import EpochReport
 
+MAX_RESTARTS = 1000
+
 
 class BrokerClient:
     """Each method sends one message of the same name to the broker's actor. Can be pickled.
@@ -31,11 +33,16 @@ class BrokerClient:
     def start(cls, directory: Path) -> "BrokerClient":
         """Start the broker of the sweep in `directory` in the connected Ray, on this very node.
 
-        When it dies, Ray starts it again, and asks again whatever it had not answered.
+        When it dies, Ray starts it again, up to `MAX_RESTARTS` times, and asks again whatever it had not answered.
+
+        Raises:
+            Exception: it cannot be started, such as for a damaged log.
         """
         here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)(Broker)
-        return cls(actor.remote(directory))
+        actor = ray.remote(num_cpus=0, max_restarts=MAX_RESTARTS, max_task_retries=-1, scheduling_strategy=here)(Broker)
+        broker = cls(actor.remote(directory))
+        broker.pid()
+        return broker
 
     # from the searcher, Tune's callback and the stopper
 
