@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,17 +46,15 @@ def check_nodes(asked: Asked) -> Iterator[Finding]:
             ray.cancel(task, force=True)
         for node in alive:
             node_id, name = node["NodeID"], node["NodeName"]
-            lines: Iterable[Finding] = _lines(tasks[node_id], shared, node_id)
-            if tasks[node_id] in late:
-                lines = [_failed("nodes", f"no answer within {_ANSWER_S:.0f} s", "look at its load and its Ray logs")]
-            yield from (replace(line, text=f"node {name}: {line.text}") for line in lines)
+            for line in _late() if tasks[node_id] in late else _lines(tasks[node_id], shared, node_id):
+                yield replace(line, text=f"node {name}: {line.text}")
 
 
 def _ask(node_id: str, asked: Asked, shared: Probe) -> Any:
-    pinned: Any = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    pinned = NodeAffinitySchedulingStrategy(node_id, soft=False)
     # The worker process ends after the call, so that nothing of it stays on the node.
-    look = ray.remote(num_cpus=0, max_calls=1, max_retries=0, scheduling_strategy=pinned)(_look)
-    return look.remote(asked, shared, node_id)
+    look = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_look)
+    return look.options(scheduling_strategy=pinned).remote(asked, shared, node_id)
 
 
 def _look(asked: Asked, shared: Probe, node_id: str) -> Answer:
@@ -72,22 +70,26 @@ def _look(asked: Asked, shared: Probe, node_id: str) -> Answer:
     return Answer(ray=ray.__version__, python=platform.python_version(), findings=found)
 
 
+def _late() -> Iterator[Finding]:
+    yield _failed(f"no answer within {_ANSWER_S:.0f} s", "look at its load, its disks and its Ray logs")
+
+
 def _lines(task: Any, shared: Probe, node_id: str) -> Iterator[Finding]:
     try:
         answer: Answer = ray.get(task)
     except Exception as error:  # what the node lacks, such as gan-sweep itself, or its death
         text = first_line(getattr(error, "cause", None) or error, with_type=True)
-        yield _failed("nodes", text, "install the same gan-sweep there, and see that Ray runs in that environment")
+        yield _failed(text, "install the same gan-sweep there, and see that Ray runs in that environment")
         return
     there, here = (answer.ray, answer.python), (ray.__version__, platform.python_version())
     said = f"Ray {there[0]}, Python {there[1]}"
     if there == here:
         yield Finding(name="nodes", level=Level.OK, text=f"{said}, as here")
     else:
-        yield _failed("nodes", f"{said}; here Ray {here[0]}, Python {here[1]}", "install the same versions everywhere")
+        yield _failed(f"{said}; here Ray {here[0]}, Python {here[1]}", "install the same versions everywhere")
     yield from answer.findings
     yield written_by(shared, node_id)
 
 
-def _failed(name: str, text: str, cure: str) -> Finding:
-    return Finding(name=name, level=Level.FAILED, text=text, cure=cure)
+def _failed(text: str, cure: str) -> Finding:
+    return Finding(name="nodes", level=Level.FAILED, text=text, cure=cure)

@@ -14,9 +14,7 @@ def check_weights(asked: Asked) -> Iterator[Finding]:
     target = hub_target(inception.URL)
     if not target.is_file():
         text = f"inception: not at {target}, so a launch would download it"
-        cure = (
-            f"download {inception.URL} to that place, or pass --fid-weights FILE or --fid-extractor efficientnet_lite0"
-        )
+        cure = f"put {inception.URL} there, or pass --fid-weights FILE or --fid-extractor efficientnet_lite0"
         yield _finding(Level.WARNING, text, cure)
     else:
         with target.open("rb") as file:

@@ -115,6 +115,19 @@ def test_another_version_of_ray_is_one_failed_line(tmp_path: Path) -> None:
     assert f"Ray: {ray.__version__} Python" in failed[0]["text"]
 
 
+@pytest.mark.slow
+def test_a_wrong_token_is_one_failed_line(ray_instance: None, tmp_path: Path) -> None:
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        pytest.skip("this Ray wants no token")
+    words = ["doctor", "--sweeps-dir", str(tmp_path), "--address", here(), "--json"]
+    command = [sys.executable, "-m", "orchestrator.cli", *words]
+    wrong = {**os.environ, "RAY_AUTH_TOKEN": "0" * 64}
+    shown = subprocess.run(command, env=wrong, capture_output=True, text=True, check=False)
+    failed = [one for one in json.loads(shown.stdout)["findings"] if one["level"] == "failed"]
+    assert shown.returncode == 1 and [one["name"] for one in failed] == ["token"], shown
+    assert "wants its token" in failed[0]["text"] and "RAY_AUTH_TOKEN_PATH" in failed[0]["cure"]
+
+
 def test_a_token_for_a_ray_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
