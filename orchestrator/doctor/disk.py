@@ -31,13 +31,13 @@ def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
         local=asked.address is None,
     )
     needed = disk_needed(largest_networks(space), resources)
-    sweep = f"a sweep of {SPACE} with {resources.gangs} trials at once needs at least"
+    sweep = f"a sweep of {SPACE} ({resources.gangs} at once) needs at least"
     yield _compared(f"sweeps in {asked.sweeps_dir}", asked.place, needed, sweep, "--sweeps-dir DIR")
     cache = default_cache_dir()
     place = next(place for place in (cache, *cache.parents) if place.is_dir())
     side = space.base.data.image_size
-    images = len(find_files(asked.data)) if asked.data is not None else 0
-    what = f"{images} images decoded to {side} px need up to"
+    images = 0 if asked.data is None else len(find_files(asked.data))
+    what = f"{images} images (--data) decoded to {side} px need up to"
     yield _compared(f"cache in {cache}", place, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
 
 

@@ -45,7 +45,7 @@ def check_tracking_writes(asked: Asked) -> Iterator[Finding]:
             cure = "back the database up, then: mlflow db upgrade URI"
         yield _finding(Level.FAILED, text, cure)
     else:
-        yield _finding(Level.OK, f"{where}: writes work (one was rolled back)")
+        yield _finding(Level.OK, f"{where}: writes work (one was tried and undone)")
 
 
 def _try_database(uri: str) -> None:

@@ -93,7 +93,7 @@ def test_disk(asked: Asked, monkeypatch: pytest.MonkeyPatch, motorbikes: Path) -
     monkeypatch.setattr("orchestrator.plan.memory.SWEEP_BYTES", 10**18)
     sweeps, cache = check_disk_forecast(Asked(sweeps_dir=asked.sweeps_dir, data=motorbikes))
     assert sweeps.level is Level.WARNING and "1,000,000,000" in sweeps.text and "--sweeps-dir" in sweeps.cure
-    assert cache.level is Level.OK and "53 images decoded to 128 px" in cache.text
+    assert cache.level is Level.OK and "images (--data) decoded to 128 px" in cache.text
 
 
 def test_storage_is_looked_at_and_left_alone(asked: Asked, motorbikes: Path, tmp_path: Path) -> None:
