@@ -28,25 +28,30 @@ def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, cons
     from orchestrator.display.summary import print_winner
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.driver import SweepOutcome, run_sweep
+    from orchestrator.sweep.orphans import end_orphans
     from orchestrator.sweep.ray_session import connected, log_to
     from orchestrator.sweep.session import Session
+    from orchestrator.sweep.signals import Interrupts
 
     session = Session(store)
     state = session.open(trials=plan.trials, budgets=asdict(plan.budgets))
-    console.print("\nstarting Ray and the gangs, some 20 s ...")
-    try:
-        with log_to(plan.directory / "sweep.log"), connected(plan.address):
-            ending = run_sweep(plan, store, session, state, Screen(console), warm)
-    except KeyboardInterrupt:
-        ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
-        session.end(ending.status)
-    except Exception as error:
-        if is_full(error):  # nor can the status be written
-            raise disk_is_full(error, plan.directory.parent) from error
-        session.end(SweepStatus.FAILED, first_line(error))
-        raise
-    finally:
-        session.close()
+    with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
+        end_orphans(console.print)
+        console.print("\nstarting Ray and the gangs, some 20 s ...")
+        try:
+            with log_to(plan.directory / "sweep.log"), connected(plan.address):
+                interrupts.check()
+                ending = run_sweep(plan, store, session, state, Screen(console), interrupts, warm)
+        except KeyboardInterrupt:
+            ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
+            session.end(ending.status)
+        except Exception as error:
+            if is_full(error):  # nor can the status be written
+                raise disk_is_full(error, plan.directory.parent) from error
+            session.end(SweepStatus.FAILED, first_line(error))
+            raise
+        finally:
+            session.close()
     print_winner(console, plan, store)
     for trouble in ending.troubles:
         console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)

@@ -1,12 +1,10 @@
 """Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
-import contextlib
 import logging
 import os
 import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,7 @@ from orchestrator.sweep.gang import MAX_RESTARTS, Gang
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.session import Session
+from orchestrator.sweep.signals import Interrupts
 from orchestrator.sweep.stopper import SweepStopper
 from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.watchdog import Watchdog
@@ -78,7 +77,13 @@ class SweepOutcome:
 
 
 def run_sweep(
-    plan: Plan, store: ResultsStore, session: Session, state: SweepState, screen: Screen, warm: WarmStart | None = None
+    plan: Plan,
+    store: ResultsStore,
+    session: Session,
+    state: SweepState,
+    screen: Screen,
+    interrupts: Interrupts,
+    warm: WarmStart | None = None,
 ) -> SweepOutcome:
     """Run the plan on the connected Ray, from where the sweep stands.
 
@@ -88,6 +93,7 @@ def run_sweep(
         session: this driver's, open.
         state: how the sweep stands.
         screen: shows the trials.
+        interrupts: takes the signals.
         warm: trials of another sweep for the sampler.
     """
     tracker = MlflowTracker(store.directory, state.plan, plan.tracking_uri)
@@ -116,8 +122,13 @@ def run_sweep(
         thread.start()
     screen.open()
     troubles = []
+
+    def stop_trials() -> None:
+        stopper.interrupted.set()
+        screen.say("stopping: trials end after their epoch, at most a few seconds from now (Ctrl-C again: at once)")
+
     try:
-        with _interrupts(stopper, screen):
+        with interrupts.while_trials_run(stop_trials):
             if _is_work_left(state):
                 _tuner(plan, store, state, searcher, broker, stopper, ray_dir, warm).fit()
             if stopper.may_confirm():
@@ -232,30 +243,3 @@ def _stop(stopper: SweepStopper, now: bool) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     if now and stopper.interrupted.wait(STOP_GRACE_S):
         os.kill(os.getpid(), signal.SIGINT)
-
-
-@contextlib.contextmanager
-def _interrupts(stopper: SweepStopper, screen: Screen) -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or closed terminal (SIGHUP) ends the sweep gracefully, the second at once.
-
-    A process that ignores SIGHUP, such as one that `nohup` started, goes on doing so.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: Any) -> None:
-        if stopper.interrupted.is_set():
-            raise KeyboardInterrupt
-        stopper.interrupted.set()
-        screen.say("stopping: trials end after their epoch, at most a few seconds from now (Ctrl-C again: at once)")
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -24,6 +24,7 @@ from ray.exceptions import AuthenticationError
 
 from orchestrator.sweep.driver_mark import marking_children
 from orchestrator.sweep.own_sessions import own_sessions
+from orchestrator.sweep.signals import keeping_handlers
 from trainers.errors import UserError
 from trainers.masking import MaskedFile, has_secret, masked
 
@@ -63,7 +64,7 @@ def connected(address: str | None) -> Iterator[None]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for trainables and the broker, which mostly sleep
-        with own_sessions(), marking_children():
+        with own_sessions(), marking_children(), keeping_handlers():
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         try:
@@ -76,6 +77,7 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         yield
     finally:
+        log.info("Ray shuts down")
         workers = _worker_processes() if address is None else []
         ray.shutdown()
         _end_leftover_workers(workers)

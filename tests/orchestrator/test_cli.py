@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.plan.saved import to_saved
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.load import space_as_yaml
+from tests.orchestrator.processes import marked, processes_with
 from tests.orchestrator.sweep_helpers import begun, ended, keep
 from trainers.run_report import RunEnd
 
@@ -177,12 +177,6 @@ os.execv(sys.executable, [sys.executable, "-m", "orchestrator.cli", *sys.argv[2:
 """
 
 
-def marked() -> tuple[str, dict[str, str]]:
-    """A marker, and an environment with it, which all processes of a sweep inherit."""
-    marker = uuid.uuid4().hex
-    return marker, {**os.environ, "GAN_SWEEP_TEST_MARKER": marker}
-
-
 def check_stopped_in_order(store: ResultsStore, marker: str) -> None:
     summary = store.summary()
     assert summary["status"] == "interrupted"
@@ -244,15 +238,3 @@ def test_a_closed_terminal_leaves_a_readable_sweep_and_no_process(tmp_path: Path
     os.close(leader)
     assert process.wait(60) == 130
     check_stopped_in_order(ResultsStore(sweeps / "closed"), marker)
-
-
-def processes_with(marker: str) -> list[str]:
-    """Command lines of the processes that inherited this environment."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and marker.encode() in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text())
-        except OSError:
-            continue  # it ended meanwhile
-    return found
