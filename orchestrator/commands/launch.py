@@ -107,9 +107,14 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-changes", is_flag=True, help="With --resume: go on although rules, scheduler or sampler changed."
 )
+@click.option("--detach", is_flag=True, help="Go on in the background once the sweep is open.")
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
-def command(dry_run: bool, **values: Any) -> None:
+def command(dry_run: bool, detach: bool, **values: Any) -> None:
     """Run a sweep."""
+    from orchestrator.sweep.detach import is_detached, run_detached
+
+    if detach and not is_detached():
+        sys.exit(run_detached())
     from orchestrator.plan.launch_options import LaunchOptions
 
     sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))

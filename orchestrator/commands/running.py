@@ -27,6 +27,7 @@ def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, cons
     from orchestrator.display.live import Screen
     from orchestrator.display.summary import print_winner
     from orchestrator.results.verdict import SweepStatus
+    from orchestrator.sweep.detach import let_go
     from orchestrator.sweep.driver import SweepOutcome, run_sweep
     from orchestrator.sweep.orphans import end_orphans
     from orchestrator.sweep.ray_session import connected, log_to
@@ -35,6 +36,7 @@ def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, cons
 
     session = Session(store)
     state = session.open(trials=plan.trials, budgets=asdict(plan.budgets))
+    let_go(plan.sweep, plan.directory / "sweep.log")
     with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
         end_orphans(console.print)
         console.print("\nstarting Ray and the gangs, some 20 s ...")
