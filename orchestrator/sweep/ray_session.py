@@ -23,6 +23,7 @@ import ray
 from ray.exceptions import AuthenticationError
 
 from orchestrator.sweep.driver_mark import marking_children
+from orchestrator.sweep.loopback import on_loopback
 from orchestrator.sweep.own_sessions import own_sessions
 from orchestrator.sweep.signals import keeping_handlers
 from trainers.errors import UserError
@@ -64,7 +65,7 @@ def connected(address: str | None) -> Iterator[None]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
         cpus = len(os.sched_getaffinity(0)) + 1  # one more for trainables and the broker, which mostly sleep
-        with own_sessions(), marking_children(), keeping_handlers():
+        with own_sessions(), on_loopback(), marking_children(), keeping_handlers():
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         try:
