@@ -34,14 +34,14 @@ def command(
 
     from orchestrator.plan.budgets import Budgets, read_budgets
     from orchestrator.results.requests import ChangeBudget, ask
+    from orchestrator.results.store import find_sweep
 
-    running = running_sweep(sweep, sweeps_dir)
-    plan = running.store.read_plan()
-    gpus = float(plan.resources.get("gpus", 0))
+    gpus = float(find_sweep(sweep, sweeps_dir).read_plan().resources.get("gpus", 0))
     asked = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=gpus)
     changed = {name: value for name, value in asdict(asked).items() if value is not None}
     if trials is None and not changed:
         raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
+    running = running_sweep(sweep, sweeps_dir)
     ask(running.store.directory, ChangeBudget(session=running.session, trials=trials, budgets=changed))
     running.wait_until(
         lambda state: trials in (None, state.planned) and all(state.budgets.get(k) == v for k, v in changed.items())

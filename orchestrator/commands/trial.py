@@ -7,7 +7,7 @@ import click
 
 from orchestrator.commands.parameters import NameOrPath, Text
 from orchestrator.commands.shared import CommandGroup, running_sweep, sweeps_dir_option
-from trainers.errors import UserError, unknown_name
+from trainers.errors import UserError, shortened, unknown_name
 
 
 @click.group("trial", cls=CommandGroup)
@@ -22,14 +22,15 @@ def command() -> None:
 def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     """End TRIAL of SWEEP after its epoch; the next takes its place."""
     from orchestrator.results.requests import StopTrial, ask
+    from orchestrator.results.store import find_sweep
 
+    state = find_sweep(sweep, sweeps_dir).read_state()
+    name = state.plan.sweep
+    if trial not in state.trials and trial not in state.waiting:
+        raise unknown_name(f"trial of {name}", trial, [*state.trials, *state.waiting])
     running = running_sweep(sweep, sweeps_dir)
-    state = running.store.read_state()
-    open_trials = [one.trial_id for one in state.open_trials()] + list(state.waiting)
-    if trial not in open_trials:
-        if trial in state.trials:
-            raise UserError(f"trial {trial} of {running.name} is over: {state.trials[trial].verdict}")
-        raise unknown_name(f"open trial of {running.name}", trial, open_trials)
+    if trial in state.trials and (verdict := state.trials[trial].verdict) is not None:
+        raise UserError(f"trial {trial} of {name} is over: {verdict}")
     ask(running.store.directory, StopTrial(session=running.session, trial=trial))
     running.wait_until(lambda now: trial in now.trials and now.trials[trial].verdict is not None)
     record = running.store.read_state().trials[trial]
@@ -43,11 +44,12 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
 def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     """Try a setting of your own next in SWEEP; keys that are not given have the base's values."""
     from orchestrator.results.requests import AddTrial, ask
+    from orchestrator.results.store import find_sweep
     from orchestrator.space.load import build_space
 
-    running = running_sweep(sweep, sweeps_dir)
-    plan = running.store.read_plan()
+    plan = find_sweep(sweep, sweeps_dir).read_plan()
     params = own_setting(build_space(plan.space, plan.definition), settings)
+    running = running_sweep(sweep, sweeps_dir)
     before = running.store.read_state().planned
     ask(running.store.directory, AddTrial(session=running.session, params=params))
     running.wait_until(lambda state: state.planned > before)
@@ -70,7 +72,7 @@ def own_setting(space: Any, settings: tuple[str, ...]) -> dict[str, Any]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise UserError(f"{setting!r}: write KEY=VALUE")
+            raise UserError(f"{shortened(setting)}: write KEY=VALUE")
         if name not in space.search:
             raise unknown_name("searched key", name, space.search)
         value = parse_yaml(text, name)

@@ -28,6 +28,7 @@ from orchestrator.commands.parameters import (
     Whole,
 )
 from orchestrator.plan.resources import Resources
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
@@ -71,10 +72,14 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "--animated": ("frist", LONG),
     "--label": ("bicycle",),  # without --detector
     "--drop-tag": ("red",),  # without --tags
+    "--hang-timeout": ("nan", "0", "-1", "2", "19s", HUGE, f"{HUGE}h"),
+    "trial": ("0007", LONG, "..", LINES),
+    "settings": ("lr", "=", "optimizer.lrg=1", "optimizer.lr_g=5", "optimizer.lr_g=nan", "optimizer.lr_g=", LONG),
 }
 # Types whose own check names the option; other values are looked up by the command.
 _NAMED = FolderToRead | FileToRead | FolderToMake | FileToWrite | Number
 VALID = {
+    "budget": ["s", "--trials", "2"],
     "launch": ["--space", "ralsgan_motorbike", "--demo", "--data", "photos", "--dry-run"],
     "data prepare": ["photos", "new"],
     "data inspect": ["photos"],
@@ -83,12 +88,23 @@ VALID = {
     "replay": ["log.csv"],
     "results": ["s"],
     "resume": ["s"],
+    "status": ["s"],
+    "stop": ["s"],
+    "sync": ["s"],
+    "trial add": ["s", "optimizer.lr_g=0.0005"],
+    "trial stop": ["s", "0001"],
     "ui": ["s"],
+    "watch": ["s"],
     "spaces list": [],
     "spaces show": ["ralsgan_motorbike"],
 }
-# Valid lines that would run a whole sweep, if anything of this one were left to do.
-NOTHING_LEFT = {"resume": "sweep s is finished: 1 of 1 trials; more: --trials 2"}
+# Valid lines that are refused all the same, since this sweep is over and its tracking server away.
+_OVER = "sweep s does not run: finished"
+NOTHING_LEFT = {
+    **dict.fromkeys(("budget", "stop", "trial add", "trial stop", "watch"), _OVER),
+    "resume": "sweep s is finished: 2 of 2 trials; more: --trials 4",
+    "sync": "MLflow has not taken everything",
+}
 
 
 def leaves(group: click.Group = main, name: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -146,17 +162,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "loop").symlink_to("loop")
     (home / "dangling").symlink_to("gone")
     os.mkfifo(home / "pipe")
-    for name in ("folder", "photos"):
-        (home / name).mkdir()
+    for name, mode in (("folder", 0o777), ("photos", 0o777), ("sweeps", 0o777), ("shut", 0)):
+        (home / name).mkdir(mode=mode)
     for number in range(40):
         Image.new("RGB", (40, 30), (6 * number, 90, 120)).save(home / "photos" / f"{number}.png")
-    (home / "shut").mkdir(mode=0)
     (home / "log.csv").write_text("step,d_loss,g_loss,fid\n" + "".join(f"{i},1,1,{99 - i}\n" for i in range(30)))
-    (home / "sweeps").mkdir()
     resources = asdict(Resources(gangs=1, workers=1, cpus=1.0, gpus=0.0, threads=1))
-    plan = replace(PLAN, trials=1, tracking_uri="http://127.0.0.1:1", resources=resources)
+    space = {"base": {}, "search": {"optimizer.lr_g": {"float": [1e-4, 1e-2]}}}
+    plan = replace(PLAN, trials=2, tracking_uri="http://127.0.0.1:1", resources=resources, definition=space)
     store = begun(home / "sweeps" / "s", plan)
-    keep(store, ended("0000", RunEnd.COMPLETED, 80.0))
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0), TrialRecord("0001", {}, 4, 0.0))
     close(store, SweepStatus.FINISHED)
     return home
 
