@@ -102,7 +102,7 @@ class LineReader:
         for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
             try:
                 value = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 value = None
             if not isinstance(value, dict):
                 raise UserError(f"{self.path} is damaged at byte {self.offset}: no whole record")

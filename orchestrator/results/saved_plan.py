@@ -83,5 +83,5 @@ def read_plan(file: Path) -> SavedPlan:
         return SavedPlan(**{**known, "objectives": tuple(known.get("objectives", ["fid"]))})
     except UserError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {first_line(error, with_type=True)}") from error

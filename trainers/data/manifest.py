@@ -7,6 +7,7 @@ from typing import Any
 
 from trainers.atomic import write_text
 from trainers.errors import UserError
+from trainers.folders import inside
 
 MANIFEST = "dataset.json"
 # Holds the finished chunks of a dataset that is not finished itself. Hidden, so that no search for images finds it.
@@ -77,8 +78,10 @@ def find_manifest(folder: Path) -> Manifest | None:
         if not isinstance(values, dict) or "shards" not in values or "content_sha256" not in values:
             return None  # somebody else's dataset.json
         shards = tuple(Shard(**shard) for shard in values.pop("shards"))
+        for shard in shards:
+            inside(folder, shard.file)
         manifest = Manifest(**values, shards=shards)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}): remove {folder} and prepare it again") from error
     if manifest.version != VERSION:
         raise UserError(

@@ -34,7 +34,7 @@ class ImageCache:
             rows = [len(chunk) for chunk in chunks]
             if not rows or sum(rows) != report.usable or any(n != rows[0] for n in rows[:-1]) or rows[-1] > rows[0]:
                 raise ValueError(f"{sum(rows)} images where the report has {report.usable}")
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, pa.ArrowException) as error:
             raise UserError(f"{path} is not a complete image cache: {first_line(error)}") from error
         return cls(path, report, chunks)
 
@@ -94,12 +94,12 @@ class ImageCache:
 
 def _map_chunks(path: Path, image_bytes: int) -> list[NDArray[np.uint8]]:
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    if not reader.schema.equals(pa.schema([("image", pa.binary(image_bytes)), ("path", pa.string())])):
+        raise ValueError(f"its columns are not images of {image_bytes} bytes and their paths")
     chunks = []
     for i in range(reader.num_record_batches):
         batch = reader.get_batch(i)
-        batch.validate()
+        batch.validate(full=True)  # offsets of the paths too: a wrong one would be read as it is
         column = batch.column("image")
-        if column.type != pa.binary(image_bytes):
-            raise ValueError(f"images of type {column.type} where {image_bytes} bytes were expected")
         chunks.append(np.frombuffer(column.buffers()[1], np.uint8, len(batch) * image_bytes).reshape(-1, image_bytes))
     return chunks

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +54,9 @@ def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
         said = next(line for line in server.stdout if line.startswith("MLflow shows"))
         with urlopen(said.split(" at ")[1].split("#")[0]) as page:
             assert page.status == 200
+        processes = (psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True))
+        places = [place for process in processes for place in process.net_connections("inet")]
+        assert {place.laddr.ip for place in places if place.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
     finally:
         os.killpg(server.pid, signal.SIGINT)
         server.stdout.close()

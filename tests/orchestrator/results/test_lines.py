@@ -42,8 +42,9 @@ def test_a_torn_first_line_is_cut_off_too(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b'{"n":1}\n'
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(b'{"n":1}\nnonsense\n{"n":3}\n')
+@pytest.mark.parametrize("line", [b"nonsense", b"[" * 100_000])
+def test_a_damaged_line_is_named(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b'{"n":1}\n' + line + b'\n{"n":3}\n')
     with pytest.raises(UserError, match=r"log is damaged at byte 8"):
         LineReader(tmp_path / "log").read()
 

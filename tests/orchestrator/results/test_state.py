@@ -237,9 +237,10 @@ def test_the_plan_survives_the_file(tmp_path: Any) -> None:
     file.write_text(plan_text(PLAN).replace('"format": 1', '"format": 2'))
     with pytest.raises(UserError, match=r"plan\.json was written by a newer gan-sweep"):
         read_plan(file)
-    file.write_text("{")
-    with pytest.raises(UserError, match=r"plan\.json is damaged"):
-        read_plan(file)
+    for text in ("{", "[" * 100_000):
+        file.write_text(text)
+        with pytest.raises(UserError, match=r"plan\.json is damaged"):
+            read_plan(file)
 
 
 @pytest.mark.parametrize("name", ["..", "../0000", "/etc", "0000/..", "", "1", "0000\n", None])
