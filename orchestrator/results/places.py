@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from trainers.folders import inside
+
 EVENTS_FILE = "events.jsonl"
 REQUESTS_FILE = "requests.jsonl"
 LOCK_FILE = "driver.lock"
@@ -10,5 +12,9 @@ TRACKED_FILE = "tracked.json"
 
 
 def history_file(directory: Path, trial_id: str) -> Path:
-    """The epochs of a trial."""
-    return directory / "trials" / trial_id / "history.jsonl"
+    """The epochs of a trial.
+
+    Raises:
+        UserError: a link leads out of the sweep's directory.
+    """
+    return inside(directory, f"trials/{trial_id}/history.jsonl")

@@ -26,6 +26,7 @@ from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.errors import UserError, first_line, is_full
+from trainers.folders import inside
 from trainers.masking import masked
 from trainers.run_report import EpochReport
 
@@ -217,7 +218,7 @@ class MlflowSink(Sink):
             }
         if report.epoch in self._pictures[trial.trial_id]:
             return
-        with Image.open(self._directory / "trials" / trial.trial_id / str(report.samples)) as grid:
+        with Image.open(inside(self._directory, f"trials/{trial.trial_id}/{report.samples}")) as grid:
             self._client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
         self._pictures[trial.trial_id].add(report.epoch)
 

@@ -76,8 +76,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "trial": ("0007", LONG, "..", LINES),
     "settings": ("lr", "=", "optimizer.lrg=1", "optimizer.lr_g=5", "optimizer.lr_g=nan", "optimizer.lr_g=", LONG),
 }
-# Types whose own check names the option; other values are looked up by the command.
-_NAMED = FolderToRead | FileToRead | FolderToMake | FileToWrite | Number
+_NAMED = FolderToRead | FileToRead | FolderToMake | FileToWrite | Number  # their own check names the option
 VALID = {
     "budget": ["s", "--trials", "2"],
     "launch": ["--space", "ralsgan_motorbike", "--demo", "--data", "photos", "--dry-run"],
