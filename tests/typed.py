@@ -29,6 +29,7 @@ from trainers.data import draw_synthetic
 
 ROOT = Path(__file__).parents[1]
 SPAN = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
+OF_RUNNING = ("budget", "stop", "trial add", "trial stop", "watch")  # commands that ask a sweep which runs
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]+(\.\w+)?")
 UNKNOWN = "tests/typed.py does not know how to type this: teach it, or show another command"
 
@@ -140,6 +141,8 @@ def type_command(command: Command, home: Home) -> None:
             type_make(targets)
         case [_, "-m", module, *words] if module.startswith("tests.benchmarks."):
             type_benchmark(module, words)
+        case [_, "-m", "tests.faults.run", *_]:
+            assert importlib.import_module("tests.faults.run").FAULTS  # its test runs one of them
         case _:
             raise AssertionError(f"{UNKNOWN}: {command.text}")
 
@@ -163,6 +166,8 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
             filled, refused = [*filled, "--port", str(port)], f"port {port} is taken"
         elif name == "resume" and "--help" not in rest:
             refused = "goes on"  # what the sweep has used up, or reached: see `rest_of`
+        elif name in OF_RUNNING and "--help" not in rest:
+            refused = "does not run: finished"
         elif "--address" in given:
             refused = "nothing answers at --address"
         run = CliRunner().invoke(main, [*path, *filled])
@@ -170,7 +175,7 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
     if refused is None:
         assert run.exit_code == 0, said
     else:
-        assert run.exit_code == 2 and refused in run.stderr, said
+        assert run.exit_code == (1 if name == "doctor" else 2) and refused in run.output, said
 
 
 def leaf(words: list[str]) -> tuple[click.Command, list[str], list[str]]:
@@ -225,6 +230,8 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
         more += ["--candidates", "2"]
     elif name == "resume":
         more += ["--time-budget", "1s"]
+    elif name == "status" and "sweep" not in given:
+        more += ["--sweeps-dir", str(home.sweep.directory.parent)]
     elif name == "fid" and "--fid-extractor" not in given:
         more += ["--fid-extractor", "efficientnet_lite0"]
     if name == "replay" and not whole and "runs" not in given:
