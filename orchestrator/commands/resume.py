@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
+@click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
 @sweeps_dir_option
 def command(sweep: str, sweeps_dir: Path, allow_changes: bool, **options: Any) -> None:
@@ -56,6 +57,7 @@ def resume(
     target_fid: float | None = None,
     tracking_uri: str | None = None,
     storage: str | None = None,
+    address: str | None = None,
     allow_changes: bool = False,
     console: Console | None = None,
 ) -> int:
@@ -73,21 +75,25 @@ def resume(
     from orchestrator.display.progress import progress_bar
     from orchestrator.plan.budgets import Budgets, read_budgets
     from orchestrator.plan.dataset import prepare_data
+    from orchestrator.plan.plan import metric_of
     from orchestrator.plan.resources import check_fits
     from orchestrator.plan.saved import from_saved, with_planned
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.places import SPACE_FILE
     from orchestrator.results.store import find_sweep
-    from orchestrator.space.yaml_text import parse_yaml
+    from orchestrator.space.yaml_text import read_yaml
+    from orchestrator.sweep.ray_session import check_answers
 
     console = outlives_terminal(console or Console(file=sys.stdout))
     store = find_sweep(sweep, sweeps_dir)
     if driver_lives(store.directory):
         raise UserError(f"sweep {store.directory.name} is running already")
+    if address is not None:
+        check_answers(address)
     state = store.read_state()
     saved = state.plan
     file = store.directory / SPACE_FILE
-    definition = parse_yaml(file.read_text(), str(file)) if file.exists() else saved.definition
+    definition = read_yaml(file, "space") if file.exists() else saved.definition
     plan = from_saved(saved, store.directory, definition)
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
     before = Budgets(**state.budgets)
@@ -99,12 +105,16 @@ def resume(
     plan = with_planned(plan, trials=trials or state.planned, budgets=budgets)
     plan = replace(
         plan,
+        address=address or plan.address,
         tracking_uri=_with_secret("--tracking-uri", saved.tracking_uri, tracking_uri, saved.sweep),
         storage=_with_secret("--storage", saved.storage, storage, saved.sweep),
     )
     _check_left(state, plan)
     if plan.address is None:
         check_fits(plan.resources)
+    elif address is None:
+        check_answers(plan.address)
+    plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     return go_on(plan, caches, allow_changes=allow_changes, console=console)

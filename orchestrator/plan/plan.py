@@ -124,7 +124,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         synthetic=options.data is None,
         cache_dir=cache_dir,
         resources=resources,
-        metric=_metric(space.base),  # after all other checks: it may ask for weights
+        metric=metric_of(space.base),  # after all other checks: it may ask for weights
         tracking_uri=resolve_tracking_uri(options.tracking_uri, directory),
         storage=resolve_storage(options.storage, directory),
         warm_start=warm_start,
@@ -217,8 +217,12 @@ def _hang_timeout(given: str | None) -> float | None:
     return seconds
 
 
-def _metric(base: TrainConfig) -> str:
-    """The name of the FID metric. Building the extractor also shows before Ray starts whether its weights are there."""
+def metric_of(base: TrainConfig) -> str:
+    """The name of the FID metric. Building the extractor also shows before Ray starts whether its weights are there.
+
+    Raises:
+        UserError: there is no such extractor, or its weights are not there.
+    """
     from trainers.metrics import build_extractor, protocol_name
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)

@@ -56,7 +56,7 @@ def connected(address: str | None) -> Iterator[None]:
         UserError: nothing answers at the address, or another version of Ray or Python does.
     """
     if address is not None:
-        _check_answers(address)
+        check_answers(address)
     if ray.is_initialized():
         yield
         return
@@ -127,7 +127,7 @@ def read_address(address: str) -> tuple[str, int] | None:
     return match[1], int(match[2])
 
 
-def _check_answers(address: str) -> None:
+def check_answers(address: str) -> None:
     """Check the address before `ray.init`, which would try for a minute."""
     if (place := read_address(address)) is None:
         return
