@@ -21,6 +21,8 @@ def judge(fault: str, bench: Bench, sweep: SweepUnderFault) -> Row:
     """The row of a sweep that is over."""
     assert bench.reference is not None
     problems, lost, recovery = list(sweep.troubles), bench.trials, None
+    if sweep.driver.poll() is None:  # nothing more can be said of a sweep that is not over
+        return Row(fault=fault, status="FAILED", lost=lost, resumed=sweep.resumed, text="; ".join(problems))
     problems += nothing_is_left(sweep)
     try:
         results = sweep.results()

@@ -12,7 +12,7 @@ from tests.faults.sweep_under_fault import SweepUnderFault
 
 def driver_rank_and_mlflow(bench: Bench) -> Row:
     """All three die at once; MLflow is back before the sweep is resumed."""
-    name = "driver+rank+mlflow"
+    name = "driver-rank-mlflow"
     with mlflow_server(bench.folder / name) as server, bench.sweep(name, "--tracking-uri", server.uri) as sweep:
         sweep.tracking_uri = server.uri
 
@@ -27,4 +27,4 @@ def driver_rank_and_mlflow(bench: Bench) -> Row:
         return judge(name, bench, sweep)
 
 
-FAULTS: dict[str, Fault] = {"driver+rank+mlflow": driver_rank_and_mlflow}
+FAULTS: dict[str, Fault] = {"driver-rank-mlflow": driver_rank_and_mlflow}

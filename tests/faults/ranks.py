@@ -6,6 +6,8 @@ from tests.faults.processes import RANKS, kill
 from tests.faults.scenario import Fault, struck
 from tests.faults.sweep_under_fault import SweepUnderFault
 
+HANG = "40s"  # of silence, after which a gang is ended; an epoch here takes one or two
+
 
 def kill_one_rank(sweep: SweepUnderFault) -> None:
     """SIGKILL."""
@@ -25,5 +27,5 @@ def stop_one_rank(sweep: SweepUnderFault) -> None:
 FAULTS: dict[str, Fault] = {
     "one-rank": struck("one-rank", kill_one_rank),
     "all-ranks": struck("all-ranks", kill_all_ranks),
-    "rank-stopped": struck("rank-stopped", stop_one_rank),
+    "rank-stopped": struck("rank-stopped", stop_one_rank, "--hang-timeout", HANG),
 }

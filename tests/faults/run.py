@@ -6,6 +6,7 @@ Without names, all faults. Some 25 minutes on 2 CPU cores. GAN_SWEEP_FAULTS_KEEP
 """
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -40,6 +41,7 @@ def main() -> int:
     """Run the faults that were asked for; 1 where one failed."""
     options = parser()
     asked = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that sweeps and servers are ended too
     if unknown := [name for name in asked.names if name not in FAULTS]:
         options.error(f"no fault is called {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     started = time.perf_counter()

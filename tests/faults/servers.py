@@ -1,6 +1,7 @@
 """An MLflow server that dies and comes back, and a second node of the cluster that dies and is replaced."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -14,11 +15,11 @@ import psutil
 
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
-from tests.faults.processes import Family, free_port, kill
+from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill
 from tests.faults.rows import Row
 from tests.faults.scenario import Fault, strike_once
 from tests.faults.sweep_under_fault import SweepUnderFault
-from tests.faults.waiting import wait_until
+from tests.faults.waiting import NotInTimeError, wait_until
 
 START_S = 60.0
 
@@ -125,19 +126,29 @@ class Cluster:
         """SIGKILL of a node's raylet."""
         kill([one for one in psutil.Process(node.pid).children(recursive=True) if one.name() == "raylet"])
 
-    def placement_groups(self) -> list[str]:
-        """States of those that have not been removed, as the cluster says."""
-        code = (
-            "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR'); "
-            "print([group['state'] for group in ray.util.placement_group_table().values()])"
-        )
-        asked = [sys.executable, "-c", code, self.address]
-        said = subprocess.run(asked, env=self._env(), capture_output=True, text=True, check=True, timeout=START_S)
-        return [state for state in said.stdout.strip().strip("[]").replace("'", "").split(", ") if state != "REMOVED"]
+    def what_is_left(self) -> list[str]:
+        """Actors and placement groups of a sweep that is over."""
+        titles = (RANKS, CONTROLLER, BROKER, TRAINABLES)
+        actors = lambda: [one for title in titles for one in self.family.titled(title)]  # noqa: E731
+        with contextlib.suppress(NotInTimeError):
+            wait_until("the end of the actors", lambda: not actors(), EXIT_S)
+        left = [f"actor left: {process}" for process in actors()]
+        return left + [f"placement group left: {state}" for state in self._placement_groups() if state != "REMOVED"]
 
     def end(self) -> None:
         """Kill all of it."""
         self.family.end()
+
+    def _placement_groups(self) -> list[str]:
+        """The states of all that there were."""
+        code = (
+            "import json, ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR'); "
+            "print(json.dumps([group['state'] for group in ray.util.placement_group_table().values()]))"
+        )
+        asked = [sys.executable, "-c", code, self.address]
+        said = subprocess.run(asked, env=self._env(), capture_output=True, text=True, check=True, timeout=START_S)
+        states: list[str] = json.loads(said.stdout.splitlines()[-1])
+        return states
 
     def _start(self, ip: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
@@ -159,7 +170,7 @@ class Cluster:
         return any(child.name() == "raylet" for child in psutil.Process(node.pid).children(recursive=True))
 
     def _env(self) -> dict[str, str]:
-        return {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ENABLE_MULTI_TENANCY": "1"}
+        return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def second_node_dies(bench: Bench) -> Row:
@@ -176,8 +187,7 @@ def second_node_dies(bench: Bench) -> Row:
 
             strike_once(sweep, strike)
             sweep.finish()
-            if groups := cluster.placement_groups():
-                sweep.troubles.append(f"placement groups left: {groups}")
+            sweep.troubles += cluster.what_is_left()
             return judge("second-node", bench, sweep)
     finally:
         cluster.end()

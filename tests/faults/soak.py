@@ -8,6 +8,7 @@ Afterwards the sweep is compared with an undisturbed one. The last line says ``3
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -45,7 +46,7 @@ def strikes(server: MlflowServer) -> dict[str, Strike]:
         "torn-checkpoint": checkpoints.tear_checkpoint,
         "flipped-bit": checkpoints.flip_bit,
         "torn-log": checkpoints.tear_log,
-        "driver+rank+mlflow": overlapping,
+        "driver-rank-mlflow": overlapping,
     }
 
 
@@ -65,7 +66,7 @@ def soak(bench: Bench, *, kill_every: float, seed: int, limit_s: float) -> tuple
     deadline = time.monotonic() + limit_s
     with (
         mlflow_server(bench.folder / "mlflow") as server,
-        bench.sweep("soak", "--tracking-uri", server.uri) as sweep,
+        bench.sweep("soak", "--tracking-uri", server.uri, "--hang-timeout", ranks.HANG) as sweep,
     ):
         sweep.tracking_uri, possible = server.uri, strikes(server)
         wait_until("the sweep's directory", sweep.directory.exists, 120.0)
@@ -93,6 +94,7 @@ def soak(bench: Bench, *, kill_every: float, seed: int, limit_s: float) -> tuple
 def main() -> int:
     """Run it; 1 where something was lost or left."""
     asked = parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sweep and its server are ended too
     with make_bench(asked.trials) as bench:
         happened, row = soak(bench, kill_every=asked.kill_every, seed=asked.seed, limit_s=asked.limit)
     print(table([row]))
