@@ -132,7 +132,9 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     from rich.console import Console
 
     from orchestrator.display.closed_terminal import outlives_terminal
+    from orchestrator.plan.going_on import as_it_stands
     from orchestrator.plan.plan import make_plan
+    from orchestrator.results.store import ResultsStore
     from orchestrator.search.studies import check_storage
 
     # This stream itself, because `log_to` redirects sys.stdout.
@@ -145,6 +147,15 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             stack.enter_context(connected(options.address))
             available = cluster_size()
         plan = make_plan(options, available)
+        if plan.directory.exists():
+            plan = as_it_stands(
+                plan,
+                ResultsStore(plan.directory).read_state(),
+                trials=options.trials,
+                budgets=plan.budgets,
+                tracking_uri=None if options.tracking_uri is None else plan.tracking_uri,
+                storage=None if options.storage is None else plan.storage,
+            )
         if options.tracking_uri is not None:
             from orchestrator.tracking.mlflow_sink import check_tracking
 

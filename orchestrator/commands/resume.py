@@ -15,13 +15,11 @@ from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
-from trainers.masking import is_masked, masked
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.plan.plan import Plan
-    from orchestrator.results.state import SweepState
 
 
 @click.command("resume")
@@ -73,11 +71,12 @@ def resume(
 
     from orchestrator.display.closed_terminal import outlives_terminal
     from orchestrator.display.progress import progress_bar
-    from orchestrator.plan.budgets import Budgets, read_budgets
+    from orchestrator.plan.budgets import read_budgets
     from orchestrator.plan.dataset import prepare_data
+    from orchestrator.plan.going_on import as_it_stands, check_left
     from orchestrator.plan.plan import metric_of
     from orchestrator.plan.resources import check_fits
-    from orchestrator.plan.saved import from_saved, with_planned
+    from orchestrator.plan.saved import from_saved
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.places import SPACE_FILE
     from orchestrator.results.store import find_sweep
@@ -96,20 +95,9 @@ def resume(
     definition = read_yaml(file, "space") if file.exists() else saved.definition
     plan = from_saved(saved, store.directory, definition)
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
-    before = Budgets(**state.budgets)
-    budgets = Budgets(
-        time_s=given.time_s or before.time_s,
-        gpu_hours=given.gpu_hours or before.gpu_hours,
-        target_fid=given.target_fid or before.target_fid,
-    )
-    plan = with_planned(plan, trials=trials or state.planned, budgets=budgets)
-    plan = replace(
-        plan,
-        address=address or plan.address,
-        tracking_uri=_with_secret("--tracking-uri", saved.tracking_uri, tracking_uri, saved.sweep),
-        storage=_with_secret("--storage", saved.storage, storage, saved.sweep),
-    )
-    _check_left(state, plan)
+    plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
+    plan = replace(plan, address=address or plan.address)
+    check_left(state, plan)
     if plan.address is None:
         check_fits(plan.resources)
     elif address is None:
@@ -131,21 +119,26 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
         dry_run: check everything, start nothing.
     """
     from orchestrator.display.summary import print_plan
+    from orchestrator.plan.going_on import check_left
     from orchestrator.plan.saved import check_differences, differences, to_saved
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import read_warm_start
 
     store = ResultsStore(plan.directory)
     state = store.read_state()
-    _check_left(state, plan)
+    check_left(state, plan)
     now = to_saved(plan, caches)
     changes = differences(state.plan, now)
     check_differences(changes, plan.sweep, allow=allow_changes)
     warm = None
     if plan.warm_start is not None:
-        warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
+        try:
+            warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
+        except UserError as error:  # the study has its trials all the same
+            text = f"the scheduler does not compare with the earlier sweep any longer: {error}"
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     print_plan(console, plan, list(caches), warm)
-    over = sum(trial.verdict is not None and trial.state != "STOPPED" for trial in state.trials.values())
+    over = sum(trial.over for trial in state.trials.values())
     open_now, waiting = len(state.trials) - over, len(state.waiting)
     console.print(
         f"\ngoing on: {over} trials are over, {open_now} go on from their last checkpoint, {waiting} wait",
@@ -155,50 +148,5 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
     if dry_run:
         console.print("dry run: nothing was started")
         return 0
-    if changes:
-        store.write_plan(replace(state.plan, definition=now.definition))
-    return run_to_the_end(plan, store, warm, console)
-
-
-def _check_left(state: SweepState, plan: Plan) -> None:
-    """Check that something is left to do.
-
-    Raises:
-        UserError: a budget is used up, or all trials are over.
-    """
-    import time
-
-    from orchestrator.results.records import best_trial
-    from orchestrator.results.verdict import State, SweepStatus
-
-    best = best_trial(list(state.trials.values()))
-    now = time.time()
-    reached = plan.budgets.reached(
-        seconds=state.seconds(now),
-        gpu_hours=state.gpu_hours(now),
-        objective=best.objective if best is not None else None,
-    )
-    more = {
-        SweepStatus.TARGET_REACHED: "its target FID is reached: a lower --target-fid goes on",
-        SweepStatus.OUT_OF_TIME: "its time budget is used up: a longer --time-budget goes on",
-        SweepStatus.OUT_OF_GPU_HOURS: "its GPU hours are used up: a larger --max-gpu-hours goes on",
-    }
-    if reached is not None:
-        raise UserError(f"sweep {plan.sweep}: {more[reached]}")
-    over = all(trial.state not in (State.RUNNING, State.STOPPED) for trial in state.trials.values())
-    if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
-        raise UserError(
-            f"sweep {plan.sweep} is finished: {len(state.trials)} of {plan.trials} trials; more: "
-            f"--trials {2 * plan.trials}"
-        )
-
-
-def _with_secret(option: str, kept: str, given: str | None, sweep: str) -> str:
-    """A URI that the sweep keeps without its secrets, as it was `given` again."""
-    if given is None:
-        if is_masked(kept):
-            raise UserError(f"{sweep} uses {kept}: give that with its password: {option} URI")
-        return kept
-    if masked(given) != kept:
-        raise UserError(f"{option} {masked(given)}: {sweep} uses {kept}")
-    return given
+    changed = replace(state.plan, definition=now.definition) if changes else None
+    return run_to_the_end(plan, store, warm, console, changed=changed)

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.plan.plan import Plan
+    from orchestrator.results.saved_plan import SavedPlan
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import WarmStart
 
 
-def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, console: Console) -> int:
-    """Run a sweep from where it stands, and print how it ended.
+def run_to_the_end(
+    plan: Plan, store: ResultsStore, warm: WarmStart | None, console: Console, *, changed: SavedPlan | None = None
+) -> int:
+    """Run a sweep from where it stands, and print how it ended; `changed` replaces what is saved of its plan.
 
     Returns:
         The exit code: 0 when finished or ended by a budget, 1 when failed, 130 when interrupted.
@@ -36,6 +39,9 @@ def run_to_the_end(plan: Plan, store: ResultsStore, warm: WarmStart | None, cons
 
     session = Session(store)
     state = session.open(trials=plan.trials, budgets=asdict(plan.budgets))
+    if changed is not None:
+        store.write_plan(changed)
+        state = store.read_state()
     let_go(plan.sweep, plan.directory / "sweep.log")
     with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
         end_orphans(console.print)

@@ -103,19 +103,23 @@ class RunningSweep:
 
         return driver_lives(self.store.directory)
 
-    def wait_until(self, answered: Callable[[Any], bool]) -> None:
-        """Wait until the sweep's state shows the answer.
+    def wait_until(self, answered: Callable[[Any], bool], *, ending: bool = False) -> None:
+        """Wait until the sweep's state shows the answer, also while the sweep is `ending`.
 
         Raises:
             UserError: its driver has ended before.
         """
         import time
 
+        from orchestrator.results.follower import Follower
+
+        follower = Follower(self.store.directory, self.store.read_plan(), every_epoch=False)
         while True:
             alive = self.lives()  # before the look: what it wrote at last is seen
-            if answered(self.store.read_state()):
+            follower.poll()
+            if answered(follower.state):
                 return
-            if not alive:
+            if not alive or (follower.state.halting is not None and not ending):
                 raise UserError(f"sweep {self.name} has ended before it could do that")
             time.sleep(_LOOK_S)
 

@@ -32,7 +32,9 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
     console = Console()
     if sweep is not None:
         store = find_sweep(sweep, sweeps_dir)
-        print_one(console, store, _read(store))
+        if isinstance(state := _read(store), str):
+            raise UserError(state)
+        print_one(console, store, state)
         return
     names = sweep_names(sweeps_dir)
     if not names:
@@ -41,12 +43,16 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
     print_all(console, [(store, _read(store)) for store in stores])
 
 
-def _read(store: ResultsStore) -> SweepState:
-    """How a sweep stands, after its end was written where its driver has died."""
-    state = store.read_state()
-    if store.standing(state).died is None:
-        return state
-    from orchestrator.sweep.late_end import end_for_the_dead
+def _read(store: ResultsStore) -> SweepState | str:
+    """How a sweep stands, after its end was written where its driver has died; a sentence where it cannot be read."""
+    try:
+        state = store.read_state()
+        if store.standing(state).died is None:
+            return state
+        from orchestrator.sweep.late_end import end_for_the_dead
 
-    end_for_the_dead(store)
-    return store.read_state()
+        if missing := end_for_the_dead(store):
+            click.echo(f"{store.directory.name}: {missing}", err=True)
+        return store.read_state()
+    except UserError as error:
+        return str(error)

@@ -19,5 +19,5 @@ def command(sweep: str, now: bool, sweeps_dir: Path) -> None:
     running = running_sweep(sweep, sweeps_dir)
     ask(running.store.directory, StopSweep(session=running.session, now=now))
     click.echo(f"asked {running.name} to stop ...")
-    running.wait_until(lambda state: not state.is_open)
+    running.wait_until(lambda state: not state.is_open and not running.lives(), ending=True)
     click.echo(f"{running.name}: {running.store.standing().status}; `gan-sweep resume {running.name}` goes on with it")

@@ -32,7 +32,7 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     if trial in state.trials and (verdict := state.trials[trial].verdict) is not None:
         raise UserError(f"trial {trial} of {name} is over: {verdict}")
     ask(running.store.directory, StopTrial(session=running.session, trial=trial))
-    running.wait_until(lambda now: trial in now.trials and now.trials[trial].verdict is not None)
+    running.wait_until(lambda now: trial in now.trials and now.trials[trial].verdict is not None, ending=True)
     record = running.store.read_state().trials[trial]
     click.echo(f"trial {trial}: {record.verdict} after epoch {record.epochs}")
 

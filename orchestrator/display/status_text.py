@@ -14,12 +14,15 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 
 
-def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState]]) -> None:
-    """One row per sweep."""
+def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | str]]) -> None:
+    """One row per sweep; for one that cannot be read, the reason in place of its state."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("sweep", "status", "trials", "best", "GPU hours", "time", ""):
         table.add_column(name, justify="right" if name in ("trials", "best", "GPU hours", "time") else "left")
     for store, state in sweeps:
+        if isinstance(state, str):
+            table.add_row(store.directory.name, "unreadable", "-", "-", "-", "-", escape(state))
+            continue
         standing, now = store.standing(state), time.time()
         best = best_trial(list(state.trials.values()))
         objective = "-" if best is None or best.objective is None else f"{best.objective:.1f}"
@@ -43,7 +46,8 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     best = best_trial(list(state.trials.values()))
     if best is not None and best.objective is not None:
         rows["best"] = f"{best.trial_id}: {state.plan.objective} {best.objective:.2f} at epoch {best.best_epoch}"
-    rows["used"] = f"{duration(state.seconds(now))}, {state.gpu_hours(now):.2f} GPU hours"
+    gpus = f", {state.gpu_hours(now):.2f} GPU hours" if state.plan.gang_gpus else ""
+    rows["used"] = duration(state.seconds(now)) + gpus
     if state.is_open:
         rows["now"] = _doing(state)
         if (left := seconds_left(state)) is not None:
@@ -53,7 +57,7 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
 
 def seconds_left(state: SweepState) -> float | None:
     """An estimate: the trials that are left take as long as those that are over did; None before the first."""
-    over = [trial for trial in state.trials.values() if trial.state not in (State.RUNNING, State.STOPPED)]
+    over = [trial for trial in state.trials.values() if trial.over]
     if not over:
         return None
     mean = sum(trial.seconds for trial in over) / len(over)
@@ -85,7 +89,7 @@ def _short(trial: TrialRecord) -> str:
 
 
 def _over(state: SweepState) -> int:
-    return sum(trial.state not in (State.RUNNING, State.STOPPED) for trial in state.trials.values())
+    return sum(trial.over for trial in state.trials.values())
 
 
 def _at(at: float) -> str:

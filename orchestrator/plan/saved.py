@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,6 @@ def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -
     compatible = all(one.compatible for one in refused)
     cure = "--allow-changes goes on with them" if compatible else "launch a new sweep, with --warm-start for its trials"
     raise UserError(f"sweep {sweep} has changed since its launch: {'; '.join(map(str, refused))}: {cure}")
-
-
-def with_planned(plan: Plan, *, trials: int, budgets: Budgets) -> Plan:
-    """`plan` with another number of trials and other budgets."""
-    return replace(plan, space=plan.space.model_copy(update={"trials": trials}), budgets=budgets)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,9 @@ from typing import IO
 from orchestrator.results.places import LOCK_FILE
 from trainers.errors import UserError
 
+PATIENCE_S = 2.0  # whoever looks at a lock has it for a moment
+LOOK_S = 0.05
+
 
 class DriverLock:
     """Held by a driver for as long as it lives: the kernel lets go of it when the process dies, however it dies.
@@ -30,12 +33,21 @@ class DriverLock:
             UserError: another driver has it.
         """
         file = self._path.open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise UserError(f"sweep {self._path.parent.name} is running already") from None
-        self._file = file
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:  # somebody may only be looking
+                    time.sleep(LOOK_S)
+                    continue
+                file.close()
+                raise UserError(f"sweep {self._path.parent.name} is running already") from None
+            except OSError as error:
+                file.close()
+                raise UserError(f"{self._path} cannot be locked: {error.strerror}") from None
+            self._file = file
+            return
 
     def beat(self) -> None:
         """Note that the driver lives."""
@@ -55,7 +67,7 @@ def driver_lives(directory: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except OSError:
+    except BlockingIOError:
         return True
     return False
 

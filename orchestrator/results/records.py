@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,8 @@ class TrialRecord:
 
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
+        if report.best_epoch != self.best_epoch:  # measured again was an older checkpoint, before the sweep went on
+            self.confirmed, self.refused = [], ""
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -79,6 +82,11 @@ class TrialRecord:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended for good: not open, nor cut short by its sweep's end."""
+        return self.state not in (State.RUNNING, State.STOPPED)
 
     @property
     def fid_share(self) -> float | None:
@@ -124,6 +132,8 @@ class TrialRecord:
         """Add the trial's end, `seconds` of running after its first lease."""
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
+            if outcome.best_epoch != self.best_epoch:
+                self.confirmed, self.refused = [], ""
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(outcome.verdict, self.objective)
 
@@ -159,6 +169,17 @@ class TrialRecord:
             "objective_spread": self.objective_spread,
             "detail": self.detail,
         }
+
+
+def lowest_objective(trials: list[TrialRecord]) -> float | None:
+    """The lowest objective of trials that can win, measured again or not; None without one."""
+    return min((trial.objective for trial in trials if trial.objective is not None and not trial.refused), default=None)
+
+
+def finalists(trials: Iterable[TrialRecord]) -> list[str]:
+    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
+    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
+    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.trial_id))]
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:

@@ -3,14 +3,19 @@
 A file, because whoever can see the sweep's directory can ask, from whatever host.
 """
 
+import logging
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.results.events import FORMAT, check_format
 from orchestrator.results.lines import LineReader, LineWriter
 from orchestrator.results.places import REQUESTS_FILE
 from trainers.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,8 @@ _KINDS: dict[str, type[Request]] = {
     "budget": ChangeBudget,
 }
 
+_CHECKERS: dict[type[Request], TypeAdapter[Request]] = {kind: TypeAdapter(kind) for kind in _KINDS.values()}
+
 
 def ask(directory: Path, request: Request) -> None:
     """Write a request for the driver of the sweep in `directory`."""
@@ -89,22 +96,25 @@ class RequestReader:
         self._lines, self._session = LineReader(directory / REQUESTS_FILE), session
 
     def read(self) -> list[Request]:
-        """The new ones.
-
-        Raises:
-            UserError: the file is damaged, or a newer version wrote it.
-        """
-        found = [_request(line) for line in self._lines.read()]
-        return [request for request in found if request.session == self._session]
+        """The new ones. One that cannot be understood is left out, and logged: a sweep does not end for it."""
+        found = []
+        for line in self._lines.read():
+            if line.get("session") != self._session:
+                continue
+            try:
+                found.append(_request(line))
+            except UserError as error:
+                log.warning("not understood: %s", error)
+        return found
 
 
 def _request(line: dict[str, Any]) -> Request:
     check_format(line.get("v"), REQUESTS_FILE)
     kind = _KINDS.get(str(line.get("ask")))
     if kind is None:
-        raise UserError(f"{REQUESTS_FILE} is damaged: nobody can ask for {line.get('ask')!r}")
+        raise UserError(f"nobody can ask for {line.get('ask')!r}")
     known = {one.name for one in fields(kind)}
     try:
-        return kind(**{name: value for name, value in line.items() if name in known})
-    except TypeError as error:
-        raise UserError(f"{REQUESTS_FILE} is damaged: {error}") from None
+        return _CHECKERS[kind].validate_python({name: value for name, value in line.items() if name in known})
+    except ValidationError as error:
+        raise UserError(f"{line['ask']}: {error.errors()[0]['msg']}") from None

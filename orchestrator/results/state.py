@@ -47,7 +47,7 @@ class SweepState:
         stopping: why an open trial has to end, by trial.
         sessions: the drivers that it had.
         gangs: those that are up, with the time since when.
-        halting: set while the sweep ends.
+        halting: set when the last driver has begun to end the sweep.
     """
 
     plan: SavedPlan
@@ -106,7 +106,7 @@ class SweepState:
 
     def gpu_hours(self, now: float) -> float:
         """GPUs that the gangs have held x hours since their ranks started, until `now`."""
-        held = self._gang_seconds + sum(now - since for since in self.gangs.values())
+        held = self._gang_seconds + sum(now - since for since in list(self.gangs.values()))
         return self.plan.gang_gpus * held / 3600
 
     def apply(self, event: Event) -> bool:
@@ -134,6 +134,7 @@ class SweepState:
             death = Closed(at=event.at, session=self.session, status=SweepStatus.INTERRUPTED, ended=event.at)
             self._closed(death)
         self.sessions.append(Session(event))
+        self.halting = None
         self.planned, self.budgets = event.trials, dict(event.budgets)
         for trial in self.trials.values():
             if trial.state is State.STOPPED:  # the sweep's end had cut it short: it goes on
@@ -236,7 +237,6 @@ class SweepState:
         self._seconds += max(0.0, event.ended - self.sessions[-1].opened.at)
         self._gang_seconds += sum(max(0.0, event.ended - since) for since in self.gangs.values())
         self.gangs.clear()
-        self.halting = None
         for trial in self.open_trials():
             reason = self.stopping.get(trial.trial_id, SweepStatus(event.status).trials_end_as)
             outcome = TrialOutcome(

@@ -28,6 +28,7 @@ from orchestrator.space.space import Space
 from trainers.errors import UserError
 from trainers.run_report import EpochReport
 
+OWN = "own"  # user attribute of a setting that the user added: it is tried even if it was tried before
 TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
 
 
@@ -121,7 +122,7 @@ class OptunaSearcher(Searcher):
 
     def add(self, params: dict[str, Value]) -> None:
         """Propose a setting of the user's own next."""
-        self._study.enqueue_trial(params)
+        self._study.enqueue_trial(params, user_attrs={OWN: True})
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
@@ -157,7 +158,7 @@ class OptunaSearcher(Searcher):
         """
         for trial in left_open(self._study):
             record = state.trials.get(_name(trial.number))
-            if record is not None and record.state not in (State.RUNNING, State.STOPPED):
+            if record is not None and record.over:
                 self._tell_over(_OpenTrial(trial, record.params, _last_measured(trial)), state)
 
     def save(self, checkpoint_path: str) -> None:
@@ -174,6 +175,9 @@ class OptunaSearcher(Searcher):
         """Go on where another driver stopped; returns the trials that the log does not know."""
         self._proposed = state.proposed()
         running = {_name(trial.number): trial for trial in left_open(self._study)}
+        there = {_name(trial.number) for trial in self._study.get_trials(deepcopy=False)}
+        if foreign := sorted({*state.trials, *state.waiting} - there):
+            raise UserError(f"the study does not know trial {foreign[0]}: give the --storage that the sweep began with")
         for name in (*state.interrupted, *state.waiting):
             if (trial := running.pop(name, None)) is None:
                 self.cut.append(name)
@@ -212,7 +216,7 @@ class OptunaSearcher(Searcher):
                 self._study.enqueue_trial(setting)
             trial = self._unsubmitted.popleft() if self._unsubmitted else self._study.ask()
             params = self._space.sample(trial)
-            if self._untried.take(params) or left == 0:
+            if self._untried.take(params) or left == 0 or trial.user_attrs.get(OWN):
                 return _OpenTrial(trial, params)
             trial.set_user_attr(DUPLICATE, True)
             self._study.tell(trial, state=TrialState.FAIL)

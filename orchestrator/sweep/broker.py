@@ -46,10 +46,24 @@ IDLE_S = 30.0  # a gang without work asks again this often, well inside the coll
 
 @dataclass
 class _Line:
-    """What a trial has to say to Tune. It is in no log: after the broker's death it is made from the history."""
+    """What a trial has to say to Tune. It is in no log: after the broker's death it is made from the history.
+
+    Attributes:
+        results: for Tune.
+        put: how many were put there.
+        taken: how many of them Tune has taken.
+        decided: of how many of these Tune has decided that the trial goes on.
+        heard: set when `decided` or `stopped` changes.
+        last: the newest epoch.
+        stopped: why it has to stop.
+        outcome: how it ended.
+    """
 
     results: asyncio.Queue[TrialResult] = field(default_factory=asyncio.Queue)
-    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    put: int = 0
+    taken: int = 0
+    decided: int = 0
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     last: EpochReport | None = None
     stopped: StopReason | Failure | None = None
     outcome: TrialOutcome | None = None
@@ -93,20 +107,24 @@ class Broker:
         The last result stays in the queue: when a trainable dies with it, Tune starts another, which asks again.
         """
         line = self._line(trial_id)
-        line.decided.set()
+        line.decided = line.taken
+        line.heard.set()
         result = await line.results.get()
+        line.taken += 1
         if result.outcome is not None:
             line.results.put_nowait(result)
         return result
 
     async def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """End a trial: at its gang's next report, or at once when no gang has it."""
+        if trial_id not in self._state.trials and trial_id not in self._state.waiting:
+            return
         line = self._line(trial_id)
         if line.outcome is not None or line.stopped is not None:
             return
-        line.stopped = reason
         self._happened(Stopping, trial=trial_id, reason=reason)
-        line.decided.set()
+        line.stopped = reason
+        line.heard.set()
         if self._queue.take_back(trial_id):
             await self.end(trial_id, self._unfinished(trial_id, reason))
 
@@ -122,12 +140,13 @@ class Broker:
         await self._halt(reason, gangs_exit=True)
 
     async def _halt(self, reason: StopReason | Failure, *, gangs_exit: bool) -> None:
-        self._happened(Halting, reason=reason, gangs_exit=gangs_exit)
+        halting = self._state.halting
+        if halting is None or gangs_exit > halting.gangs_exit:
+            self._happened(Halting, reason=reason, gangs_exit=gangs_exit)
         for trial_id in list(self._state.waiting):
             self._queue.take_back(trial_id)
-            line = self._line(trial_id)
-            line.outcome = TrialOutcome(verdict=reason, epochs=0)
-            line.results.put_nowait(self._result(trial_id))
+            self._line(trial_id).outcome = TrialOutcome(verdict=reason, epochs=0)
+            self._tell_tune(trial_id)
         for trial in self._state.open_trials():
             await self.stop(trial.trial_id, reason)
         await self._notify()
@@ -187,8 +206,9 @@ class Broker:
             if self._state.halting or not self._queue:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
-            trial_id, attempt = self._queue.take(gang)
-        self._happened(Started, trial=trial_id, gang=gang, attempt=attempt)
+            trial_id, attempt = self._queue.first()
+            self._happened(Started, trial=trial_id, gang=gang, attempt=attempt)
+            self._queue.take(gang)
         return Lease(trial_id, self._state.trials[trial_id].params)
 
     async def abandon(self, gang: int) -> None:
@@ -214,18 +234,25 @@ class Broker:
         self._pulses.epoch(report.ended - report.started)
         if report.checkpoint > trial.checkpoint:
             self._queue.progressed(trial_id)
-        if not self._state.progress(trial_id, report):
+        if line.outcome is not None:  # ended by a gang that was taken for dead
+            return line.stopped or StopReason.OUTRANKED
+        if self._state.progress(trial_id, report):
+            line.last = report
+            if report.measurement is not None and not last and line.stopped is None:
+                self._tell_tune(trial_id)
+        else:
             trial.checkpoint = report.checkpoint
-            return line.stopped
-        line.last = report
-        if report.measurement is not None and not last and line.stopped is None:
-            line.decided.clear()
-            line.results.put_nowait(self._result(trial_id))
-            try:
-                await asyncio.wait_for(line.decided.wait(), DECISION_TIMEOUT_S)
-            except TimeoutError:
-                return None
+        if report.measurement is not None and report.epoch == trial.epochs and not last:
+            await self._decision(line)
         return line.stopped
+
+    async def _decision(self, line: _Line) -> None:
+        """Wait until Tune has decided on all that it was told, for some seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DECISION_TIMEOUT_S):
+                while line.decided < line.put and line.stopped is None:
+                    line.heard.clear()
+                    await line.heard.wait()
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
@@ -245,7 +272,7 @@ class Broker:
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         line.outcome = outcome
-        line.results.put_nowait(self._result(trial_id))
+        self._tell_tune(trial_id)
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
@@ -300,8 +327,13 @@ class Broker:
                 line.outcome = self._unfinished(trial_id, str(trial.verdict), trial.detail)
             # Whether Tune had the newest measurement is not known: it gets it again, or at last.
             if line.outcome is not None or (line.last is not None and line.last.measurement is not None):
-                line.results.put_nowait(self._result(trial_id))
+                self._tell_tune(trial_id)
         return line
+
+    def _tell_tune(self, trial_id: str) -> None:
+        line = self._lines[trial_id]
+        line.results.put_nowait(self._result(trial_id))
+        line.put += 1
 
     def _result(self, trial_id: str) -> TrialResult:
         line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
@@ -315,6 +347,8 @@ class Broker:
         trial = self._state.trials.get(trial_id)
         if trial is None:
             return outcome
+        for report in self._store.read_history(trial_id):  # a rank may have died before it reported the last
+            self._state.progress(trial_id, report)
         return replace(outcome, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch)
 
     async def _take_from(self, gang: int) -> None:
@@ -323,13 +357,17 @@ class Broker:
             line, attempts = self._line(trial_id), self._queue.attempts(trial_id)
             if line.stopped is not None:
                 await self.end(trial_id, self._unfinished(trial_id, line.stopped))
-            elif (why := self._queue.retry(trial_id)) is not None:
+            elif (why := self._queue.given_up(trial_id)) is not None:
                 await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, why))
             else:
                 self._happened(Interrupted, trial=trial_id, why="its workers died", attempts=attempts)
+                self._queue.put_back(trial_id)
         for trial_id in self._confirmations.held_by(gang):
-            if (why := self._confirmations.retry(trial_id)) is not None:
+            if (why := self._confirmations.given_up(trial_id)) is not None:
                 self._unconfirmed[trial_id] = why
+                self._confirmations.finish(trial_id)
+            else:
+                self._confirmations.put_back(trial_id)
         await self._notify()
 
     def _measured_again(self, trial_id: str) -> bool:

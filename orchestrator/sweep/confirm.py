@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from orchestrator.results.records import TrialRecord
+from orchestrator.results.records import finalists
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
@@ -14,12 +14,6 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 SETTLE_S = 300.0  # stopped trials get this long to finish their epoch; later ones are no candidates
-
-
-def finalists(trials: Iterable[TrialRecord]) -> list[str]:
-    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
-    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
-    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.trial_id))]
 
 
 def confirm_best(

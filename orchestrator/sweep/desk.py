@@ -11,6 +11,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.sweep.broker_client import BrokerClient
+from trainers.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,18 @@ class Desk:
         self._store, self._session, self._state = store, session, state
         self._broker, self._searcher, self._stop, self._say = broker, searcher, stop, say
         self._requests = RequestReader(store.directory, session)
+        self._planned, self._trouble = 0, ""
 
     def answer(self) -> None:
         """Do what is asked for by now."""
-        for request in self._requests.read():
+        try:
+            requests = self._requests.read()
+        except UserError as error:  # a damaged line: nothing after it can be read either
+            if str(error) != self._trouble:
+                log.warning("requests cannot be read: %s", error)
+                self._trouble = str(error)
+            return
+        for request in requests:
             log.info("asked for: %s", request)
             self._do(request)
 
@@ -53,11 +62,13 @@ class Desk:
             case StopSweep(now=now):
                 self._stop(now)
             case StopTrial(trial=trial):
-                if trial in self._state().trials or trial in self._state().waiting:
-                    self._broker.stop(trial, StopReason.STOPPED_BY_USER)
+                self._broker.stop(trial, StopReason.STOPPED_BY_USER)
+            case _ if self._state().halting is not None:
+                log.warning("the sweep ends: %s comes too late", request)
             case AddTrial(params=params):
                 self._searcher.add(params)
-                self._change(trials=self._state().planned + 1)
+                self._planned = max(self._planned, self._state().planned) + 1  # the state may be a moment old
+                self._change(trials=self._planned)
                 self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
             case ChangeBudget(trials=trials, budgets=budgets):
                 self._change(trials=trials, budgets=budgets)

@@ -131,6 +131,8 @@ def run_sweep(
         with interrupts.while_trials_run(stop_trials):
             if _is_work_left(state):
                 _tuner(plan, store, state, searcher, broker, stopper, ray_dir, warm).fit()
+            if stopper.status is SweepStatus.RUNNING:
+                broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():
                 confirm_best(plan.space.confirm, store, broker, stopper, screen.say)
             broker.close(stopper.finish().trials_end_as)
@@ -150,7 +152,11 @@ def run_sweep(
     session.end(status, "; ".join(troubles))
     recorder.close()
     screen.close()
-    searcher.close(recorder.state)
+    try:
+        searcher.close(recorder.state)
+    except Exception as error:  # Optuna's storage is away: a later driver reports what is over
+        log.exception("Optuna does not know everything")
+        troubles.append(f"Optuna does not know everything: {first_line(error)}")
     tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
     return SweepOutcome(status, troubles, tracker.missing)
 
@@ -240,6 +246,7 @@ def _trial_name(trial: Any) -> str:
 
 def _stop(stopper: SweepStopper, now: bool) -> None:
     """As Ctrl-C, and as pressing it again: signals that come at the same moment would count as one."""
-    os.kill(os.getpid(), signal.SIGINT)
+    if not stopper.interrupted.is_set():
+        os.kill(os.getpid(), signal.SIGINT)
     if now and stopper.interrupted.wait(STOP_GRACE_S):
         os.kill(os.getpid(), signal.SIGINT)

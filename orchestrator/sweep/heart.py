@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import Rank
 from trainers.pulse import beats
@@ -23,7 +25,7 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
         node: Ray's id of its node.
     """
     stop = threading.Event()
-    here = Rank(gang=gang, rank=rank, pid=os.getpid(), node=node)
+    here = Rank(gang=gang, rank=rank, pid=os.getpid(), started=psutil.Process().create_time(), node=node)
 
     def run() -> None:
         broker.beat(here)

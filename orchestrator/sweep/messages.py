@@ -14,11 +14,19 @@ class NoLease(Enum):
 
 @dataclass(frozen=True)
 class Rank:
-    """A rank of a gang, as a process: its node's id in Ray, and its process id there."""
+    """A rank of a gang, as a process.
+
+    Attributes:
+        gang, rank: their numbers.
+        pid: of the process.
+        started: when it was started, seconds since 1970: process ids are used again.
+        node: Ray's id of its node.
+    """
 
     gang: int
     rank: int
     pid: int
+    started: float
     node: str
 
 

@@ -11,6 +11,7 @@ from orchestrator.results.state import SweepState
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.25  # between looks at the log
+CLOSE_S = 30.0  # to read the rest of the log
 
 
 class Recorder(threading.Thread):
@@ -42,15 +43,15 @@ class Recorder(threading.Thread):
         try:
             while not self._closing.wait(LOOK_S):
                 self._lock.beat()
+                self._follower.poll()
                 for chore in self.chores:
                     chore()
-                self._follower.poll()
             self._follower.poll()
         except BaseException as error:
             log.exception("recording stopped")
             self.error = error
 
     def close(self) -> None:
-        """Read the log to its end, then end."""
+        """Read the log to its end, then end; one that waits for a broker that does not answer is left behind."""
         self._closing.set()
-        self.join()
+        self.join(CLOSE_S)

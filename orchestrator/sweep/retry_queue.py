@@ -63,6 +63,10 @@ class RetryQueue:
         self._waiting.remove(name)
         return True
 
+    def first(self) -> tuple[str, int]:
+        """The first waiting item, and the attempt that its next one would be, from 1 (see MAX_ATTEMPTS)."""
+        return self._waiting[0], self._attempts[self._waiting[0]] + 1
+
     def take(self, gang: int) -> tuple[str, int]:
         """Give the first waiting item to `gang`; returns its name and the attempt (see MAX_ATTEMPTS), from 1.
 
@@ -90,16 +94,18 @@ class RetryQueue:
         """The current attempt has made progress that is kept: it does not count, nor do those before it."""
         self._attempts[name] = 0
 
-    def retry(self, name: str) -> str | None:
-        """After its gang has died: queue an item again, at the front, or return why it is given up."""
+    def given_up(self, name: str) -> str | None:
+        """After its gang has died: why an item is not tried again, None where it is."""
         attempts = self._attempts[name]
         if attempts < MAX_ATTEMPTS:
-            del self._holders[name]
-            self._waiting.appendleft(name)
             return None
-        self.finish(name)
         last = f", last: {self._complaints[name]}" if name in self._complaints else ""
         return f"its workers died {attempts} times in a row without progress{last}"
+
+    def put_back(self, name: str) -> None:
+        """After its gang has died: queue an item again, at the front."""
+        del self._holders[name]
+        self._waiting.appendleft(name)
 
     def finish(self, name: str) -> bool:
         """Remove an item that its gang has finished; False when no gang holds it, since its gang was taken for dead."""

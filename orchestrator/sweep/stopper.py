@@ -9,7 +9,7 @@ from typing import Any
 from ray import tune
 
 from orchestrator.plan.budgets import Budgets
-from orchestrator.results.records import best_trial
+from orchestrator.results.records import lowest_objective
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import Gang
@@ -88,11 +88,11 @@ class SweepStopper(tune.Stopper):
         if self.interrupted.is_set():
             return SweepStatus.INTERRUPTED
         state, now = self._recorder.state, self._clock()
-        best = best_trial(list(state.trials.values()))
+        lowest = lowest_objective(list(state.trials.values()))
         reached = Budgets(**state.budgets).reached(
             seconds=state.seconds(now),
             gpu_hours=state.gpu_hours(now),
-            objective=best.objective if best is not None else None,
+            objective=lowest,
         )
         if reached is not None:
             return reached

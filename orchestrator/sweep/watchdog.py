@@ -1,11 +1,10 @@
 """Ends the ranks of gangs that hang; Ray Train starts the gang again, and its trial goes on from its checkpoint."""
 
 import logging
-import os
-import signal
 import time
 from collections.abc import Callable
 
+import psutil
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -48,19 +47,21 @@ class Watchdog:
 def _end(rank: Rank) -> None:
     """SIGKILL, which ends a stopped process too, on the rank's own node."""
     if rank.node == ray.get_runtime_context().get_node_id():
-        _kill(rank.pid)
+        _kill(rank)
         return
     there = NodeAffinitySchedulingStrategy(rank.node, soft=True)  # a node that is gone has taken the rank along
-    ray.remote(num_cpus=0, scheduling_strategy=there, max_retries=0)(_kill_on).remote(rank.node, rank.pid)  # type: ignore[call-overload]
+    ray.remote(num_cpus=0, scheduling_strategy=there, max_retries=0)(_kill_on).remote(rank)  # type: ignore[call-overload]
 
 
-def _kill_on(node: str, pid: int) -> None:
-    if ray.get_runtime_context().get_node_id() == node:
-        _kill(pid)
+def _kill_on(rank: Rank) -> None:
+    if ray.get_runtime_context().get_node_id() == rank.node:
+        _kill(rank)
 
 
-def _kill(pid: int) -> None:
+def _kill(rank: Rank) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        log.info("process %d has ended by itself", pid)
+        process = psutil.Process(rank.pid)
+        if process.create_time() == rank.started:
+            process.kill()
+    except psutil.NoSuchProcess:
+        log.info("%s has ended by itself", rank)

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from PIL import Image
+from sqlalchemy.exc import DBAPIError
 
 from orchestrator.results.databases import check_database
 from orchestrator.results.places import SPACE_FILE
@@ -25,7 +26,7 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
-from trainers.errors import UserError, first_line, is_full
+from trainers.errors import UserError, first_line
 from trainers.folders import inside
 from trainers.masking import masked
 from trainers.run_report import EpochReport
@@ -36,7 +37,14 @@ SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 MOST_METRICS = 1000  # of one request, as MLflow allows
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
-_REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED"}
+_REFUSALS = {
+    "BAD_REQUEST",
+    "INVALID_PARAMETER_VALUE",
+    "PERMISSION_DENIED",
+    "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST",
+    "UNAUTHENTICATED",
+}
 
 
 class Unreachable(Exception):
@@ -98,7 +106,14 @@ class MlflowSink(Sink):
             self.flush()
         self._metrics.setdefault(trial.trial_id, (trial, []))[1].extend(new)
         if report.samples is not None:
-            self._try(lambda: self._log_grid(trial, report))
+            file = inside(self._directory, f"trials/{trial.trial_id}/{report.samples}")
+            try:
+                with Image.open(file) as grid:
+                    grid.load()
+            except OSError as error:  # deleted or damaged: no server is at fault
+                log.warning("%s is left out: %s", file, error)
+                return
+            self._try(lambda: self._log_grid(trial, report, grid))
 
     def ended(self, trial: TrialRecord) -> None:
         """Log how it ended and close its run."""
@@ -209,7 +224,7 @@ class MlflowSink(Sink):
     def _log_metrics(self, trial: TrialRecord, metrics: list[Metric]) -> None:
         self._client.log_batch(self._run_of(trial), metrics=metrics)
 
-    def _log_grid(self, trial: TrialRecord, report: EpochReport) -> None:
+    def _log_grid(self, trial: TrialRecord, report: EpochReport, grid: Image.Image) -> None:
         run = self._run_of(trial)
         if trial.trial_id not in self._pictures:
             there = (item.path for item in self._client.list_artifacts(run, "images"))
@@ -218,8 +233,7 @@ class MlflowSink(Sink):
             }
         if report.epoch in self._pictures[trial.trial_id]:
             return
-        with Image.open(inside(self._directory, f"trials/{trial.trial_id}/{report.samples}")) as grid:
-            self._client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
+        self._client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
         self._pictures[trial.trial_id].add(report.epoch)
 
     def _end_trial(self, trial: TrialRecord) -> None:
@@ -233,7 +247,10 @@ class MlflowSink(Sink):
         assert closed is not None
         run, _ = self._parent_run(state.sessions[-1].opened.at)
         if best is not None and best.objective is not None:
-            metrics = [Metric("objective", best.objective, int(closed.ended * 1000), 0), *_confirmed_metrics(best)]
+            metrics = [
+                Metric("objective", best.objective, int(closed.ended * 1000), state.session),
+                *_confirmed_metrics(best),
+            ]
             self._client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
         reached = state.status in (SweepStatus.FINISHED, SweepStatus.TARGET_REACHED)
         self._client.set_terminated(run, "FINISHED" if reached else "KILLED", _milliseconds(closed.ended))
@@ -255,10 +272,7 @@ def _params(values: dict[str, Any]) -> list[Param]:
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether trying again can help: it cannot when the server refuses, when a disk is full, or when our own file
-    is missing."""
-    if is_full(error):
-        return False
+    """Whether trying again can help: it cannot when the server refuses, or when our own file is missing."""
     if isinstance(error, MlflowException):
         return error.error_code not in _REFUSALS
-    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+    return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileNotFoundError)

@@ -18,7 +18,7 @@ from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space
 from orchestrator.tracking.mlflow_sink import MlflowSink, Unreachable
 from trainers.atomic import write_text
-from trainers.errors import UserError, first_line
+from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,11 @@ class MlflowTracker(threading.Thread):
 
 
 def _read(file: Path) -> Position:
-    """How far an earlier driver was; the start where none was, and where the file is no more than its beginning."""
+    """How far an earlier driver was; the start where none was. Every write may be repeated, so that does no harm."""
     try:
         return Position(**json.loads(file.read_text()))
     except FileNotFoundError:
         return Position()
     except (ValueError, TypeError) as error:
-        raise UserError(f"{file} is damaged: {first_line(error, with_type=True)}") from error
+        log.warning("%s is damaged, everything is written again: %s", file, error)
+        return Position()

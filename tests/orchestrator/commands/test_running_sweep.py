@@ -16,6 +16,7 @@ from tests.orchestrator.sweep_helpers import SMALL
 
 LAUNCH = ["launch", "--space", "ralsgan_motorbike", "--demo", "--trials", "2", "--name", "here"]
 LAUNCH += [word for setting in (*SMALL, "schedule.epochs=5000", "confirm.top=0") for word in ("--set", setting)]
+LAUNCH += ["--rules", "off", "--scheduler", "none"]  # nothing else ends a trial
 
 
 def typed(*words: str, sweeps: Path) -> tuple[int, str]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.dataset import prepare_data
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
@@ -16,7 +15,6 @@ from orchestrator.plan.saved import (
     differences,
     from_saved,
     to_saved,
-    with_planned,
 )
 from orchestrator.results.saved_plan import plan_text, read_plan
 from orchestrator.space.load import bundled_spaces
@@ -156,12 +154,6 @@ def test_a_tuple_is_a_list_as_in_the_file() -> None:
     before = replace(PLAN, definition={"search": {"data.fit": {"choice": ["pad", "stretch"]}}})
     now = replace(PLAN, definition={"search": {"data.fit": {"choice": ("pad", "stretch")}}})
     assert differences(before, now) == []
-
-
-def test_planned_and_budgets_are_those_of_the_next_driver(plan: Plan) -> None:
-    more = with_planned(plan, trials=70, budgets=Budgets(time_s=60.0))
-    assert (more.trials, more.budgets) == (70, Budgets(time_s=60.0))
-    assert replace(more, space=plan.space, budgets=plan.budgets) == plan
 
 
 RESOURCES = {"gangs": 1, "workers": 1, "cpus": 1.0, "gpus": 0.0, "threads": 1}

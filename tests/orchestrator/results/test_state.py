@@ -134,12 +134,14 @@ def test_a_trial_that_waits_can_be_ended() -> None:
     assert list(state.waiting) == ["0001"], "one that no gang took waits for the next driver"
 
 
-def test_a_sweep_that_ends_says_so_until_it_has_ended() -> None:
+def test_a_sweep_that_ends_says_so_until_the_next_driver_comes() -> None:
     halting = Halting(at=20.0, session=1, reason=StopReason.OUT_OF_TIME, gangs_exit=False)
     state = folded(*BEGUN, halting)
     assert (state.halting, state.status) == (halting, SweepStatus.RUNNING)
     state.apply(closed(30.0, SweepStatus.OUT_OF_TIME))
-    assert (state.halting, state.trials["0000"].verdict) == (None, StopReason.OUT_OF_TIME)
+    assert (state.halting, state.trials["0000"].verdict) == (halting, StopReason.OUT_OF_TIME)
+    state.apply(opened(40.0, session=2))
+    assert state.halting is None
 
 
 def test_a_failed_sweeps_open_trials_go_on_later() -> None:

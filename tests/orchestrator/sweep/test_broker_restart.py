@@ -27,6 +27,7 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 
 def test_a_new_broker_goes_on_where_the_old_one_died(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
+    monkeypatch.setattr("orchestrator.sweep.broker.DECISION_TIMEOUT_S", 0.01)
 
     async def story() -> None:
         broker = Broker(directory)
@@ -59,6 +60,7 @@ def test_a_new_broker_knows_what_has_to_stop_and_what_was_measured_again(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.sweep.broker.IDLE_S", 0.01)
+    monkeypatch.setattr("orchestrator.sweep.broker.DECISION_TIMEOUT_S", 0.01)
 
     async def story() -> None:
         broker = Broker(directory)

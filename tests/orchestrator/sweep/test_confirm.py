@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from orchestrator.display.live import Screen, trials_table
-from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.records import TrialRecord, best_trial, finalists
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
-from orchestrator.sweep.confirm import confirm_best, finalists
+from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.messages import ConfirmLease
 from orchestrator.sweep.stopper import SweepStopper
 from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, proposal, recorder_of
