@@ -103,6 +103,12 @@ if TYPE_CHECKING:
     metavar="10m",
     help="Workers silent this long are started again. [default: 10 times the longest epoch, at least 5m]",
 )
+@click.option(
+    "--keep-checkpoints",
+    type=Text(),
+    metavar="all|best|top:K",
+    help="Whose best.pt is kept. [default: top:K, K twice what is measured again, at least 5]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
 @click.option(
     "--allow-changes", is_flag=True, help="With --resume: go on although rules, scheduler or sampler changed."

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
+@click.option("--keep-checkpoints", type=Text(), metavar="all|best|top:K", help="From now on. [default: as before]")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
 @sweeps_dir_option
 def command(sweep: str, sweeps_dir: Path, allow_changes: bool, **options: Any) -> None:
@@ -56,6 +57,7 @@ def resume(
     tracking_uri: str | None = None,
     storage: str | None = None,
     address: str | None = None,
+    keep_checkpoints: str | None = None,
     allow_changes: bool = False,
     console: Console | None = None,
 ) -> int:
@@ -79,11 +81,14 @@ def resume(
     from orchestrator.plan.saved import from_saved
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.places import SPACE_FILE
+    from orchestrator.results.retention import how_many
     from orchestrator.results.store import find_sweep
     from orchestrator.space.yaml_text import read_yaml
     from orchestrator.sweep.ray_session import check_answers
 
     console = outlives_terminal(console or Console(file=sys.stdout))
+    if keep_checkpoints is not None:
+        how_many(keep_checkpoints)
     store = find_sweep(sweep, sweeps_dir)
     if driver_lives(store.directory):
         raise UserError(f"sweep {store.directory.name} is running already")
@@ -96,7 +101,7 @@ def resume(
     plan = from_saved(saved, store.directory, definition)
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
-    plan = replace(plan, address=address or plan.address)
+    plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
     check_left(state, plan)
     if plan.address is None:
         check_fits(plan.resources)
@@ -148,5 +153,8 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
     if dry_run:
         console.print("dry run: nothing was started")
         return 0
-    changed = replace(state.plan, definition=now.definition) if changes else None
+    keep = plan.keep_checkpoints or state.plan.keep_checkpoints
+    changed = None
+    if changes or keep != state.plan.keep_checkpoints:
+        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
     return run_to_the_end(plan, store, warm, console, changed=changed)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import Plan
-from orchestrator.results.records import finalists, lowest_objective
+from orchestrator.results.records import lowest_objective
+from orchestrator.results.retention import finalists
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus

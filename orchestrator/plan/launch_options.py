@@ -33,5 +33,6 @@ class LaunchOptions:
     warm_start: str | None = None
     seed: int = 0
     hang_timeout: str | None = None
+    keep_checkpoints: str | None = None
     resume: bool = False
     allow_changes: bool = False

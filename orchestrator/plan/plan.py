@@ -13,6 +13,7 @@ from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_
 from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
+from orchestrator.results.retention import how_many
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
@@ -49,6 +50,8 @@ class Plan:
         budgets: limits that may end the sweep before all trials have run.
         seed: seed of the search and of every trial.
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
+        keep_checkpoints: whose ``best.pt`` is kept, see `orchestrator.results.retention`; None: as before, or the
+            default.
     """
 
     sweep: str
@@ -66,6 +69,7 @@ class Plan:
     budgets: Budgets
     seed: int
     hang_timeout_s: float | None = None
+    keep_checkpoints: str | None = None
 
     @property
     def trials(self) -> int:
@@ -92,6 +96,8 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     check_can_make(directory.parent, f"--sweeps-dir {options.sweeps_dir}")
     check_can_make(cache_dir, "the cache of decoded images ($GAN_SWEEP_CACHE)")
     space = _overridden(loaded, options)
+    if options.keep_checkpoints is not None:
+        how_many(options.keep_checkpoints)  # which refuses what it does not know
     check_space_buildable(space)
     cpus, gpus = available or machine()
     resources = choose_resources(
@@ -132,6 +138,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         budgets=budgets,
         seed=options.seed,
         hang_timeout_s=_hang_timeout(options.hang_timeout),
+        keep_checkpoints=options.keep_checkpoints,
     )
 
 

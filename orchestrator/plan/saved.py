@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
+from orchestrator.results.retention import default_keep
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space, space_as_yaml
 from trainers.errors import UserError
@@ -41,6 +42,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         address=plan.address,
         seed=plan.seed,
         hang_timeout_s=plan.hang_timeout_s,
+        keep_checkpoints=plan.keep_checkpoints or default_keep(plan.space.confirm.top),
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
@@ -79,6 +81,7 @@ def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) ->
         budgets=Budgets(**saved.budgets),
         seed=saved.seed,
         hang_timeout_s=saved.hang_timeout_s,
+        keep_checkpoints=saved.keep_checkpoints,
     )
 
 

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,12 +173,6 @@ class TrialRecord:
 def lowest_objective(trials: list[TrialRecord]) -> float | None:
     """The lowest objective of trials that can win, measured again or not; None without one."""
     return min((trial.objective for trial in trials if trial.objective is not None and not trial.refused), default=None)
-
-
-def finalists(trials: Iterable[TrialRecord]) -> list[str]:
-    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
-    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
-    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.trial_id))]
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:

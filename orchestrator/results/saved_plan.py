@@ -30,6 +30,7 @@ class SavedPlan:
         address: of the Ray cluster; None: one on the driver's machine.
         seed: of the search and of every trial.
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
+        keep_checkpoints: whose ``best.pt`` is kept: ``all``, ``best`` or ``top:K``.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
         objectives: what is minimised, FID first.
@@ -54,6 +55,7 @@ class SavedPlan:
     address: str | None = None
     seed: int = 0
     hang_timeout_s: float | None = None
+    keep_checkpoints: str = "all"
     resources: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, float | None] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("fid",)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from orchestrator.results.records import finalists
+from orchestrator.results.retention import finalists
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
@@ -22,7 +22,7 @@ def confirm_best(
     """Let the gangs measure the best trials again; returns when that is done, or when waiting no longer makes sense.
 
     Where not one of them could be confirmed, the next best are measured. What was measured again by an earlier driver
-    is not repeated.
+    is not repeated. A trial whose ``best.pt`` was dropped is left out (`--keep-checkpoints`).
 
     Args:
         asked: how many trials, on how many sets of latents.
@@ -34,7 +34,9 @@ def confirm_best(
     if not asked.top:
         return
     _settle(broker, stopper)
-    ranked = finalists(store.read_trials())
+    trials = store.read_trials()
+    can_be = {one.trial_id for one in trials if one.confirmed or (store.trials_dir / one.trial_id / "best.pt").exists()}
+    ranked = [trial_id for trial_id in finalists(trials) if trial_id in can_be]
     while ranked and stopper.may_wait():
         best, ranked = ranked[: asked.top], ranked[asked.top :]
         if _confirmed(best, asked.seeds, broker, stopper, say):

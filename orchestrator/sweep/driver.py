@@ -108,9 +108,11 @@ def run_sweep(
     )
     ray_dir = plan.directory / "ray" / f"session-{state.session}"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
-    follower = Follower(store.directory, state.plan, [Housekeeper(store), screen])
+    housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top)
+    follower = Follower(store.directory, state.plan, [housekeeper, screen])
     follower.skip()
-    screen.watch(follower.state)
+    for watching in (housekeeper, screen):
+        watching.watch(follower.state)
     recorder = Recorder(follower, session.lock)
     stopper = SweepStopper(broker, gangs, recorder)
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)

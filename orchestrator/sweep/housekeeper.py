@@ -1,23 +1,64 @@
-"""Removes what a sweep does not need any longer."""
+"""Removes the checkpoints that a sweep does not need any longer."""
 
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.retention import candidates, how_many, kept
 from orchestrator.results.sinks import Sink
+from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State
+from orchestrator.results.verdict import State, SweepStatus
+from trainers.checkpoint import BEST, LATEST, PREVIOUS
+
+_GOES_ON = (SweepStatus.RUNNING, SweepStatus.INTERRUPTED, SweepStatus.FAILED)  # or its best are yet to be confirmed
 
 
 class Housekeeper(Sink):
-    """Deletes ``latest.pt`` and ``previous.pt`` of trials that nobody goes on with.
+    """Deletes ``latest.pt`` and ``previous.pt`` of trials that are over, and ``best.pt`` of those that cannot win.
+
+    Nothing of a trial that is open, or that the end of its sweep has cut short: a later driver goes on with it. Sample
+    grids, histories and configs stay.
 
     Args:
         store: of the sweep.
+        keep: `--keep-checkpoints`: ``all``, ``best`` or ``top:K``.
+        top: how many trials are measured again at the end: until then they, and some more, keep theirs.
     """
 
-    def __init__(self, store: ResultsStore) -> None:
-        self._store = store
+    def __init__(self, store: ResultsStore, keep: str, top: int) -> None:
+        self._store, self._most, self._candidates = store, how_many(keep), candidates(top)
+        self._state: SweepState | None = None
+        self._held: set[str] = set()  # trials that are over and whose `best.pt` was kept so far
+
+    def watch(self, state: SweepState) -> None:
+        """Take a state that is kept up to date, and delete what an earlier driver did not get to."""
+        self._state = state
+        for trial in state.trials.values():
+            self._let_go(trial)
+        self._drop()
 
     def ended(self, trial: TrialRecord) -> None:
-        """Delete them, unless the trial was cut short by its sweep's end: a later driver goes on with it."""
-        if trial.state is not State.STOPPED:
-            for name in ("latest.pt", "previous.pt"):
-                (self._store.trials_dir / trial.trial_id / name).unlink(missing_ok=True)
+        """Delete what is of no use now that the trial is over."""
+        self._let_go(trial)
+        self._drop()
+
+    def closed(self, state: SweepState) -> None:
+        """Keep only what is to stay after the sweep's end."""
+        self._drop()
+
+    def _let_go(self, trial: TrialRecord) -> None:
+        if trial.state not in (State.RUNNING, State.STOPPED):
+            for name in (LATEST, PREVIOUS):
+                self._delete(trial.trial_id, name)
+            self._held.add(trial.trial_id)
+
+    def _drop(self) -> None:
+        """Delete the ``best.pt`` of the trials that are over and cannot win any more."""
+        if self._most is None or self._state is None:
+            return
+        most = max(self._most, self._candidates) if self._state.status in _GOES_ON else self._most
+        two = len(self._state.plan.objectives) > 1
+        for trial_id in self._held - kept(self._state.trials.values(), most, front=two):
+            self._delete(trial_id, BEST)
+            self._held.remove(trial_id)
+
+    def _delete(self, trial_id: str, name: str) -> None:
+        (self._store.trials_dir / trial_id / name).unlink(missing_ok=True)

@@ -72,6 +72,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "--animated": ("frist", LONG),
     "--label": ("bicycle",),  # without --detector
     "--drop-tag": ("red",),  # without --tags
+    "--keep-checkpoints": ("none", "best ", "top", "top:0", "top:-1", "top:1.5", f"top:{HUGE}", LONG),
     "--hang-timeout": ("nan", "0", "-1", "2", "19s", HUGE, f"{HUGE}h"),
     "trial": ("0007", LONG, "..", LINES),
     "settings": ("lr", "=", "optimizer.lrg=1", "optimizer.lr_g=5", "optimizer.lr_g=nan", "optimizer.lr_g=", LONG),

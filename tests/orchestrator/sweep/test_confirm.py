@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from orchestrator.display.live import Screen, trials_table
-from orchestrator.results.records import TrialRecord, best_trial, finalists
+from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.retention import finalists
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
@@ -165,9 +166,12 @@ def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None
     def say(line: str) -> None:
         threading.Thread(target=measure, args=(line,)).start()  # the lease waits until the trial is queued
 
-    for name, objective in (("0000", 80.0), ("0001", 60.0), ("0002", 90.0)):
+    for name, objective in (("0000", 80.0), ("0001", 60.0), ("0002", 90.0), ("0003", 70.0)):
         broker.submit(proposal(name))
         broker.lease(0)
+        if name != "0003":  # whose checkpoint was dropped
+            (store.trials_dir / name).mkdir(parents=True)
+            (store.trials_dir / name / "best.pt").touch()
         broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
     stopper = SweepStopper(broker, [Gang()], recorder_of(store))
     confirm_best(ConfirmConfig(top=1, seeds=1), store, broker, stopper, say)

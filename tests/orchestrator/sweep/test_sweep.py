@@ -108,6 +108,8 @@ def test_without_gangs_nothing_is_waited_for(
 
     broker.submit(proposal("0000"))
     broker.lease(0)
+    (store.trials_dir / "0000").mkdir(parents=True)
+    (store.trials_dir / "0000" / "best.pt").touch()
     broker.end("0000", TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=80.0, best_epoch=4))
     stopper = SweepStopper(broker, [gang], recorder_of(store))
     confirm_best(ConfirmConfig(), store, broker, stopper, say)
