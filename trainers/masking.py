@@ -1,7 +1,10 @@
 """Secrets in URIs, masked in everything that is shown, logged or written."""
 
+import errno
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 MASK = "***"
@@ -79,8 +82,25 @@ def _without_item(match: re.Match[str]) -> str:
 
 
 class MaskedFile(io.TextIOWrapper):
-    """A text file in which all that is written is masked: log records, tracebacks and prints."""
+    """A log: all that is written is masked, and what the disk has no room for is left out without an error.
+
+    To be opened without a buffer, or what did not fit is tried again when it is closed.
+    """
 
     def write(self, text: str, /) -> int:
-        super().write(masked(text))
+        with _unless_full():
+            super().write(masked(text))
         return len(text)
+
+    def flush(self) -> None:
+        with _unless_full():
+            super().flush()
+
+
+@contextmanager
+def _unless_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise

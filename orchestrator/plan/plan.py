@@ -52,6 +52,7 @@ class Plan:
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
         keep_checkpoints: whose ``best.pt`` is kept, see `orchestrator.results.retention`; None: as before, or the
             default.
+        checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
     """
 
     sweep: str
@@ -70,6 +71,7 @@ class Plan:
     seed: int
     hang_timeout_s: float | None = None
     keep_checkpoints: str | None = None
+    checkpoint_bytes: int = 0
 
     @property
     def trials(self) -> int:
@@ -139,6 +141,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         seed=options.seed,
         hang_timeout_s=_hang_timeout(options.hang_timeout),
         keep_checkpoints=options.keep_checkpoints,
+        checkpoint_bytes=networks.saved,
     )
 
 

@@ -43,6 +43,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         seed=plan.seed,
         hang_timeout_s=plan.hang_timeout_s,
         keep_checkpoints=plan.keep_checkpoints or default_keep(plan.space.confirm.top),
+        checkpoint_bytes=plan.checkpoint_bytes,
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
@@ -82,6 +83,7 @@ def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) ->
         seed=saved.seed,
         hang_timeout_s=saved.hang_timeout_s,
         keep_checkpoints=saved.keep_checkpoints,
+        checkpoint_bytes=saved.checkpoint_bytes,
     )
 
 

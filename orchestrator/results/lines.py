@@ -35,7 +35,7 @@ class LineWriter:
         data = json.dumps(value, separators=(",", ":")).encode() + b"\n"
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
-            size = self._cut_torn_line()
+            size = _cut_torn_line(self._file)
             try:
                 written = os.write(self._file, data)
             except OSError as error:
@@ -50,17 +50,26 @@ class LineWriter:
         """Close the file."""
         os.close(self._file)
 
-    def _cut_torn_line(self) -> int:
-        size = os.fstat(self._file).st_size
-        if size == 0 or os.pread(self._file, 1, size - 1) == b"\n":
-            return size
-        end, found = size, -1
-        while end and found < 0:
-            start = max(0, end - _BLOCK)
-            found = os.pread(self._file, end - start, start).rfind(b"\n")
-            whole, end = start + found + 1, start
-        os.ftruncate(self._file, whole)
-        return whole
+
+def cut_torn_line(path: Path) -> None:
+    """Cut away what a full disk has torn off at the end of a file of lines, to which nobody else may write."""
+    if path.exists():
+        with path.open("r+b") as file:
+            _cut_torn_line(file.fileno())
+
+
+def _cut_torn_line(file: int) -> int:
+    """Returns the size that the file has then."""
+    size = os.fstat(file).st_size
+    if size == 0 or os.pread(file, 1, size - 1) == b"\n":
+        return size
+    end, found = size, -1
+    while end and found < 0:
+        start = max(0, end - _BLOCK)
+        found = os.pread(file, end - start, start).rfind(b"\n")
+        whole, end = start + found + 1, start
+    os.ftruncate(file, whole)
+    return whole
 
 
 class LineReader:

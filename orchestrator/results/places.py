@@ -9,6 +9,7 @@ REQUESTS_FILE = "requests.jsonl"
 LOCK_FILE = "driver.lock"
 SPACE_FILE = "space.yaml"
 TRACKED_FILE = "tracked.json"
+ROOM_FILE = "room"  # given up on a full disk, so that the sweep's end can be written
 
 
 def history_file(directory: Path, trial_id: str) -> Path:

@@ -31,6 +31,7 @@ class SavedPlan:
         seed: of the search and of every trial.
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
         keep_checkpoints: whose ``best.pt`` is kept: ``all``, ``best`` or ``top:K``.
+        checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
         objectives: what is minimised, FID first.
@@ -56,6 +57,7 @@ class SavedPlan:
     seed: int = 0
     hang_timeout_s: float | None = None
     keep_checkpoints: str = "all"
+    checkpoint_bytes: int = 0
     resources: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, float | None] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("fid",)

@@ -12,6 +12,7 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.results.databases import check_database, check_uri, read_column
+from orchestrator.results.lines import cut_torn_line
 from orchestrator.search.samplers import build_sampler
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import Space
@@ -98,6 +99,8 @@ def open_study(
         seed: seed of the sampler; see `SeededByTrial`.
         imported: finished trials of another sweep, added once; see `orchestrator.search.warm_start`.
     """
+    if "://" not in storage:
+        cut_torn_line(Path(storage))  # Optuna would go on in the same line, and then read neither
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study = optuna.create_study(

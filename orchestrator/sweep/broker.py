@@ -38,6 +38,7 @@ from orchestrator.search.result import TrialResult
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
+from trainers.errors import is_full
 from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
@@ -86,6 +87,7 @@ class Broker:
         self._confirmations = RetryQueue()
         self._seeds = 0
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
+        self._full = ""  # what could not be written; then no trial goes on, and the driver ends the sweep
         self._pulses = Pulses(time.monotonic)
         for gang in state.gangs:  # whose ranks this broker has not heard of yet
             self._pulses.began(gang)
@@ -98,7 +100,8 @@ class Broker:
             return
         known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs}
         self._happened(Submitted, trial=trial.name, params=trial.params, **known)
-        self._queue.add(trial.name)
+        if trial.name in self._state.waiting:
+            self._queue.add(trial.name)
         await self._notify()
 
     async def next_result(self, trial_id: str) -> TrialResult:
@@ -143,9 +146,12 @@ class Broker:
         halting = self._state.halting
         if halting is None or gangs_exit > halting.gangs_exit:
             self._happened(Halting, reason=reason, gangs_exit=gangs_exit)
-        for trial_id in list(self._state.waiting):
+        for trial_id in dict.fromkeys([*self._state.waiting, *self._lines]):
+            line = self._line(trial_id)
+            if trial_id in self._state.trials or line.outcome is not None:
+                continue
             self._queue.take_back(trial_id)
-            self._line(trial_id).outcome = TrialOutcome(verdict=reason, epochs=0)
+            line.outcome = TrialOutcome(verdict=reason, epochs=0)
             self._tell_tune(trial_id)
         for trial in self._state.open_trials():
             await self.stop(trial.trial_id, reason)
@@ -208,6 +214,8 @@ class Broker:
                 return ConfirmLease(trial_id, self._seeds)
             trial_id, attempt = self._queue.first()
             self._happened(Started, trial=trial_id, gang=gang, attempt=attempt)
+            if self._full:
+                return NoLease.SWEEP_OVER
             self._queue.take(gang)
         return Lease(trial_id, self._state.trials[trial_id].params)
 
@@ -244,7 +252,16 @@ class Broker:
             trial.checkpoint = report.checkpoint
         if report.measurement is not None and report.epoch == trial.epochs and not last:
             await self._decision(line)
-        return line.stopped
+        return self._ending(line)
+
+    async def full(self, place: str) -> None:
+        """A rank could not write: a disk is full. All trials end at their next report; a later driver goes on."""
+        self._full = self._full or place
+        await self._notify()
+
+    async def where_full(self) -> str:
+        """What a rank, or this broker, could not write; empty where all could."""
+        return self._full
 
     async def _decision(self, line: _Line) -> None:
         """Wait until Tune has decided on all that it was told, for some seconds at most."""
@@ -305,12 +322,25 @@ class Broker:
     def _happened(self, kind: Callable[..., Event], **values: Any) -> None:
         """Write an event, then fold it.
 
+        One that the disk has no room for has not happened, and the sweep ends; that it ends is folded all the same.
+
         Raises:
-            OSError: it cannot be written; then it has not happened.
+            OSError: it cannot be written for another reason; then it has not happened either.
         """
         event = kind(at=time.time(), session=self._state.session, **values)
-        self._log.append(to_json(event))
+        try:
+            self._log.append(to_json(event))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._full = self._full or str(error.filename)
+            if kind is not Halting:
+                return
         self._state.apply(event)
+
+    def _ending(self, line: _Line) -> StopReason | Failure | None:
+        """Why a trial has to end."""
+        return line.stopped or (StopReason.SWEEP_FAILED if self._full else None)
 
     def _line(self, trial_id: str) -> _Line:
         """A trial's line to Tune: a new one, or after the death of a broker or driver, what is known of the old one."""
@@ -355,8 +385,8 @@ class Broker:
         """Queue again what `gang` holds: it has died, or has come back from the dead."""
         for trial_id in self._queue.held_by(gang):
             line, attempts = self._line(trial_id), self._queue.attempts(trial_id)
-            if line.stopped is not None:
-                await self.end(trial_id, self._unfinished(trial_id, line.stopped))
+            if (reason := self._ending(line)) is not None:
+                await self.end(trial_id, self._unfinished(trial_id, reason))
             elif (why := self._queue.given_up(trial_id)) is not None:
                 await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, why))
             else:
@@ -378,7 +408,7 @@ class Broker:
     @property
     def _over(self) -> bool:
         """Whether the gangs have to exit."""
-        return self._state.halting is not None and self._state.halting.gangs_exit
+        return bool(self._full) or (self._state.halting is not None and self._state.halting.gangs_exit)
 
     def _has_work_or_end(self) -> bool:
         """Whether there is work for a gang, or the sweep is over."""

@@ -111,6 +111,15 @@ class BrokerClient:
         ranks: list[Rank] = ray.get(self._actor.hung.remote(limit_s))
         return ranks
 
+    def full(self, place: str) -> None:
+        """Report that a disk is full: this could not be written."""
+        ray.get(self._actor.full.remote(place))
+
+    def where_full(self) -> str:
+        """What could not be written; empty where all could."""
+        place: str = ray.get(self._actor.where_full.remote())
+        return place
+
     def complain(self, trial_id: str, detail: str) -> None:
         """Report a rank's error, before its gang restarts."""
         ray.get(self._actor.complain.remote(trial_id, detail))

@@ -1,10 +1,11 @@
 """Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
+import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from orchestrator.search.warm_start import WarmStart
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.desk import Desk
+from orchestrator.sweep.disk_watch import DiskWatch, reserve
 from orchestrator.sweep.gang import MAX_RESTARTS, Gang
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.recorder import Recorder
@@ -37,7 +39,7 @@ from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.watchdog import Watchdog
 from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from trainers.errors import first_line
+from trainers.errors import first_line, is_full
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +116,8 @@ def run_sweep(
     for watching in (housekeeper, screen):
         watching.watch(follower.state)
     recorder = Recorder(follower, session.lock)
-    stopper = SweepStopper(broker, gangs, recorder)
+    disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
+    stopper = SweepStopper(broker, gangs, recorder, disk)
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
     desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
     recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
@@ -143,6 +146,7 @@ def run_sweep(
         stopper.status = SweepStatus.INTERRUPTED
     except Exception as error:  # reported below, with the status; the results so far are still written
         log.exception("the sweep failed")
+        disk.seen(error)
         stopper.status = SweepStatus.FAILED
         troubles.append(first_line(error))
     for gang in gangs:
@@ -151,7 +155,11 @@ def run_sweep(
     if status in (SweepStatus.FINISHED, SweepStatus.FAILED):
         threads: list[Recorder | Gang] = [recorder, *gangs]
         troubles += [f"{thread.name}: {first_line(thread.error)}" for thread in threads if thread.error is not None]
-    session.end(status, "; ".join(troubles))
+    if disk.line and status is SweepStatus.FAILED:
+        log.error("because the disk is full: %s", "; ".join(troubles))
+        troubles = [disk.line]
+    with _where_there_is_room():
+        session.end(status, "; ".join(troubles))
     recorder.close()
     screen.close()
     try:
@@ -161,6 +169,17 @@ def run_sweep(
         troubles.append(f"Optuna does not know everything: {first_line(error)}")
     tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
     return SweepOutcome(status, troubles, tracker.missing)
+
+
+@contextlib.contextmanager
+def _where_there_is_room() -> Iterator[None]:
+    """Leave to a later driver what does not fit on the disk: it finds the end missing, and writes it."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error):
+            raise
+        log.exception("the disk is full")
 
 
 def _is_work_left(state: SweepState) -> bool:

@@ -155,7 +155,7 @@ def log_to(path: Path) -> Iterator[None]:
     libraries = [logging.getLogger(name) for name in ("ray", "ray.train", "ray.tune", "ray.data", "optuna", "mlflow")]
     before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in (root, *ours, *libraries)]
     with (
-        MaskedFile(open(path, "ab"), encoding="utf-8", line_buffering=True) as file,
+        MaskedFile(open(path, "ab", buffering=0), encoding="utf-8", line_buffering=True) as file,
         contextlib.redirect_stdout(file),
         contextlib.redirect_stderr(file),
     ):

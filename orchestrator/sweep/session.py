@@ -10,10 +10,13 @@ import psutil
 
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
+from orchestrator.results.places import ROOM_FILE
 from orchestrator.results.standing import death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
+
+ROOM_BYTES = 1 << 16  # kept for the end of the sweep, should the disk be full then
 
 
 class Session:
@@ -28,7 +31,7 @@ class Session:
 
     def __init__(self, store: ResultsStore) -> None:
         self.lock = DriverLock(store.directory)
-        self._store = store
+        self._store, self._room = store, store.directory / ROOM_FILE
         self._number: int | None = None  # while it is open
 
     def open(self, *, trials: int, budgets: Mapping[str, float | None]) -> SweepState:
@@ -49,6 +52,7 @@ class Session:
             if (death := death_of(self._store.directory, state)) is not None:
                 self._store.append(death)
             self.lock.beat()
+            self._room.write_bytes(os.urandom(ROOM_BYTES))
             opened = Opened(
                 at=time.time(),
                 session=state.session + 1,
@@ -67,12 +71,18 @@ class Session:
         return self._store.read_state()
 
     def end(self, status: SweepStatus, detail: str = "") -> None:
-        """Write how it ended, unless that is written; the sweep stays this driver's until `close`."""
+        """Write how it ended, unless that is written; the sweep stays this driver's until `close`.
+
+        Raises:
+            OSError: it cannot be written, not even in the room that was kept for it.
+        """
         if self._number is not None:
             now = time.time()
+            self._room.unlink(missing_ok=True)
             self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
             self._number = None
 
     def close(self) -> None:
         """Let go of the sweep."""
+        self._room.unlink(missing_ok=True)
         self.lock.release()

@@ -12,6 +12,7 @@ from orchestrator.plan.budgets import Budgets
 from orchestrator.results.records import lowest_objective
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.disk_watch import DiskWatch
 from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.recorder import Recorder
 
@@ -28,6 +29,7 @@ class SweepStopper(tune.Stopper):
             up: they measure the best trials again.
         gangs: the sweep's gangs.
         recorder: knows the sweep's state; its failure ends the sweep too.
+        disk: so does a full disk.
         clock: returns the wall clock, seconds since 1970.
 
     Attributes:
@@ -40,11 +42,12 @@ class SweepStopper(tune.Stopper):
         broker: BrokerClient,
         gangs: Sequence[Gang],
         recorder: Recorder,
+        disk: DiskWatch,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.status = SweepStatus.RUNNING
         self.interrupted = threading.Event()
-        self._broker, self._gangs, self._recorder, self._clock = broker, gangs, recorder, clock
+        self._broker, self._gangs, self._recorder, self._disk, self._clock = broker, gangs, recorder, disk, clock
         self._known_dead: set[Gang] = set()
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -60,9 +63,10 @@ class SweepStopper(tune.Stopper):
         return self.status is not SweepStatus.RUNNING
 
     def may_wait(self) -> bool:
-        """Whether waiting for gangs makes sense: one is up, the user has not interrupted, and the recorder works."""
+        """Whether waiting for gangs makes sense: one is up, nobody has interrupted, recorder and disk work."""
         self._report_dead_gangs()
-        return not self.interrupted.is_set() and self._recorder.error is None and self._any_gang_left()
+        works = self._recorder.error is None and not self._disk.look()
+        return not self.interrupted.is_set() and works and self._any_gang_left()
 
     def may_confirm(self) -> bool:
         """Whether the sweep has ended in a way after which its best trials are measured again."""
@@ -72,6 +76,8 @@ class SweepStopper(tune.Stopper):
         """How the sweep ended; to be called after Tune's loop and after the best were measured again."""
         if self.status is SweepStatus.RUNNING:
             self.status = SweepStatus.INTERRUPTED if self.interrupted.is_set() else SweepStatus.FINISHED
+        if self._disk.line and self.status is not SweepStatus.INTERRUPTED:
+            self.status = SweepStatus.FAILED
         return self.status
 
     def _report_dead_gangs(self) -> None:
@@ -87,6 +93,8 @@ class SweepStopper(tune.Stopper):
     def _find_reason(self) -> SweepStatus | None:
         if self.interrupted.is_set():
             return SweepStatus.INTERRUPTED
+        if self._disk.look():
+            return SweepStatus.FAILED
         state, now = self._recorder.state, self._clock()
         lowest = lowest_objective(list(state.trials.values()))
         reached = Budgets(**state.budgets).reached(

@@ -16,7 +16,7 @@ from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
-from trainers.errors import UserError, first_line
+from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError
 
 
@@ -86,6 +86,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
     that raised, or a rank may raise only because another died: the gang is restarted and the trial tried again, unless
     it is an error that every rank meets (a UserError), or too little memory on a rank's device, which ends the trial.
+    A full disk is no fault of the trial: the broker hears of it, and ends it as cut short by the end of the sweep.
 
     Args:
         setup: the rank's settings.
@@ -127,6 +128,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         setup.broker.end(lease.trial_id, outcome_of(error.outcome, None, None))
         raise
     except Exception as error:
+        if _disk_was_full(error, setup.broker, run_dir):
+            return
         detail = _keep_error(error, setup.broker, lease.trial_id, run_dir)
         outcome = TrialOutcome(verdict=Failure.ERROR, epochs=0, detail=detail)
     finally:
@@ -154,6 +157,8 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
         elif any(one.collapsed for one in measured):
             refused = "on fresh latents its fakes hardly vary"
     except Exception as error:
+        if _disk_was_full(error, setup.broker, run_dir):
+            return
         failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:
         setup.broker.confirmed(lease.trial_id, values, failure=failure, refused=refused)
@@ -175,6 +180,22 @@ class _History:
 
     def close(self) -> None:
         self._lines.close()
+
+
+def _disk_was_full(error: Exception, broker: BrokerClient, run_dir: Path) -> bool:
+    """Tell the broker of a full disk; returns whether that is what the error is about.
+
+    Raises:
+        Exception: `error` itself where other ranks wait for this one.
+    """
+    from trainers.distributed import world_size
+
+    if not is_full(error):
+        return False
+    broker.full(str(getattr(error, "filename", None) or run_dir))
+    if world_size() > 1:
+        raise error
+    return True
 
 
 def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: Path) -> str:

@@ -20,6 +20,7 @@ from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.sweep.disk_watch import DiskWatch
 from orchestrator.sweep.recorder import Recorder
 from trainers.run_report import EpochReport, Measurement, hardly_vary
 
@@ -97,6 +98,11 @@ def recorder_of(store: ResultsStore, *sinks: Sink) -> Recorder:
     lock = DriverLock(store.directory)
     lock.acquire()
     return Recorder(Follower(store.directory, store.read_plan(), sinks), lock)
+
+
+def roomy(store: ResultsStore) -> DiskWatch:
+    """A disk with room."""
+    return DiskWatch(store.directory, 0, lambda: "")
 
 
 def close(store: ResultsStore, status: SweepStatus, ended: float = 200.0) -> None:

@@ -16,7 +16,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.messages import ConfirmLease
 from orchestrator.sweep.stopper import SweepStopper
-from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, proposal, recorder_of
+from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, proposal, recorder_of, roomy
 from trainers.run_report import RunEnd
 
 
@@ -173,6 +173,6 @@ def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None
             (store.trials_dir / name).mkdir(parents=True)
             (store.trials_dir / name / "best.pt").touch()
         broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
-    stopper = SweepStopper(broker, [Gang()], recorder_of(store))
+    stopper = SweepStopper(broker, [Gang()], recorder_of(store), roomy(store))
     confirm_best(ConfirmConfig(top=1, seeds=1), store, broker, stopper, say)
     assert said == [f"measuring the best trials again: {name} ..." for name in ("0001", "0000")]

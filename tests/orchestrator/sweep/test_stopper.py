@@ -1,6 +1,7 @@
 """What ends a sweep early: budgets on a fake clock, Ctrl-C, dead gangs."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import StopReason, SweepStatus
+from orchestrator.sweep.disk_watch import DiskWatch
 from orchestrator.sweep.stopper import SweepStopper
 from tests.orchestrator.sweep_helpers import PLAN, epoch
 
@@ -22,7 +24,9 @@ class Setup:
         self.gangs = [Gang(0), Gang(1)]
         self.broker = Broker()
         self.recorder = Recorder(replace(PLAN, gang_gpus=float(gpus_per_gang)), self.now, budgets)
-        self.stopper = SweepStopper(self.broker, self.gangs, self.recorder, clock=lambda: self.now)
+        self.full = ""
+        self.disk = DiskWatch(Path.cwd(), 0, lambda: self.full, clock=lambda: self.now)
+        self.stopper = SweepStopper(self.broker, self.gangs, self.recorder, self.disk, clock=lambda: self.now)
 
     def wait(self, seconds: float) -> SweepStatus:
         """Let time pass; returns the sweep's status."""
@@ -132,6 +136,25 @@ def test_without_gangs_the_sweep_fails() -> None:
     setup.gangs[1].alive = False
     assert setup.wait(1) is SweepStatus.FAILED
     assert setup.broker.calls == [("abandon", 0), ("close", StopReason.SWEEP_FAILED)]
+
+
+def test_a_full_disk_ends_the_sweep() -> None:
+    setup = Setup(time_s=60)
+    assert setup.wait(5) is SweepStatus.RUNNING and setup.stopper.may_wait()
+    setup.full = "/sweeps/s/trials/0003"
+    assert setup.wait(5) is SweepStatus.FAILED
+    assert setup.broker.calls == [("close", StopReason.SWEEP_FAILED)]
+    setup.full = ""  # the gangs are gone, though there is room again
+    setup.now += 5
+    assert not setup.stopper.may_wait() and setup.stopper.finish() is SweepStatus.FAILED
+
+
+def test_a_disk_that_is_full_while_the_best_are_measured_again_fails_the_sweep() -> None:
+    setup = Setup(time_s=60)
+    assert setup.wait(61) is SweepStatus.OUT_OF_TIME
+    setup.full = "/sweeps/s/events.jsonl"
+    setup.now += 5
+    assert not setup.stopper.may_wait() and setup.stopper.finish() is SweepStatus.FAILED
 
 
 def test_a_sweep_without_a_reason_to_end_has_finished() -> None:

@@ -34,7 +34,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.stopper import SweepStopper
-from tests.orchestrator.sweep_helpers import METRIC, SMALL, begun, proposal, recorder_of, sweep
+from tests.orchestrator.sweep_helpers import METRIC, SMALL, begun, proposal, recorder_of, roomy, sweep
 from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
 
@@ -111,7 +111,7 @@ def test_without_gangs_nothing_is_waited_for(
     (store.trials_dir / "0000").mkdir(parents=True)
     (store.trials_dir / "0000" / "best.pt").touch()
     broker.end("0000", TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=80.0, best_epoch=4))
-    stopper = SweepStopper(broker, [gang], recorder_of(store))
+    stopper = SweepStopper(broker, [gang], recorder_of(store), roomy(store))
     confirm_best(ConfirmConfig(), store, broker, stopper, say)
     assert said == ["measuring the best trials again: 0000 ..."]
     assert "1 of 1 were not measured again: interrupted, or no gang is left" in caplog.text

@@ -1,5 +1,6 @@
 """What a rank does with a lease: a real broker, training in this very process as the only rank."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
-from orchestrator.sweep.messages import ConfirmLease, Lease
+from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
 from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
 from trainers.assets import Assets
@@ -82,6 +83,24 @@ def test_a_rule_names_the_end(setup: GangSetup, assets: Assets, one_thread: None
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 1e30})
     assert (outcome.verdict, outcome.epochs) == ("nonfinite", 1)
     assert outcome.detail.endswith(" at epoch 1")
+
+
+def test_a_full_disk_is_not_the_trials_fault(
+    setup: GangSetup, assets: Assets, one_thread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("trainers.checkpoint_writer.save_latest", full)
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, Lease)
+    run_lease(setup, lease, assets)
+    assert setup.broker.where_full() == str(setup.directory / "trials" / "0000")
+    assert setup.broker.lease(0) is NoLease.SWEEP_OVER
+    (ended,) = events_of(setup.directory, Ended)
+    assert TrialOutcome(**ended.outcome).state is State.STOPPED and ended.outcome["verdict"] == "sweep_failed"
+    assert not list(setup.directory.glob("trials/0000/error*"))
 
 
 @pytest.mark.parametrize(("loss", "verdict"), [("bce", "d_collapse"), ("wasserstein", "completed")])
