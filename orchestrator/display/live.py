@@ -21,6 +21,9 @@ _STYLES = {
 }
 
 
+MOST_ROWS = 500  # of a table that is printed: rich takes 2 ms for each, and `results --json` has all trials
+
+
 def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
     """Trial, epoch, FID, best, images/s, time, share of the time spent on FID, verdict; ``*`` marks the winner.
 
@@ -152,7 +155,7 @@ class Screen(Sink):
         if self._live is not None:
             self._live.stop()
         if trials := self._trials():
-            self._console.print(trials_table(trials))
+            self._console.print(trials_table(trials, rows=MOST_ROWS))
 
     def say(self, text: str) -> None:
         """Show a line: as the live table's title, or printed."""

@@ -1,15 +1,20 @@
 """How a sweep searches, for people: sampler, scheduler, storage, Pareto front."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from orchestrator.plan.plan import Plan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord
 from orchestrator.search.samplers import left_to_chance
-from orchestrator.search.warm_start import WarmStart
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.masking import masked
+
+if TYPE_CHECKING:
+    from orchestrator.plan.plan import Plan
+    from orchestrator.search.warm_start import WarmStart
 
 
 def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:

@@ -1,25 +1,29 @@
 """Text for people: plans, spaces, results."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.display.live import confirmed_text, trials_table
+from orchestrator.display.live import MOST_ROWS, confirmed_text, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
-from orchestrator.plan.plan import Plan
 from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
-from orchestrator.search.warm_start import WarmStart
 from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
+
+if TYPE_CHECKING:
+    from orchestrator.plan.plan import Plan
+    from orchestrator.search.warm_start import WarmStart
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
 
@@ -123,7 +127,7 @@ def print_results(console: Console, store: ResultsStore) -> None:
         console.print(standing.detail, markup=False, highlight=False, soft_wrap=True)
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
         _print_rows(console, {"to go on": f"{_command()} resume {_argument(store.directory)}"})
-    console.print(trials_table(trials))
+    console.print(trials_table(trials, rows=MOST_ROWS))
     if front := front_rows(trials):
         _print_rows(console, {f"{name} (+)": text for name, text in front.items()})
     best = best_trial(trials)

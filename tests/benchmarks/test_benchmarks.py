@@ -22,6 +22,7 @@ SMALLEST = {
     "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
     "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1 --copies 1 --seconds 0.1",
+    "bench_opening": "--trials 4 --epochs 2 --open 1",
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
     "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600"
@@ -57,6 +58,11 @@ PROMISED = {
         r"trainers\.loop +# images/s",
         r"ratio # \(min #, max #\)",
         *(f"{setting} +# +# +#" for setting in SETTINGS),
+    ],
+    "bench_opening": [
+        r"4 trials x 2 epochs, 1 open: log # MB, histories # MB",
+        *(rf"{name} +# s \(# s of CPU\) +# MB" for name in ("state", "gan-sweep results", "gan-sweep results --json")),
+        "the log was not rewritten",
     ],
     "bench_prepare": [
         "prepared +4 images in # s: # images/s",
