@@ -30,6 +30,8 @@ SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, I
 
 def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
     """Print the plan in a few lines."""
+    from orchestrator.plan.disk import free_bytes
+    from orchestrator.plan.memory import gb
     from trainers.data import report_path
     from trainers.families import find_family
 
@@ -43,6 +45,10 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     budgets = f", {plan.budgets}" if str(plan.budgets) else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"
+    disk_row = {}
+    if plan.disk is not None:
+        free = gb(free_bytes(plan.directory))
+        disk_row["disk"] = f"about {gb(plan.disk.total)} of {free} free"
     rows = {
         "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
         "images": "\n".join(images),
@@ -52,6 +58,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         **search_rows(plan, warm),
         "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
         f"{resources.gpus:g} GPUs and {resources.threads} threads each",
+        **disk_row,
         "results": str(plan.directory),
     }
     _print_rows(console, rows)

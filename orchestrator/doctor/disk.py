@@ -7,7 +7,8 @@ import psutil
 import ray
 
 from orchestrator.doctor.finding import Asked, Finding, Level
-from orchestrator.plan.memory import disk_needed, largest_networks
+from orchestrator.plan.disk import forecast_disk
+from orchestrator.plan.memory import largest_networks
 from orchestrator.plan.plan import default_cache_dir
 from orchestrator.plan.resources import choose_resources, machine
 from orchestrator.space.load import load_space
@@ -30,8 +31,8 @@ def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
         available_gpus=gpus,
         local=asked.address is None,
     )
-    needed = disk_needed(largest_networks(space), resources)
-    sweep = f"a sweep of {SPACE} ({resources.gangs} at once) needs at least"
+    needed = forecast_disk(space, largest_networks(space), resources).total
+    sweep = f"a sweep of {SPACE} ({resources.gangs} at once) needs about"
     yield _compared(f"sweeps in {asked.sweeps_dir}", asked.place, needed, sweep, "--sweeps-dir DIR")
     cache = default_cache_dir()
     place = next(place for place in (cache, *cache.parents) if place.is_dir())

@@ -1,4 +1,4 @@
-"""What a sweep's networks need of memory and disk, estimated before anything is built."""
+"""What a sweep's networks need of memory, estimated before anything is built."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,6 @@ from trainers.errors import UserError
 # A rank's own memory: with torch, Ray and torchvision imported 740 MB are resident, of which no process shares these
 # (2026-11-25, torch's CPU build).
 RANK_BYTES = 400_000_000
-# Of a sweep besides its checkpoints: MLflow's database, Ray's files, grids and logs of a few trials.
-SWEEP_BYTES = 20_000_000
 _FLOAT = 4
 
 
@@ -86,44 +84,19 @@ def check_memory(networks: Networks, resources: Resources, *, host: int, gpu: in
     ranks, on_gpu = resources.gangs * resources.workers, resources.gpus > 0
     needed = ranks * (RANK_BYTES + (0 if on_gpu else networks.trained))
     if needed > host:
-        own = "" if on_gpu else f" ({networks}: {_gb(networks.trained)} with gradients and moments)"
+        own = "" if on_gpu else f" ({networks}: {gb(networks.trained)} with gradients and moments)"
         raise UserError(
-            f"{resources.gangs} trials at once x {resources.workers} workers need at least {_gb(needed)} of memory"
-            f"{own}, this machine has {_gb(host)}: lower network.base_width, --concurrency or --workers-per-trial"
+            f"{resources.gangs} trials at once x {resources.workers} workers need at least {gb(needed)} of memory"
+            f"{own}, this machine has {gb(host)}: lower network.base_width, --concurrency or --workers-per-trial"
         )
     if on_gpu and gpu is not None:
         sharing = min(ranks, max(1, int(1 / resources.gpus + 1e-9)))
         if sharing * networks.trained > gpu:
             raise UserError(
-                f"{sharing} ranks on one GPU need at least {_gb(sharing * networks.trained)} of its memory ({networks}:"
-                f" {_gb(networks.trained)} with gradients and moments), it has {_gb(gpu)}: lower network.base_width, "
+                f"{sharing} ranks on one GPU need at least {gb(sharing * networks.trained)} of its memory ({networks}:"
+                f" {gb(networks.trained)} with gradients and moments), it has {gb(gpu)}: lower network.base_width, "
                 "or raise --gpus-per-worker"
             )
-
-
-def disk_needed(networks: Networks, resources: Resources) -> int:
-    """Bytes of a sweep: the winner's checkpoint, and of each gang the newest and the one before."""
-    return SWEEP_BYTES + (2 * resources.gangs + 1) * networks.saved
-
-
-def check_disk(networks: Networks, resources: Resources, folder: Path) -> None:
-    """Check that the disk of the sweeps holds what `disk_needed` says.
-
-    Args:
-        networks: the largest of a trial.
-        resources: the gangs.
-        folder: of the sweeps; itself or a folder above it is there.
-
-    Raises:
-        UserError: it does not.
-    """
-    place = next(place for place in (folder, *folder.parents) if place.is_dir())
-    needed = disk_needed(networks, resources)
-    if (free := psutil.disk_usage(str(place)).free) < needed:
-        raise UserError(
-            f"the disk of --sweeps-dir {folder} has {_gb(free)} free, this sweep needs at least {_gb(needed)} "
-            f"({networks}: {_gb(networks.saved)} a checkpoint): make room, or name a place on another disk"
-        )
 
 
 def host_memory() -> int:
@@ -149,5 +122,6 @@ def _networks(config: TrainConfig) -> Networks:
     return Networks(config=config, parameters=sum(sizes), averaged=averaged)
 
 
-def _gb(amount: float) -> str:
+def gb(amount: float) -> str:
+    """Bytes for people."""
     return f"{amount / 1e9:,.1f} GB" if amount >= 1e8 else f"{amount / 1e6:,.0f} MB"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets, parse_duration, read_budgets
 from orchestrator.plan.checks import check_images, check_shares, check_space_buildable
+from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk
 from orchestrator.plan.launch_options import LaunchOptions
-from orchestrator.plan.memory import check_disk, check_memory, gpu_memory, host_memory, largest_networks
+from orchestrator.plan.memory import check_memory, gpu_memory, host_memory, largest_networks
 from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
@@ -53,6 +54,7 @@ class Plan:
         keep_checkpoints: whose ``best.pt`` is kept, see `orchestrator.results.retention`; None: as before, or the
             default.
         checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
+        disk: what a new sweep will take of it; None for one that goes on.
     """
 
     sweep: str
@@ -72,6 +74,7 @@ class Plan:
     hang_timeout_s: float | None = None
     keep_checkpoints: str | None = None
     checkpoint_bytes: int = 0
+    disk: DiskForecast | None = None
 
     @property
     def trials(self) -> int:
@@ -115,7 +118,9 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     networks = largest_networks(space)
     if options.address is None:
         check_memory(networks, resources, host=host_memory(), gpu=gpu_memory())
-    check_disk(networks, resources, directory.parent)
+    disk = forecast_disk(space, networks, resources, options.keep_checkpoints)
+    if not directory.exists():  # one that goes on has a part of it
+        check_disk(disk, networks, directory.parent, options.keep_checkpoints)
     budgets = read_budgets(
         time=options.time_budget,
         gpu_hours=options.max_gpu_hours,
@@ -142,6 +147,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         hang_timeout_s=_hang_timeout(options.hang_timeout),
         keep_checkpoints=options.keep_checkpoints,
         checkpoint_bytes=networks.saved,
+        disk=None if directory.exists() else disk,
     )
 
 

@@ -90,9 +90,9 @@ def test_weights_that_are_missing_damaged_or_not_installed(
 
 def test_disk(asked: Asked, monkeypatch: pytest.MonkeyPatch, motorbikes: Path) -> None:
     assert [finding.level for finding in check_disk_forecast(asked)] == [Level.OK, Level.OK]
-    monkeypatch.setattr("orchestrator.plan.memory.SWEEP_BYTES", 10**18)
+    monkeypatch.setattr("orchestrator.plan.disk.SWEEP_BYTES", 10**18)
     sweeps, cache = check_disk_forecast(Asked(sweeps_dir=asked.sweeps_dir, data=motorbikes))
-    assert sweeps.level is Level.WARNING and "1,000,000,000" in sweeps.text and "--sweeps-dir" in sweeps.cure
+    assert sweeps.level is Level.WARNING and "about 1,000,000,0" in sweeps.text and "--sweeps-dir" in sweeps.cure
     assert cache.level is Level.OK and "images (--data) decoded to 128 px" in cache.text
 
 

@@ -1,0 +1,105 @@
+"""What a sweep will take of the disk, estimated before it starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestrator.plan.memory import Networks, gb
+from orchestrator.plan.resources import Resources
+from orchestrator.results.retention import candidates, default_keep, how_many
+from orchestrator.space.space import Space
+from trainers.errors import UserError
+from trainers.samples import SMALLEST_TILE
+
+SWEEP_BYTES = 20_000_000  # of any sweep: MLflow's database, Ray's files, logs
+OPEN_CHECKPOINTS = 4  # of a trial that runs: latest, previous, best, and the one that is being written
+EPOCH_BYTES = 6000  # a line of the history, 800, and its 20 numbers in MLflow's database
+GRID_TILES, PIXEL_BYTES = 64, 2  # of a grid; a PNG of photographs has 1.5 to 2.5 bytes per pixel
+GRID_COPIES = 2  # the trial's own, and MLflow's
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskForecast:
+    """Bytes that a sweep will take.
+
+    Attributes:
+        running: checkpoints of the trials that run at once.
+        kept: ``best.pt`` of the trials that keep it.
+        rest: grids, histories and tracking.
+    """
+
+    running: int
+    kept: int
+    rest: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.running + self.kept + self.rest
+
+
+def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: str | None = None) -> DiskForecast:
+    """What a sweep will take.
+
+    Args:
+        space: trials, epochs, and how its scheduler cuts; what rules end earlier is not known.
+        networks: the largest of a trial.
+        resources: the gangs.
+        keep: `--keep-checkpoints`; None: the default.
+    """
+    top = space.confirm.top
+    most = how_many(keep or default_keep(top))
+    kept = space.trials if most is None else min(space.trials, max(most, candidates(top)))
+    schedule, side = space.base.schedule, max(space.base.data.image_size, SMALLEST_TILE)
+    epochs = space.trials * mean_epochs(space)
+    grids = space.trials + epochs / schedule.samples_every
+    pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
+    return DiskForecast(
+        running=OPEN_CHECKPOINTS * min(resources.gangs, space.trials) * networks.saved,
+        kept=kept * networks.saved,
+        rest=SWEEP_BYTES + round(epochs * EPOCH_BYTES + pictures),
+    )
+
+
+def mean_epochs(space: Space) -> float:
+    """Epochs that a trial runs on average: with successive halving, one in so many goes on at each rung."""
+    epochs, scheduler = space.base.schedule.epochs, space.scheduler
+    if scheduler.name not in ("asha", "hyperband"):
+        return float(epochs)
+    rung, share, mean = 0.0, 1.0, 0.0
+    following = float(scheduler.grace_epochs)
+    while rung < epochs:
+        mean += share * (min(following, epochs) - rung)
+        rung, following = following, following * scheduler.reduction_factor
+        share /= scheduler.reduction_factor
+    return mean
+
+
+def check_disk(forecast: DiskForecast, networks: Networks, folder: Path, keep: str | None = None) -> None:
+    """Check that the disk of the sweeps holds a new sweep.
+
+    Args:
+        forecast: of the sweep.
+        networks: the largest of a trial.
+        folder: of the sweeps; itself or a folder above it is there.
+        keep: `--keep-checkpoints` as given.
+
+    Raises:
+        UserError: it does not.
+    """
+    if (free := free_bytes(folder)) >= forecast.total:
+        return
+    fewer = ", or give --keep-checkpoints best" if forecast.kept > forecast.running and keep != "best" else ""
+    raise UserError(
+        f"the disk of --sweeps-dir {folder} has {gb(free)} free, this sweep needs about "
+        f"{gb(forecast.total)} ({gb(forecast.running + forecast.kept)} of checkpoints: {networks}, "
+        f"{gb(networks.saved)} each): make room, or name a place on another disk{fewer}"
+    )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free bytes of a disk; the folder itself or one above it is there."""
+    place = next(place for place in (folder, *folder.parents) if place.is_dir())
+    free: int = psutil.disk_usage(str(place)).free
+    return free

@@ -1,0 +1,64 @@
+"""What a sweep will take of the disk, and the line for one that does not fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk, mean_epochs
+from orchestrator.plan.memory import Networks, largest_networks
+from orchestrator.plan.resources import Resources, choose_resources
+from orchestrator.space.load import load_space
+from orchestrator.space.overrides import apply_settings
+from orchestrator.space.space import Space
+from trainers.errors import UserError
+
+
+@pytest.fixture
+def space() -> Space:
+    return apply_settings(load_space("ralsgan_motorbike"), ["schedule.epochs=9", "schedule.window_first=5"])
+
+
+@pytest.fixture
+def networks(space: Space) -> Networks:
+    return largest_networks(space)
+
+
+def gangs(number: int) -> Resources:
+    how = {"workers": 1, "cpus": 1.0, "gpus": 0.0, "available_cpus": 64, "available_gpus": 0, "local": True}
+    return choose_resources(concurrency=number, **how)
+
+
+def test_epochs_by_the_scheduler(space: Space) -> None:
+    settings = ["scheduler.grace_epochs=2", "scheduler.reduction_factor=2"]
+    assert mean_epochs(apply_settings(space, [*settings, "scheduler.name=none"])) == 9
+    assert mean_epochs(apply_settings(space, settings)) == 2 + (4 - 2) / 2 + (8 - 4) / 4 + (9 - 8) / 8
+    assert mean_epochs(apply_settings(space, ["scheduler.grace_epochs=9"])) == 9
+
+
+def test_checkpoints_of_what_runs_and_of_what_is_kept(space: Space, networks: Networks) -> None:
+    space = space.model_copy(update={"trials": 40})
+    one = networks.saved
+    assert forecast_disk(space, networks, gangs(3)).running == 12 * one
+    for keep, kept in ((None, 6), ("all", 40), ("best", 6), ("top:2", 6), ("top:9", 9), ("top:99", 40)):
+        assert forecast_disk(space, networks, gangs(1), keep).kept == kept * one
+    few = space.model_copy(update={"trials": 2})
+    assert (forecast_disk(few, networks, gangs(3)).running, forecast_disk(few, networks, gangs(3)).kept) == (
+        8 * one,
+        2 * one,
+    )
+    rare = apply_settings(space, ["schedule.samples_every=9"])
+    assert forecast_disk(rare, networks, gangs(1)).rest < forecast_disk(space, networks, gangs(1)).rest
+
+
+def test_what_cannot_fit_is_refused_in_one_line(networks: Networks, tmp_path: Path) -> None:
+    fits = DiskForecast(running=1, kept=1, rest=1)
+    check_disk(fits, networks, tmp_path / "sweeps")
+    with pytest.raises(UserError) as caught:
+        check_disk(replace(fits, kept=10**18), networks, tmp_path / "sweeps")
+    line = str(caught.value)
+    assert line.startswith(f"the disk of --sweeps-dir {tmp_path}/sweeps has ") and "\n" not in line
+    assert " free, this sweep needs about 1,000,000,000.0 GB (1,000,000,000.0 GB of checkpoints: " in line
+    assert line.endswith("make room, or name a place on another disk, or give --keep-checkpoints best")
+    with pytest.raises(UserError, match=r"another disk$"):
+        check_disk(replace(fits, rest=10**18), networks, tmp_path / "sweeps")
