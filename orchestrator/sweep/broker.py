@@ -224,6 +224,12 @@ class Broker:
         self._happened(GangDown, gang=gang)
         await self._take_from(gang)
 
+    async def leave(self, trial_id: str) -> None:
+        """A trial's gang leaves it, as it was asked: it waits again, first in line, and the attempt does not count."""
+        if self._queue.holds(trial_id):
+            await self._put_back(trial_id, "its workers were asked to leave", counts=False)
+            await self._notify()
+
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
         """Take an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
 
@@ -275,6 +281,24 @@ class Broker:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
         over = self._line(trial_id).outcome is not None
         (self._confirmations if over else self._queue).complain(trial_id, detail)
+
+    async def ranks(self, gang: int) -> list[Rank]:
+        """The ranks of a gang, as each was heard of last."""
+        return self._pulses.ranks(gang)
+
+    async def died(self, gang: int, cause: str, *, blameless: bool) -> None:
+        """Keep why ranks of `gang` have died, before it restarts: it is closer to the cause than any rank's error.
+
+        Args:
+            gang: its number.
+            cause: in a few words.
+            blameless: the host as a whole is the cause; see `RetryQueue.excuse`.
+        """
+        for queue in (self._queue, self._confirmations):
+            for name in queue.held_by(gang):
+                queue.complain(name, cause, sure=True)
+                if blameless:
+                    queue.excuse(name)
 
     async def end(self, trial_id: str, outcome: TrialOutcome) -> None:
         """Record how a trial ended."""
@@ -384,14 +408,7 @@ class Broker:
     async def _take_from(self, gang: int) -> None:
         """Queue again what `gang` holds: it has died, or has come back from the dead."""
         for trial_id in self._queue.held_by(gang):
-            line, attempts = self._line(trial_id), self._queue.attempts(trial_id)
-            if (reason := self._ending(line)) is not None:
-                await self.end(trial_id, self._unfinished(trial_id, reason))
-            elif (why := self._queue.given_up(trial_id)) is not None:
-                await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, why))
-            else:
-                self._happened(Interrupted, trial=trial_id, why="its workers died", attempts=attempts)
-                self._queue.put_back(trial_id)
+            await self._put_back(trial_id, "its workers died")
         for trial_id in self._confirmations.held_by(gang):
             if (why := self._confirmations.given_up(trial_id)) is not None:
                 self._unconfirmed[trial_id] = why
@@ -399,6 +416,18 @@ class Broker:
             else:
                 self._confirmations.put_back(trial_id)
         await self._notify()
+
+    async def _put_back(self, trial_id: str, why: str, *, counts: bool = True) -> None:
+        """Queue a trial again that a gang holds, or end it where it has to stop or was tried too often."""
+        stopped, cause = self._ending(self._line(trial_id)), self._queue.complaint(trial_id)
+        if stopped is not None:
+            await self.end(trial_id, self._unfinished(trial_id, stopped))
+        elif (too_often := self._queue.given_up(trial_id, counts=counts)) is not None:
+            await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, too_often))
+        else:
+            why += f": {cause}" if cause else ""
+            self._happened(Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
+            self._queue.put_back(trial_id)
 
     def _measured_again(self, trial_id: str) -> bool:
         """Whether nothing is left to do for the confirmation of a trial."""

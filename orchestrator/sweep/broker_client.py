@@ -71,6 +71,17 @@ class BrokerClient:
         pid: int = ray.get(self._actor.pid.remote())
         return pid
 
+    # from the controllers of gangs
+
+    def ranks(self, gang: int) -> list[Rank]:
+        """The ranks of a gang."""
+        ranks: list[Rank] = ray.get(self._actor.ranks.remote(gang))
+        return ranks
+
+    def died(self, gang: int, cause: str, *, blameless: bool) -> None:
+        """Report why ranks of a gang have died."""
+        ray.get(self._actor.died.remote(gang, cause, blameless=blameless))
+
     # from trainables
 
     def next_result(self, trial_id: str) -> TrialResult:
@@ -119,6 +130,10 @@ class BrokerClient:
         """What could not be written; empty where all could."""
         place: str = ray.get(self._actor.where_full.remote())
         return place
+
+    def leave(self, trial_id: str) -> None:
+        """Report that a trial's gang leaves it, as it was asked."""
+        ray.get(self._actor.leave.remote(trial_id))
 
     def complain(self, trial_id: str, detail: str) -> None:
         """Report a rank's error, before its gang restarts."""

@@ -14,6 +14,8 @@ import ray.train
 from ray.exceptions import RayActorError
 
 from orchestrator.plan.resources import Resources
+from orchestrator.sweep.casualties import Casualties
+from orchestrator.sweep.leaving import TakesSigterm
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
 
@@ -85,8 +87,9 @@ class Gang(threading.Thread):
             run_config=ray.train.RunConfig(
                 name=f"{self.name}-{start}",  # Ray Train would restore what a dead one has left under its name
                 storage_path=str(self._storage),
-                failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+                failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
                 # mypy sees the RunConfig of Ray Train V1, which is not used
+                callbacks=[TakesSigterm(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
         ).fit()

@@ -4,10 +4,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psutil
 
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.casualties import oom_kills
 from orchestrator.sweep.messages import Rank
 from trainers.pulse import beats
 
@@ -28,11 +30,11 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
     here = Rank(gang=gang, rank=rank, pid=os.getpid(), started=psutil.Process().create_time(), node=node)
 
     def run() -> None:
-        broker.beat(here)
+        broker.beat(replace(here, oom_kills=oom_kills()))
         last = beats()
         while not stop.wait(BEAT_S):
             if (now := beats()) != last:
-                broker.beat(here)
+                broker.beat(replace(here, oom_kills=oom_kills()))
                 last = now
 
     thread = threading.Thread(target=run, name="heart", daemon=True)

@@ -1,6 +1,6 @@
 """The broker's answers to gangs that ask for work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -21,6 +21,7 @@ class Rank:
         pid: of the process.
         started: when it was started, seconds since 1970: process ids are used again.
         node: Ray's id of its node.
+        oom_kills: what `casualties.oom_kills` said there when the rank was heard of last.
     """
 
     gang: int
@@ -28,6 +29,7 @@ class Rank:
     pid: int
     started: float
     node: str
+    oom_kills: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ class Pulses:
         """
         return max(SHORTEST_S, EPOCHS * self._longest) if given is None else given
 
+    def ranks(self, gang: int) -> list[Rank]:
+        """The ranks of a gang, as each was heard of last."""
+        return list(self._ranks.get(gang, {}).values())
+
     def hung(self, working: set[int], given: float | None) -> list[Rank]:
         """All ranks of the gangs that hang.
 
@@ -53,4 +57,4 @@ class Pulses:
             given: as in `limit`.
         """
         silent = [gang for gang in working if self._clock() - self._last.get(gang, self._clock()) > self.limit(given)]
-        return [rank for gang in silent for rank in self._ranks.get(gang, {}).values()]
+        return [rank for gang in silent for rank in self.ranks(gang)]

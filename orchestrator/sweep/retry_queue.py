@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 MAX_ATTEMPTS = 3  # in a row that make no progress before the gang dies
+MAX_EXCUSED = 2 * MAX_ATTEMPTS  # further ones in a row, where something else seems to be the cause
 
 
 class RetryQueue:
@@ -27,6 +28,8 @@ class RetryQueue:
         self._waiting = deque(waiting)
         self._holders = dict(holders or {})
         self._attempts = Counter(attempts or {})
+        self._excused: Counter[str] = Counter()  # attempts in a row that did not count
+        self._blameless: set[str] = set()  # whose current attempt does not count
         self._complaints: dict[str, str] = {}  # the first of each attempt: it is closest to the cause
 
     def __bool__(self) -> bool:
@@ -76,6 +79,7 @@ class RetryQueue:
         self._holders[name] = gang
         self._attempts[name] += 1
         self._complaints.pop(name, None)
+        self._blameless.discard(name)
         return name, self._attempts[name]
 
     def attempts(self, name: str) -> int:
@@ -86,20 +90,45 @@ class RetryQueue:
         """The items that `gang` holds."""
         return [name for name, holder in self._holders.items() if holder == gang]
 
-    def complain(self, name: str, detail: str) -> None:
-        """Keep a rank's error, before its gang restarts: the first of each attempt."""
+    def holds(self, name: str) -> bool:
+        """Whether a gang holds the item."""
+        return name in self._holders
+
+    def complain(self, name: str, detail: str, *, sure: bool = False) -> None:
+        """Keep a rank's error, before its gang restarts: the first of each attempt, unless another is `sure`."""
+        if sure:
+            self._complaints[name] = detail
         self._complaints.setdefault(name, detail)
+
+    def complaint(self, name: str) -> str | None:
+        """What was kept of the current attempt."""
+        return self._complaints.get(name)
+
+    def excuse(self, name: str) -> None:
+        """The current attempt does not count, where it ends now: up to MAX_EXCUSED in a row."""
+        self._blameless.add(name)
 
     def progressed(self, name: str) -> None:
         """The current attempt has made progress that is kept: it does not count, nor do those before it."""
-        self._attempts[name] = 0
+        self._attempts[name] = self._excused[name] = 0
 
-    def given_up(self, name: str) -> str | None:
-        """After its gang has died: why an item is not tried again, None where it is."""
+    def given_up(self, name: str, *, counts: bool = True) -> str | None:
+        """After its gang has died: why an item is not tried again, None where it is.
+
+        Args:
+            name: an item that a gang holds.
+            counts: whether the attempt counts, unless it is excused.
+        """
+        if counts and name in self._blameless and self._excused[name] < MAX_EXCUSED:
+            self._excused[name] += 1
+            counts = False
+        if not counts:
+            self._attempts[name] = max(0, self._attempts[name] - 1)
         attempts = self._attempts[name]
         if attempts < MAX_ATTEMPTS:
             return None
         last = f", last: {self._complaints[name]}" if name in self._complaints else ""
+        attempts += self._excused[name]
         return f"its workers died {attempts} times in a row without progress{last}"
 
     def put_back(self, name: str) -> None:

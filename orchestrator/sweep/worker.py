@@ -3,6 +3,7 @@
 import gc
 import math
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outc
 from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
+from orchestrator.sweep.leaving import LeftError, asked_to_leave
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from trainers.errors import UserError, first_line, is_full
-from trainers.run_report import Decision, EpochReport, OutOfMemoryError
+from trainers.run_report import Decision, EpochReport, OutOfMemoryError, RunEnd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +70,20 @@ def gang_loop(config: dict[str, Any]) -> None:
 
 
 def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
-    from trainers.distributed import broadcast_object, rank
+    from trainers.distributed import any_rank, broadcast_object, rank
 
-    while True:
+    while not any_rank(asked_to_leave(), assets.device):
         lease = broadcast_object(setup.broker.lease(gang) if rank() == 0 else None)
         if lease is NoLease.SWEEP_OVER:
             return
         if isinstance(lease, Lease):
-            run_lease(setup, lease, assets)
+            run_lease(setup, lease, assets, asked_to_leave)
         elif isinstance(lease, ConfirmLease):
             run_confirm_lease(setup, lease, assets)
+    raise LeftError
 
 
-def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
+def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool]) -> None:
     """Train one trial and report to the broker how it ended.
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
@@ -92,11 +95,13 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         setup: the rank's settings.
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
+        leave: whether this rank was asked to leave; asked between epochs.
 
     Raises:
+        LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
         Exception: whatever training raised on one of several ranks, except a UserError.
     """
-    from trainers.distributed import rank
+    from trainers.distributed import broadcast_object, rank
     from trainers.families import loss_scale
     from trainers.loop import train
 
@@ -113,7 +118,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
         return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
-    outcome, history = None, None
+    outcome, history, left = None, None, False
     try:
         train_config = setup.space.resolve(lease.params)
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
@@ -121,7 +126,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
         if rank() == 0:
             store.write_config(lease.trial_id, train_config)
             history = _History(store, lease.trial_id)
-        run = train(train_config, assets, run_dir, report)
+        run = train(train_config, assets, run_dir, report, leave=leave)
+        left = run.end is RunEnd.LEFT
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)
     except OutOfMemoryError as error:  # on one of several ranks: the others wait for it, so the gang has to restart
@@ -135,6 +141,11 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any) -> None:
     finally:
         if history is not None:
             history.close()
+    if left:  # no rank exits before the broker knows: the first that does ends all
+        if rank() == 0:
+            setup.broker.leave(lease.trial_id)
+        broadcast_object(None)
+        raise LeftError
     if rank() == 0:
         assert outcome is not None
         setup.broker.end(lease.trial_id, outcome)

@@ -140,6 +140,27 @@ def test_an_interrupted_trial_comes_first_for_any_gang(directory: Path) -> None:
     run(story())
 
 
+def test_a_trial_whose_gang_was_asked_to_leave_comes_first_and_the_attempt_does_not_count(directory: Path) -> None:
+    async def story() -> None:
+        broker = Broker(directory)
+        for trial_id in ("0000", "0001"):
+            await broker.submit(proposal(trial_id))
+        for _ in range(2 * MAX_ATTEMPTS):
+            assert await broker.lease(0) == Lease("0000", {})
+            await broker.leave("0000")
+            await broker.leave("0000")  # asked again by a broker's death
+        interrupted = events_of(directory, Interrupted)
+        assert {(event.why, event.attempts) for event in interrupted} == {("its workers were asked to leave", 0)}
+        assert len(interrupted) == 2 * MAX_ATTEMPTS and not events_of(directory, Ended)
+        assert await broker.lease(1) == Lease("0000", {})
+        await broker.stop("0000", StopReason.OUTRANKED)
+        await broker.leave("0000")
+        (ended,) = events_of(directory, Ended)
+        assert ended.outcome["verdict"] == "outranked"
+
+    run(story())
+
+
 def test_a_trial_that_kills_its_gang_is_given_up(directory: Path) -> None:
     async def story() -> None:
         broker = Broker(directory)

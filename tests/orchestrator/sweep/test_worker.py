@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.results.events import Confirmed, Ended
+from orchestrator.results.events import Confirmed, Ended, Interrupted
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.leaving import LeftError
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
 from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
 from trainers.assets import Assets
+from trainers.loop import never
 from trainers.run_report import OutOfMemoryError, RunEnd, RunOutcome
 
 BASE = {
@@ -54,7 +56,7 @@ def outcome_of_training(
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)
     meanwhile()
-    run_lease(setup, lease, assets)
+    run_lease(setup, lease, assets, never)
     (ended,) = events_of(setup.directory, Ended)
     return TrialOutcome(**ended.outcome)
 
@@ -77,6 +79,25 @@ def test_a_stop_is_heard_at_the_next_report(setup: GangSetup, assets: Assets, on
     out_of_time = lambda: setup.broker.halt(StopReason.OUT_OF_TIME)  # noqa: E731
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4}, out_of_time)
     assert (outcome.verdict, outcome.epochs) == ("out_of_time", 1)
+
+
+def test_a_rank_that_is_asked_to_leave_gives_its_trial_no_verdict(
+    setup: GangSetup, assets: Assets, one_thread: None
+) -> None:
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, Lease)
+    asked = iter([False, True])
+    with pytest.raises(LeftError):
+        run_lease(setup, lease, assets, lambda: next(asked))
+    assert not events_of(setup.directory, Ended)
+    (interrupted,) = events_of(setup.directory, Interrupted)
+    assert (interrupted.trial, interrupted.attempts) == ("0000", 0)
+    assert setup.broker.lease(1) == lease
+    run_lease(setup, lease, assets, never)
+    (ended,) = events_of(setup.directory, Ended)
+    assert (ended.outcome["verdict"], ended.outcome["epochs"]) == ("completed", 2)
+    assert [report.epoch for report in ResultsStore(setup.directory).read_history("0000")] == [1, 2]
 
 
 def test_a_rule_names_the_end(setup: GangSetup, assets: Assets, one_thread: None) -> None:
@@ -147,7 +168,7 @@ def test_a_trial_that_is_out_of_device_memory_ends_with_its_batch_size(
 def test_one_of_several_ranks_that_is_out_of_memory_ends_the_trial_before_the_gang_restarts(
     setup: GangSetup, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(*arguments: Any) -> Any:  # as it ends on one of several ranks; see tests/trainers/test_ranks.py
+    def train(*arguments: Any, leave: Any) -> Any:  # as on one of several ranks: tests/trainers/test_ranks.py
         raise OutOfMemoryError(RunOutcome(end=RunEnd.OUT_OF_MEMORY, epochs=3, detail="batch 64"))
 
     monkeypatch.setattr("trainers.loop.train", train)
@@ -155,7 +176,7 @@ def test_one_of_several_ranks_that_is_out_of_memory_ends_the_trial_before_the_ga
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)
     with pytest.raises(OutOfMemoryError):
-        run_lease(setup, lease, assets)
+        run_lease(setup, lease, assets, never)
     setup.broker.submit(proposal("0001"))
     assert setup.broker.lease(0) == Lease("0001", {}), "the first is not tried again"
     (ended,) = events_of(setup.directory, Ended)

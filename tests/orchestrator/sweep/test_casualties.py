@@ -1,0 +1,74 @@
+"""What is said of a rank that has died: with the errors that Ray raises, made here, and a real broker."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import ray
+from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+
+from orchestrator.results.events import Ended, Interrupted
+from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.casualties import MEMORY_MONITOR, OOM_KILLER, Casualties, oom_kills, oom_kills_on
+from orchestrator.sweep.messages import Lease, Rank
+from orchestrator.sweep.retry_queue import MAX_ATTEMPTS, MAX_EXCUSED
+from tests.orchestrator.sweep_helpers import begun, events_of, proposal
+
+
+@pytest.fixture
+def broker(ray_instance: None, tmp_path: Path) -> BrokerClient:
+    begun(tmp_path / "s")
+    client = BrokerClient.start(tmp_path / "s")
+    client.submit(proposal("0000"))
+    assert client.lease(0) == Lease("0000", {})
+    return client
+
+
+def dies(broker: BrokerClient, failure: Exception) -> None:
+    """Rank 1 of gang 0, and the gang comes back."""
+    error = WorkerHealthCheckFailedError("A worker health check failed.", failure)
+    broker.complain("0000", "RuntimeError: connection closed by peer")  # by rank 0
+    Casualties(broker, 0).after_exception(None, {0: RuntimeError("closed by peer"), 1: error})
+    broker.lease(0)
+
+
+def test_rays_memory_monitor_is_named_and_does_not_count(broker: BrokerClient, tmp_path: Path) -> None:
+    for _ in range(MAX_EXCUSED):
+        dies(broker, OutOfMemoryError("killed due to the node running low on memory"))
+    interrupted = events_of(tmp_path / "s", Interrupted)
+    assert {(event.why, event.attempts) for event in interrupted} == {(f"its workers died: {MEMORY_MONITOR}", 0)}
+    broker.submit(proposal("0001"))  # for the gang that has given the first up
+    for _ in range(MAX_ATTEMPTS):
+        assert not events_of(tmp_path / "s", Ended)
+        dies(broker, OutOfMemoryError("killed due to the node running low on memory"))
+    (ended,) = events_of(tmp_path / "s", Ended)
+    times = MAX_ATTEMPTS + MAX_EXCUSED
+    said = f"its workers died {times} times in a row without progress, last: {MEMORY_MONITOR}"
+    assert (ended.outcome["verdict"], ended.outcome["detail"]) == ("lost", said)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_kernels_oom_killer_is_named_where_its_count_has_grown(
+    broker: BrokerClient, tmp_path: Path, killed: bool
+) -> None:
+    now = oom_kills()
+    assert now is not None, "this kernel counts"
+    here = Rank(gang=0, rank=1, pid=os.getpid(), node=ray.get_runtime_context().get_node_id(), oom_kills=now - killed)
+    broker.beat(here)
+    while not broker.ranks(0):  # a beat is not waited for
+        pass
+    broker.beat(replace(here, rank=0, oom_kills=now - 1))  # not the one that has died
+    broker.submit(proposal("0001"))
+    for _ in range(MAX_ATTEMPTS):
+        dies(broker, ActorDiedError())
+    (ended,) = events_of(tmp_path / "s", Ended)
+    cause = OOM_KILLER if killed else "RuntimeError: connection closed by peer"
+    said = f"its workers died {MAX_ATTEMPTS} times in a row without progress, last: {cause}"
+    assert ended.outcome["detail"] == said
+
+
+def test_a_node_that_is_gone_says_nothing(ray_instance: None) -> None:
+    assert oom_kills_on(ray.get_runtime_context().get_node_id()) == oom_kills()
+    assert oom_kills_on("0" * 56) is None
