@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 
 import ray.train
-from ray.exceptions import RayActorError
+from ray.exceptions import OutOfMemoryError, RayActorError
 
 from orchestrator.plan.resources import Resources
-from orchestrator.sweep.casualties import Casualties
+from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.leaving import TakesSigterm
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
@@ -64,10 +64,12 @@ class Gang(threading.Thread):
         for start in count(1):
             try:
                 return self._run_once(start)
-            except (RayActorError, ray.train.ControllerError) as error:
+            except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
                 if self.closing.is_set() or start > MAX_RESTARTS:
                     self.error = error
                     return None
+                if isinstance(error, OutOfMemoryError):  # the memory monitor ends controllers together with the ranks
+                    self._setup.broker.died(self.number, MEMORY_MONITOR, blameless=True)
                 log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
             except BaseException as error:
                 self.error = error

@@ -9,11 +9,15 @@ import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
+from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Ended, Interrupted
+from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import MEMORY_MONITOR, OOM_KILLER, Casualties, oom_kills, oom_kills_on
+from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.messages import Lease, Rank
 from orchestrator.sweep.retry_queue import MAX_ATTEMPTS, MAX_EXCUSED
+from orchestrator.sweep.worker import GangSetup
 from tests.orchestrator.sweep_helpers import begun, events_of, proposal
 
 
@@ -47,6 +51,26 @@ def test_rays_memory_monitor_is_named_and_does_not_count(broker: BrokerClient, t
     times = MAX_ATTEMPTS + MAX_EXCUSED
     said = f"its workers died {times} times in a row without progress, last: {MEMORY_MONITOR}"
     assert (ended.outcome["verdict"], ended.outcome["detail"]) == ("lost", said)
+
+
+class DiesOfLowMemory(Gang):
+    """Its first controller ends as Ray's memory monitor ends it, together with the ranks; the second has no work."""
+
+    def _run_once(self, start: int) -> None:
+        if start == 1:
+            raise OutOfMemoryError("8 worker(s) were killed due to the node running low on memory")
+
+
+def test_the_memory_monitor_may_end_a_gangs_controller_too(broker: BrokerClient, tmp_path: Path) -> None:
+    space = build_space("x", {"base": {}, "search": {"optimizer.lr_g": {"choice": [8e-4]}}})
+    folders = {"data": tmp_path, "cache_dir": tmp_path, "directory": tmp_path / "s"}
+    setup = GangSetup(space=space, threads=1, broker=broker, **folders)
+    gang = DiesOfLowMemory(0, setup, Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1), tmp_path / "ray")
+    gang.run()
+    assert gang.error is None, "it was started again"
+    assert broker.lease(0) == Lease("0000", {})
+    (interrupted,) = events_of(tmp_path / "s", Interrupted)
+    assert (interrupted.why, interrupted.attempts) == (f"its workers died: {MEMORY_MONITOR}", 0)
 
 
 @pytest.mark.parametrize("killed", [True, False])
