@@ -12,7 +12,7 @@ from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
 from tests.faults.processes import free_port, kill, user_or_nobody
 from tests.faults.rows import Row
-from tests.faults.scenario import Fault, strike_once
+from tests.faults.scenario import Fault, mend, strike_once
 from tests.faults.waiting import wait_until
 
 PROGRAMS = Path("/usr/lib/postgresql")
@@ -97,7 +97,7 @@ def postgres(folder: Path, programs: Path) -> Iterator[Postgres]:
 
 
 def both_stores_die(bench: Bench) -> Row:
-    """The server of both stores is killed in mid-trial, and started again when two more epochs have been trained."""
+    """The server of both stores is killed in mid-trial, and started again when two more epochs are recorded or the driver has ended."""
     name, there = "postgres", programs()
     if there is None:
         return Row(fault=name, status="skipped", text="apt install postgresql")
@@ -108,7 +108,7 @@ def both_stores_die(bench: Bench) -> Row:
         with bench.sweep(name, *stores) as sweep:
             sweep.tracking_uri, sweep.storage = server.uri("mlflow"), server.uri("optuna")
             strike_once(sweep, lambda _: server.kill())
-            strike_once(sweep, lambda _: server.start(), epoch=5)
+            mend(sweep, server.start, epoch=5)
             sweep.finish()
             return judge(name, bench, sweep)
 

@@ -1,5 +1,6 @@
 """The usual course of a fault: a sweep runs, is struck in mid-trial, goes on by itself or is resumed, and is judged."""
 
+import contextlib
 from collections.abc import Callable
 
 from tests.faults.aftermath import judge
@@ -42,3 +43,10 @@ def strike_once(sweep: SweepUnderFault, strike: Strike, *, trial: int = TRIAL, e
         sweep.strike(lambda: strike(sweep))
     except NotInTimeError as error:
         sweep.troubles.append(str(error))
+
+
+def mend(sweep: SweepUnderFault, action: Callable[[], object], *, trial: int = TRIAL, epoch: int = EPOCH) -> None:
+    """Put right what a strike broke, when an epoch has been recorded, or the driver has ended, or at last anyway."""
+    with contextlib.suppress(NotInTimeError):
+        sweep.wait_for(trial=trial, epoch=epoch)
+    action()

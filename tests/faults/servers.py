@@ -17,7 +17,7 @@ from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
 from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill
 from tests.faults.rows import Row
-from tests.faults.scenario import Fault, strike_once
+from tests.faults.scenario import Fault, mend, strike_once
 from tests.faults.sweep_under_fault import SweepUnderFault
 from tests.faults.waiting import NotInTimeError, wait_until
 
@@ -96,7 +96,7 @@ def mlflow_dies(bench: Bench) -> Row:
     ):
         sweep.tracking_uri = server.uri
         strike_once(sweep, lambda _: server.kill())
-        strike_once(sweep, lambda _: server.start(), trial=3, epoch=1)
+        mend(sweep, server.start, trial=3, epoch=1)
         sweep.finish()
         return judge("mlflow-server", bench, sweep)
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 START_S = 120.0  # Ray, the ranks and the first epoch
 END_S = 400.0
 COMMAND_S = 60.0
-MOST_RESUMES = 12
+MOST_RESUMES = 3  # of a sweep that is not struck any more
 
 
 class SweepUnderFault:
@@ -124,12 +124,12 @@ class SweepUnderFault:
         Where it cannot be finished, `troubles` says so.
         """
         try:
-            while (code := self.wait(limit_s)) != 0:
-                refused = code == 2 and self.resumed  # a launch also ends with 2 when the disk is full
-                if self.resumed >= MOST_RESUMES or refused:
-                    self.troubles.append(f"ended with exit code {code}: {self.said()}")
+            for _ in range(MOST_RESUMES):
+                if self.wait(limit_s) == 0:
                     return
                 self.resume()
+            if (code := self.wait(limit_s)) != 0:
+                self.troubles.append(f"resumed, it ended with exit code {code}: {self.said()}")
         except NotInTimeError as error:
             self.troubles.append(str(error))
 
