@@ -97,7 +97,7 @@ def postgres(folder: Path, programs: Path) -> Iterator[Postgres]:
 
 
 def both_stores_die(bench: Bench) -> Row:
-    """The server of both stores is killed in mid-trial, and started again when two more epochs are recorded or the driver has ended."""
+    """The server of both stores dies in mid-trial; it is back two epochs later, or when the driver has ended."""
     name, there = "postgres", programs()
     if there is None:
         return Row(fault=name, status="skipped", text="apt install postgresql")
