@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,17 +52,20 @@ class Bench:
     reference: Results | None = None
 
     @contextmanager
-    def sweep(self, name: str, *options: str, sweeps: Path | None = None) -> Iterator[SweepUnderFault]:
+    def sweep(
+        self, name: str, *options: str, sweeps: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Iterator[SweepUnderFault]:
         """A sweep that has been launched. Whatever of it is left at the end of the block is killed.
 
         Args:
             name: its name.
             options: more of ``gan-sweep launch``.
             sweeps: the folder of sweeps, where it is not the suite's.
+            env: more environment variables.
         """
         usual = ("--space", str(self.folder / f"{SPACE}.yaml"), "--data", str(self.folder / "photos"), "--seed", SEED)
         size = ("--trials", str(self.trials), "--workers-per-trial", "2")
-        sweep = SweepUnderFault(self.folder, name, sweeps or self.folder / "sweeps")
+        sweep = SweepUnderFault(self.folder, name, sweeps or self.folder / "sweeps", env or {})
         try:
             sweep.launch(*usual, *size, *options)
             yield sweep

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import urllib.error
@@ -102,12 +103,23 @@ def mlflow_dies(bench: Bench) -> Row:
 
 
 class Cluster:
-    """A Ray cluster of raylets on this machine, each with a loopback address of its own."""
+    """A Ray cluster of raylets on this machine, each with a loopback address of its own.
+
+    Args:
+        folder: for its files; made here.
+
+    Attributes:
+        family: its processes.
+        wants: environment variables of who connects to it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.family = Family()
         self._folder, self._port = folder, free_port()
         folder.mkdir()
+        token = folder / "token"
+        token.write_text(secrets.token_hex(32))
+        self.wants = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
 
     @property
     def address(self) -> str:
@@ -170,7 +182,7 @@ class Cluster:
         return any(child.name() == "raylet" for child in psutil.Process(node.pid).children(recursive=True))
 
     def _env(self) -> dict[str, str]:
-        return {**os.environ, "OMP_NUM_THREADS": "1"}
+        return {**os.environ, **self.wants, "OMP_NUM_THREADS": "1"}
 
 
 def second_node_dies(bench: Bench) -> Row:
@@ -179,7 +191,8 @@ def second_node_dies(bench: Bench) -> Row:
     try:
         cluster.start_head(cpus=1)
         node = cluster.add_node(2, cpus=2)
-        with bench.sweep("second-node", "--address", cluster.address, "--cpus-per-worker", "1") as sweep:
+        options = ("--address", cluster.address, "--cpus-per-worker", "1")
+        with bench.sweep("second-node", *options, env=cluster.wants) as sweep:
 
             def strike(_: SweepUnderFault) -> None:
                 cluster.kill_node(node)

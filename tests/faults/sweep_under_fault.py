@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.faults.processes import Family
@@ -28,6 +28,7 @@ class SweepUnderFault:
         folder: the suite's; temporary files of the sweep go to a folder of its own below it.
         name: the sweep's.
         sweeps: the folder of sweeps.
+        env: environment variables of its commands, beside this process's.
 
     Attributes:
         name: as given.
@@ -42,7 +43,7 @@ class SweepUnderFault:
         scratch: its temporary folder, and the folder that its commands run in.
     """
 
-    def __init__(self, folder: Path, name: str, sweeps: Path) -> None:
+    def __init__(self, folder: Path, name: str, sweeps: Path, env: Mapping[str, str]) -> None:
         self.name, self.directory = name, sweeps / name
         self.family = Family()
         self.strikes: list[float] = []
@@ -53,7 +54,7 @@ class SweepUnderFault:
         self.scratch = (folder / f"t-{name}", folder / f"cwd-{name}")
         for place in self.scratch:
             place.mkdir()
-        self._folder, self._sweeps = folder, sweeps
+        self._folder, self._sweeps, self._env = folder, sweeps, env
         self._driver: subprocess.Popen[bytes] | None = None
 
     @property
@@ -190,4 +191,4 @@ class SweepUnderFault:
         env |= {"TMPDIR": str(temporary), "GAN_SWEEP_CACHE": str(self._folder / "cache"), "PYTHONPATH": str(ROOT)}
         # torch makes this folder as soon as it is imported
         env |= {"OMP_NUM_THREADS": "1", "TORCHINDUCTOR_CACHE_DIR": str(self._folder / "inductor")}
-        return {"cwd": here, "env": env}
+        return {"cwd": here, "env": {**env, **self._env}}
