@@ -15,7 +15,7 @@ from tests.faults.results import Results, read_epochs, read_files
 from tests.faults.waiting import NotInTimeError, wait_until
 
 ROOT = Path(__file__).parents[2]
-START_S = 120.0  # Ray, the ranks and the first epoch
+START_S = 300.0  # Ray, the ranks and the first epoch
 END_S = 400.0
 COMMAND_S = 60.0
 MOST_RESUMES = 3  # of a sweep that is not struck any more
