@@ -66,8 +66,8 @@ def gangs(scratch: Path, trials: int, workers: int, data: Path | None) -> tuple[
 def log_seconds(store: ResultsStore, scratch: Path, seconds: float) -> float:
     """What log, histories and heartbeat cost a sweep of so many `seconds`: all of it done once more, and timed here.
 
-    Every line is appended again, and folded again three times: by the broker, the driver and MLflow's thread. The driver
-    gives a sign of life, and looks for new lines, at each of its looks; so does MLflow's thread.
+    Every line is appended again, and folded three times: by the broker, the driver and MLflow's thread. At each of its
+    looks the driver gives a sign of life and looks for new lines; MLflow's thread counts as if it did the same.
     """
     files = [store.directory / EVENTS_FILE, *store.trials_dir.glob("*/history.jsonl")]
     values = [value for file in files for value in LineReader(file).read()]
@@ -168,9 +168,7 @@ def main() -> None:
         spread = f"min {min(values):.3f}, max {max(values):.3f}"
         print(f"{way:<14} {statistics.median(values):7.3f} s median ({spread}), {ratio:6.1f} x gangs")
     print(f"share of the time from first to last step in training, FID, samples and checkpoints: {busy:.1%}")
-    print(
-        f"share of it that log, histories and heartbeat take, done once more and timed: {logging:.2%} (aim: below 1%)"
-    )
+    print(f"share of it that log, histories and heartbeat take, done again and timed: {logging:.2%} (aim: below 1%)")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ PROMISED = {
     "bench_turnaround": [
         *(rf"{way} +# s median \(min #, max #\), +# x gangs" for way in ("gangs", "reused actors", "nested")),
         "share of the time from first to last step in training, FID, samples and checkpoints: #%",
-        r"share of it that log, histories and heartbeat take, done once more and timed: #% \(aim: below 1%\)",
+        r"share of it that log, histories and heartbeat take, done again and timed: #% \(aim: below 1%\)",
     ],
 }
 

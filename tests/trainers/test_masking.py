@@ -129,3 +129,9 @@ def test_a_masked_file_masks_prints_records_and_tracebacks(tmp_path: Path) -> No
     text = (tmp_path / "log").read_text()
     assert SECRET not in text
     assert text.count("postgresql://me:***@host/db") >= 4 and "Traceback" in text
+
+
+def test_what_a_full_disk_has_no_room_for_is_left_out() -> None:
+    with MaskedFile(open("/dev/full", "ab", buffering=0), encoding="utf-8", line_buffering=True) as file:
+        assert file.write("a line\n") == 7
+        file.flush()

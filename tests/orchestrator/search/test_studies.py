@@ -54,3 +54,12 @@ def test_one_database_holds_many_sweeps(tmp_path: Path) -> None:
     open_study(url, "t", space_with())
     assert read_study(url, "t").trials == []
     assert [trial.params for trial in read_study(url, "s").trials] == [BASE]
+
+
+def test_a_journal_whose_last_line_a_full_disk_has_torn_off_goes_on(tmp_path: Path) -> None:
+    journal = tmp_path / "study.journal"
+    open_study(str(journal), "s", space_with({})).ask()
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":4,"wor')
+    open_study(str(journal), "s", space_with({})).ask()
+    assert len(read_study(journal, "s").trials) == 2
