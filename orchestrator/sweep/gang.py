@@ -16,6 +16,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.leaving import TakesSigterm
+from orchestrator.sweep.reserved import NotesPlacementGroup, give_back
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
 
@@ -71,6 +72,8 @@ class Gang(threading.Thread):
                 if isinstance(error, OutOfMemoryError):  # the memory monitor ends controllers together with the ranks
                     self._setup.broker.died(self.number, MEMORY_MONITOR, blameless=True)
                 log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
+                for group in {rank.placement_group for rank in self._setup.broker.ranks(self.number)} - {None}:
+                    give_back(str(group))
             except BaseException as error:
                 self.error = error
                 return None
@@ -91,7 +94,7 @@ class Gang(threading.Thread):
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
                 # mypy sees the RunConfig of Ray Train V1, which is not used
-                callbacks=[TakesSigterm(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
+                callbacks=[TakesSigterm(), NotesPlacementGroup(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
         ).fit()

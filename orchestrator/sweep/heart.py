@@ -11,6 +11,7 @@ import psutil
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import oom_kills
 from orchestrator.sweep.messages import Rank
+from orchestrator.sweep.reserved import placement_group
 from trainers.pulse import beats
 
 BEAT_S = 5.0  # between reports
@@ -27,7 +28,14 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
         node: Ray's id of its node.
     """
     stop = threading.Event()
-    here = Rank(gang=gang, rank=rank, pid=os.getpid(), started=psutil.Process().create_time(), node=node)
+    here = Rank(
+        gang=gang,
+        rank=rank,
+        pid=os.getpid(),
+        started=psutil.Process().create_time(),
+        node=node,
+        placement_group=placement_group(),
+    )
 
     def run() -> None:
         broker.beat(replace(here, oom_kills=oom_kills()))

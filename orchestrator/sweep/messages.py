@@ -21,6 +21,7 @@ class Rank:
         pid: of the process.
         started: when it was started, seconds since 1970: process ids are used again.
         node: Ray's id of its node.
+        placement_group: Ray's id of the one that holds the gang's CPUs and GPUs; None where there is none.
         oom_kills: what `casualties.oom_kills` said there when the rank was heard of last.
     """
 
@@ -29,6 +30,7 @@ class Rank:
     pid: int
     started: float
     node: str
+    placement_group: str | None = None
     oom_kills: int | None = field(default=None, compare=False)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 
 from orchestrator.plan.resources import Resources
 from orchestrator.results.events import GangUp, Started
@@ -50,7 +51,9 @@ def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Pat
 
 
 def test_a_gang_whose_controller_dies_starts_another(setup: GangSetup, tmp_path: Path) -> None:
-    gang = Gang(0, setup, RESOURCES, tmp_path / "ray")
+    """Of all CPUs there are: the dead one's placement group must not keep them."""
+    everything = int(ray.cluster_resources()["CPU"])
+    gang = Gang(0, setup, replace(RESOURCES, workers=1, cpus=everything), tmp_path / "ray")
     gang.start()
     ups(setup, gang, 1)
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 1e-3}))
