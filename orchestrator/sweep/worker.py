@@ -48,6 +48,9 @@ def gang_loop(config: dict[str, Any]) -> None:
 
     Args:
         config: ``setup`` (a `GangSetup`) and ``gang`` (its number).
+
+    Raises:
+        LeftError: a rank was asked to leave.
     """
     import ray
     import torch
