@@ -1,6 +1,7 @@
 """A plan as it is kept in the sweep's directory, and what a later driver makes of it."""
 
 import hashlib
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -52,6 +53,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         fingerprint=hashlib.sha256(" ".join(sorted(cache.path.stem for cache in caches)).encode()).hexdigest(),
         definition=space_as_yaml(plan.space),
         version=version("gan-sweep"),
+        unique=uuid.uuid4().hex,
     )
 
 

@@ -65,6 +65,7 @@ class TrialRecord:
     images_per_second: float | None = None
     checkpoint: int = 0
     ended: float | None = None
+    _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
     _before: float = 0.0  # seconds until then
 
@@ -75,7 +76,7 @@ class TrialRecord:
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
-        self.seconds = self.running_seconds(report.ended)
+        self.seconds, self._reported = self.running_seconds(report.ended), report.ended
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
         if (newest := report.measurement) is not None:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
@@ -116,6 +117,8 @@ class TrialRecord:
         """A gang has taken it."""
         if self._since == math.inf:
             self._since = now
+            if self._reported > now:  # its epochs are read before the log
+                self.seconds = self.running_seconds(self._reported)
 
     @property
     def totals(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class SavedPlan:
         fingerprint: hash of the images, at the sizes in which they are trained on.
         definition: the space, as the contents of a space file.
         version: of gan-sweep.
+        unique: a random word, so that two sweeps of one name are not taken for one in MLflow.
     """
 
     sweep: str
@@ -66,6 +67,7 @@ class SavedPlan:
     fingerprint: str = ""
     definition: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+    unique: str = ""
 
 
 def plan_text(plan: SavedPlan) -> str:

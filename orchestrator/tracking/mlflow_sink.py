@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
 
-SWEEP_TAG, TRIAL_TAG = "gan_sweep.sweep", "gan_sweep.trial"
+SWEEP_TAG, TRIAL_TAG, UNIQUE_TAG = "gan_sweep.sweep", "gan_sweep.trial", "gan_sweep.unique"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 MOST_METRICS = 1000  # of one request, as MLflow allows
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
@@ -85,11 +85,15 @@ class MlflowSink(Sink):
     ) -> None:
         self.refused = 0
         self._directory, self._plan, self._space, self._uri, self._wait = directory, plan, space, tracking_uri, wait
-        self._client = MlflowClient(tracking_uri=tracking_uri)
         self._experiment_id: str | None = None
         self._runs: dict[str, str] = {}  # ids by trial; the sweep's own under ""
         self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
         self._pictures: dict[str, set[int]] = {}  # by trial, epochs whose grids are there
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        """Made by the first write: for a database that means to connect to it."""
+        return MlflowClient(tracking_uri=self._uri)
 
     def opened(self, state: SweepState) -> None:
         """Open the sweep's run, or open it again."""
@@ -159,10 +163,21 @@ class MlflowSink(Sink):
         return self._experiment_id
 
     def _new_experiment(self) -> str:
-        # A local store keeps its artifacts beside its database; a server decides itself.
-        database = self._uri.removeprefix("sqlite:///")
-        root = (Path(database).parent / "mlartifacts").as_uri() if database != self._uri else None
-        return self._client.create_experiment(self._plan.space, artifact_location=root, tags=EXPERIMENT_TAGS)
+        root = self._artifacts()
+        location = None if root is None else root.as_uri()
+        return self._client.create_experiment(self._plan.space, artifact_location=location, tags=EXPERIMENT_TAGS)
+
+    def _artifacts(self) -> Path | None:
+        """Where files of runs are kept; None: a server decides.
+
+        SQLite keeps them beside its file. Of another database MLflow would keep them in ``mlruns`` of whatever folder
+        this process runs in.
+        """
+        if self._uri.startswith("http"):
+            return None
+        if self._uri.startswith("sqlite:///"):
+            return Path(self._uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+        return self._directory.parent / "mlartifacts"
 
     def _run(self, key: str, name: str, tags: dict[str, str], started: float) -> tuple[str, bool]:
         """The id of the run with these tags, and whether it was there: looked up, so that none is made twice."""
@@ -178,13 +193,16 @@ class MlflowSink(Sink):
         return self._runs[key], bool(found)
 
     def _parent_run(self, started: float) -> tuple[str, bool]:
-        tags = {SWEEP_TAG: self._plan.sweep, TRIAL_TAG: "none"}
+        tags = self._tags("none")
         return self._run("", f"sweep {self._plan.sweep}", tags, started)
 
     def _trial_run(self, trial: TrialRecord) -> tuple[str, bool]:
         parent, _ = self._parent_run(trial.started)
-        tags = {SWEEP_TAG: self._plan.sweep, TRIAL_TAG: trial.trial_id, "mlflow.parentRunId": parent}
+        tags = {**self._tags(trial.trial_id), "mlflow.parentRunId": parent}
         return self._run(trial.trial_id, f"trial {trial.trial_id}", tags, trial.started)
+
+    def _tags(self, trial: str) -> dict[str, str]:
+        return {SWEEP_TAG: self._plan.sweep, UNIQUE_TAG: self._plan.unique, TRIAL_TAG: trial}
 
     def _run_of(self, trial: TrialRecord) -> str:
         return self._trial_run(trial)[0]

@@ -38,7 +38,8 @@ def test_a_plan_survives_the_file(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text(plan_text(saved))
     read = read_plan(file)
-    assert to_saved(from_saved(read, plan.directory, read.definition), caches) == saved
+    again = to_saved(from_saved(read, plan.directory, read.definition), caches)
+    assert replace(again, unique=saved.unique) == saved and again.unique != saved.unique
     assert differences(read, to_saved(from_saved(read, plan.directory, read.definition), caches)) == []
     assert from_saved(read, plan.directory, read.definition) == replace(plan, keep_checkpoints="top:6", disk=None)
 

@@ -182,3 +182,20 @@ def test_what_the_server_refuses_is_left_out_and_said(tmp_path: Path) -> None:
     tracker.close(patience_s=60)
     assert tracker.missing == "MLflow refused 1 writes"
     assert json.loads((store.directory / "tracked.json").read_text())["histories"].keys() == {"0000"}
+
+
+def test_two_sweeps_of_one_name_have_runs_of_their_own(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    for number, folder in enumerate(("one", "other")):
+        plan = replace(plan_at(uri), unique=folder)
+        store = begun(tmp_path / folder / "s", plan)
+        keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+        keep_epochs(store, "0000", epoch(1, fid=90.0 + number))
+        tracker = MlflowTracker(store.directory, plan, uri)
+        tracker.start()
+        tracker.close(patience_s=60)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(PLAN.space)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.`gan_sweep.trial` = '0000'")
+    assert sorted(run.data.metrics["fid_test_n2"] for run in runs) == [90.0, 91.0]
