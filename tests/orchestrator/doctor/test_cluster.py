@@ -41,6 +41,12 @@ node.kill_all_processes(check_alive=False, allow_graceful=False)
 """
 
 
+@pytest.fixture(autouse=True)
+def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own Ray stands for a cluster, and listens on 127.0.0.1 alone: see `orchestrator.sweep.loopback`."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+
 def here() -> str:
     address: str = ray.get_runtime_context().gcs_address
     return address
