@@ -79,7 +79,14 @@ def test_the_kernels_oom_killer_is_named_where_its_count_has_grown(
 ) -> None:
     now = oom_kills()
     assert now is not None, "this kernel counts"
-    here = Rank(gang=0, rank=1, pid=os.getpid(), node=ray.get_runtime_context().get_node_id(), oom_kills=now - killed)
+    here = Rank(
+        gang=0,
+        rank=1,
+        pid=os.getpid(),
+        started=1.0,
+        node=ray.get_runtime_context().get_node_id(),
+        oom_kills=now - killed,
+    )
     broker.beat(here)
     while not broker.ranks(0):  # a beat is not waited for
         pass
