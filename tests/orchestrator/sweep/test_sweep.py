@@ -321,7 +321,7 @@ def test_failures_end_their_trial_alone(
         foreign, torn = (self._store.trials_dir / name / "latest.pt" for name in ("0003", "0004"))
         if trial.trial_id == "0000":  # long before these are taken: a file that is just being written is torn too
             for file in (foreign, torn):
-                file.parent.mkdir()
+                file.parent.mkdir(parents=True)
             torch.save({"config": {"seed": 99}, "progress": {}, "family": {}}, foreign)
             torn.write_bytes(b"not a checkpoint")
 

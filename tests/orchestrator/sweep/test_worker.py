@@ -116,7 +116,7 @@ def test_a_full_disk_is_not_the_trials_fault(
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
     lease = setup.broker.lease(0)
     assert isinstance(lease, Lease)
-    run_lease(setup, lease, assets)
+    run_lease(setup, lease, assets, never)
     assert setup.broker.where_full() == str(setup.directory / "trials" / "0000")
     assert setup.broker.lease(0) is NoLease.SWEEP_OVER
     (ended,) = events_of(setup.directory, Ended)
