@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
+from orchestrator.results.places import LOCK_FILE
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus
 
@@ -44,6 +45,8 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
 def _lives_elsewhere(directory: Path, state: SweepState) -> bool:
     """Whether a driver on another host gives its heartbeat: not every shared file system passes locks on."""
     if not state.is_open or state.sessions[-1].opened.host == socket.gethostname():
+        return False
+    if not (directory / LOCK_FILE).exists():
         return False
     return time.time() - last_beat(directory) < SILENT_S
 

@@ -59,6 +59,12 @@ class Interrupts:
         if self._stop.is_set():
             raise KeyboardInterrupt
 
+    def take_back(self) -> None:
+        """Take the signals over again, after `ray.init`: its core has set a handler of its own below Python's, for
+        SIGTERM, which aborts the process."""
+        for number in self._before:
+            signal.signal(number, self._interrupt)
+
     @contextlib.contextmanager
     def while_trials_run(self, stop_trials: Callable[[], None]) -> Iterator[None]:
         """Let the first signal call `stop_trials`, at once where it came before, and the second raise."""
