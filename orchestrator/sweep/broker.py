@@ -12,29 +12,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.results.events import (
-    Confirmed,
-    Ended,
-    Event,
-    GangDown,
-    GangUp,
-    Halting,
-    Interrupted,
-    Started,
-    Stopping,
-    Submitted,
-    to_json,
-)
+from orchestrator.results import events
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
@@ -43,31 +32,6 @@ from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
 IDLE_S = 30.0  # a gang without work asks again this often, well inside the collectives' timeouts
-
-
-@dataclass
-class _Line:
-    """What a trial has to say to Tune. It is in no log: after the broker's death it is made from the history.
-
-    Attributes:
-        results: for Tune.
-        put: how many were put there.
-        taken: how many of them Tune has taken.
-        decided: of how many of these Tune has decided that the trial goes on.
-        heard: set when `decided` or `stopped` changes.
-        last: the newest epoch.
-        stopped: why it has to stop.
-        outcome: how it ended.
-    """
-
-    results: asyncio.Queue[TrialResult] = field(default_factory=asyncio.Queue)
-    put: int = 0
-    taken: int = 0
-    decided: int = 0
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-    last: EpochReport | None = None
-    stopped: StopReason | Failure | None = None
-    outcome: TrialOutcome | None = None
 
 
 class Broker:
@@ -82,7 +46,7 @@ class Broker:
         self._state = state = self._store.read_state()
         self._log = LineWriter(directory / EVENTS_FILE)
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         self._changed = asyncio.Condition()
         self._confirmations = RetryQueue()
         self._seeds = 0
@@ -99,7 +63,7 @@ class Broker:
         if trial.name in self._state.waiting or trial.name in self._state.trials:
             return
         known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs}
-        self._happened(Submitted, trial=trial.name, params=trial.params, **known)
+        self._happened(events.Submitted, trial=trial.name, params=trial.params, **known)
         if trial.name in self._state.waiting:
             self._queue.add(trial.name)
         await self._notify()
@@ -125,7 +89,7 @@ class Broker:
         line = self._line(trial_id)
         if line.outcome is not None or line.stopped is not None:
             return
-        self._happened(Stopping, trial=trial_id, reason=reason)
+        self._happened(events.Stopping, trial=trial_id, reason=reason)
         line.stopped = reason
         line.heard.set()
         if self._queue.take_back(trial_id):
@@ -145,7 +109,7 @@ class Broker:
     async def _halt(self, reason: StopReason | Failure, *, gangs_exit: bool) -> None:
         halting = self._state.halting
         if halting is None or gangs_exit > halting.gangs_exit:
-            self._happened(Halting, reason=reason, gangs_exit=gangs_exit)
+            self._happened(events.Halting, reason=reason, gangs_exit=gangs_exit)
         for trial_id in dict.fromkeys([*self._state.waiting, *self._lines]):
             line = self._line(trial_id)
             if trial_id in self._state.trials or line.outcome is not None:
@@ -197,7 +161,7 @@ class Broker:
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
         if gang not in self._state.gangs:
-            self._happened(GangUp, gang=gang)
+            self._happened(events.GangUp, gang=gang)
         await self._take_from(gang)
         async with self._changed:
             try:
@@ -213,7 +177,7 @@ class Broker:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
             trial_id, attempt = self._queue.first()
-            self._happened(Started, trial=trial_id, gang=gang, attempt=attempt)
+            self._happened(events.Started, trial=trial_id, gang=gang, attempt=attempt)
             if self._full:
                 return NoLease.SWEEP_OVER
             self._queue.take(gang)
@@ -221,7 +185,7 @@ class Broker:
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
-        self._happened(GangDown, gang=gang)
+        self._happened(events.GangDown, gang=gang)
         await self._take_from(gang)
 
     async def leave(self, trial_id: str) -> None:
@@ -257,7 +221,7 @@ class Broker:
         else:
             trial.checkpoint = report.checkpoint
         if report.measurement is not None and report.epoch == trial.epochs and not last:
-            await self._decision(line)
+            await line.decision(DECISION_TIMEOUT_S)
         return self._ending(line)
 
     async def full(self, place: str) -> None:
@@ -268,14 +232,6 @@ class Broker:
     async def where_full(self) -> str:
         """What a rank, or this broker, could not write; empty where all could."""
         return self._full
-
-    async def _decision(self, line: _Line) -> None:
-        """Wait until Tune has decided on all that it was told, for some seconds at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DECISION_TIMEOUT_S):
-                while line.decided < line.put and line.stopped is None:
-                    line.heard.clear()
-                    await line.heard.wait()
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
@@ -289,10 +245,7 @@ class Broker:
     async def died(self, gang: int, cause: str, *, blameless: bool) -> None:
         """Keep why ranks of `gang` have died, before it restarts: it is closer to the cause than any rank's error.
 
-        Args:
-            gang: its number.
-            cause: in a few words.
-            blameless: the host as a whole is the cause; see `RetryQueue.excuse`.
+        The `cause` is a few words; `blameless`: the host as a whole is at fault, see `RetryQueue.excuse`.
         """
         for queue in (self._queue, self._confirmations):
             for name in queue.held_by(gang):
@@ -309,7 +262,7 @@ class Broker:
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
         seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
         totals = trial.totals if trial is not None else {}
-        self._happened(Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
+        self._happened(events.Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         line.outcome = outcome
@@ -319,18 +272,14 @@ class Broker:
     async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
         """Record the FIDs that a trial was measured at again.
 
-        Args:
-            trial_id: the trial.
-            values: one per set of latents.
-            failure: why it was not measured, where it was not.
-            refused: why it cannot win, where its samples on fresh latents say so.
+        One per set of latents; or why it was not measured, or cannot win, as its samples on fresh latents show.
         """
         self._confirmations.finish(trial_id)
         self._confirmations.take_back(trial_id)  # queued again if its gang was taken for dead before
         if failure:
             self._unconfirmed.setdefault(trial_id, failure)
         elif not self._measured_again(trial_id):
-            self._happened(Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
+            self._happened(events.Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
         await self._notify()
 
     async def beat(self, rank: Rank) -> None:
@@ -343,7 +292,7 @@ class Broker:
 
     # what is the same on every side
 
-    def _happened(self, kind: Callable[..., Event], **values: Any) -> None:
+    def _happened(self, kind: Callable[..., events.Event], **values: Any) -> None:
         """Write an event, then fold it.
 
         One that the disk has no room for has not happened, and the sweep ends; that it ends is folded all the same.
@@ -353,24 +302,24 @@ class Broker:
         """
         event = kind(at=time.time(), session=self._state.session, **values)
         try:
-            self._log.append(to_json(event))
+            self._log.append(events.to_json(event))
         except OSError as error:
             if not is_full(error):
                 raise
             self._full = self._full or str(error.filename)
-            if kind is not Halting:
+            if kind is not events.Halting:
                 return
         self._state.apply(event)
 
-    def _ending(self, line: _Line) -> StopReason | Failure | None:
+    def _ending(self, line: Line) -> StopReason | Failure | None:
         """Why a trial has to end."""
         return line.stopped or (StopReason.SWEEP_FAILED if self._full else None)
 
-    def _line(self, trial_id: str) -> _Line:
+    def _line(self, trial_id: str) -> Line:
         """A trial's line to Tune: a new one, or after the death of a broker or driver, what is known of the old one."""
         if trial_id in self._lines:
             return self._lines[trial_id]
-        self._lines[trial_id] = line = _Line()
+        self._lines[trial_id] = line = Line()
         trial = self._state.trials.get(trial_id)
         if trial is not None:
             history = self._store.read_history(trial_id)
@@ -385,9 +334,7 @@ class Broker:
         return line
 
     def _tell_tune(self, trial_id: str) -> None:
-        line = self._lines[trial_id]
-        line.results.put_nowait(self._result(trial_id))
-        line.put += 1
+        self._lines[trial_id].tell(self._result(trial_id))
 
     def _result(self, trial_id: str) -> TrialResult:
         line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
@@ -426,7 +373,7 @@ class Broker:
             await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, too_often))
         else:
             why += f": {cause}" if cause else ""
-            self._happened(Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
+            self._happened(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
             self._queue.put_back(trial_id)
 
     def _measured_again(self, trial_id: str) -> bool:

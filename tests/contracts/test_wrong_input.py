@@ -98,7 +98,6 @@ VALID = {
     "spaces list": [],
     "spaces show": ["ralsgan_motorbike"],
 }
-# Valid lines that are refused all the same, since this sweep is over and its tracking server away.
 _OVER = "sweep s does not run: finished"
 NOTHING_LEFT = {
     **dict.fromkeys(("budget", "stop", "trial add", "trial stop", "watch"), _OVER),

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from orchestrator.results.events import Confirmed, Ended, GangUp, Interrupted, Opened, Started, Stopping, Submitted
-from orchestrator.results.lines import LineWriter
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
+from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
@@ -377,47 +376,3 @@ def test_closing_ends_measurements_too(directory: Path) -> None:
         assert await broker.measure_again(["0001", "0000"], 1, 0) == (2, {})
 
     run(story())
-
-
-def test_a_log_that_cannot_be_written_ends_the_sweep(directory: Path) -> None:
-    """Nothing that the log does not hold has happened: a later driver goes on with it."""
-
-    async def story() -> None:
-        broker = Broker(directory)
-        for name in ("0000", "0001"):
-            await broker.submit(proposal(name))
-        await broker.lease(0)
-        assert await broker.report("0000", epoch(1), last=False) is None
-        broker._log = LineWriter(Path("/dev/full"))
-        await broker.submit(proposal("0002"))
-        assert await broker.where_full() == "/dev/full"
-        asked = [asyncio.create_task(broker.next_result(name)) for name in ("0000", "0001", "0002")]
-        await asyncio.sleep(0)
-        assert await broker.report("0000", epoch(2, fid=90.0), last=False) is StopReason.SWEEP_FAILED
-        assert await broker.lease(1) is NoLease.SWEEP_OVER
-        await broker.close(StopReason.SWEEP_FAILED)
-        await broker.end("0000", TrialOutcome(verdict=StopReason.SWEEP_FAILED, epochs=2))
-        assert await broker.lease(0) is NoLease.SWEEP_OVER
-        (measured, *others) = [await one for one in asked]
-        assert measured.outcome is None or measured.outcome.verdict == "sweep_failed"
-        assert [one.outcome.verdict for one in others if one.outcome] == ["sweep_failed"] * 2
-
-    run(story())
-    state = ResultsStore(directory).read_state()
-    assert [trial.trial_id for trial in state.open_trials()] == ["0000"] and list(state.waiting) == ["0001"]
-
-
-def test_a_trial_whose_rank_met_a_full_disk_can_go_on_later(directory: Path) -> None:
-    async def story() -> None:
-        broker = Broker(directory)
-        await broker.submit(proposal("0000"))
-        await broker.lease(0)
-        waiting = asyncio.create_task(broker.lease(1))
-        await broker.report("0000", epoch(1, fid=90.0, objective=90.0), last=True)
-        await broker.full("/sweeps/s/trials/0000")
-        assert await waiting is NoLease.SWEEP_OVER, "another gang does not take it to the same disk"
-        assert await broker.lease(0) is NoLease.SWEEP_OVER
-
-    run(story())
-    (trial,) = ResultsStore(directory).read_trials()
-    assert (trial.state, trial.verdict, trial.objective) == (State.STOPPED, "sweep_failed", 90.0)
