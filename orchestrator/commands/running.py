@@ -48,7 +48,6 @@ def run_to_the_end(
         console.print("\nstarting Ray and the gangs, some 20 s ...")
         try:
             with log_to(plan.directory / "sweep.log"), connected(plan.address):
-                interrupts.take_back()
                 interrupts.check()
                 ending = run_sweep(plan, store, session, state, Screen(console), interrupts, warm)
         except KeyboardInterrupt:

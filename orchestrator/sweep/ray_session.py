@@ -69,7 +69,8 @@ def connected(address: str | None) -> Iterator[None]:
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:
         try:
-            ray.init(address=address, **quiet)
+            with keeping_handlers():
+                ray.init(address=address, **quiet)
         except AuthenticationError:
             raise WantsToken(address) from None
         except (ConnectionError, ValueError, RuntimeError) as error:

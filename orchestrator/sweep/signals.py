@@ -14,6 +14,8 @@ INTERRUPTED_CODE = 130  # as a shell has it for Ctrl-C
 
 log = logging.getLogger(__name__)
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Interrupts:
     """Takes the signals over while it is entered, in the main thread; in another it does nothing.
@@ -40,9 +42,8 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            numbers = [signal.SIGINT, signal.SIGTERM]
-            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-                numbers.append(signal.SIGHUP)
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            numbers = [number for number in _STOPS if number != signal.SIGHUP or not ignored]
             self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
         return self
 
@@ -58,12 +59,6 @@ class Interrupts:
         """
         if self._stop.is_set():
             raise KeyboardInterrupt
-
-    def take_back(self) -> None:
-        """Take the signals over again, after `ray.init`: its core has set a handler of its own below Python's, for
-        SIGTERM, which aborts the process."""
-        for number in self._before:
-            signal.signal(number, self._interrupt)
 
     @contextlib.contextmanager
     def while_trials_run(self, stop_trials: Callable[[], None]) -> Iterator[None]:
@@ -105,7 +100,8 @@ class Interrupts:
 def keeping_handlers() -> Iterator[None]:
     """Let nobody replace a signal's handler meanwhile.
 
-    `ray.init` sets one for SIGTERM that raises SystemExit wherever it comes up, and has no option against it.
+    `ray.init` sets one for SIGTERM that raises SystemExit wherever it comes up, and has no option against it. Its core
+    sets another below Python's, which aborts the process: Python's are set again at the end.
     """
     set_handler = signal.signal
     signal.signal = lambda number, handler: signal.getsignal(number)  # type: ignore[assignment]
@@ -113,3 +109,6 @@ def keeping_handlers() -> Iterator[None]:
         yield
     finally:
         signal.signal = set_handler
+        if threading.current_thread() is threading.main_thread():
+            for number in _STOPS:
+                signal.signal(number, signal.getsignal(number))
