@@ -107,10 +107,6 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _number_of(trial: TrialRecord) -> str:
-    return trial.trial_id
-
-
 def _verdict(trial: TrialRecord) -> str:
     if trial.verdict is None:
         return "training"
@@ -185,8 +181,7 @@ class Screen(Sink):
         self._line(trial, f"measured again  {trial.refused or fid}")
 
     def _trials(self) -> list[TrialRecord]:
-        # A copy made in one step: another thread adds trials.
-        return sorted((self._state.trials if self._state is not None else {}).copy().values(), key=_number_of)
+        return self._state.by_number() if self._state is not None else []
 
     def _line(self, trial: TrialRecord, text: str) -> None:
         if self._live is None:

@@ -85,7 +85,7 @@ def _images(report: Any, path: Path) -> str:
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     """Print the best trial, where its samples and checkpoint are, and the commands that show everything."""
     state = store.read_state()
-    trials, status = sorted(state.trials.values(), key=lambda trial: trial.trial_id), state.status
+    trials, status = state.by_number(), state.status
     counts = ", ".join(f"{count} {state.lower()}" for state in list(State)[1:] if (count := _count(trials, state)))
     ending = status.replace("_", " ").replace("gpu", "GPU")
     console.print(f"\n{ending}: {len(trials)} of {state.planned} trials{counts and ': '}{counts}")
@@ -127,7 +127,7 @@ def _samples(folder: Path, trial: TrialRecord) -> Path:
 def print_results(console: Console, store: ResultsStore) -> None:
     """Print the table of a sweep's trials and its best trial."""
     state = store.read_state()
-    trials, standing = sorted(state.trials.values(), key=lambda trial: trial.trial_id), store.standing(state)
+    trials, standing = state.by_number(), store.standing(state)
     plan = state.plan
     console.print(f"{plan.sweep}: {standing.status}, {len(trials)} of {state.planned} trials, {plan.objective}")
     if standing.detail:

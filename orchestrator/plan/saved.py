@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import default_keep
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space, space_as_yaml
+from trainers.config import flatten
 from trainers.errors import UserError
 
 # What may change in a space while its sweep goes on: neither what a trial learns nor what its FID means.
@@ -111,7 +112,7 @@ class Difference:
 
 def differences(saved: SavedPlan, now: SavedPlan) -> list[Difference]:
     """What differs between a sweep as it was launched and as it would go on, besides trials, budgets and resources."""
-    before_space, now_space = dict(_flat(saved.definition)), dict(_flat(now.definition))
+    before_space, now_space = _flat(saved.definition), _flat(now.definition)
     found = [
         Difference(name, before_space.get(name), now_space.get(name), name.startswith(COMPATIBLE))
         for name in dict.fromkeys([*before_space, *now_space])
@@ -140,9 +141,6 @@ def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -
     raise UserError(f"sweep {sweep} has changed since its launch: {'; '.join(map(str, refused))}: {cure}")
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+def _flat(definition: dict[str, Any]) -> dict[str, Any]:
+    """By dotted keys, with lists as they are in a file."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in flatten(definition).items()}

@@ -89,6 +89,11 @@ class TrialRecord:
         return self.state not in (State.RUNNING, State.STOPPED)
 
     @property
+    def can_win(self) -> bool:
+        """Whether it has an objective, whatever ended it, and its checkpoint was not refused."""
+        return self.objective is not None and not self.refused
+
+    @property
     def fid_share(self) -> float | None:
         """Share of the trial's seconds that went into FID; None where none was measured."""
         return self.fid_seconds / self.seconds if self.fid_seconds and self.seconds > 0 else None
@@ -175,7 +180,7 @@ class TrialRecord:
 
 def lowest_objective(trials: list[TrialRecord]) -> float | None:
     """The lowest objective of trials that can win, measured again or not; None without one."""
-    return min((trial.objective for trial in trials if trial.objective is not None and not trial.refused), default=None)
+    return min((trial.objective for trial in trials if trial.can_win and trial.objective is not None), default=None)
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
@@ -183,7 +188,7 @@ def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
 
     Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one.
     """
-    measured = [trial for trial in trials if trial.objective is not None and not trial.refused]
+    measured = [trial for trial in trials if trial.can_win]
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.trial_id))

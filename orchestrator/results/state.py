@@ -92,6 +92,11 @@ class SweepState:
     def _end_of_last(self) -> Closed | None:
         return self.sessions[-1].closed if self.sessions else None
 
+    def by_number(self) -> list[TrialRecord]:
+        """All trials that have started, in the order of their numbers."""
+        # A copy made in one step: a driver's recorder adds trials in a thread of its own.
+        return sorted(self.trials.copy().values(), key=lambda trial: trial.trial_id)
+
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""
         return [trial for trial in self.trials.values() if trial.state is State.RUNNING]

@@ -92,7 +92,7 @@ class ResultsStore:
 
     def read_trials(self) -> list[TrialRecord]:
         """All trials that have started, by number."""
-        return sorted(self.read_state().trials.values(), key=lambda trial: trial.trial_id)
+        return self.read_state().by_number()
 
     def read_history(self, trial_id: str) -> list[EpochReport]:
         """A trial's epochs in order; of an epoch that was repeated after a death, the first report."""
@@ -105,7 +105,7 @@ class ResultsStore:
     def summary(self) -> dict[str, Any]:
         """What ``gan-sweep results --json`` prints."""
         state = self.read_state()
-        trials, standing = sorted(state.trials.values(), key=lambda trial: trial.trial_id), self.standing(state)
+        trials, standing = state.by_number(), self.standing(state)
         best = best_trial(trials)
         return {
             "sweep": state.plan.sweep,

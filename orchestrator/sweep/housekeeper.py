@@ -5,7 +5,7 @@ from orchestrator.results.retention import candidates, how_many, kept
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State, SweepStatus
+from orchestrator.results.verdict import SweepStatus
 from trainers.checkpoint import BEST, LATEST, PREVIOUS
 
 _GOES_ON = (SweepStatus.RUNNING, SweepStatus.INTERRUPTED, SweepStatus.FAILED)  # or its best are yet to be confirmed
@@ -45,7 +45,7 @@ class Housekeeper(Sink):
         self._drop()
 
     def _let_go(self, trial: TrialRecord) -> None:
-        if trial.state not in (State.RUNNING, State.STOPPED):
+        if trial.over:
             for name in (LATEST, PREVIOUS):
                 self._delete(trial.trial_id, name)
             self._held.add(trial.trial_id)
