@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.plan.launch_options import LaunchOptions
     from orchestrator.plan.plan import Plan
+    from orchestrator.results.state import SweepState
 
 
 @click.command("launch")
@@ -138,7 +139,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     from rich.console import Console
 
     from orchestrator.display.closed_terminal import outlives_terminal
-    from orchestrator.plan.going_on import as_it_stands
+    from orchestrator.plan.going_on import as_it_stands, check_left
     from orchestrator.plan.plan import make_plan
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.studies import check_storage
@@ -153,30 +154,33 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             stack.enter_context(connected(options.address))
             available = cluster_size()
         plan = make_plan(options, available)
-        if plan.directory.exists():
+        state = None
+        if plan.directory.exists():  # with --resume alone: otherwise it was refused
+            state = ResultsStore(plan.directory).read_state()
             plan = as_it_stands(
                 plan,
-                ResultsStore(plan.directory).read_state(),
+                state,
                 trials=options.trials,
                 budgets=plan.budgets,
                 tracking_uri=None if options.tracking_uri is None else plan.tracking_uri,
                 storage=None if options.storage is None else plan.storage,
             )
+            check_left(state, plan)
         if options.tracking_uri is not None:
             from orchestrator.tracking.mlflow_sink import check_tracking
 
             check_tracking(plan.tracking_uri)
-        if options.storage is not None and "://" in options.storage and not plan.directory.exists():
+        if options.storage is not None and "://" in options.storage and state is None:
             check_storage(plan.storage, plan.sweep)
-        return _plan_and_run(plan, dry_run=dry_run, allow_changes=options.allow_changes, console=console)
+        return _plan_and_run(plan, state, dry_run=dry_run, allow_changes=options.allow_changes, console=console)
 
 
-def _plan_and_run(plan: Plan, *, dry_run: bool, allow_changes: bool, console: Console) -> int:
+def _plan_and_run(plan: Plan, state: SweepState | None, *, dry_run: bool, allow_changes: bool, console: Console) -> int:
+    """Run a new sweep, or go on with one that stands as `state` says."""
     from orchestrator.display.progress import progress_bar
     from orchestrator.display.summary import print_plan
     from orchestrator.plan.dataset import prepare_data, with_labels
     from orchestrator.plan.saved import to_saved
-    from orchestrator.results.saved_plan import PLAN_FILE
     from orchestrator.results.store import ResultsStore, create_sweep
     from orchestrator.search.warm_start import read_warm_start
 
@@ -189,8 +193,8 @@ def _plan_and_run(plan: Plan, *, dry_run: bool, allow_changes: bool, console: Co
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     plan = with_labels(plan, caches[0])
-    if (plan.directory / PLAN_FILE).is_file():
-        return go_on(plan, caches, allow_changes=allow_changes, dry_run=dry_run, console=console)
+    if state is not None:
+        return go_on(plan, state, caches, allow_changes=allow_changes, dry_run=dry_run, console=console)
     warm = None
     if plan.warm_start is not None:
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))

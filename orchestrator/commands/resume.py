@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.plan.plan import Plan
+    from orchestrator.results.state import SweepState
 
 
 @click.command("resume")
@@ -110,28 +111,33 @@ def resume(
     plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
-    return go_on(plan, caches, allow_changes=allow_changes, console=console)
+    return go_on(plan, state, caches, allow_changes=allow_changes, console=console)
 
 
-def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Console, dry_run: bool = False) -> int:
+def go_on(
+    plan: Plan,
+    state: SweepState,
+    caches: Sequence[Any],
+    *,
+    allow_changes: bool,
+    console: Console,
+    dry_run: bool = False,
+) -> int:
     """Go on with the sweep in a plan's directory; errors and exit code as in `resume`.
 
     Args:
         plan: as it is now.
+        state: how the sweep stands; that something is left to do was checked.
         caches: its images.
         allow_changes: whether the space may differ where that does no harm.
         console: where to print.
         dry_run: check everything, start nothing.
     """
     from orchestrator.display.summary import print_plan
-    from orchestrator.plan.going_on import check_left
     from orchestrator.plan.saved import check_differences, differences, to_saved
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import read_warm_start
 
-    store = ResultsStore(plan.directory)
-    state = store.read_state()
-    check_left(state, plan)
     now = to_saved(plan, caches)
     changes = differences(state.plan, now)
     check_differences(changes, plan.sweep, allow=allow_changes)
@@ -157,4 +163,4 @@ def go_on(plan: Plan, caches: Sequence[Any], *, allow_changes: bool, console: Co
     changed = None
     if changes or keep != state.plan.keep_checkpoints:
         changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
-    return run_to_the_end(plan, store, warm, console, changed=changed)
+    return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

@@ -38,10 +38,7 @@ def run_to_the_end(
     from orchestrator.sweep.signals import Interrupts
 
     session = Session(store)
-    state = session.open(trials=plan.trials, budgets=asdict(plan.budgets))
-    if changed is not None:
-        store.write_plan(changed)
-        state = store.read_state()
+    state = session.open(trials=plan.trials, budgets=asdict(plan.budgets), changed=changed)
     let_go(plan.sweep, plan.directory / "sweep.log")
     with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
         end_orphans(console.print)

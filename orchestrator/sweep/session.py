@@ -11,6 +11,7 @@ import psutil
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
 from orchestrator.results.places import ROOM_FILE
+from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.standing import death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -34,7 +35,7 @@ class Session:
         self._store, self._room = store, store.directory / ROOM_FILE
         self._number: int | None = None  # while it is open
 
-    def open(self, *, trials: int, budgets: Mapping[str, float | None]) -> SweepState:
+    def open(self, *, trials: int, budgets: Mapping[str, float | None], changed: SavedPlan | None = None) -> SweepState:
         """Take the sweep over; returns how it stands then.
 
         The end that a driver before it could not write is written first.
@@ -42,15 +43,19 @@ class Session:
         Args:
             trials: how many are planned from now on.
             budgets: limits, as in `orchestrator.plan.budgets.Budgets`.
+            changed: the plan from now on; None: as before.
 
         Raises:
             UserError: another driver has it, or its files are damaged.
         """
         self.lock.acquire()
         try:
+            if changed is not None:
+                self._store.write_plan(changed)
             state = self._store.read_state()
             if (death := death_of(self._store.directory, state)) is not None:
                 self._store.append(death)
+                state.apply(death)
             self.lock.beat()
             self._room.write_bytes(os.urandom(ROOM_BYTES))
             opened = Opened(
@@ -64,11 +69,12 @@ class Session:
                 budgets=dict(budgets),
             )
             self._store.append(opened)
+            state.apply(opened)
         except BaseException:
             self.lock.release()
             raise
         self._number = opened.session
-        return self._store.read_state()
+        return state
 
     def end(self, status: SweepStatus, detail: str = "") -> None:
         """Write how it ended, unless that is written; the sweep stays this driver's until `close`.

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from orchestrator.results.places import ROOM_FILE
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import create_sweep
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.sweep.session import ROOM_BYTES, Session
-from tests.orchestrator.sweep_helpers import PLAN
+from tests.orchestrator.sweep_helpers import PLAN, begun, ended, epoch, keep, keep_epochs
+from trainers.run_report import RunEnd
 
 
 def test_room_for_the_end_is_kept_while_the_sweep_is_open(tmp_path: Path) -> None:
@@ -19,3 +21,15 @@ def test_room_for_the_end_is_kept_while_the_sweep_is_open(tmp_path: Path) -> Non
     assert not (store.directory / ROOM_FILE).exists()
     session.close()
     assert (store.read_state().status, store.read_state().detail) == (SweepStatus.FAILED, "no space left")
+
+
+def test_the_state_that_a_driver_takes_over_is_the_one_on_disk(tmp_path: Path) -> None:
+    """After a driver that died with one trial open and one over."""
+    store = begun(tmp_path / "s")
+    keep(store, TrialRecord("0000", {}, 4, 0.0), ended("0001", RunEnd.COMPLETED, 80.0))
+    keep_epochs(store, "0000", epoch(1), epoch(2, fid=70.0, objective=70.0))
+    session = Session(store)
+    state = session.open(trials=5, budgets={"time_s": 60.0})
+    assert state == store.read_state()
+    assert (state.session, state.planned, state.interrupted) == (2, 5, ["0000"])
+    session.close()
