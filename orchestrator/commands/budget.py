@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Number, Text, Whole
-from orchestrator.commands.shared import running_sweep, sweeps_dir_option
+from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.shared import budget_options, running_sweep, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
 
@@ -13,13 +13,7 @@ from trainers.errors import UserError
 @click.command("budget")
 @click.argument("sweep", type=NameOrPath())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all.")
-@click.option("--time-budget", type=Text(), metavar="2h", help="In all, with what was used so far.")
-@click.option(
-    "--max-gpu-hours", type=Number(0, 10**9, above=True), metavar="H", help="In all, with what was used so far."
-)
-@click.option(
-    "--target-fid", type=Number(0, 10**9, above=True), metavar="X", help="End it when an objective is X or less."
-)
+@budget_options
 @sweeps_dir_option
 def command(
     sweep: str,

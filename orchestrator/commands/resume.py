@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Number, Text, Whole
+from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.running import run_to_the_end
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.shared import budget_options, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
 
@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 @click.command("resume")
 @click.argument("sweep", type=NameOrPath())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all. [default: as before]")
-@click.option("--time-budget", type=Text(), metavar="2h", help="In all, with what was used so far.")
-@click.option(
-    "--max-gpu-hours", type=Number(0, 10**9, above=True), metavar="H", help="In all, with what was used so far."
-)
-@click.option(
-    "--target-fid", type=Number(0, 10**9, above=True), metavar="X", help="End it when an objective is X or less."
-)
+@budget_options
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")

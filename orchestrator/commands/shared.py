@@ -1,17 +1,23 @@
 """What several commands share."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from cluster.errors import ClusterError
-from orchestrator.commands.parameters import FolderToMake
+from orchestrator.commands.parameters import FolderToMake, Number, Text
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
-from trainers.masking import masked
+from trainers.masking import is_masked, masked
+
+if TYPE_CHECKING:
+    from orchestrator.results.saved_plan import SavedPlan
 
 _LOOK_S = 0.3  # between looks for an answer
 
@@ -82,6 +88,45 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="DIR",
         help="Directory that holds the sweeps.",
     )(command)
+
+
+def tracking_uri_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--tracking-uri`` to a command on a sweep that is there."""
+    return click.option(
+        "--tracking-uri",
+        type=Text(),
+        metavar="URI",
+        help="As given to launch, where it has a password. [default: the sweep's]",
+    )(command)
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the limits of a sweep that is there: ``--time-budget``, ``--max-gpu-hours`` and ``--target-fid``."""
+    in_all, more = "In all, with what was used so far.", Number(0, 10**9, above=True)
+    for option in (
+        click.option("--target-fid", type=more, metavar="X", help="End it when an objective is X or less."),
+        click.option("--max-gpu-hours", type=more, metavar="H", help=in_all),
+        click.option("--time-budget", type=Text(), metavar="2h", help=in_all),
+    ):
+        command = option(command)
+    return command
+
+
+def with_secrets(plan: SavedPlan, given: str | None) -> SavedPlan:
+    """`plan` with the tracking URI that was `given`: the sweep's own is kept without its secrets.
+
+    Raises:
+        UserError: it names another place than the sweep's, or none is given where the sweep's has a secret.
+    """
+    if given is not None:
+        if masked(given) != plan.tracking_uri:
+            raise UserError(f"--tracking-uri {masked(given)}: {plan.sweep} is tracked at {plan.tracking_uri}")
+        return replace(plan, tracking_uri=given)
+    if is_masked(plan.tracking_uri) and not plan.tracking_uri.startswith("http"):
+        raise UserError(
+            f"{plan.sweep} is tracked at {plan.tracking_uri}: give that with its password: --tracking-uri URI"
+        )
+    return plan
 
 
 class RunningSweep:

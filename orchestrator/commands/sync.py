@@ -4,20 +4,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Text
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
-from trainers.masking import masked
 
 
 @click.command("sync")
 @click.argument("sweep", type=NameOrPath())
-@click.option(
-    "--tracking-uri",
-    type=Text(),
-    metavar="URI",
-    help="As given to launch, where it has a password. [default: the sweep's]",
-)
+@tracking_uri_option
 @sweeps_dir_option
 def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
     """Deliver to MLflow what SWEEP could not deliver, in order and once."""
@@ -26,11 +20,9 @@ def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
     from orchestrator.sweep.late_end import end_for_the_dead
 
     store = find_sweep(sweep, sweeps_dir)
-    name, kept = store.directory.name, store.read_plan().tracking_uri
+    name, plan = store.directory.name, store.read_plan()
     if driver_lives(store.directory):
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
-    if tracking_uri is not None and masked(tracking_uri) != kept:
-        raise UserError(f"--tracking-uri {masked(tracking_uri)}: {name} is tracked at {kept}")
-    if missing := end_for_the_dead(store, tracking_uri):
+    if missing := end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri):
         raise UserError(missing)
-    click.echo(f"MLflow at {kept} has everything of {name}")
+    click.echo(f"MLflow at {plan.tracking_uri} has everything of {name}")

@@ -9,16 +9,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Text, Whole
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
-from trainers.masking import is_masked, masked
+from trainers.masking import masked
 
 if TYPE_CHECKING:
     from orchestrator.results.saved_plan import SavedPlan
@@ -32,12 +31,7 @@ _LOOK_S = 0.2  # between looks at whether the server listens
 @click.option(
     "--port", type=Whole(1, 65535), default=5000, show_default=True, metavar="N", help="Port on this machine."
 )
-@click.option(
-    "--tracking-uri",
-    type=Text(),
-    metavar="URI",
-    help="As given to launch, where it has a password. [default: the sweep's]",
-)
+@tracking_uri_option
 @sweeps_dir_option
 def command(sweep: str, port: int, tracking_uri: str | None, sweeps_dir: Path) -> None:
     """Open MLflow on SWEEP."""
@@ -45,23 +39,6 @@ def command(sweep: str, port: int, tracking_uri: str | None, sweeps_dir: Path) -
 
     info = find_sweep(sweep, sweeps_dir).read_plan()
     sys.exit(serve_ui(with_secrets(info, tracking_uri), port))
-
-
-def with_secrets(info: SavedPlan, given: str | None) -> SavedPlan:
-    """`info` with the tracking URI that was `given`: the sweep's own is kept without its secrets.
-
-    Raises:
-        UserError: it names another place than the sweep's, or none is given where the sweep's has a secret.
-    """
-    if given is not None:
-        if masked(given) != info.tracking_uri:
-            raise UserError(f"--tracking-uri {masked(given)}: {info.sweep} is tracked at {info.tracking_uri}")
-        return replace(info, tracking_uri=given)
-    if is_masked(info.tracking_uri) and not info.tracking_uri.startswith("http"):
-        raise UserError(
-            f"{info.sweep} is tracked at {info.tracking_uri}: give that with its password: --tracking-uri URI"
-        )
-    return info
 
 
 def check_free(port: int) -> None:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from orchestrator.cli import main
 from orchestrator.commands import launch
 from orchestrator.commands.parameters import FileToRead, FolderToMake, FolderToRead, NameOrPath, Text
-from orchestrator.commands.ui import serve_ui, with_secrets
+from orchestrator.commands.shared import with_secrets
+from orchestrator.commands.ui import serve_ui
 from orchestrator.sweep.ray_session import log_to
 from tests.orchestrator.sweep_helpers import PLAN, SMALL, begun
 from tests.orchestrator.tracking.test_tracker import Server
