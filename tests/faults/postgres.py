@@ -2,15 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
-from tests.faults.processes import free_port, kill, user_or_nobody
+from tests.faults.processes import free_port, kill, running, user_or_nobody
 from tests.faults.rows import Row
 from tests.faults.scenario import Fault, mend, strike_once
 from tests.faults.waiting import wait_until
@@ -85,23 +83,12 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
-@contextmanager
-def postgres(folder: Path, programs: Path) -> Iterator[Postgres]:
-    """A running server, killed at the end."""
-    server = Postgres(programs, folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-
-
 def both_stores_die(bench: Bench) -> Row:
     """The server of both stores dies in mid-trial; it is back two epochs later, or when the driver has ended."""
     name, there = "postgres", programs()
     if there is None:
         return Row(fault=name, status="skipped", text="apt install postgresql")
-    with postgres(bench.folder / "postgres", there) as server:
+    with running(Postgres(there, bench.folder / "postgres")) as server:
         for database in ("mlflow", "optuna"):
             server.create(database)
         stores = ("--tracking-uri", server.uri("mlflow"), "--storage", server.uri("optuna"))

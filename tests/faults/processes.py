@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import psutil
 
@@ -21,6 +22,29 @@ CONTROLLER = "ray::TrainController"
 BROKER = "ray::Broker"
 TRAINABLES = "ray::ResourceTrainable"
 RAYLET = "raylet"
+
+
+class Server(Protocol):
+    """A server of the suite's own."""
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+
+
+S = TypeVar("S", bound=Server)
+
+
+@contextlib.contextmanager
+def running(server: S) -> Iterator[S]:
+    """Started, and killed at the end."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 class Family:

@@ -8,15 +8,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
-from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill
+from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill, running
 from tests.faults.rows import Row
 from tests.faults.scenario import Fault, mend, strike_once
 from tests.faults.sweep_under_fault import SweepUnderFault
@@ -30,12 +28,11 @@ class MlflowServer:
 
     Args:
         folder: for its files.
-        store: where it keeps its runs; None: in SQLite in the folder.
     """
 
-    def __init__(self, folder: Path, store: str | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        self._folder, self._store = folder, store or f"sqlite:///{folder / 'server.db'}"
+        self._folder, self._store = folder, f"sqlite:///{folder / 'server.db'}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,21 +75,10 @@ class MlflowServer:
         return False
 
 
-@contextmanager
-def mlflow_server(folder: Path, store: str | None = None) -> Iterator[MlflowServer]:
-    """A running server, killed at the end."""
-    server = MlflowServer(folder, store)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-
-
 def mlflow_dies(bench: Bench) -> Row:
     """It is killed in mid-trial, and comes back when the trial after has begun."""
     with (
-        mlflow_server(bench.folder / "mlflow") as server,
+        running(MlflowServer(bench.folder / "mlflow")) as server,
         bench.sweep("mlflow-server", "--tracking-uri", server.uri) as sweep,
     ):
         sweep.tracking_uri = server.uri

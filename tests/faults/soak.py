@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # as a script, it would not 
 from tests.faults import actors, checkpoints, driver, ranks
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench, make_bench
+from tests.faults.processes import running
 from tests.faults.rows import Row, table
 from tests.faults.scenario import Strike
-from tests.faults.servers import MlflowServer, mlflow_server
+from tests.faults.servers import MlflowServer
 from tests.faults.sweep_under_fault import SweepUnderFault
 from tests.faults.waiting import NotInTimeError, wait_until
 
@@ -65,7 +66,7 @@ def soak(bench: Bench, *, kill_every: float, seed: int, limit_s: float) -> tuple
     draw, happened = random.Random(seed), Counter[str]()
     deadline = time.monotonic() + limit_s
     with (
-        mlflow_server(bench.folder / "mlflow") as server,
+        running(MlflowServer(bench.folder / "mlflow")) as server,
         bench.sweep("soak", "--tracking-uri", server.uri, "--hang-timeout", ranks.HANG) as sweep,
     ):
         sweep.tracking_uri, possible = server.uri, strikes(server)

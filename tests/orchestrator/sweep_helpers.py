@@ -20,8 +20,11 @@ from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.space.load import build_space
+from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.disk_watch import DiskWatch
 from orchestrator.sweep.recorder import Recorder
+from orchestrator.sweep.worker import GangSetup
 from trainers.run_report import EpochReport, Measurement, hardly_vary
 
 PLAN = SavedPlan(
@@ -103,6 +106,24 @@ def recorder_of(store: ResultsStore, *sinks: Sink) -> Recorder:
 def roomy(store: ResultsStore) -> DiskWatch:
     """A disk with room."""
     return DiskWatch(store.directory, 0, lambda: "")
+
+
+def endless(directory: Path, data: Path, cache_dir: Path, **schedule: int) -> GangSetup:
+    """What a gang needs, in a new sweep with a real broker, for trials that end when somebody ends them."""
+    base = {
+        "data": {"image_size": 32, "batch_size": 16},
+        "network": {"base_width": 8, "latent_dim": 16},
+        "schedule": {"epochs": 5000, **schedule},
+        "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 5000, "min_diversity": 0.0},
+    }
+    return GangSetup(
+        space=build_space("x", {"base": base, "search": {"optimizer.lr_g": {"choice": [8e-4]}}}),
+        data=data,
+        cache_dir=cache_dir,
+        directory=begun(directory).directory,
+        threads=1,
+        broker=BrokerClient.start(directory),
+    )
 
 
 def close(store: ResultsStore, status: SweepStatus, ended: float = 200.0) -> None:

@@ -12,18 +12,8 @@ from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Ended, Interrupted, Started
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
-from orchestrator.space.load import build_space
-from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import Gang
-from orchestrator.sweep.worker import GangSetup
-from tests.orchestrator.sweep_helpers import begun, events_of, proposal
-
-BASE = {
-    "data": {"image_size": 32, "batch_size": 16},
-    "network": {"base_width": 8, "latent_dim": 16},
-    "schedule": {"epochs": 5000, "window_first": 5000, "checkpoint_every": 5000},
-    "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 5000, "min_diversity": 0.0},
-}
+from tests.orchestrator.sweep_helpers import endless, events_of, proposal
 
 
 @pytest.mark.slow
@@ -31,14 +21,7 @@ def test_a_gang_one_of_whose_ranks_gets_sigterm_leaves_and_goes_on_from_that_epo
     ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.sweep.gang.MAX_RESTARTS", 0)  # leaving counts as no failure
-    setup = GangSetup(
-        space=build_space("x", {"base": BASE, "search": {"optimizer.lr_g": {"choice": [8e-4]}}}),
-        data=motorbikes,
-        cache_dir=own_cache,
-        directory=begun(tmp_path / "s").directory,
-        threads=1,
-        broker=BrokerClient.start(tmp_path / "s"),
-    )
+    setup = endless(tmp_path / "s", motorbikes, own_cache, window_first=5000, checkpoint_every=5000)
     gang = Gang(0, setup, Resources(gangs=1, workers=2, cpus=1, gpus=0, threads=1), tmp_path / "ray")
     gang.start()
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))

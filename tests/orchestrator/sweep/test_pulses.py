@@ -10,15 +10,12 @@ import pytest
 from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Started
 from orchestrator.results.verdict import StopReason
-from orchestrator.space.load import build_space
 from orchestrator.sweep import watchdog
-from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.messages import Rank
 from orchestrator.sweep.pulses import EPOCHS, SHORTEST_S, Pulses
 from orchestrator.sweep.watchdog import Watchdog
-from orchestrator.sweep.worker import GangSetup
-from tests.orchestrator.sweep_helpers import begun, events_of, proposal
+from tests.orchestrator.sweep_helpers import endless, events_of, proposal
 
 
 class Clock:
@@ -64,20 +61,7 @@ def test_a_stopped_rank_is_ended_and_its_trial_goes_on(
 ) -> None:
     """A real gang whose only rank gets SIGSTOP in mid-trial."""
     monkeypatch.setattr(watchdog, "LOOK_S", 0.0)
-    base = {
-        "data": {"image_size": 32, "batch_size": 16},
-        "network": {"base_width": 8, "latent_dim": 16},
-        "schedule": {"epochs": 5000, "window_first": 2, "checkpoint_every": 1},
-        "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 5000, "min_diversity": 0.0},
-    }
-    setup = GangSetup(
-        space=build_space("x", {"base": base, "search": {"optimizer.lr_g": {"choice": [8e-4]}}}),
-        data=motorbikes,
-        cache_dir=own_cache,
-        directory=begun(tmp_path / "s").directory,
-        threads=1,
-        broker=BrokerClient.start(tmp_path / "s"),
-    )
+    setup = endless(tmp_path / "s", motorbikes, own_cache, window_first=2, checkpoint_every=1)
     said: list[str] = []
     gang = Gang(0, setup, Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1), tmp_path / "ray")
     gang.start()
