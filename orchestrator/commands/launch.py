@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials. [default: the space's]")
 @click.option("--concurrency", type=Whole(1, 10_000), metavar="N", help="Trials at once. [default: one per GPU, or 1]")
 @click.option("--workers-per-trial", type=Whole(1, 10_000), metavar="N", help="DDP ranks per trial. [default: 1]")
+@click.option(
+    "--min-workers-per-trial",
+    type=Whole(1, 10_000),
+    metavar="N",
+    help="While a machine is away, trials go on with N ranks or more. [default: all]",
+)
 @click.option("--cpus-per-worker", type=Number(0, 10_000, above=True), metavar="F", help="CPUs per rank.")
 @click.option("--gpus-per-worker", type=Number(0, 1000), metavar="F", help="GPUs per rank; 0.25: four trials on one.")
 @click.option(

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
+@click.option(
+    "--min-workers-per-trial",
+    type=Whole(1, 10_000),
+    metavar="N",
+    help="While a machine is away, trials go on with N ranks or more. [default: as before]",
+)
 @click.option("--keep-checkpoints", type=Text(), metavar="all|best|top:K", help="From now on. [default: as before]")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
 @sweeps_dir_option
@@ -52,6 +58,7 @@ def resume(
     tracking_uri: str | None = None,
     storage: str | None = None,
     address: str | None = None,
+    min_workers_per_trial: int | None = None,
     keep_checkpoints: str | None = None,
     allow_changes: bool = False,
     console: Console | None = None,
@@ -69,6 +76,7 @@ def resume(
     from orchestrator.display.closed_terminal import outlives_terminal
     from orchestrator.display.progress import progress_bar
     from orchestrator.plan.budgets import read_budgets
+    from orchestrator.plan.checks import check_elastic
     from orchestrator.plan.dataset import prepare_data
     from orchestrator.plan.going_on import as_it_stands, check_left
     from orchestrator.plan.plan import metric_of
@@ -97,6 +105,9 @@ def resume(
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
     plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
+    if min_workers_per_trial is not None:
+        plan = replace(plan, resources=replace(plan.resources, min_workers=min_workers_per_trial))
+        check_elastic(plan.space, plan.resources)
     check_left(state, plan)
     if plan.address is None:
         check_fits(plan.resources)
@@ -154,7 +165,9 @@ def go_on(
         console.print("dry run: nothing was started")
         return 0
     keep = plan.keep_checkpoints or state.plan.keep_checkpoints
+    fewest = plan.resources.min_workers
+    resources = state.plan.resources | ({} if fewest is None else {"min_workers": fewest})
     changed = None
-    if changes or keep != state.plan.keep_checkpoints:
-        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
+    if changes or keep != state.plan.keep_checkpoints or resources != state.plan.resources:
+        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep, resources=resources)
     return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

@@ -125,6 +125,7 @@ class Screen(Sink):
         self._console = console
         self._state: SweepState | None = None
         self._notice = ""
+        self._short: set[int] = set()  # gangs of which it was said that they have too few ranks
         self._live: Live | None = None
         if console.is_terminal:
             # Ray and others print into the sweep's log, so nothing has to be redirected above the table.
@@ -159,6 +160,13 @@ class Screen(Sink):
         if self._live is None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def resized(self, state: SweepState, gang: int) -> None:
+        """Print a line where a gang has fewer ranks than planned, or all of them again; the live title has it."""
+        has, of = state.sizes[gang]
+        if self._live is None and (has < of or gang in self._short):
+            self._console.print(f"gang {gang} has {has} of {of} workers", highlight=False, soft_wrap=True)
+            self._short.add(gang)
+
     def started(self, trial: TrialRecord) -> None:
         """Say it of a trial that goes on."""
         if trial.epochs:
@@ -192,4 +200,6 @@ class Screen(Sink):
         planned = self._state.planned if self._state is not None else 0
         done = sum(trial.state is not State.RUNNING for trial in trials)
         title = self._notice or (f"{done} of {planned} trials done" if trials else "the gangs are starting ...")
+        if self._state is not None and self._state.short:
+            title = "; ".join([title, *self._state.short])
         return trials_table(trials, title=title, rows=max(5, self._console.height - 6))

@@ -50,6 +50,8 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     rows["used"] = duration(state.seconds(now)) + gpus
     if state.is_open:
         rows["now"] = _doing(state)
+        if state.short:
+            rows["short"] = ", ".join(state.short)
         if (left := seconds_left(state)) is not None:
             rows["left"] = f"about {duration(left)}, from the trials so far"
     _print(console, store, standing, rows)

@@ -45,6 +45,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     budgets = f", {plan.budgets}" if str(plan.budgets) else ""
     window = f"FID counts from epoch {schedule.window_first} on"
     where = plan.address or "this machine"
+    at_least = f", at least {resources.min_workers}," if resources.elastic else ""
     disk_row = {}
     if plan.disk is not None:
         free = gb(free_bytes(plan.directory))
@@ -56,7 +57,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         "objective": f"{plan.metric}, lowest in the window{_measuring_text(space)}",
         "searched": ", ".join(space.search) or "nothing",
         **search_rows(plan, warm),
-        "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
+        "where": f"{resources.gangs} at once x {resources.workers} workers{at_least} on {where}, "
         f"{resources.gpus:g} GPUs and {resources.threads} threads each",
         **disk_row,
         "results": str(plan.directory),

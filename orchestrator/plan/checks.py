@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.plan.resources import Resources
 from orchestrator.space.demo import demo_images
 from orchestrator.space.space import Space, possible_search
 from trainers.config import TrainConfig
@@ -107,6 +108,34 @@ def check_shares(space: Space, workers: int) -> None:
     for batch in possible_values(space, "data.batch_size"):
         if batch % workers:
             raise UserError(f"data.batch_size {batch} cannot be shared by {workers} workers: not a multiple")
+
+
+def check_elastic(space: Space, resources: Resources) -> None:
+    """Check that trials mean the same with any number of ranks that they may have.
+
+    Raises:
+        UserError: they do not.
+    """
+    fewest = resources.min_workers
+    if fewest is None:
+        return
+    given = f"--min-workers-per-trial {fewest}"
+    if fewest > resources.workers:
+        raise UserError(f"{given}: must be at most --workers-per-trial, which is {resources.workers}")
+    check_shares(space, fewest)
+    if not resources.elastic:
+        return
+    if not all(possible_values(space, "runtime.sync_batchnorm")):
+        raise UserError(f"{given}: without runtime.sync_batchnorm a trial learns other things with fewer workers")
+    if "device_seconds" in space.objectives:
+        raise UserError(f"{given}: the objective device_seconds would depend on which machines were there")
+
+
+def gang_sizes(space: Space, resources: Resources) -> tuple[int, ...]:
+    """Numbers of ranks that a gang may have, ascending: those that share every global batch evenly."""
+    batches = possible_values(space, "data.batch_size")
+    fewest = resources.min_workers or resources.workers
+    return tuple(n for n in range(fewest, resources.workers + 1) if all(batch % n == 0 for batch in batches))
 
 
 def possible_values(space: Space, name: str) -> list[Any]:

@@ -15,6 +15,7 @@ class LaunchOptions:
     trials: int | None = None
     concurrency: int | None = None
     workers_per_trial: int | None = None
+    min_workers_per_trial: int | None = None
     cpus_per_worker: float | None = None
     gpus_per_worker: float | None = None
     settings: tuple[str, ...] = ()

@@ -3,11 +3,11 @@
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets, parse_duration, read_budgets
-from orchestrator.plan.checks import check_images, check_shares, check_space_buildable
+from orchestrator.plan.checks import check_elastic, check_images, check_shares, check_space_buildable
 from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.memory import check_memory, gpu_memory, host_memory, largest_networks
@@ -114,7 +114,9 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         available_gpus=gpus,
         local=options.address is None,
     )
+    resources = replace(resources, min_workers=options.min_workers_per_trial)
     check_shares(space, resources.workers)
+    check_elastic(space, resources)
     networks = largest_networks(space)
     if options.address is None:
         check_memory(networks, resources, host=host_memory(), gpu=gpu_memory())

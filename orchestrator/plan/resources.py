@@ -21,6 +21,7 @@ class Resources:
         cpus: logical CPUs per rank.
         gpus: GPUs per rank; fractions let gangs of one rank share one.
         threads: torch threads per rank.
+        min_workers: DDP ranks that a gang goes on with while there are no more; None: it waits for all.
     """
 
     gangs: int
@@ -28,6 +29,12 @@ class Resources:
     cpus: float
     gpus: float
     threads: int
+    min_workers: int | None = None
+
+    @property
+    def elastic(self) -> bool:
+        """Whether a gang may have fewer ranks than `workers`."""
+        return self.min_workers is not None and self.min_workers < self.workers
 
     @property
     def devices(self) -> float:
@@ -89,7 +96,7 @@ def choose_resources(
 
 
 def check_fits(resources: Resources) -> None:
-    """Check that this machine has what a sweep was planned with.
+    """Check that this machine has what a sweep was planned with, or what its gangs need at least.
 
     Raises:
         UserError: it does not.
@@ -97,7 +104,7 @@ def check_fits(resources: Resources) -> None:
     cpus, gpus = machine()
     choose_resources(
         concurrency=resources.gangs,
-        workers=resources.workers,
+        workers=resources.min_workers or resources.workers,
         cpus=resources.cpus,
         gpus=resources.gpus,
         available_cpus=cpus,

@@ -57,9 +57,16 @@ class Changed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class GangUp(Event):
-    """The ranks of a gang are up; it holds its devices from now on."""
+    """The ranks of a gang are up; it holds their devices from now on. Written again where it comes back with others.
+
+    Attributes:
+        gang: its number.
+        workers: ranks that it has, `of` those planned; older versions wrote neither, and a gang always had all.
+    """
 
     gang: int
+    workers: int = 1
+    of: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

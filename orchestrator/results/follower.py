@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, from_json
+from orchestrator.results.events import Closed, Confirmed, Ended, Event, GangUp, Opened, Started, from_json
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import TrialRecord
@@ -111,6 +111,8 @@ class Follower:
             match event:
                 case Opened():
                     sink.opened(state)
+                case GangUp(gang=gang):
+                    sink.resized(state, gang)
                 case Started(trial=name):
                     sink.started(state.trials[name])
                 case Ended(trial=name):

@@ -11,6 +11,9 @@ class Sink:
     def opened(self, state: SweepState) -> None:
         """A driver runs the sweep from now on."""
 
+    def resized(self, state: SweepState, gang: int) -> None:
+        """A gang is up, with as many ranks as its `sizes` say."""
+
     def started(self, trial: TrialRecord) -> None:
         """A gang took the trial, for the first time or again."""
 

@@ -46,7 +46,8 @@ class SweepState:
         attempts: attempts in a row that made no progress, by open trial.
         stopping: why an open trial has to end, by trial.
         sessions: the drivers that it had.
-        gangs: those that are up, with the time since when.
+        gangs: those that are up, with the time since when they have had as many ranks as now.
+        sizes: of the gangs that are up, how many ranks each has, and how many are planned.
         halting: set when the last driver has begun to end the sweep.
     """
 
@@ -59,11 +60,12 @@ class SweepState:
     stopping: dict[str, str] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     gangs: dict[int, float] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     halting: Halting | None = None
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
     _seconds: float = 0.0  # of the sessions before
-    _gang_seconds: float = 0.0  # of gangs that are down
+    _gang_seconds: float = 0.0  # of gangs that are down, or have had another size
 
     def __post_init__(self) -> None:
         self.planned, self.budgets = self.plan.trials, dict(self.plan.budgets)
@@ -111,8 +113,14 @@ class SweepState:
 
     def gpu_hours(self, now: float) -> float:
         """GPUs that the gangs have held x hours since their ranks started, until `now`."""
-        held = self._gang_seconds + sum(now - since for since in list(self.gangs.values()))
+        held = self._gang_seconds + sum((now - since) * self._share(gang) for gang, since in list(self.gangs.items()))
         return self.plan.gang_gpus * held / 3600
+
+    @property
+    def short(self) -> list[str]:
+        """A few words on each gang that has fewer ranks than planned."""
+        sizes = sorted(self.sizes.copy().items())
+        return [f"gang {gang} has {has} of {of} workers" for gang, (has, of) in sizes if has < of]
 
     def apply(self, event: Event) -> bool:
         """Add an event; returns whether it changes anything.
@@ -152,15 +160,30 @@ class SweepState:
         self.budgets = {**self.budgets, **(event.budgets or {})}
         return True
 
+    def _share(self, gang: int) -> float:
+        """The share of its planned ranks that a gang has."""
+        has, of = self.sizes.get(gang, (1, 1))
+        return has / max(1, of)
+
     def _gang_up(self, event: GangUp) -> bool:
-        return self.gangs.setdefault(event.gang, event.at) == event.at
+        size = (event.workers, event.of)
+        if self.sizes.get(event.gang) == size:
+            return False
+        self._count_until(event.gang, event.at)
+        self.gangs[event.gang], self.sizes[event.gang] = event.at, size
+        return True
 
     def _gang_down(self, event: GangDown) -> bool:
-        since = self.gangs.pop(event.gang, None)
-        if since is None:
+        if event.gang not in self.gangs:
             return False
-        self._gang_seconds += max(0.0, event.at - since)  # clocks are set back at times
+        self._count_until(event.gang, event.at)
+        del self.gangs[event.gang], self.sizes[event.gang]
         return True
+
+    def _count_until(self, gang: int, at: float) -> None:
+        """Add what a gang has held until now, if it is up."""
+        held = max(0.0, at - self.gangs.get(gang, at))  # clocks are set back at times
+        self._gang_seconds += held * self._share(gang)
 
     def _submitted(self, event: Submitted) -> bool:
         if event.trial in self.trials:
@@ -240,8 +263,10 @@ class SweepState:
     def _closed(self, event: Closed) -> bool:
         self.sessions[-1].closed = event
         self._seconds += max(0.0, event.ended - self.sessions[-1].opened.at)
-        self._gang_seconds += sum(max(0.0, event.ended - since) for since in self.gangs.values())
+        for gang in self.gangs:
+            self._count_until(gang, event.ended)
         self.gangs.clear()
+        self.sizes.clear()
         for trial in self.open_trials():
             reason = self.stopping.get(trial.trial_id, SweepStatus(event.status).trials_end_as)
             outcome = TrialOutcome(

@@ -155,13 +155,17 @@ class Broker:
 
     # the gangs' side
 
-    async def lease(self, gang: int) -> Lease | ConfirmLease | NoLease:
+    async def lease(self, gang: int, workers: int = 1, of: int = 1) -> Lease | ConfirmLease | NoLease:
         """The next trial for `gang`; when no trial waits, a finished one to measure again.
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
+
+        Args:
+            gang: its number.
+            workers: ranks that it has, `of` those planned.
         """
-        if gang not in self._state.gangs:
-            self._happened(events.GangUp, gang=gang)
+        if self._state.sizes.get(gang) != (workers, of):
+            self._happened(events.GangUp, gang=gang, workers=workers, of=of)
         await self._take_from(gang)
         async with self._changed:
             try:

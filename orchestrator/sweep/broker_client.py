@@ -103,9 +103,9 @@ class BrokerClient:
 
     # from ranks
 
-    def lease(self, gang: int) -> Lease | ConfirmLease | NoLease:
-        """Wait for work for a gang."""
-        lease: Lease | ConfirmLease | NoLease = ray.get(self._actor.lease.remote(gang))
+    def lease(self, gang: int, workers: int = 1, of: int = 1) -> Lease | ConfirmLease | NoLease:
+        """Wait for work for a gang that has so many ranks, of so many planned."""
+        lease: Lease | ConfirmLease | NoLease = ray.get(self._actor.lease.remote(gang, workers, of))
         return lease
 
     def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:

@@ -9,10 +9,12 @@ import os
 import threading
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import ray.train
 from ray.exceptions import OutOfMemoryError, RayActorError
 
+from orchestrator.plan.checks import gang_sizes
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.leaving import TakesSigterm
@@ -79,21 +81,27 @@ class Gang(threading.Thread):
                 return None
 
     def _run_once(self, start: int) -> None:
-        from ray.train.torch import TorchTrainer
+        from orchestrator.sweep.elastic import LOOK_S, GangTrainer
 
         use_gpu = self._resources.gpus > 0
         per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
-        TorchTrainer(
+        sizes = gang_sizes(self._setup.space, self._resources)
+        workers: Any = (sizes[0], sizes[-1]) if self._resources.elastic else sizes[-1]
+        GangTrainer(
             gang_loop,
-            train_loop_config={"setup": self._setup, "gang": self.number},
+            sizes=sizes,
+            train_loop_config={"setup": self._setup, "gang": self.number, "resources": self._resources},
             scaling_config=ray.train.ScalingConfig(
-                num_workers=self._resources.workers, use_gpu=use_gpu, resources_per_worker=per_worker
+                num_workers=workers,
+                use_gpu=use_gpu,
+                resources_per_worker=per_worker,
+                # mypy sees the configs of Ray Train V1, which is not used
+                elastic_resize_monitor_interval_s=LOOK_S,  # type: ignore[call-arg]
             ),
             run_config=ray.train.RunConfig(
                 name=f"{self.name}-{start}",  # Ray Train would restore what a dead one has left under its name
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
-                # mypy sees the RunConfig of Ray Train V1, which is not used
                 callbacks=[TakesSigterm(), NotesPlacementGroup(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),

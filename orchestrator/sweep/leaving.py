@@ -1,4 +1,4 @@
-"""How a rank is asked to leave: by SIGTERM, or by a notice that a node of its gang goes, as of a spot machine.
+"""How a rank is asked to leave: by SIGTERM, by a notice that a node of its gang goes, as of a spot machine, or to grow.
 
 Ray Train runs `gang_loop` in a thread, and a signal's handler can be set in a process's main thread only. A callback of
 Ray Train runs there. It is the base class of Ray Train's own callbacks, alpha, like all that is read here of notices.
@@ -41,6 +41,11 @@ class TakesSigterm(WorkerCallback):
             signal.signal(number, before)
 
         signal.signal(signal.SIGTERM, ask)
+
+
+def ask_to_leave() -> None:
+    """Ask the rank that this is called in, as SIGTERM does."""
+    _asked.set()
 
 
 def asked_to_leave() -> bool:

@@ -4,10 +4,11 @@ import gc
 import math
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orchestrator.plan.resources import Resources
 from orchestrator.pruning import Guard, build_rules
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import history_file
@@ -47,7 +48,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     """Ray Train's loop function: take a lease, train or measure it, take the next, until the sweep is over.
 
     Args:
-        config: ``setup`` (a `GangSetup`) and ``gang`` (its number).
+        config: ``setup`` (a `GangSetup`), ``gang`` (its number) and ``resources`` (of the gangs, as planned).
 
     Raises:
         LeftError: a rank was asked to leave.
@@ -69,24 +70,25 @@ def gang_loop(config: dict[str, Any]) -> None:
     assets = Assets(setup.data, setup.cache_dir, device)
     node = ray.get_runtime_context().get_node_id()
     with heart(setup.broker, config["gang"], rank(), node):
-        _take_leases(setup, config["gang"], assets)
+        _take_leases(setup, config["gang"], config["resources"], assets)
 
 
-def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
-    from trainers.distributed import any_rank, broadcast_object, rank
+def _take_leases(setup: GangSetup, gang: int, resources: Resources, assets: Any) -> None:
+    from trainers.distributed import any_rank, broadcast_object, rank, world_size
 
     while not any_rank(asked_to_leave(), assets.device):
-        lease = broadcast_object(setup.broker.lease(gang) if rank() == 0 else None)
+        size = (world_size(), resources.workers)
+        lease = broadcast_object(setup.broker.lease(gang, *size) if rank() == 0 else None)
         if lease is NoLease.SWEEP_OVER:
             return
         if isinstance(lease, Lease):
-            run_lease(setup, lease, assets, asked_to_leave)
+            run_lease(setup, lease, assets, asked_to_leave, elastic=resources.elastic)
         elif isinstance(lease, ConfirmLease):
             run_confirm_lease(setup, lease, assets)
     raise LeftError
 
 
-def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool]) -> None:
+def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool], *, elastic: bool = False) -> None:
     """Train one trial and report to the broker how it ended.
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
@@ -99,12 +101,13 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
         leave: whether this rank was asked to leave; asked between epochs.
+        elastic: whether the gang's number of ranks may change; then it is one of every epoch's metrics, ``workers``.
 
     Raises:
         LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
         Exception: whatever training raised on one of several ranks, except a UserError.
     """
-    from trainers.distributed import broadcast_object, rank
+    from trainers.distributed import broadcast_object, rank, world_size
     from trainers.families import loss_scale
     from trainers.loop import train
 
@@ -115,6 +118,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     def report(epoch_report: EpochReport) -> Decision:  # called on rank 0 alone
         nonlocal reason
         assert history is not None
+        if elastic:
+            epoch_report = replace(epoch_report, metrics=epoch_report.metrics | {"workers": float(world_size())})
         history.append(epoch_report)
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs

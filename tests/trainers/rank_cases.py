@@ -245,6 +245,24 @@ def left(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return {"end": str(outcome.end), "epochs": outcome.epochs, "checkpoint": epoch}
 
 
+def handed_over(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """All ranks stop after epoch 2, one alone goes on to epoch 3, and all finish."""
+    training(photos, cache_dir, run_dir, {}, 2)
+    if rank() == 0:
+        process = mp.get_context("forkserver").Process(target=one_epoch_alone, args=(photos, cache_dir, run_dir))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    broadcast_object(None)
+    return training(photos, cache_dir, run_dir, {})
+
+
+def one_epoch_alone(photos: Path, cache_dir: Path, run_dir: Path) -> None:
+    torch.set_num_threads(1)
+    register_parts()
+    training(photos, cache_dir, run_dir, {}, 3)
+
+
 def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """A best checkpoint measured again; 31 samples are no multiple of the ranks."""
     config = small_config({**SHARED, "schedule.epochs": 2})
@@ -253,9 +271,13 @@ def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return {"values": [measured.fid for measured in confirm(assets, run_dir, 2)]}
 
 
-def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:
+def register_parts() -> None:
     register_tiny_extractor()
     NETWORKS["smooth"] = smooth
+
+
+def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[], dict[str, Any]]]:
+    register_parts()
 
     def train_in(name: str, overrides: dict[str, Any], *stop_at: int) -> Callable[[], dict[str, Any]]:
         return lambda: training(photos, cache_dir, folder / name, overrides, *stop_at)
@@ -271,6 +293,7 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "damaged": lambda: damaged(photos, cache_dir, folder / "damaged"),
         "greedy": lambda: greedy(photos, cache_dir, folder / "greedy"),
         "left": lambda: left(photos, cache_dir, folder / "left"),
+        "handed_over": lambda: handed_over(photos, cache_dir, folder / "handed_over"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),
     }

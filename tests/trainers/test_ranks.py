@@ -25,7 +25,8 @@ def one_rank(photos: Path, cache_dir: Path, tmp_path_factory: pytest.TempPathFac
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("one_rank")
-    results = {name: case() for name, case in cases(photos, cache_dir, folder).items() if name != "unsynchronised"}
+    left_out = ("unsynchronised", "handed_over")
+    results = {name: case() for name, case in cases(photos, cache_dir, folder).items() if name not in left_out}
     torch.set_num_threads(before)
     return results
 
@@ -218,3 +219,15 @@ def test_one_rank_goes_on_where_two_stopped(
     assert too_far([timeless(report) for report in recorder.reports], one_rank["train"]["reports"][1:]) == {}
     resumed = load(tmp_path / "latest.pt")["family"]
     assert too_far(resumed["average"], one_rank["train"]["checkpoint"]["family"]["average"]) == {}
+
+
+def test_two_ranks_go_on_where_one_went_on_for_them(
+    two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
+) -> None:
+    first, second = (result["handed_over"] for result in two_rank_results)
+    assert [report["epoch"] for report in first["reports"]] == [3, 4], "3, that of one rank, is repeated"
+    assert too_far(first["reports"], one_rank["train"]["reports"][2:]) == {}
+    for name in ("generator", "discriminator", "average"):
+        assert too_far(first["checkpoint"]["family"][name], one_rank["train"]["checkpoint"]["family"][name]) == {}
+    assert (second["end"], second["objective"]) == (first["end"], first["objective"])
+    assert first["checkpoint"]["progress"]["images_seen"] == 4 * 2 * 64

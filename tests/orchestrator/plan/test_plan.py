@@ -1,11 +1,13 @@
 """Plans: the options of a launch become a checked sweep, or a one-line error."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.plan.checks import gang_sizes
 from orchestrator.plan.dataset import prepare_data, with_labels
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
@@ -20,6 +22,9 @@ from trainers.data import draw_synthetic
 from trainers.errors import UserError
 
 SPACE = "ralsgan_motorbike"
+
+
+FOUR: dict[str, Any] = {"workers_per_trial": 4, "cpus_per_worker": 0.1}
 
 
 def plan_with(tmp_path: Path, **options: Any) -> Any:
@@ -123,6 +128,12 @@ def test_wrong_setting_is_one_clear_line(tmp_path: Path, setting: str, message: 
         ({"time_budget": "soon"}, "write it as 2h, 30m, 1h30m or 90s"),
         ({"max_gpu_hours": "2", "gpus_per_worker": 0.0}, "--max-gpu-hours needs GPUs"),
         ({"workers_per_trial": 3, "cpus_per_worker": 0.1}, "cannot be shared by 3 workers"),
+        ({"min_workers_per_trial": 2}, "--min-workers-per-trial 2: must be at most --workers-per-trial, which is 1"),
+        ({**FOUR, "min_workers_per_trial": 3}, " cannot be shared by 3 workers: not a multiple"),
+        (
+            {**FOUR, "min_workers_per_trial": 2, "settings": ("runtime.sync_batchnorm=false",)},
+            "--min-workers-per-trial 2: without runtime.sync_batchnorm a trial learns other things with fewer workers",
+        ),
         ({"concurrency": 4096, "cpus_per_worker": 1.0}, "need 4096 CPUs"),
         ({"gpus_per_worker": 64.0}, "need 64 GPUs"),
         ({"workers_per_trial": 2, "gpus_per_worker": 0.5}, "2 workers of a trial with 0.5 GPUs each would share a GPU"),
@@ -134,6 +145,22 @@ def test_wrong_option_is_one_clear_line(tmp_path: Path, options: dict[str, Any],
         plan_with(tmp_path, **options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_trials_that_are_to_take_few_device_seconds_keep_their_ranks(tmp_path: Path) -> None:
+    space = tmp_path / "pair.yaml"
+    space.write_text(bundled_spaces()[SPACE].read_text() + "\nobjectives: [fid, device_seconds]\n")
+    with pytest.raises(UserError, match="device_seconds would depend on which machines were there"):
+        plan_with(tmp_path, space=str(space), sampler="nsga2", **FOUR, min_workers_per_trial=1)
+    assert not plan_with(tmp_path, space=str(space), sampler="nsga2", **FOUR, min_workers_per_trial=4).resources.elastic
+
+
+def test_a_gang_has_numbers_of_ranks_that_share_every_batch(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, **FOUR, min_workers_per_trial=1, settings=("data.batch_size=64",))
+    assert gang_sizes(plan.space, plan.resources) == (1, 2, 4)
+    assert gang_sizes(plan.space, replace(plan.resources, min_workers=None)) == (4,)
+    searched = {"base": {"data": {"batch_size": 12}}, "search": {"data.batch_size": {"choice": [12, 24, 20]}}}
+    assert gang_sizes(build_space("x", searched), replace(plan.resources, min_workers=1)) == (1, 2, 4)
 
 
 def test_data_is_checked_before_anything_starts(tmp_path: Path, motorbikes: Path) -> None:

@@ -27,6 +27,7 @@ from trainers.errors import UserError
 def plan(tmp_path: Path, motorbikes: Path) -> Plan:
     options: dict[str, Any] = {"space": "ralsgan_motorbike", "demo": True, "data": motorbikes, "sweeps_dir": tmp_path}
     more: dict[str, Any] = {"name": "s", "trials": 7, "target_fid": 40.0, "seed": 5, "workers_per_trial": 2}
+    more |= {"min_workers_per_trial": 1}
     return make_plan(LaunchOptions(**options, **more, settings=("data.batch_size=16",)))
 
 

@@ -170,6 +170,19 @@ def test_gpu_hours_are_those_of_gangs_that_are_up() -> None:
     assert state.gpu_hours(50.0) == 2 * (30.0 + 30.0) / 3600
 
 
+def test_a_gang_with_fewer_ranks_holds_fewer_gpus() -> None:
+    state = folded(*BEGUN[1:], opened(0.0), GangUp(at=10.0, session=1, gang=0, workers=2, of=2))
+    assert state.short == []
+    assert state.apply(GangUp(at=20.0, session=1, gang=0, workers=1, of=2))
+    assert not state.apply(GangUp(at=25.0, session=1, gang=0, workers=1, of=2)), "it has come back with as many"
+    assert state.short == ["gang 0 has 1 of 2 workers"]
+    assert state.gpu_hours(30.0) == 2 * (10.0 + 10.0 / 2) / 3600
+    state.apply(GangUp(at=40.0, session=1, gang=0, workers=2, of=2))
+    assert (state.short, state.gpu_hours(50.0)) == ([], 2 * (10.0 + 20.0 / 2 + 10.0) / 3600)
+    state.apply(closed(60.0, SweepStatus.FINISHED))
+    assert (state.sizes, state.gpu_hours(99.0)) == ({}, 2 * (10.0 + 20.0 / 2 + 20.0) / 3600)
+
+
 def test_plans_and_budgets_change() -> None:
     state = folded(*BEGUN, Changed(at=2.0, session=1, budgets={"time_s": 60.0}))
     assert (state.planned, state.budgets) == (3, {"time_s": 60.0})
@@ -179,6 +192,7 @@ def test_plans_and_budgets_change() -> None:
 
 EVERY: list[Event] = [
     *BEGUN,
+    GangUp(at=11.0, session=1, gang=0, workers=1, of=2),
     GangDown(at=1.0, session=1, gang=0),
     Interrupted(at=1.0, session=1, trial="0000", why="its node left", attempts=0),
     Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),

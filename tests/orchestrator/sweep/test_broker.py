@@ -121,6 +121,17 @@ def test_a_stopped_trial_whose_gang_has_died_keeps_what_it_has(directory: Path) 
     run(story())
 
 
+def test_a_gang_that_comes_back_with_fewer_ranks_says_so(directory: Path) -> None:
+    async def story() -> None:
+        for workers in (2, 1, 1, 2):
+            broker = Broker(directory)  # one that was started again reads the log
+            await broker.submit(proposal(f"000{workers}"))
+            await broker.lease(0, workers, 2)
+        assert [(event.workers, event.of) for event in events_of(directory, GangUp)] == [(2, 2), (1, 2), (2, 2)]
+
+    run(story())
+
+
 def test_an_interrupted_trial_comes_first_for_any_gang(directory: Path) -> None:
     async def story() -> None:
         broker = Broker(directory)

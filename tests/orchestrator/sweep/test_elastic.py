@@ -1,0 +1,112 @@
+"""A gang that may have fewer ranks: on a real cluster of two nodes, one of which dies and is replaced."""
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+import torch
+from ray.train import ScalingConfig
+
+from orchestrator.plan.resources import Resources
+from orchestrator.results.events import GangUp, Interrupted, Started
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import StopReason
+from tests.faults.servers import Cluster
+from tests.orchestrator.sweep_helpers import endless, events_of, proposal
+
+RESOURCES = Resources(gangs=1, workers=2, cpus=0.9, gpus=0, threads=1, min_workers=1)
+
+
+def story(tmp_path: Path, images: Path, cache: Path, address: str, say: Connection) -> None:
+    """In a process of its own, since this one's Ray is another: what the gang and its trial do."""
+    from orchestrator.sweep import elastic
+    from orchestrator.sweep.gang import Gang
+    from orchestrator.sweep.ray_session import connected
+
+    elastic.LOOK_S = 1.0
+    with connected(address):
+        setup = endless(tmp_path / "s", images, cache, window_first=5000, checkpoint_every=2)
+        gang = Gang(0, setup, RESOURCES, tmp_path / "ray")
+        gang.start()
+        setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
+
+        def epochs() -> list[float]:
+            return [report.metrics["workers"] for report in ResultsStore(setup.directory).read_history("0000")]
+
+        def wait_for(there: Callable[[], bool]) -> None:
+            while not there():
+                assert gang.is_alive(), gang.error
+                gang.join(0.1)
+
+        wait_for(lambda: len(epochs()) > 3)
+        assert set(epochs()) == {2.0}
+        say.send("two")
+        wait_for(lambda: 1.0 in epochs()[:-2])
+        say.send("one")
+        grown = lambda: 2.0 in epochs()[epochs().index(1.0) :]  # noqa: E731
+        wait_for(grown)
+        setup.broker.close(StopReason.INTERRUPTED)
+        gang.join()
+        assert gang.error is None
+    history = ResultsStore(setup.directory).read_history("0000")
+    assert [report.epoch for report in history] == list(range(1, len(history) + 1)), "none is missing, none is twice"
+    ups = [(event.workers, event.of) for event in events_of(setup.directory, GangUp)]
+    assert ups == [(2, 2), (1, 2), (2, 2)]
+    died, left = events_of(setup.directory, Interrupted)
+    assert (died.why.partition(":")[0], left.why) == ("its workers died", "its workers were asked to leave")
+    assert [event.attempt for event in events_of(setup.directory, Started)] == [1, 1, 1], "to grow is no attempt"
+    assert [report.images_seen for report in history] == [48 * report.epoch for report in history]
+    saved = torch.load(setup.directory / "trials" / "0000" / "latest.pt", weights_only=True)
+    assert saved["config"]["data"]["batch_size"] == 16
+
+
+@pytest.mark.parametrize(
+    ("free", "ranks"),
+    [
+        ({}, 0),
+        ({"a": {"CPU": 0.32}}, 0),
+        ({"a": {"CPU": 0.33}}, 1),
+        ({"a": {"CPU": 0.3}, "b": {"CPU": 0.3}}, 0),
+        ({"a": {"CPU": 0.99}}, 2),
+        ({"a": {"CPU": 0.99}, "b": {"CPU": 0.5}}, 4),
+        ({"a": {"CPU": 64.0}}, 4),
+    ],
+)
+def test_a_gang_has_as_many_ranks_as_there_is_room_for_and_as_share_the_batch(
+    free: dict[str, dict[str, float]], ranks: int
+) -> None:
+    from orchestrator.sweep.elastic import ElasticPolicy
+
+    scaling = ScalingConfig(num_workers=(1, 4), resources_per_worker={"CPU": 0.33})  # type: ignore[arg-type]
+    assert ElasticPolicy(scaling, (1, 2, 4))._count_possible_workers(free) == ranks
+
+
+@pytest.mark.slow
+def test_a_gang_goes_on_with_one_rank_and_grows_when_a_node_comes(
+    motorbikes: Path, own_cache: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cluster = Cluster(tmp_path_factory.mktemp("r") / "c")  # short: Ray puts sockets below it
+    try:
+        cluster.start_head(cpus=1)
+        node = cluster.add_node(2, cpus=1)
+        hear, say = multiprocessing.Pipe(duplex=False)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**cluster.wants, "OMP_NUM_THREADS": "1"}.items():
+                patch.setenv(name, value)
+            arguments = (tmp_path, motorbikes, own_cache, cluster.address, say)
+            process = multiprocessing.get_context("spawn").Process(target=story, args=arguments)
+            process.start()
+        assert process.pid is not None
+        cluster.family.add(process.pid)
+        say.close()
+        assert hear.recv() == "two"
+        cluster.kill_node(node)
+        assert hear.recv() == "one"
+        cluster.add_node(3, cpus=1)
+        process.join()
+        assert process.exitcode == 0
+        assert cluster.what_is_left() == []
+    finally:
+        cluster.end()
