@@ -9,18 +9,21 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench
 from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill, running
+from tests.faults.results import read_epochs
 from tests.faults.rows import Row
 from tests.faults.scenario import Fault, mend, strike_once
 from tests.faults.sweep_under_fault import SweepUnderFault
 from tests.faults.waiting import NotInTimeError, wait_until
 
 START_S = 60.0
+ROUNDING = 0.01  # of FIDs, relative: sums over one rank have another order than over two
 
 
 class MlflowServer:
@@ -192,7 +195,30 @@ def second_node_dies(bench: Bench) -> Row:
         cluster.end()
 
 
+def a_node_stays_away(bench: Bench) -> Row:
+    """One of two nodes that a gang's two ranks run on loses its raylet, and none joins: one rank does the rest."""
+    cluster = Cluster(bench.folder / "ray-of-two")
+    try:
+        cluster.start_head(cpus=1)
+        node = cluster.add_node(2, cpus=1)
+        options = ("--address", cluster.address, "--cpus-per-worker", "0.9", "--min-workers-per-trial", "1")
+        with bench.sweep("fewer-ranks", *options, env=cluster.wants) as sweep:
+            strike_once(sweep, lambda _: cluster.kill_node(node))
+            sweep.finish()
+            sweep.troubles += cluster.what_is_left() + with_fewer_ranks(read_epochs(sweep.directory))
+            return judge("fewer-ranks", bench, sweep, rounding=ROUNDING)
+    finally:
+        cluster.end()
+
+
+def with_fewer_ranks(epochs: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What is wrong with the numbers of ranks that trained the epochs of a sweep, by trial."""
+    ranks = [line["metrics"]["workers"] for trial in sorted(epochs) for line in epochs[trial]]
+    return [] if ranks == sorted(ranks, reverse=True) and set(ranks) == {1, 2} else [f"epochs had {ranks} ranks"]
+
+
 FAULTS: dict[str, Fault] = {
     "mlflow-server": mlflow_dies,
     "second-node": second_node_dies,
+    "fewer-ranks": a_node_stays_away,
 }

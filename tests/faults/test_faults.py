@@ -54,6 +54,12 @@ def test_another_result_is_seen() -> None:
     assert aftermath.compare(none, results(None, 80.0)) == {"0000": "trial 0000 is missing"}
 
 
+def test_numbers_may_be_off_by_rounding_alone() -> None:
+    assert list(aftermath.compare(results(None, 80.5), results(None, 80.0), rounding=0.001)) == ["0000"]
+    assert aftermath.compare(results(None, 80.5), results(None, 80.0), rounding=0.01) == {}
+    assert aftermath.compare(results(None, 80.0, None, epochs=(1, 2, 3)), results(None, 80.0), rounding=0.01) != {}
+
+
 def test_an_epoch_that_is_recorded_twice_is_seen() -> None:
     assert aftermath.in_order(results(None, 80.0)) == []
     assert aftermath.in_order(results(None, None, 80.0, epochs=(1, 1, 2))) != []
