@@ -104,6 +104,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.family = Family()
+        self._nodes: list[subprocess.Popen[bytes]] = []
         self._folder, self._port = folder, free_port()
         folder.mkdir()
         token = folder / "token"
@@ -139,6 +140,8 @@ class Cluster:
     def end(self) -> None:
         """Kill all of it."""
         self.family.end()
+        for node in self._nodes:
+            node.wait(EXIT_S)
 
     def _placement_groups(self) -> list[str]:
         """The states of all that there were."""
@@ -162,6 +165,7 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
+        self._nodes.append(node)
         self.family.add(node.pid)
         wait_until("a raylet", lambda: self._has_raylet(node), START_S)
         return node

@@ -31,12 +31,12 @@ def store(tmp_path: Path, motorbikes: Path) -> ResultsStore:
 def test_gangs_may_have_fewer_ranks_from_now_on(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Any] = []
     monkeypatch.setattr(
-        "orchestrator.commands.resume.run_to_the_end", lambda *run, changed: runs.append((run, changed))
+        "orchestrator.commands.resume.run_to_the_end", lambda *run, changed: runs.append([*run, changed])
     )
     before = store.read_plan()
     resume("s", store.directory.parent)
     resume("s", store.directory.parent, min_workers_per_trial=1)
-    ((same, _, *_), unchanged), ((plan, _, *_), changed) = runs
+    (same, *_, unchanged), (plan, *_, changed) = runs
     assert (same.resources.elastic, unchanged) == (False, None)
     assert (plan.resources.workers, plan.resources.elastic) == (2, True)
     assert changed.resources == {**before.resources, "min_workers": 1}
