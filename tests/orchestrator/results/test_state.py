@@ -227,7 +227,8 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
     for trial in state.trials.values():
         assert (trial.verdict is None) == (trial.state is State.RUNNING) == (trial.ended is None)
     if not state.is_open:
-        assert not open_trials and not state.gangs and state.halting is None
+        assert not open_trials and not state.gangs and not state.sizes
+        assert state.sessions or state.halting is None
     assert state.seconds(99.0) >= 0
     assert state.gpu_hours(99.0) >= 0
 
