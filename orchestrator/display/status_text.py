@@ -51,7 +51,7 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     if state.is_open:
         rows["now"] = _doing(state)
         if state.short:
-            rows["short"] = ", ".join(state.short)
+            rows["workers"] = ", ".join(state.short)
         if (left := seconds_left(state)) is not None:
             rows["left"] = f"about {duration(left)}, from the trials so far"
     _print(console, store, standing, rows)

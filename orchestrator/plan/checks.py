@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def check_elastic(space: Space, resources: Resources) -> None:
     given = f"--min-workers-per-trial {fewest}"
     if fewest > resources.workers:
         raise UserError(f"{given}: must be at most --workers-per-trial, which is {resources.workers}")
-    check_shares(space, fewest)
+    even = gang_sizes(space, replace(resources, min_workers=1))
+    if fewest not in even:
+        raise UserError(f"{given}: must share every data.batch_size evenly, as {', '.join(map(str, even))} do")
     if not resources.elastic:
         return
     if not all(possible_values(space, "runtime.sync_batchnorm")):

@@ -156,13 +156,9 @@ class Broker:
     # the gangs' side
 
     async def lease(self, gang: int, workers: int = 1, of: int = 1) -> Lease | ConfirmLease | NoLease:
-        """The next trial for `gang`; when no trial waits, a finished one to measure again.
+        """The next trial for `gang`, which has `workers` ranks `of` those planned; else a finished one to measure again.
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
-
-        Args:
-            gang: its number.
-            workers: ranks that it has, `of` those planned.
         """
         if self._state.sizes.get(gang) != (workers, of):
             self._happened(events.GangUp, gang=gang, workers=workers, of=of)

@@ -129,7 +129,7 @@ def test_wrong_setting_is_one_clear_line(tmp_path: Path, setting: str, message: 
         ({"max_gpu_hours": "2", "gpus_per_worker": 0.0}, "--max-gpu-hours needs GPUs"),
         ({"workers_per_trial": 3, "cpus_per_worker": 0.1}, "cannot be shared by 3 workers"),
         ({"min_workers_per_trial": 2}, "--min-workers-per-trial 2: must be at most --workers-per-trial, which is 1"),
-        ({**FOUR, "min_workers_per_trial": 3}, " cannot be shared by 3 workers: not a multiple"),
+        ({**FOUR, "min_workers_per_trial": 3}, "must share every data.batch_size evenly, as 1, 2, 4 do"),
         (
             {**FOUR, "min_workers_per_trial": 2, "settings": ("runtime.sync_batchnorm=false",)},
             "--min-workers-per-trial 2: without runtime.sync_batchnorm a trial learns other things with fewer workers",
