@@ -156,7 +156,7 @@ class Broker:
     # the gangs' side
 
     async def lease(self, gang: int, workers: int = 1, of: int = 1) -> Lease | ConfirmLease | NoLease:
-        """The next trial for `gang`, which has `workers` ranks `of` those planned; else a finished one to measure again.
+        """The next trial for `gang`, which has `workers` ranks `of` those planned; else a finished one to measure anew.
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
