@@ -71,7 +71,7 @@ class GangUp(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class GangDown(Event):
-    """A gang has ended for good."""
+    """A gang has no ranks any more, until it is up again: it holds no devices from now on."""
 
     gang: int
 

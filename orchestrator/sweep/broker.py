@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.results import events
-from orchestrator.results.lines import LineWriter
-from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.sweep.broker_log import BrokerLog
 from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
@@ -44,17 +43,18 @@ class Broker:
     def __init__(self, directory: Path) -> None:
         self._store = ResultsStore(directory)
         self._state = state = self._store.read_state()
-        self._log = LineWriter(directory / EVENTS_FILE)
+        self._log = BrokerLog(directory, state)
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
         self._lines: dict[str, Line] = {}
         self._changed = asyncio.Condition()
         self._confirmations = RetryQueue()
         self._seeds = 0
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
-        self._full = ""  # what could not be written; then no trial goes on, and the driver ends the sweep
         self._pulses = Pulses(time.monotonic)
         for gang in state.gangs:  # whose ranks this broker has not heard of yet
             self._pulses.began(gang)
+        for gang in set(state.holders.values()) - state.gangs.keys():
+            self._pulses.died(gang)
 
     # Tune's side (its searcher submits, its trainables ask)
 
@@ -63,7 +63,7 @@ class Broker:
         if trial.name in self._state.waiting or trial.name in self._state.trials:
             return
         known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs}
-        self._happened(events.Submitted, trial=trial.name, params=trial.params, **known)
+        self._log.write(events.Submitted, trial=trial.name, params=trial.params, **known)
         if trial.name in self._state.waiting:
             self._queue.add(trial.name)
         await self._notify()
@@ -89,7 +89,7 @@ class Broker:
         line = self._line(trial_id)
         if line.outcome is not None or line.stopped is not None:
             return
-        self._happened(events.Stopping, trial=trial_id, reason=reason)
+        self._log.write(events.Stopping, trial=trial_id, reason=reason)
         line.stopped = reason
         line.heard.set()
         if self._queue.take_back(trial_id):
@@ -109,7 +109,7 @@ class Broker:
     async def _halt(self, reason: StopReason | Failure, *, gangs_exit: bool) -> None:
         halting = self._state.halting
         if halting is None or gangs_exit > halting.gangs_exit:
-            self._happened(events.Halting, reason=reason, gangs_exit=gangs_exit)
+            self._log.write(events.Halting, reason=reason, gangs_exit=gangs_exit)
         for trial_id in dict.fromkeys([*self._state.waiting, *self._lines]):
             line = self._line(trial_id)
             if trial_id in self._state.trials or line.outcome is not None:
@@ -160,9 +160,11 @@ class Broker:
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
+        call = self._pulses.called(gang)
         if self._state.sizes.get(gang) != (workers, of):
-            self._happened(events.GangUp, gang=gang, workers=workers, of=of)
-        await self._take_from(gang)
+            self._log.write(events.GangUp, gang=gang, workers=workers, of=of)
+        for one in (gang, *self._pulses.gone()):
+            await self._take_from(one)
         async with self._changed:
             try:
                 await asyncio.wait_for(self._changed.wait_for(self._has_work_or_end), IDLE_S)
@@ -170,22 +172,23 @@ class Broker:
                 return NoLease.ASK_AGAIN
             if self._over:
                 return NoLease.SWEEP_OVER
-            if not self._has_work_or_end():  # the waiting work was withdrawn before this gang could take it
+            # The waiting work was withdrawn before this gang could take it, or its rank has died meanwhile.
+            if not self._has_work_or_end() or not self._pulses.is_newest(gang, call):
                 return NoLease.ASK_AGAIN
             self._pulses.began(gang)
             if self._state.halting or not self._queue:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
             trial_id, attempt = self._queue.first()
-            self._happened(events.Started, trial=trial_id, gang=gang, attempt=attempt)
-            if self._full:
+            self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt)
+            if self._log.full:
                 return NoLease.SWEEP_OVER
             self._queue.take(gang)
         return Lease(trial_id, self._state.trials[trial_id].params)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
-        self._happened(events.GangDown, gang=gang)
+        self._log.write(events.GangDown, gang=gang)
         await self._take_from(gang)
 
     async def leave(self, trial_id: str) -> None:
@@ -226,12 +229,12 @@ class Broker:
 
     async def full(self, place: str) -> None:
         """A rank could not write: a disk is full. All trials end at their next report; a later driver goes on."""
-        self._full = self._full or place
+        self._log.full = self._log.full or place
         await self._notify()
 
     async def where_full(self) -> str:
         """What a rank, or this broker, could not write; empty where all could."""
-        return self._full
+        return self._log.full
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
@@ -243,13 +246,17 @@ class Broker:
         return self._pulses.ranks(gang)
 
     async def died(self, gang: int, cause: str, *, blameless: bool) -> None:
-        """Keep why ranks of `gang` have died, before it restarts: it is closer to the cause than any rank's error.
+        """Ranks of `gang` have died, and Ray Train starts it again; where it stays away, others take what it holds.
 
-        The `cause` is a few words; `blameless`: the host as a whole is at fault, see `RetryQueue.excuse`.
+        The `cause`, a few words, is closer to it than any rank's error; empty where it is not known. `blameless`: the
+        host as a whole is at fault, see `RetryQueue.excuse`.
         """
+        self._log.write(events.GangDown, gang=gang)
+        self._pulses.died(gang)
         for queue in (self._queue, self._confirmations):
             for name in queue.held_by(gang):
-                queue.complain(name, cause, sure=True)
+                if cause:
+                    queue.complain(name, cause, sure=True)
                 if blameless:
                     queue.excuse(name)
 
@@ -262,7 +269,9 @@ class Broker:
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
         seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
         totals = trial.totals if trial is not None else {}
-        self._happened(events.Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
+        ended = {"trial": trial_id, "outcome": asdict(outcome), "seconds": seconds, "totals": totals}
+        if not self._log.write(events.Ended, **ended):  # no room on the disk: a later driver goes on with the trial
+            return
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         line.outcome = outcome
@@ -279,7 +288,7 @@ class Broker:
         if failure:
             self._unconfirmed.setdefault(trial_id, failure)
         elif not self._measured_again(trial_id):
-            self._happened(events.Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
+            self._log.write(events.Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
         await self._notify()
 
     async def beat(self, rank: Rank) -> None:
@@ -292,28 +301,9 @@ class Broker:
 
     # what is the same on every side
 
-    def _happened(self, kind: Callable[..., events.Event], **values: Any) -> None:
-        """Write an event, then fold it.
-
-        One that the disk has no room for has not happened, and the sweep ends; that it ends is folded all the same.
-
-        Raises:
-            OSError: it cannot be written for another reason; then it has not happened either.
-        """
-        event = kind(at=time.time(), session=self._state.session, **values)
-        try:
-            self._log.append(events.to_json(event))
-        except OSError as error:
-            if not is_full(error):
-                raise
-            self._full = self._full or str(error.filename)
-            if kind is not events.Halting:
-                return
-        self._state.apply(event)
-
     def _ending(self, line: Line) -> StopReason | Failure | None:
         """Why a trial has to end."""
-        return line.stopped or (StopReason.SWEEP_FAILED if self._full else None)
+        return line.stopped or (StopReason.SWEEP_FAILED if self._log.full else None)
 
     def _line(self, trial_id: str) -> Line:
         """A trial's line to Tune: a new one, or after the death of a broker or driver, what is known of the old one."""
@@ -373,7 +363,7 @@ class Broker:
             await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, too_often))
         else:
             why += f": {cause}" if cause else ""
-            self._happened(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
+            self._log.write(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
             self._queue.put_back(trial_id)
 
     def _measured_again(self, trial_id: str) -> bool:
@@ -384,7 +374,7 @@ class Broker:
     @property
     def _over(self) -> bool:
         """Whether the gangs have to exit."""
-        return bool(self._full) or (self._state.halting is not None and self._state.halting.gangs_exit)
+        return bool(self._log.full) or (self._state.halting is not None and self._state.halting.gangs_exit)
 
     def _has_work_or_end(self) -> bool:
         """Whether there is work for a gang, or the sweep is over."""

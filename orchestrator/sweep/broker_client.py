@@ -79,7 +79,7 @@ class BrokerClient:
         return ranks
 
     def died(self, gang: int, cause: str, *, blameless: bool) -> None:
-        """Report why ranks of a gang have died."""
+        """Report that ranks of a gang have died, and why."""
         ray.get(self._actor.died.remote(gang, cause, blameless=blameless))
 
     # from trainables

@@ -1,4 +1,4 @@
-"""Names the likely cause of a rank's death, for the trial that it takes along."""
+"""Tells the broker of a rank's death, and names the likely cause for the trial that it takes along."""
 
 import re
 from pathlib import Path
@@ -39,8 +39,8 @@ class Casualties(UserCallback):
             self._broker.died(self._gang, MEMORY_MONITOR, blameless=True)
             return
         killed = [number for number, error in deaths.items() if isinstance(error, RayActorError)]
-        if any(rank.rank in killed and _host_ran_out(rank) for rank in self._broker.ranks(self._gang)):
-            self._broker.died(self._gang, OOM_KILLER, blameless=False)
+        starved = any(rank.rank in killed and _host_ran_out(rank) for rank in self._broker.ranks(self._gang))
+        self._broker.died(self._gang, OOM_KILLER if starved else "", blameless=False)
 
 
 def _host_ran_out(rank: Rank) -> bool:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SHARED_CPUS = {"GOMP_SPINCOUNT": "2000"}
 OPENMP_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # the user's own choice wins
 
-MAX_RESTARTS = 100  # of one gang: at some 12 s each, a gang that never starts is given up after about 20 minutes
+MAX_RESTARTS = 100  # in a row: at some 12 s each, a gang that never starts is given up after about 20 minutes
 
 
 def openmp_settings() -> dict[str, str]:
@@ -64,21 +64,25 @@ class Gang(threading.Thread):
 
         Ray Train restarts ranks; when the controller that does so dies, it is started again here.
         """
-        for start in count(1):
-            try:
-                return self._run_once(start)
-            except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
-                if self.closing.is_set() or start > MAX_RESTARTS:
-                    self.error = error
-                    return None
-                if isinstance(error, OutOfMemoryError):  # the memory monitor ends controllers together with the ranks
-                    self._setup.broker.died(self.number, MEMORY_MONITOR, blameless=True)
-                log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
-                for group in {rank.placement_group for rank in self._setup.broker.ranks(self.number)} - {None}:
-                    give_back(str(group))
-            except BaseException as error:
-                self.error = error
-                return None
+        try:
+            for start in count(1):
+                try:
+                    return self._run_once(start)
+                except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
+                    if self.closing.is_set() or start > MAX_RESTARTS:
+                        raise
+                    self._clean_up(error)
+        except BaseException as error:
+            self.error = error
+
+    def _clean_up(self, error: Exception) -> None:
+        """After a controller's death, of which `error` tells."""
+        log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
+        starved = isinstance(error, OutOfMemoryError)  # the memory monitor ends controllers together with the ranks
+        broker = self._setup.broker
+        broker.died(self.number, MEMORY_MONITOR if starved else "", blameless=starved)
+        for group in {rank.placement_group for rank in broker.ranks(self.number)} - {None}:
+            give_back(str(group))
 
     def _run_once(self, start: int) -> None:
         from orchestrator.sweep.elastic import LOOK_S, GangTrainer

@@ -1,11 +1,13 @@
-"""Which gangs hang, by the pulses of their ranks. Plain state of the broker, no messages."""
+"""Which gangs hang or are gone, by the pulses of their ranks. Plain state of the broker, no messages."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from orchestrator.sweep.messages import Rank
 
 SHORTEST_S = 300.0  # a gang with work may be silent this long, however short its epochs are
 EPOCHS = 10  # and this many times as long as the longest epoch of the sweep
+GONE_S = 60.0  # a gang whose ranks have died is back before, unless there is no room for it
 
 
 class Pulses:
@@ -23,6 +25,27 @@ class Pulses:
         self._ranks: dict[int, dict[int, Rank]] = {}
         self._last: dict[int, float] = {}
         self._longest = 0.0
+        self._gone: dict[int, float] = {}
+        self._calls: Counter[int] = Counter()
+
+    def died(self, gang: int) -> None:
+        """Ranks of a gang have died, and the others will be ended too; what it still asks for is void."""
+        self._gone.setdefault(gang, self._clock())
+        self._calls[gang] += 1
+
+    def called(self, gang: int) -> int:
+        """A gang asks for work, so it is there. Returns which of its calls this is."""
+        self._gone.pop(gang, None)
+        self._calls[gang] += 1
+        return self._calls[gang]
+
+    def is_newest(self, gang: int, call: int) -> bool:
+        """Whether a gang has not called again since, nor died: a call outlives the rank that made it."""
+        return self._calls[gang] == call
+
+    def gone(self) -> list[int]:
+        """The gangs whose ranks died GONE_S ago or earlier, and that have not come back."""
+        return [gang for gang, since in self._gone.items() if self._clock() - since >= GONE_S]
 
     def beat(self, rank: Rank) -> None:
         """A rank has got on, or has started."""
@@ -61,4 +84,4 @@ class Pulses:
             given: as in `limit`.
         """
         now, limit = self._clock(), self.limit(given)
-        return [gang for gang in sorted(working) if now - self._last.get(gang, now) > limit]
+        return [gang for gang in sorted(working - self._gone.keys()) if now - self._last.get(gang, now) > limit]
