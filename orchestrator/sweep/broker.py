@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from orchestrator.results import events
 from orchestrator.results.store import ResultsStore
@@ -26,7 +25,6 @@ from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
-from trainers.errors import is_full
 from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
@@ -188,7 +186,7 @@ class Broker:
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
-        self._log.write(events.GangDown, gang=gang)
+        self._down(gang)
         await self._take_from(gang)
 
     async def leave(self, trial_id: str) -> None:
@@ -251,7 +249,7 @@ class Broker:
         The `cause`, a few words, is closer to it than any rank's error; empty where it is not known. `blameless`: the
         host as a whole is at fault, see `RetryQueue.excuse`.
         """
-        self._log.write(events.GangDown, gang=gang)
+        self._down(gang)
         self._pulses.died(gang)
         for queue in (self._queue, self._confirmations):
             for name in queue.held_by(gang):
@@ -300,6 +298,10 @@ class Broker:
         return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s), self._pulses.all_ranks()
 
     # what is the same on every side
+
+    def _down(self, gang: int) -> None:
+        if gang in self._state.gangs:
+            self._log.write(events.GangDown, gang=gang)
 
     def _ending(self, line: Line) -> StopReason | Failure | None:
         """Why a trial has to end."""

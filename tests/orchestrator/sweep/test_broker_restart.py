@@ -118,7 +118,7 @@ def test_a_log_that_cannot_be_written_ends_the_sweep(directory: Path) -> None:
             await broker.submit(proposal(name))
         await broker.lease(0)
         assert await broker.report("0000", epoch(1), last=False) is None
-        broker._log = LineWriter(Path("/dev/full"))
+        broker._log._lines = LineWriter(Path("/dev/full"))
         await broker.submit(proposal("0002"))
         assert await broker.where_full() == "/dev/full"
         asked = [asyncio.create_task(broker.next_result(name)) for name in ("0000", "0001", "0002")]
