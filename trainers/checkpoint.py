@@ -4,6 +4,7 @@ A checkpoint holds the networks, the moving average, the optimisers and the coun
 and no position in the data: it is written between epochs, and `trainers.randomness` reseeds from the epoch number.
 """
 
+import errno
 import os
 import shutil
 import zipfile
@@ -18,6 +19,8 @@ from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError, first_line
 
 LATEST, PREVIOUS, BEST = "latest.pt", "previous.pt", "best.pt"
+
+_AWAY = (errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN)  # storage says it of a file that may be whole
 
 
 class DamagedCheckpointError(UserError):
@@ -50,7 +53,7 @@ def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_
 def save_latest(
     run_dir: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any], report: dict[str, Any]
 ) -> None:
-    """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole.
+    """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole on the disk.
 
     Args:
         run_dir: the run's directory.
@@ -60,7 +63,7 @@ def save_latest(
         report: the last epoch's, as `EpochReport.to_json` gives it: it is made after this, so a run that dies in
             between repeats it.
     """
-    with replacing(run_dir / LATEST) as part:
+    with replacing(run_dir / LATEST, sync=True) as part:
         _write(part, {**_content(config, progress, family_state), "report": report})
         if (run_dir / LATEST).exists():
             _also_name(run_dir / LATEST, run_dir / PREVIOUS)
@@ -68,12 +71,12 @@ def save_latest(
 
 def restore_latest(run_dir: Path) -> None:
     """Make ``latest.pt``, which is damaged, the current ``previous.pt``; else the next save would make that damaged."""
-    _also_name(run_dir / PREVIOUS, run_dir / LATEST)
+    _copy(run_dir / PREVIOUS, run_dir / LATEST)
 
 
 def keep_as_best(run_dir: Path) -> None:
     """Make ``best.pt`` the current ``latest.pt``."""
-    _also_name(run_dir / LATEST, run_dir / BEST)
+    _copy(run_dir / LATEST, run_dir / BEST)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -81,13 +84,14 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 
     Raises:
         DamagedCheckpointError: the file is no whole checkpoint, or a bit of it is not what it was.
-        UserError: it is missing, cannot be opened, or is a whole file of another kind.
+        UserError: it is missing, may not be opened, or is a whole file of another kind.
+        OSError: the storage does not answer.
     """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
-    except OSError as error:  # the file may well be whole
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
         raise UserError(f"checkpoint {path} cannot be opened: {error.strerror}") from None
     with file:
         try:
@@ -97,6 +101,8 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # zip readers and unpickler raise many types for damage: OSError, KeyError
+            if isinstance(error, OSError) and error.errno in _AWAY:
+                raise
             raise DamagedCheckpointError(f"{path} is not a whole checkpoint: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"config", "progress", "family"} <= checkpoint.keys():
         raise UserError(f"{path} is not a checkpoint of a run")
@@ -134,11 +140,17 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _also_name(file: Path, name: Path) -> None:
     """Make `name` another name of `file`: a hard link where the file system has them, else a copy."""
-    with replacing(name) as part:
-        try:
+    try:
+        with replacing(name) as part:
             os.link(file, part)
-        except OSError:
-            shutil.copyfile(file, part)
+    except OSError:
+        _copy(file, name)
+
+
+def _copy(file: Path, name: Path) -> None:
+    """Make `name` a copy of `file`: bits that flip in one are not those of the other."""
+    with replacing(name, sync=True) as part:
+        shutil.copyfile(file, part)
 
 
 def _check_sums(file: BinaryIO) -> None:

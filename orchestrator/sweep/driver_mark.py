@@ -26,8 +26,7 @@ class DriverMark:
     @classmethod
     def own(cls) -> "DriverMark":
         """The mark of this process."""
-        _, started = _stat(os.getpid())
-        return cls(pid=os.getpid(), started=started, namespace=_namespace())
+        return cls(pid=os.getpid(), started=start_ticks(os.getpid()), namespace=_namespace())
 
     @classmethod
     def parse(cls, text: str) -> "DriverMark | None":
@@ -64,6 +63,15 @@ def marking_children() -> Iterator[None]:
             del os.environ[MARK]
         else:
             os.environ[MARK] = before
+
+
+def start_ticks(pid: int) -> int:
+    """When a process was started, in the kernel's ticks since boot, which no clock that is set can change.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    return _stat(pid)[1]
 
 
 def _stat(pid: int) -> tuple[str, int]:

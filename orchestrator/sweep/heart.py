@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import psutil
-
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import oom_kills
+from orchestrator.sweep.driver_mark import start_ticks
 from orchestrator.sweep.messages import Rank
 from orchestrator.sweep.reserved import placement_group
 from trainers.pulse import beats
@@ -32,7 +31,7 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
         gang=gang,
         rank=rank,
         pid=os.getpid(),
-        started=psutil.Process().create_time(),
+        started=start_ticks(os.getpid()),
         node=node,
         placement_group=placement_group(),
     )

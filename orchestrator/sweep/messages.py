@@ -19,7 +19,7 @@ class Rank:
     Attributes:
         gang, rank: their numbers.
         pid: of the process.
-        started: when it was started, seconds since 1970: process ids are used again.
+        started: when it was started, in the kernel's ticks since boot: process ids are used again.
         node: Ray's id of its node.
         placement_group: Ray's id of the one that holds the gang's CPUs and GPUs; None where there is none.
         oom_kills: what `casualties.oom_kills` said there when the rank was heard of last.
@@ -28,7 +28,7 @@ class Rank:
     gang: int
     rank: int
     pid: int
-    started: float
+    started: int
     node: str
     placement_group: str | None = None
     oom_kills: int | None = field(default=None, compare=False)

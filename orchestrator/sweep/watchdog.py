@@ -1,19 +1,22 @@
 """Ends the ranks of gangs that hang; Ray Train starts the gang again, and its trial goes on from its checkpoint."""
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
 
-import psutil
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.sweep.broker_client import BrokerClient
+from orchestrator.sweep.driver_mark import start_ticks
 from orchestrator.sweep.messages import Rank
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # between looks
+AGAIN_S = 60.0  # a rank that should have ended, and whose gang still hangs, is ended again
 
 
 class Watchdog:
@@ -31,22 +34,24 @@ class Watchdog:
         self._broker, self._limit_s, self._say = broker, limit_s, say
         self._looked = time.monotonic()
         self._ranks: dict[tuple[int, int], Rank] = {}
-        self._ended: set[Rank] = set()
+        self._ended: dict[Rank, float] = {}
 
     def look(self) -> None:
         """End the ranks of every gang that hangs."""
-        if time.monotonic() - self._looked < LOOK_S:
+        now = time.monotonic()
+        if now - self._looked < LOOK_S:
             return
-        self._looked = time.monotonic()
+        self._looked = now
         gangs, ranks = self._broker.hung(self._limit_s)
         self._ranks |= {(rank.gang, rank.rank): rank for rank in ranks}
         for gang in gangs:
-            hung = [rank for rank in self._ranks.values() if rank.gang == gang and rank not in self._ended]
+            hung = [rank for rank in self._ranks.values() if rank.gang == gang]
+            hung = [rank for rank in hung if now - self._ended.get(rank, -AGAIN_S) >= AGAIN_S]
             if hung:
                 self._say(f"gang {gang} hangs: its workers are started again")
             for rank in hung:
                 log.warning("ending %s, whose gang hangs", rank)
-                self._ended.add(rank)
+                self._ended[rank] = now
                 _end(rank)
 
 
@@ -66,8 +71,9 @@ def _kill_on(rank: Rank) -> None:
 
 def _kill(rank: Rank) -> None:
     try:
-        process = psutil.Process(rank.pid)
-        if process.create_time() == rank.started:
-            process.kill()
-    except psutil.NoSuchProcess:
-        log.info("%s has ended by itself", rank)
+        if start_ticks(rank.pid) == rank.started:
+            os.kill(rank.pid, signal.SIGKILL)
+            return
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    log.info("%s has ended by itself", rank)

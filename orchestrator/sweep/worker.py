@@ -94,6 +94,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
     that raised, or a rank may raise only because another died: the gang is restarted and the trial tried again, unless
     it is an error that every rank meets (a UserError), or too little memory on a rank's device, which ends the trial.
+    An error of storage or of a device, such as a stale file handle, may pass: there too the trial is tried again.
     A full disk is no fault of the trial: the broker hears of it, and ends it as cut short by the end of the sweep.
 
     Args:
@@ -105,7 +106,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
 
     Raises:
         LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
-        Exception: whatever training raised on one of several ranks, except a UserError.
+        Exception: whatever training raised on one of several ranks, except a UserError; storage's or a device's on one.
     """
     from trainers.distributed import broadcast_object, rank, world_size
     from trainers.families import loss_scale
@@ -221,14 +222,18 @@ def _keep_error(error: Exception, broker: BrokerClient, trial_id: str, run_dir: 
     """Write an error's traceback to a file; returns the error's text for people.
 
     Raises:
-        Exception: `error` itself where other ranks may not have met it; the broker gets its text before.
+        Exception: `error` itself where other ranks may not have met it, or where it may pass; the broker gets its text
+            before.
     """
+    from torch import AcceleratorError
+
     from trainers.distributed import rank, world_size
 
     detail = str(error) if isinstance(error, UserError) else first_line(error, with_type=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / f"error.rank{rank()}.txt").write_text("".join(traceback.format_exception(error)))
-    if world_size() > 1 and not isinstance(error, UserError):
+    may_pass = isinstance(error, OSError | AcceleratorError)
+    if may_pass or (world_size() > 1 and not isinstance(error, UserError)):
         broker.complain(trial_id, detail)
         raise error
     return detail

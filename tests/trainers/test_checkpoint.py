@@ -1,5 +1,6 @@
 """Checkpoints are written whole or not at all, passed over if they are damaged, refused if of another config."""
 
+import errno
 import io
 import logging
 import os
@@ -88,6 +89,17 @@ def test_the_best_stays_when_the_latest_moves_on(tmp_path: Path) -> None:
     epochs = {name: load_checkpoint(tmp_path / name)["progress"]["epoch"] for name in ("latest.pt", "best.pt")}
     assert epochs == {"latest.pt": 3, "best.pt": 2}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["best.pt", "latest.pt"]
+
+
+def test_what_damages_one_checkpoint_damages_no_other(tmp_path: Path) -> None:
+    config = small_config()
+    for epoch in (1, 2):
+        save_latest(tmp_path, config, Progress(epoch=epoch), {}, {})
+        keep_as_best(tmp_path)
+    restore_latest(tmp_path)
+    for name in ("latest.pt", "previous.pt", "best.pt"):
+        load_checkpoint(tmp_path / name)
+        (tmp_path / name).write_bytes(b"in place")
 
 
 def epochs_of(folder: Path) -> dict[str, int]:
@@ -198,9 +210,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 
 def damage(path: Path, how: str) -> None:
-    content = DAMAGE[how](path.read_bytes())
-    path.unlink()  # a file of its own, whatever other names it has
-    path.write_bytes(content)
+    path.write_bytes(DAMAGE[how](path.read_bytes()))  # in place: another name of the same file would be damaged too
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -252,6 +262,20 @@ def test_what_cannot_be_opened_is_not_called_damaged(assets: Assets, tmp_path: P
     with pytest.raises(UserError, match="cannot be opened: Is a directory") as caught:
         train(small_config(), assets, tmp_path, Recorder())
     assert not isinstance(caught.value, DamagedCheckpointError)
+
+
+@pytest.mark.parametrize("opens", [False, True], ids=["not opened", "not read"])
+def test_storage_that_does_not_answer_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opens: bool
+) -> None:
+    save_checkpoint(tmp_path / "latest.pt", small_config(), Progress(epoch=3), {})
+
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(*((torch, "load", stale) if opens else (Path, "open", stale)))
+    with pytest.raises(OSError, match="Stale file handle"):
+        load_checkpoint(tmp_path / "latest.pt")
 
 
 # Of another config

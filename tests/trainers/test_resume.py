@@ -41,7 +41,7 @@ KILLED_AT = {
     "os.link previous": (2, 1),
     "os.rename previous": (2, 1),
     "os.rename latest": (3, 2),
-    "os.link best": (0, 0),
+    "shutil.copyfile best": (0, 0),
 }
 
 
@@ -126,15 +126,15 @@ def test_killed(
     plain = whole["plain"]
     improvements = len({report.objective for report in plain.recorder.reports} - {None})
     # The last improvement, because a later one would repair what the kill may have broken.
-    count = {"generator": 4 * STEPS + 2, "os.link best": improvements}.get(moment) or KILLED_AT[moment][0]
+    count = {"generator": 4 * STEPS + 2, "shutil.copyfile best": improvements}.get(moment) or KILLED_AT[moment][0]
     context = multiprocessing.get_context("forkserver")
     child = context.Process(target=train_until_killed, args=({}, (photos, cache_dir, tmp_path), moment, count))
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
     left = load(tmp_path / "latest.pt")["progress"]["epoch"]  # whole, whenever the kill came
-    assert left == {"generator": 4, "os.link best": plain.outcome.best_epoch}.get(moment, 2)
-    if moment != "os.link best":
+    assert left == {"generator": 4, "shutil.copyfile best": plain.outcome.best_epoch}.get(moment, 2)
+    if moment != "shutil.copyfile best":
         before = load(tmp_path / "previous.pt")["progress"]["epoch"]
         assert before == {"generator": 3, **{name: epoch for name, (_, epoch) in KILLED_AT.items()}}[moment]
     recorder = Recorder()

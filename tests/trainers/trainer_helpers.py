@@ -150,7 +150,7 @@ def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Pat
         folders: photos, cache, run.
         moment: ``generator`` (in the middle of a step), or an event and a file: ``os.rename latest`` (the new
             ``latest.pt`` is written but not in its place), ``os.link previous`` and ``os.rename previous`` (nor has
-            the old one its second name yet) or ``os.link best`` (``latest.pt`` is in place, ``best.pt`` not yet).
+            the old one its second name yet) or ``shutil.copyfile best`` (``latest.pt`` is in place, ``best.pt`` not).
         count: at which of these moments, from 1.
     """
     torch.set_num_threads(1)
@@ -162,7 +162,7 @@ def train_until_killed(overrides: dict[str, Any], folders: tuple[Path, Path, Pat
             die()
 
     def audit(event: str, args: tuple[Any, ...]) -> None:
-        if event in ("os.rename", "os.link"):
+        if event in ("os.rename", "os.link", "shutil.copyfile"):
             name = Path(args[1]).name.removeprefix(".").split(".")[0]  # temporary names are hidden
             if f"{event} {name}" == moment:
                 die()

@@ -83,7 +83,7 @@ def test_the_kernels_oom_killer_is_named_where_its_count_has_grown(
         gang=0,
         rank=1,
         pid=os.getpid(),
-        started=1.0,
+        started=1,
         node=ray.get_runtime_context().get_node_id(),
         oom_kills=now - killed,
     )

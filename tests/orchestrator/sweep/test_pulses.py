@@ -26,7 +26,7 @@ class Clock:
 
 
 def rank(gang: int, number: int) -> Rank:
-    return Rank(gang=gang, rank=number, pid=100 * gang + number, started=1.0, node="n")
+    return Rank(gang=gang, rank=number, pid=100 * gang + number, started=1, node="n")
 
 
 def test_a_gang_hangs_when_none_of_its_ranks_gets_on() -> None:

@@ -124,6 +124,30 @@ def test_a_full_disk_is_not_the_trials_fault(
     assert not list(setup.directory.glob("trials/0000/error*"))
 
 
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "Stale file handle"), torch.AcceleratorError("ECC error")])
+def test_an_error_that_may_pass_is_no_verdict(
+    setup: GangSetup, assets: Assets, one_thread: None, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The gang starts again, the trial is tried again, and an attempt counts."""
+
+    def fails(*_: Any) -> None:
+        raise error
+
+    setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
+    lease = setup.broker.lease(0)
+    assert isinstance(lease, Lease)
+    with monkeypatch.context() as patch:
+        patch.setattr("trainers.checkpoint_writer.save_latest", fails)
+        with pytest.raises(type(error)):
+            run_lease(setup, lease, assets, never)
+    assert setup.broker.lease(0) == lease
+    (interrupted,) = events_of(setup.directory, Interrupted)
+    assert interrupted.attempts == 1 and str(error) in interrupted.why
+    run_lease(setup, lease, assets, never)
+    (ended,) = events_of(setup.directory, Ended)
+    assert ended.outcome["verdict"] == "completed"
+
+
 @pytest.mark.parametrize(("loss", "verdict"), [("bce", "d_collapse"), ("wasserstein", "completed")])
 def test_the_rules_know_the_trials_loss(
     setup: GangSetup, assets: Assets, one_thread: None, loss: str, verdict: str
