@@ -9,14 +9,16 @@ import os
 import threading
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import ray.train
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
+from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
-from orchestrator.sweep.reserved import NotesPlacementGroup, give_back
+from orchestrator.sweep.reserved import GivesBack
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
 
@@ -72,8 +74,6 @@ class Gang(threading.Thread):
                 if isinstance(error, OutOfMemoryError):  # the memory monitor ends controllers together with the ranks
                     self._setup.broker.died(self.number, MEMORY_MONITOR, blameless=True)
                 log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
-                for group in {rank.placement_group for rank in self._setup.broker.ranks(self.number)} - {None}:
-                    give_back(str(group))
             except BaseException as error:
                 self.error = error
                 return None
@@ -83,6 +83,8 @@ class Gang(threading.Thread):
 
         use_gpu = self._resources.gpus > 0
         per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
+        known = (self._setup.broker, self.number)
+        callbacks: list[Any] = [TakesSigterm(), NamesInterface(), GivesBack(*known), Casualties(*known)]
         TorchTrainer(
             gang_loop,
             train_loop_config={"setup": self._setup, "gang": self.number},
@@ -93,8 +95,8 @@ class Gang(threading.Thread):
                 name=f"{self.name}-{start}",  # Ray Train would restore what a dead one has left under its name
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
+                callbacks=callbacks,
                 # mypy sees the RunConfig of Ray Train V1, which is not used
-                callbacks=[TakesSigterm(), NotesPlacementGroup(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
         ).fit()
