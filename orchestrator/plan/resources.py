@@ -8,7 +8,9 @@ from trainers.errors import UserError
 
 # Unless --cpus-per-worker says otherwise: on two cores two ranks train slower than one already.
 RANKS_PER_CPU = 2
-TRAINABLE_CPUS = 0.01  # a trial's Tune actor mostly sleeps, but Tune refuses 0
+# Of a trial's Tune actor, which mostly sleeps: a byte, as Tune refuses none at all. Had it a share of a CPU, a rank
+# that needs all CPUs of its host would wait for ever.
+TRAINABLE: dict[str, float] = {"memory": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,8 @@ def choose_resources(
                 f"{gangs} trials at once x {workers} workers are {ranks} ranks, this machine has {available_cpus} CPUs "
                 f"for at most {RANKS_PER_CPU * available_cpus}: lower --concurrency or --workers-per-trial"
             )
-        left = available_cpus - TRAINABLE_CPUS * (gangs + 1)
         # A cluster's head node may have no CPUs at all, and nodes may come later.
-        cpus = max(0.01, min(1.0, math.floor(100 * left / ranks) / 100)) if available_cpus else 1.0
+        cpus = max(0.01, min(1.0, math.floor(100 * available_cpus / ranks) / 100)) if available_cpus else 1.0
     if local and ranks * cpus > available_cpus + 1e-9:
         raise UserError(
             f"{gangs} trials at once x {workers} workers x {cpus:g} CPUs need {ranks * cpus:g} CPUs, this machine has "

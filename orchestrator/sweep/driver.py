@@ -15,7 +15,7 @@ from ray import tune
 
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.resources import TRAINABLE_CPUS
+from orchestrator.plan.resources import TRAINABLE
 from orchestrator.results.follower import Follower
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -238,7 +238,7 @@ def _tuner(
     over, still_open = measured_before(state, store.read_history)
     count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
     return tune.Tuner(
-        tune.with_resources(TrialTrainable, {"cpu": TRAINABLE_CPUS}),
+        tune.with_resources(TrialTrainable, TRAINABLE),
         tune_config=tune.TuneConfig(
             num_samples=-1,  # the searcher knows how many are planned, which may change
             # One more than there are gangs: the next trial already waits when a gang has finished one.

@@ -17,8 +17,9 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 from orchestrator.plan.checks import gang_sizes
 from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
+from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
-from orchestrator.sweep.reserved import NotesPlacementGroup, give_back
+from orchestrator.sweep.reserved import GivesBack
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
 
@@ -79,10 +80,7 @@ class Gang(threading.Thread):
         """After a controller's death, of which `error` tells."""
         log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
         starved = isinstance(error, OutOfMemoryError)  # the memory monitor ends controllers together with the ranks
-        broker = self._setup.broker
-        broker.died(self.number, MEMORY_MONITOR if starved else "", blameless=starved)
-        for group in {rank.placement_group for rank in broker.ranks(self.number)} - {None}:
-            give_back(str(group))
+        self._setup.broker.died(self.number, MEMORY_MONITOR if starved else "", blameless=starved)
 
     def _run_once(self, start: int) -> None:
         from orchestrator.sweep.elastic import LOOK_S, GangTrainer
@@ -91,6 +89,8 @@ class Gang(threading.Thread):
         per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
         sizes = gang_sizes(self._setup.space, self._resources)
         workers: Any = (sizes[0], sizes[-1]) if self._resources.elastic else sizes[-1]
+        known = (self._setup.broker, self.number)
+        callbacks: list[Any] = [TakesSigterm(), NamesInterface(), GivesBack(*known), Casualties(*known)]
         GangTrainer(
             gang_loop,
             sizes=sizes,
@@ -106,7 +106,7 @@ class Gang(threading.Thread):
                 name=f"{self.name}-{start}",  # Ray Train would restore what a dead one has left under its name
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
-                callbacks=[TakesSigterm(), NotesPlacementGroup(), Casualties(self._setup.broker, self.number)],  # type: ignore[list-item]
+                callbacks=callbacks,
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
         ).fit()

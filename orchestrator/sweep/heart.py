@@ -1,6 +1,5 @@
 """Tells the broker that a rank gets on: a thread of every rank that reports its pulse."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +7,7 @@ from dataclasses import replace
 
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import oom_kills
-from orchestrator.sweep.driver_mark import start_ticks
-from orchestrator.sweep.messages import Rank
-from orchestrator.sweep.reserved import placement_group
+from orchestrator.sweep.reserved import this_rank
 from trainers.pulse import beats
 
 BEAT_S = 5.0  # between reports
@@ -27,14 +24,7 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
         node: Ray's id of its node.
     """
     stop = threading.Event()
-    here = Rank(
-        gang=gang,
-        rank=rank,
-        pid=os.getpid(),
-        started=start_ticks(os.getpid()),
-        node=node,
-        placement_group=placement_group(),
-    )
+    here = this_rank(gang, rank, node)
 
     def run() -> None:
         broker.beat(replace(here, oom_kills=oom_kills()))

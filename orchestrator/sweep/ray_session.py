@@ -64,7 +64,7 @@ def connected(address: str | None) -> Iterator[None]:
     # Errors only: Ray Train's cleaner warns every second that it cannot reach a dashboard, and there is none.
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if address is None:
-        cpus = len(os.sched_getaffinity(0)) + 1  # one more for trainables and the broker, which mostly sleep
+        cpus = len(os.sched_getaffinity(0))  # for ranks alone: whatever else there is asks for none
         with own_sessions(), on_loopback(), marking_children(), keeping_handlers():
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
     else:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,12 @@ class Bench:
 
     @contextmanager
     def sweep(
-        self, name: str, *options: str, sweeps: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *options: str,
+        sweeps: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
     ) -> Iterator[SweepUnderFault]:
         """A sweep that has been launched. Whatever of it is left at the end of the block is killed.
 
@@ -62,10 +67,11 @@ class Bench:
             options: more of ``gan-sweep launch``.
             sweeps: the folder of sweeps, where it is not the suite's.
             env: more environment variables.
+            inside: words before its commands, which make them run elsewhere.
         """
         usual = ("--space", str(self.folder / f"{SPACE}.yaml"), "--data", str(self.folder / "photos"), "--seed", SEED)
         size = ("--trials", str(self.trials), "--workers-per-trial", "2")
-        sweep = SweepUnderFault(self.folder, name, sweeps or self.folder / "sweeps", env or {})
+        sweep = SweepUnderFault(self.folder, name, sweeps or self.folder / "sweeps", env or {}, inside)
         try:
             sweep.launch(*usual, *size, *options)
             yield sweep

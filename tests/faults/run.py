@@ -11,12 +11,12 @@ import sys
 import time
 import traceback
 
-from tests.faults import actors, checkpoints, driver, overlapping, postgres, ranks, servers, storage
+from tests.faults import actors, checkpoints, driver, hosts, overlapping, postgres, ranks, servers, storage
 from tests.faults.bench import Bench, make_bench
 from tests.faults.rows import HEAD, Row
 from tests.faults.scenario import Fault
 
-GROUPS = (ranks, actors, servers, driver, storage, checkpoints, postgres, overlapping)
+GROUPS = (ranks, actors, servers, hosts, driver, storage, checkpoints, postgres, overlapping)
 FAULTS: dict[str, Fault] = {name: fault for group in GROUPS for name, fault in group.FAULTS.items()}
 
 

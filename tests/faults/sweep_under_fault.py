@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.faults.processes import Family
@@ -29,6 +29,7 @@ class SweepUnderFault:
         name: the sweep's.
         sweeps: the folder of sweeps.
         env: environment variables of its commands, beside this process's.
+        inside: words before its commands.
 
     Attributes:
         name: as given.
@@ -43,7 +44,9 @@ class SweepUnderFault:
         scratch: its temporary folder, and the folder that its commands run in.
     """
 
-    def __init__(self, folder: Path, name: str, sweeps: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, name: str, sweeps: Path, env: Mapping[str, str], inside: Sequence[str] = ()
+    ) -> None:
         self.name, self.directory = name, sweeps / name
         self.family = Family()
         self.strikes: list[float] = []
@@ -54,7 +57,7 @@ class SweepUnderFault:
         self.scratch = (folder / f"t-{name}", folder / f"cwd-{name}")
         for place in self.scratch:
             place.mkdir()
-        self._folder, self._sweeps, self._env = folder, sweeps, env
+        self._folder, self._sweeps, self._env, self._inside = folder, sweeps, env, inside
         self._driver: subprocess.Popen[bytes] | None = None
 
     @property
@@ -183,7 +186,7 @@ class SweepUnderFault:
 
     def _command(self, command: str, *arguments: str) -> list[str]:
         sweeps = ("--sweeps-dir", str(self._sweeps))
-        return [sys.executable, "-m", "orchestrator.cli", command, *arguments, *sweeps]
+        return [*self._inside, sys.executable, "-m", "orchestrator.cli", command, *arguments, *sweeps]
 
     def _surroundings(self) -> dict[str, object]:
         temporary, here = self.scratch

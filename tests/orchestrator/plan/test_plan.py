@@ -193,7 +193,7 @@ def test_resources_fill_the_machine() -> None:
         return choose_resources(**asked, available_cpus=available_cpus, available_gpus=available_gpus)
 
     assert chosen(2, 0) == Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=2)
-    assert chosen(2, 0, workers=2) == Resources(gangs=1, workers=2, cpus=0.99, gpus=0, threads=1)
+    assert chosen(2, 0, workers=2) == Resources(gangs=1, workers=2, cpus=1, gpus=0, threads=1)
     assert chosen(16, 4) == Resources(gangs=4, workers=1, cpus=1, gpus=1, threads=4)
     assert chosen(16, 4, workers=2) == Resources(gangs=2, workers=2, cpus=1, gpus=1, threads=4)
     assert chosen(16, 1, gpus=0.2).gangs == 5

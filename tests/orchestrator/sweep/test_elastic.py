@@ -16,7 +16,7 @@ from orchestrator.plan.resources import Resources
 from orchestrator.results.events import GangUp, Interrupted
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
-from tests.faults.servers import Cluster
+from tests.faults.ray_cluster import Host, ray_cluster
 from tests.orchestrator.sweep_helpers import endless, events_of, proposal
 
 RESOURCES = Resources(gangs=1, workers=2, cpus=0.9, gpus=0, threads=1, min_workers=1)
@@ -103,10 +103,9 @@ def test_a_gang_has_as_many_ranks_as_there_is_room_for_and_as_share_the_batch(
 def test_a_gang_goes_on_with_one_rank_and_grows_when_a_node_comes(
     motorbikes: Path, own_cache: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    cluster = Cluster(tmp_path_factory.mktemp("r") / "c")  # short: Ray puts sockets below it
-    try:
-        cluster.start_head(cpus=1)
-        node = cluster.add_node(2, cpus=1)
+    with ray_cluster(tmp_path_factory.mktemp("r") / "c") as cluster:  # short: Ray puts sockets below it
+        cluster.start_head(Host(ip="127.0.0.1"), cpus=1)
+        node = cluster.add_node(Host(ip="127.0.0.2"), cpus=1)
         hear, say = multiprocessing.Pipe(duplex=False)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**cluster.wants, "OMP_NUM_THREADS": "1"}.items():
@@ -120,9 +119,7 @@ def test_a_gang_goes_on_with_one_rank_and_grows_when_a_node_comes(
         assert hear.recv() == "two"
         cluster.kill_node(node)
         assert hear.recv() == "one"
-        cluster.add_node(3, cpus=1)
+        cluster.add_node(Host(ip="127.0.0.3"), cpus=1)
         process.join()
         assert process.exitcode == 0
         assert cluster.what_is_left() == []
-    finally:
-        cluster.end()

@@ -70,6 +70,22 @@ def test_a_gang_whose_controller_dies_starts_another(setup: GangSetup, tmp_path:
     assert gang.error is None
 
 
+def test_a_gang_whose_ranks_cannot_connect_starts_again(
+    setup: GangSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all CPUs there are: Ray Train keeps the placement group of ranks that fail while they connect."""
+    settings = iter([{"GLOO_SOCKET_IFNAME": "nowhere"}, {}])
+    monkeypatch.setattr("orchestrator.sweep.gang.openmp_settings", lambda: next(settings))
+    half = int(ray.cluster_resources()["CPU"]) / 2
+    gang = Gang(0, setup, replace(RESOURCES, workers=2, cpus=half), tmp_path / "ray")
+    gang.start()
+    ups(setup, gang, 1)
+    assert next(settings, None) is None, "the first start has failed"
+    setup.broker.close(StopReason.INTERRUPTED)
+    gang.join()
+    assert gang.error is None
+
+
 def test_the_users_own_openmp_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OPENMP_SETTINGS:
         monkeypatch.delenv(name, raising=False)

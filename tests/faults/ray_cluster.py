@@ -1,0 +1,145 @@
+"""A Ray cluster of several nodes on this machine, started with ``ray start`` as its user would."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES, Family, free_port, kill
+from tests.faults.waiting import NotInTimeError, wait_until
+
+START_S = 60.0
+
+_GROUPS = "print(json.dumps([group['state'] for group in ray.util.placement_group_table().values()]))"
+_DEATH = """
+while any(node['Alive'] for node in ray.nodes() if node['NodeManagerAddress'] == sys.argv[2]):
+    time.sleep(0.2)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Where a node runs.
+
+    Attributes:
+        ip: its address; those of the loopback network are all this very machine.
+        inside: words before a command that make it run there.
+    """
+
+    ip: str
+    inside: tuple[str, ...] = ()
+
+
+class Cluster:
+    """A cluster without nodes at first.
+
+    Args:
+        folder: for its files; made here. Its path is short, since Ray puts sockets below it.
+
+    Attributes:
+        family: its processes.
+        wants: environment variables of who connects to it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.family = Family()
+        self._folder, self._port = folder, free_port()
+        self._head: Host | None = None
+        folder.mkdir()
+        token = folder / "token"
+        token.write_text(secrets.token_hex(32))
+        self.wants = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+
+    @property
+    def head(self) -> Host:
+        """Where its head node runs."""
+        assert self._head is not None
+        return self._head
+
+    @property
+    def address(self) -> str:
+        """Of its head."""
+        return f"{self.head.ip}:{self._port}"
+
+    def start_head(self, host: Host, cpus: int) -> None:
+        """Start the head node."""
+        self._head = host
+        files = ("--temp-dir", str(self._folder), "--include-dashboard=false")
+        self._start(host, "--head", "--port", str(self._port), "--num-cpus", str(cpus), *files)
+
+    def add_node(self, host: Host, cpus: int) -> subprocess.Popen[bytes]:
+        """Start one more node; its process is the parent of its raylet, and ends with it."""
+        return self._start(host, "--address", self.address, "--num-cpus", str(cpus))
+
+    def kill_node(self, node: subprocess.Popen[bytes]) -> None:
+        """SIGKILL of a node's raylet."""
+        kill([one for one in psutil.Process(node.pid).children(recursive=True) if one.name() == "raylet"])
+
+    def wait_for_death(self, host: Host, limit_s: float) -> None:
+        """Return when the head takes a host's node for dead.
+
+        Raises:
+            TimeoutExpired: it does not.
+        """
+        self._ask(_DEATH, host.ip, limit_s=limit_s)
+
+    def what_is_left(self) -> list[str]:
+        """Actors and placement groups of a sweep that is over."""
+        titles = (RANKS, CONTROLLER, BROKER, TRAINABLES)
+        actors = lambda: [one for title in titles for one in self.family.titled(title)]  # noqa: E731
+        with contextlib.suppress(NotInTimeError):
+            wait_until("the end of the actors", lambda: not actors(), EXIT_S)
+        left = [f"actor left: {process}" for process in actors()]
+        states = json.loads(self._ask(_GROUPS, limit_s=START_S).splitlines()[-1])
+        return left + [f"placement group left: {state}" for state in states if state != "REMOVED"]
+
+    def end(self) -> None:
+        """Kill all of it, and remove its files."""
+        self.family.end()
+        shutil.rmtree(self._folder)
+
+    def _ask(self, code: str, *arguments: str, limit_s: float) -> str:
+        """What some code says that is connected to the cluster; it has the modules json, ray, sys and time."""
+        connect = "import json, ray, sys, time\nray.init(address=sys.argv[1], logging_level='ERROR')\n"
+        command = [*self.head.inside, sys.executable, "-c", connect + code, self.address, *arguments]
+        asked = subprocess.run(command, env=self._env(), capture_output=True, text=True, check=True, timeout=limit_s)
+        return asked.stdout
+
+    def _start(self, host: Host, *options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        with (self._folder / "cluster.log").open("ab") as log:
+            node = subprocess.Popen(
+                [*host.inside, *command, "--node-ip-address", host.ip, *options],
+                env=self._env(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.family.add(node.pid)
+        wait_until("a raylet", lambda: self._has_raylet(node), START_S)
+        return node
+
+    def _has_raylet(self, node: subprocess.Popen[bytes]) -> bool:
+        assert node.poll() is None, "ray start ended"
+        return any(child.name() == "raylet" for child in psutil.Process(node.pid).children(recursive=True))
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, **self.wants, "OMP_NUM_THREADS": "1"}
+
+
+@contextlib.contextmanager
+def ray_cluster(folder: Path) -> Iterator[Cluster]:
+    """A cluster without nodes at first; all of it is killed at the end."""
+    cluster = Cluster(folder)
+    try:
+        yield cluster
+    finally:
+        cluster.end()
