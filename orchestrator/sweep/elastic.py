@@ -19,6 +19,7 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
 from orchestrator.sweep.leaving import ask_to_leave
+from orchestrator.sweep.patience import FailuresInARow
 
 LOOK_S = 60.0  # between looks whether a gang can grow, which costs it a restart, some 12 s
 WAIT_S = 1.0  # between looks whether there is room for any rank
@@ -79,7 +80,9 @@ class ElasticPolicy(ElasticScalingPolicy):
 
 
 class GangTrainer(TorchTrainer):
-    """A trainer whose controller asks an `ElasticPolicy`, where there is a choice; Ray Train lets nobody name one.
+    """A trainer with policies of our own: `FailuresInARow`, and an `ElasticPolicy` where there is a choice.
+
+    Ray Train lets nobody name them.
 
     Args:
         sizes: numbers of ranks that the gang may have.
@@ -91,6 +94,7 @@ class GangTrainer(TorchTrainer):
         self._sizes = sizes
 
     def _initialize_and_run_controller(self, **parts: Any) -> Any:
+        parts["failure_policy"] = FailuresInARow(self.run_config.failure_config)
         if len(self._sizes) > 1:
             parts["scaling_policy"] = ElasticPolicy(self.scaling_config, self._sizes)
         return super()._initialize_and_run_controller(**parts)  # type: ignore[misc]  # mypy sees V1

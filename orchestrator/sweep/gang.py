@@ -19,6 +19,7 @@ from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
+from orchestrator.sweep.patience import MAX_RESTARTS, Patience
 from orchestrator.sweep.reserved import GivesBack
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 # (tests/benchmarks/bench_loop.py).
 SHARED_CPUS = {"GOMP_SPINCOUNT": "2000"}
 OPENMP_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # the user's own choice wins
-
-MAX_RESTARTS = 100  # in a row: at some 12 s each, a gang that never starts is given up after about 20 minutes
 
 
 def openmp_settings() -> dict[str, str]:
@@ -65,12 +64,13 @@ class Gang(threading.Thread):
 
         Ray Train restarts ranks; when the controller that does so dies, it is started again here.
         """
+        patience = Patience()
         try:
             for start in count(1):
                 try:
                     return self._run_once(start)
                 except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
-                    if self.closing.is_set() or start > MAX_RESTARTS:
+                    if self.closing.is_set() or patience.failed() > MAX_RESTARTS:
                         raise
                     self._clean_up(error)
         except BaseException as error:

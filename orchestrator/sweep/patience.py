@@ -1,0 +1,41 @@
+"""How often a gang is started again before it is given up: so many times in a row, whatever it went through before."""
+
+import time
+from typing import Any
+
+from ray.train.v2._internal.execution.failure_handling.default import DefaultFailurePolicy
+
+MAX_RESTARTS = 100  # at some 12 s each, a gang that never starts is given up after about 20 minutes
+WELL_S = 120.0  # a failure so long after the last one is the first of a new row
+
+
+class Patience:
+    """Counts failures in a row.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Any = time.monotonic) -> None:
+        self._clock, self._row, self._last = clock, 0, clock()
+
+    def failed(self) -> int:
+        """A failure happens now. Returns which it is of its row, from 1."""
+        now = self._clock()
+        self._row = 1 if now - self._last >= WELL_S else self._row + 1
+        self._last = now
+        return self._row
+
+
+class FailuresInARow(DefaultFailurePolicy):
+    """Ray Train's policy (ray 2.60), which counts the failures of a whole run; a gang's run may last for weeks."""
+
+    def __init__(self, failure_config: Any) -> None:
+        super().__init__(failure_config)
+        self._patience = Patience()
+
+    def make_decision(self, training_failed_error: Any) -> Any:
+        """Called by Ray Train's controller after a failure."""
+        if self._patience.failed() == 1:
+            self._worker_group_failures = self._controller_failures = 0
+        return super().make_decision(training_failed_error)
