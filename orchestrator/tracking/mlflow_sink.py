@@ -26,6 +26,7 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
+from orchestrator.tracking.new_database import make_database
 from trainers.errors import UserError, first_line
 from trainers.folders import inside
 from trainers.masking import masked
@@ -93,6 +94,7 @@ class MlflowSink(Sink):
     @cached_property
     def _client(self) -> MlflowClient:
         """Made by the first write: for a database that means to connect to it."""
+        make_database(self._uri)
         return MlflowClient(tracking_uri=self._uri)
 
     def opened(self, state: SweepState) -> None:
