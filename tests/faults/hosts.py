@@ -140,12 +140,14 @@ def host_joins(bench: Bench) -> Row:
             if (places := stage.places(RANKS)) != {WORKERS[0]}:
                 sweep.troubles.append(f"before a host joined, ranks were on the hosts {places}")
             kill(ranks, signal.SIGSTOP)  # so that no gang but the second can take the trials that are left
-            stage.cluster.add_node(stage.network.host(number), cpus=2)
-            both = lambda: {event.gang for event in events_of(sweep.directory, Started)} == {0, 1}  # noqa: E731
-            wait_until("a trial of the second gang", both, JOIN_S)
-            if (places := stage.places(RANKS)) != set(WORKERS):
-                sweep.troubles.append(f"after a host joined, ranks were on the hosts {places}")
-            kill(ranks, signal.SIGCONT)
+            try:
+                stage.cluster.add_node(stage.network.host(number), cpus=2)
+                both = lambda: {event.gang for event in events_of(sweep.directory, Started)} == {0, 1}  # noqa: E731
+                wait_until("a trial of the second gang", both, JOIN_S)
+                if (places := stage.places(RANKS)) != set(WORKERS):
+                    sweep.troubles.append(f"after a host joined, ranks were on the hosts {places}")
+            finally:
+                kill(ranks, signal.SIGCONT)
 
         strike_once(sweep, strike, trial=0, epoch=1)
         sweep.finish()
