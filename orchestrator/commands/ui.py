@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.parameters import SweepToFind, Whole
 from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
 from trainers.masking import masked
@@ -27,7 +27,7 @@ _LOOK_S = 0.2  # between looks at whether the server listens
 
 
 @click.command("ui")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option(
     "--port", type=Whole(1, 65535), default=5000, show_default=True, metavar="N", help="Port on this machine."
 )

@@ -16,7 +16,7 @@ from orchestrator.display.live import MOST_ROWS, confirmed_text, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.store import ResultsStore
+from orchestrator.results.store import ResultsStore, place_of
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
@@ -59,7 +59,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         "where": f"{resources.gangs} at once x {resources.workers} workers on {where}, "
         f"{resources.gpus:g} GPUs and {resources.threads} threads each",
         **disk_row,
-        "results": str(plan.directory),
+        "results": place_of(plan.directory),
     }
     _print_rows(console, rows)
     if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:

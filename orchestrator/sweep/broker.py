@@ -23,6 +23,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.sweep.epochs_elsewhere import EpochsElsewhere
 from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
@@ -48,8 +49,7 @@ class Broker:
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
         self._lines: dict[str, Line] = {}
         self._changed = asyncio.Condition()
-        self._confirmations = RetryQueue()
-        self._seeds = 0
+        self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
         self._full = ""  # what could not be written; then no trial goes on, and the driver ends the sweep
         self._pulses = Pulses(time.monotonic)
@@ -181,7 +181,7 @@ class Broker:
             if self._full:
                 return NoLease.SWEEP_OVER
             self._queue.take(gang)
-        return Lease(trial_id, self._state.trials[trial_id].params)
+        return Lease(trial_id, self._state.trials[trial_id].params, begun=self._state.trials[trial_id].epochs > 0)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
@@ -216,6 +216,7 @@ class Broker:
             return line.stopped or StopReason.OUTRANKED
         if self._state.progress(trial_id, report):
             line.last = report
+            self._epochs.keep(trial_id, report)
             if report.measurement is not None and not last and line.stopped is None:
                 self._tell_tune(trial_id)
         else:
@@ -260,8 +261,7 @@ class Broker:
             return
         if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
-        seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
-        totals = trial.totals if trial is not None else {}
+        seconds, totals = (trial.running_seconds(time.time()), trial.totals) if trial is not None else (0.0, {})
         self._happened(events.Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before

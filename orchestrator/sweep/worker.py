@@ -5,6 +5,7 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.uploads import Uploads
 from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError, RunEnd
 
@@ -57,6 +59,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     from trainers.assets import Assets
+    from trainers.data.remote_images import have_images
     from trainers.distributed import rank
 
     setup: GangSetup = config["setup"]
@@ -66,6 +69,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
     gc.freeze()  # see _free_memory
+    have_images(setup.data)
     assets = Assets(setup.data, setup.cache_dir, device)
     node = ray.get_runtime_context().get_node_id()
     with heart(setup.broker, config["gang"], rank(), node):
@@ -73,20 +77,43 @@ def gang_loop(config: dict[str, Any]) -> None:
 
 
 def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
+    from trainers.checkpoint import BEST
     from trainers.distributed import any_rank, broadcast_object, rank
 
-    while not any_rank(asked_to_leave(), assets.device):
-        lease = broadcast_object(setup.broker.lease(gang) if rank() == 0 else None)
-        if lease is NoLease.SWEEP_OVER:
-            return
-        if isinstance(lease, Lease):
-            run_lease(setup, lease, assets, asked_to_leave)
-        elif isinstance(lease, ConfirmLease):
-            run_confirm_lease(setup, lease, assets)
-    raise LeftError
+    uploads = Uploads(setup.directory)
+    try:
+        while not any_rank(asked_to_leave(), assets.device):
+            if rank() == 0:
+                uploads.retry()
+            lease = broadcast_object(setup.broker.lease(gang) if rank() == 0 else None)
+            if lease is NoLease.SWEEP_OVER:
+                return
+            if isinstance(lease, Lease):
+                if lease.begun:
+                    _fetch(uploads, lease.trial_id)
+                run_lease(setup, lease, assets, asked_to_leave, uploads)
+            elif isinstance(lease, ConfirmLease):
+                _fetch(uploads, lease.trial_id, BEST)
+                run_confirm_lease(setup, lease, assets)
+        raise LeftError
+    finally:
+        uploads.close()
 
 
-def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool]) -> None:
+def _fetch(uploads: Uploads, trial_id: str, only: str = "") -> None:
+    """Fetch on every node what a trial has by now, or only that file of it."""
+    import ray.train
+
+    from trainers.distributed import all_or_none
+
+    with all_or_none():
+        if ray.train.get_context().get_local_rank() == 0:
+            uploads.pull(trial_id, only)
+
+
+def run_lease(
+    setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool], uploads: Uploads | None = None
+) -> None:
     """Train one trial and report to the broker how it ended.
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
@@ -99,6 +126,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
         leave: whether this rank was asked to leave; asked between epochs.
+        uploads: of the rank; None for a sweep that is at home here.
 
     Raises:
         LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
@@ -108,7 +136,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     from trainers.families import loss_scale
     from trainers.loop import train
 
-    store = ResultsStore(setup.directory)
+    store, uploads = ResultsStore(setup.directory), uploads or Uploads(setup.directory)
     run_dir = store.trials_dir / lease.trial_id
     reason: StopReason | Failure | None = None
 
@@ -116,6 +144,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         nonlocal reason
         assert history is not None
         history.append(epoch_report)
+        if epoch_report.samples is not None:
+            uploads.push(lease.trial_id)
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
@@ -129,7 +159,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         if rank() == 0:
             store.write_config(lease.trial_id, train_config)
             history = _History(store, lease.trial_id)
-        run = train(train_config, assets, run_dir, report, leave=leave)
+        written = partial(uploads.push, lease.trial_id)
+        run = train(train_config, assets, run_dir, report, leave=leave, written=written)
         left = run.end is RunEnd.LEFT
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)
@@ -144,6 +175,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     finally:
         if history is not None:
             history.close()
+            uploads.finish(lease.trial_id)
     if left:  # no rank exits before the broker knows: the first that does ends all
         if rank() == 0:
             setup.broker.leave(lease.trial_id)
