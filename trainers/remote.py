@@ -57,10 +57,12 @@ def local_copy(uri: str, root: Path) -> Path:
             "the store's tools take them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
         )
     path, question, query = uri.partition("?")
+    if not path.rstrip("/").partition("://")[2]:
+        raise UserError(f"{uri}: names no bucket or folder")
     # Not "%": it means something in the URI of SQLite's file, which may lie in there.
     name = quote(f"{path.rstrip('/')}{question}{query}", safe="").replace("~", "%7E").replace("%", "~")
     if len(name) > _LONGEST_NAME:
-        raise UserError(f"{uri[:80]}...: is too long for a name: at most some {_LONGEST_NAME} characters")
+        raise UserError(f"{uri[:80]}...: a URI may have some {_LONGEST_NAME} characters here, this has {len(uri)}")
     return root / name
 
 

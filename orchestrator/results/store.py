@@ -136,6 +136,8 @@ def find_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsSt
     """
     store = look_up_sweep(name, sweeps_dir, whole=whole)
     if store is None:
+        if uri_of(Path(name).parent) is not None:  # it was given as a URI
+            name, sweeps_dir = Path(name).name, Path(name).parent
         raise unknown_name(f"sweep in {shown(sweeps_dir)}", name, sweep_names(sweeps_dir))
     return store
 

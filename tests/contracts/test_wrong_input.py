@@ -24,6 +24,8 @@ from orchestrator.commands.parameters import (
     FolderToRead,
     NameOrPath,
     Number,
+    SweepsFolder,
+    SweepToFind,
     Text,
     Whole,
 )
@@ -44,10 +46,14 @@ NOWHERE = (EMPTY, NUL, LONG, "loop", "pipe")
 BELOW = ("file.txt/x", "loop/x", "/dev/null/x")
 SHUT = ("shut",) if os.geteuid() else ()
 
+WRONG_URIS = ("s3://", "s3://a b/c", "s3://key:secret@bucket/x", f"s3://{LONG}")
+
 WRONG: dict[type[Any], tuple[str, ...]] = {
-    FolderToRead: (*NOWHERE, *BELOW, *SHUT, LINES, "nowhere", "file.txt", "dangling", "/dev/null"),
+    FolderToRead: (*NOWHERE, *BELOW, *SHUT, LINES, "nowhere", "file.txt", "dangling", "/dev/null", *WRONG_URIS),
     FileToRead: (*NOWHERE, *BELOW, *SHUT, LINES, "nowhere", "folder", "dangling", "/dev/null"),
-    FolderToMake: (*NOWHERE, *BELOW, "file.txt", "/dev/null"),
+    FolderToMake: (*NOWHERE, *BELOW, "file.txt", "/dev/null", "s3://bucket/folder"),
+    SweepsFolder: (*NOWHERE, *BELOW, "file.txt", "/dev/null", *WRONG_URIS),
+    SweepToFind: (*NOWHERE, *BELOW, LINES, "nowhere", "dangling", "folder", *WRONG_URIS, "s3://name", "zz://a/s"),
     FileToWrite: (*NOWHERE, *BELOW, "folder", "nowhere/x", "/dev/null"),
     NameOrPath: (*NOWHERE, *BELOW, LINES, "nowhere", "nowhere.yaml", "dangling", "folder"),
     Number: (EMPTY, "nan", "NaN", "inf", "-inf", "-1", "1e400", HUGE, "many", "0x10", "1,5"),
@@ -77,7 +83,8 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "trial": ("0007", LONG, "..", LINES),
     "settings": ("lr", "=", "optimizer.lrg=1", "optimizer.lr_g=5", "optimizer.lr_g=nan", "optimizer.lr_g=", LONG),
 }
-_NAMED = FolderToRead | FileToRead | FolderToMake | FileToWrite | Number  # their own check names the option
+# Their own check names the option.
+_NAMED = FolderToRead | FileToRead | FolderToMake | SweepsFolder | FileToWrite | Number
 VALID = {
     "budget": ["s", "--trials", "2"],
     "launch": ["--space", "ralsgan_motorbike", "--demo", "--data", "photos", "--dry-run"],
