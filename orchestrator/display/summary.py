@@ -79,7 +79,7 @@ def _measuring_text(space: Space) -> str:
 
 def _images(report: Any, path: Path) -> str:
     listed = f"; skipped files are listed in {path}" if report.skipped else ""
-    return f"{report.summary()} in {report.source}{listed}"
+    return f"{report.summary()} in {shown(Path(report.source))}{listed}"
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
