@@ -76,6 +76,12 @@ def shown(folder: Path) -> str:
     return uri_of(folder) or str(folder)
 
 
+def child(uri: str, name: str) -> str:
+    """The URI of a folder in the one at `uri`."""
+    path, question, query = uri.partition("?")
+    return f"{path.rstrip('/')}/{name}{question}{query}"
+
+
 def open_folder(uri: str) -> "RemoteFolder":
     """The folder at a URI, which need not be there.
 
@@ -125,8 +131,7 @@ class RemoteFolder:
 
     def below(self, name: str) -> "RemoteFolder":
         """A folder in this one."""
-        path, question, query = self.uri.partition("?")
-        return RemoteFolder(f"{path.rstrip('/')}/{name}{question}{query}", self._files, self._path(name))
+        return RemoteFolder(child(self.uri, name), self._files, self._path(name))
 
     def files(self, under: str = "") -> dict[str, RemoteFile]:
         """Every file below it by name, or below its folder `under`; none where there is no such folder."""

@@ -20,6 +20,7 @@ from orchestrator.results.store import ResultsStore, place_of
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
+from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.plan.plan import Plan
@@ -215,5 +216,5 @@ def _short(value: Any) -> str:
 
 
 def _argument(directory: Path) -> str:
-    """A sweep's argument on the command line: its name in the default directory, else its path."""
-    return directory.name if directory.parent == Path("sweeps").resolve() else str(directory)
+    """A sweep's argument on the command line: its name in the default directory, else its path or URI."""
+    return directory.name if directory.parent == Path("sweeps").resolve() else place_of(directory)

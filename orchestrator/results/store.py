@@ -28,7 +28,7 @@ from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
 from trainers.folders import inside
 from trainers.masking import masked
-from trainers.remote import open_folder, shown, uri_of
+from trainers.remote import child, open_folder, shown, uri_of
 from trainers.run_report import EpochReport
 
 
@@ -195,4 +195,5 @@ def exists_already(directory: Path) -> UserError:
 
 def place_of(directory: Path) -> str:
     """Where a sweep is at home, for people."""
-    return f"{shown(directory.parent)}/{directory.name}"
+    uri = uri_of(directory.parent)
+    return str(directory) if uri is None else child(uri, directory.name)
