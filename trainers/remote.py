@@ -22,6 +22,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BLOCK = 1 << 23  # bytes that are copied at a time
 _SAME_S = 1.0  # some stores give the time of a change in whole seconds
 _WITHOUT_FOLDERS = ("s3", "gcs", "abfs")  # pyarrow's names of stores that have keys alone
+_GOOGLE_S = 30
 _LONGEST_NAME = 200  # bytes of a local copy's name; a part of a path may have 255
 
 
@@ -93,7 +94,7 @@ def open_folder(uri: str) -> "RemoteFolder":
     from pyarrow.fs import FileSystem
 
     try:
-        files, root = FileSystem.from_uri(uri)
+        files, root = FileSystem.from_uri(_with_limits(uri))
     except (ArrowInvalid, ArrowNotImplementedError) as error:
         if "nrecognized filesystem" not in str(error):
             raise UserError(f"{masked(uri)}: {first_line(error, 200)}") from None
@@ -103,6 +104,13 @@ def open_folder(uri: str) -> "RemoteFolder":
     if not root.strip("/"):
         raise UserError(f"{masked(uri)}: names no bucket or folder")
     return RemoteFolder(uri, files, root.rstrip("/"))
+
+
+def _with_limits(uri: str) -> str:
+    """Google's client would try a request that fails for 15 minutes."""
+    if not uri.startswith(("gs://", "gcs://")) or "retry_limit_seconds=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={_GOOGLE_S}"
 
 
 def _by_fsspec(uri: str) -> tuple[Any, str]:

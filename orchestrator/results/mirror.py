@@ -16,6 +16,7 @@ from filelock import FileLock
 from orchestrator.results.driver_lock import driver_lives, note_beat
 from orchestrator.results.places import EVENTS_FILE, LOG_FILE, MARK_FILE, SPACE_FILE, STUDY_FILE, TRACKED_FILE
 from orchestrator.results.saved_plan import PLAN_FILE
+from trainers.atomic import replacing
 from trainers.errors import UserError
 from trainers.folders import make_private
 from trainers.remote import RemoteFolder, is_newer, is_same, open_folder, uri_of
@@ -113,7 +114,8 @@ def _pull_drivers(home: RemoteFolder, directory: Path, appended: dict[str, bytes
     there = home.files_here(DRIVERS)
     for name in DRIVERS:
         if name in appended:
-            (directory / name).write_bytes(appended[name])
+            with replacing(directory / name) as part:
+                part.write_bytes(appended[name])
         elif name in there:
             home.download(name, directory, there[name])
 
