@@ -286,9 +286,9 @@ class Broker:
         """A rank has got on, or has started."""
         self._pulses.beat(rank)
 
-    async def hung(self, limit_s: float | None) -> list[Rank]:
-        """All ranks of the gangs that hang; see `Pulses`."""
-        return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s)
+    async def hung(self, limit_s: float | None) -> tuple[list[int], list[Rank]]:
+        """The gangs that hang, and the ranks that were heard of, of all gangs; see `Pulses`."""
+        return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s), self._pulses.all_ranks()
 
     # what is the same on every side
 

@@ -117,10 +117,10 @@ class BrokerClient:
         """Report that a rank gets on, without waiting for an answer."""
         self._actor.beat.remote(rank)
 
-    def hung(self, limit_s: float | None) -> list[Rank]:
-        """All ranks of the gangs that hang."""
-        ranks: list[Rank] = ray.get(self._actor.hung.remote(limit_s))
-        return ranks
+    def hung(self, limit_s: float | None) -> tuple[list[int], list[Rank]]:
+        """The gangs that hang, and the ranks that this broker has heard of, of all gangs."""
+        gangs, ranks = ray.get(self._actor.hung.remote(limit_s))
+        return gangs, ranks
 
     def full(self, place: str) -> None:
         """Report that a disk is full: this could not be written."""

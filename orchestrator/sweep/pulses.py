@@ -49,12 +49,16 @@ class Pulses:
         """The ranks of a gang, as each was heard of last."""
         return list(self._ranks.get(gang, {}).values())
 
-    def hung(self, working: set[int], given: float | None) -> list[Rank]:
-        """All ranks of the gangs that hang.
+    def all_ranks(self) -> list[Rank]:
+        """The ranks of all gangs."""
+        return [rank for gang in self._ranks for rank in self.ranks(gang)]
+
+    def hung(self, working: set[int], given: float | None) -> list[int]:
+        """The gangs that hang.
 
         Args:
             working: gangs that have work; others have nothing to do, and no pulse.
             given: as in `limit`.
         """
-        silent = [gang for gang in working if self._clock() - self._last.get(gang, self._clock()) > self.limit(given)]
-        return [rank for gang in silent for rank in self.ranks(gang)]
+        now, limit = self._clock(), self.limit(given)
+        return [gang for gang in sorted(working) if now - self._last.get(gang, now) > limit]

@@ -19,6 +19,8 @@ LOOK_S = 5.0  # between looks
 class Watchdog:
     """Asks the broker from time to time which gangs hang; called by the recorder's thread.
 
+    It remembers the ranks: one that is stopped tells nothing to a broker that was started again meanwhile.
+
     Args:
         broker: of the sweep.
         limit_s: seconds of silence after which a gang hangs; None: by the sweep's epochs, see `Pulses`.
@@ -28,6 +30,7 @@ class Watchdog:
     def __init__(self, broker: BrokerClient, limit_s: float | None, say: Callable[[str], None]) -> None:
         self._broker, self._limit_s, self._say = broker, limit_s, say
         self._looked = time.monotonic()
+        self._ranks: dict[tuple[int, int], Rank] = {}
         self._ended: set[Rank] = set()
 
     def look(self) -> None:
@@ -35,13 +38,16 @@ class Watchdog:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
-        hung = [rank for rank in self._broker.hung(self._limit_s) if rank not in self._ended]
-        for gang in sorted({rank.gang for rank in hung}):
-            self._say(f"gang {gang} hangs: its workers are started again")
-        for rank in hung:
-            log.warning("ending %s, whose gang hangs", rank)
-            self._ended.add(rank)
-            _end(rank)
+        gangs, ranks = self._broker.hung(self._limit_s)
+        self._ranks |= {(rank.gang, rank.rank): rank for rank in ranks}
+        for gang in gangs:
+            hung = [rank for rank in self._ranks.values() if rank.gang == gang and rank not in self._ended]
+            if hung:
+                self._say(f"gang {gang} hangs: its workers are started again")
+            for rank in hung:
+                log.warning("ending %s, whose gang hangs", rank)
+                self._ended.add(rank)
+                _end(rank)
 
 
 def _end(rank: Rank) -> None:

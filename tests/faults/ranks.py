@@ -24,8 +24,14 @@ def stop_one_rank(sweep: SweepUnderFault) -> None:
     kill(sweep.family.find(RANKS)[-1:], signal.SIGSTOP)
 
 
+def ask_one_rank_to_leave(sweep: SweepUnderFault) -> None:
+    """SIGTERM, as a spot machine gets it before it goes."""
+    kill(sweep.family.find(RANKS)[-1:], signal.SIGTERM)
+
+
 FAULTS: dict[str, Fault] = {
     "one-rank": struck("one-rank", kill_one_rank),
     "all-ranks": struck("all-ranks", kill_all_ranks),
+    "rank-asked-to-leave": struck("rank-asked-to-leave", ask_one_rank_to_leave),
     "rank-stopped": struck("rank-stopped", stop_one_rank, "--hang-timeout", HANG),
 }

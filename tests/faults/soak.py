@@ -38,6 +38,7 @@ def strikes(server: MlflowServer) -> dict[str, Strike]:
     return {
         "one-rank": ranks.kill_one_rank,
         "all-ranks": ranks.kill_all_ranks,
+        "rank-asked-to-leave": ranks.ask_one_rank_to_leave,
         "rank-stopped": ranks.stop_one_rank,
         "train-controller": actors.kill_controller,
         "broker": actors.kill_broker,

@@ -134,13 +134,17 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
 
 
 def test_a_measurement_of_fakes_that_hardly_vary_never_counts(assets: Assets, tmp_path: Path) -> None:
-    """The lowest FID is 0.08, with a diversity of 0.49; the last is 0.28, with 0.54."""
-    plain, _ = run(assets, tmp_path / "plain", SWINGING)
-    outcome, recorder = run(assets, tmp_path / "guarded", {**SWINGING, "fid.min_diversity": 0.5})
-    assert (plain.objective, plain.best_epoch) == (recorder.fids[3], 3)
-    assert [one.epoch for one in recorder.measurements if not one.collapsed] == [6]
-    assert (outcome.objective, outcome.best_epoch) == (recorder.fids[6], 6)
-    assert load(tmp_path / "guarded" / "best.pt")["progress"]["epoch"] == 6
+    plain, seen = run(assets, tmp_path / "plain", SWINGING)
+    diversity = {one.epoch: one.diversity for one in seen.measurements}
+    lowest = diversity[plain.best_epoch]
+    least = (lowest + max(diversity.values())) / 2
+    assert lowest < least  # so that the lowest FID does not count
+    outcome, recorder = run(assets, tmp_path / "guarded", {**SWINGING, "fid.min_diversity": least})
+    counted = {epoch: recorder.fids[epoch] for epoch in diversity if diversity[epoch] >= least}
+    assert {one.epoch for one in recorder.measurements if not one.collapsed} == set(counted)
+    best = min(counted, key=counted.__getitem__)
+    assert (outcome.objective, outcome.best_epoch) == (counted[best], best) and outcome.objective > plain.objective
+    assert load(tmp_path / "guarded" / "best.pt")["progress"]["epoch"] == best
 
 
 def test_a_run_whose_fakes_never_vary_says_so(assets: Assets, tmp_path: Path) -> None:
