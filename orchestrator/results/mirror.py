@@ -6,7 +6,6 @@ that it trains, the driver all else (`orchestrator.sweep.pusher`). A command on 
 
 import json
 import shutil
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from orchestrator.results.saved_plan import PLAN_FILE
 from trainers.atomic import replacing
 from trainers.errors import UserError
 from trainers.folders import make_private
-from trainers.remote import RemoteFolder, is_newer, is_same, open_folder, uri_of
+from trainers.remote import RemoteFile, RemoteFolder, is_newer, is_same, open_folder, uri_of
 
 APPENDED = (STUDY_FILE, EVENTS_FILE)  # the study first: it may know more than the log, never less
 DRIVERS = (LOG_FILE, SPACE_FILE, *APPENDED, PLAN_FILE)  # the plan last: with it the sweep exists
@@ -113,10 +112,10 @@ def pull(directory: Path, *, whole: bool = False) -> None:
 def _pull_drivers(home: RemoteFolder, directory: Path, appended: dict[str, bytes]) -> None:
     there = home.files_here(DRIVERS)
     for name in DRIVERS:
-        if name in appended:
+        if appended.get(name):
             with replacing(directory / name) as part:
                 part.write_bytes(appended[name])
-        elif name in there:
+        elif name in there and name not in appended:
             home.download(name, directory, there[name])
 
 
@@ -160,10 +159,14 @@ class TrialFiles:
         """Fetch what another node, or an earlier driver elsewhere, has written later; `only` one file, or all."""
         fetch_trials(self._home, self._directory, under=self._under, suffix=only)
 
+    def differ(self, there: dict[str, RemoteFile]) -> bool:
+        """Whether anything here is not among what is there."""
+        return self._same(there).keys() != set(self._local())
+
     def push(self) -> None:
         """Push what is new: epochs, config and grids, then checkpoints, the oldest first: it may be there already."""
         if self._pushed is None:
-            self._pushed = self._same_there()
+            self._pushed = self._same(self._home.files(self._under))
         for name in self._local():
             file, identity = self._directory / name, self._identity(name)
             if self._pushed.get(name) == identity:
@@ -181,15 +184,10 @@ class TrialFiles:
         names = [path.relative_to(self._directory).as_posix() for path in files]
         return [name for name in names if not _is_part(name)]
 
-    def _same_there(self) -> dict[str, tuple[int, int, int]]:
+    def _same(self, there: dict[str, RemoteFile]) -> dict[str, tuple[int, int, int]]:
         """Of the files that are here, those that the storage has already."""
-        names = self._local()
-        there = self._home.files(self._under) if names else {}
-        return {
-            name: self._identity(name)
-            for name in names
-            if name in there and is_same(there[name], self._directory / name)
-        }
+        names = [name for name in self._local() if name in there]
+        return {name: self._identity(name) for name in names if is_same(there[name], self._directory / name)}
 
     def _identity(self, name: str) -> tuple[int, int, int]:
         """Changes with the file's content; two names of one file have the same."""
@@ -197,6 +195,15 @@ class TrialFiles:
         return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def trials_here(directory: Path) -> Iterable[str]:
+def push_trials(home: RemoteFolder, directory: Path) -> None:
+    """Push what nobody could push of trials that nobody trains now."""
+    there = home.files("trials")
+    for trial_id in trials_here(directory):
+        files = TrialFiles(home, directory, trial_id)
+        if files.differ(there):
+            files.push()
+
+
+def trials_here(directory: Path) -> list[str]:
     """The trials that have a folder here."""
     return sorted(path.name for path in (directory / "trials").glob("*") if path.is_dir())

@@ -13,9 +13,9 @@ from orchestrator.results.mirror import (
     APPENDED,
     DRIVERS,
     Mark,
-    TrialFiles,
     fetch_trials,
     home_of,
+    push_trials,
     read_mark,
     trials_here,
     whole_lines,
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 PUSH_S = 2.0  # between pushes of what has changed
 BEAT_S = 10.0  # between signs of life
-SHARE = 0.1  # of the time that pushes may take
+SHARE = 0.1  # of the time that pushes may take, within these limits
 CLOSE_S = 60.0  # at the end, storage that is away is tried again for so long
 
 
@@ -97,6 +97,7 @@ class Pusher(threading.Thread):
         for trial in {*there, *trials_here(self._store.directory)} - state.trials.keys():
             self._home.delete_folder(f"trials/{trial}")
             shutil.rmtree(self._store.trials_dir / trial, ignore_errors=True)
+        push_trials(self._home, self._store.directory)
         self._push()
         self.start()
 
@@ -114,12 +115,12 @@ class Pusher(threading.Thread):
             raise UserError(self._taken)
 
     def run(self) -> None:
-        """Push every few seconds, less often where a push takes long."""
+        """Push every few seconds, less often where a push takes long, and never less often than the heartbeat."""
         pause = PUSH_S
         while not self._closing.wait(pause):
             started = time.monotonic()
             self._try()
-            pause = max(PUSH_S, (time.monotonic() - started) / SHARE)
+            pause = min(max(PUSH_S, (time.monotonic() - started) / SHARE), BEAT_S)
 
     def close(self, patience_s: float = CLOSE_S) -> None:
         """Push what is left, of the trials too, and let go of the sweep there; `missing` says what did not work.
@@ -162,8 +163,7 @@ class Pusher(threading.Thread):
 
     def _push_files(self, unneeded: list[str], *, last: bool) -> None:
         if last:
-            for trial in trials_here(self._store.directory):
-                TrialFiles(self._home, self._store.directory, trial).push()
+            push_trials(self._home, self._store.directory)
         appended = self._read_appended()
         sizes = {name: len(content) for name, content in appended.items()}
         for name in DRIVERS:
