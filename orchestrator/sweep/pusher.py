@@ -94,8 +94,9 @@ class Pusher(threading.Thread):
             UserError: the storage refuses.
         """
         there = {name.split("/")[1] for name in self._home.files("trials")}
-        for trial in {*there, *trials_here(self._store.directory)} - state.trials.keys():
+        for trial in there - {*state.trials, ".."}:  # a key may hold anything
             self._home.delete_folder(f"trials/{trial}")
+        for trial in set(trials_here(self._store.directory)) - state.trials.keys():
             shutil.rmtree(self._store.trials_dir / trial, ignore_errors=True)
         push_trials(self._home, self._store.directory)
         self._push()
