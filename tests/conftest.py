@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from orchestrator.results.store import ResultsStore
+from tests.s3_server import S3Server
 from trainers.data import draw_motorbikes
 
 
@@ -58,6 +59,15 @@ def two_ranks(
 
     sweeps = tmp_path_factory.mktemp("sweeps")
     return sweep(sweeps, motorbikes, "two", trials=5, workers_per_trial=2, settings=("fid.n_fake_first=8",))
+
+
+@pytest.fixture(scope="session")
+def s3(own_cache: Path) -> Iterator[S3Server]:
+    """An S3 server, for this process too."""
+    with S3Server.running() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
 
 
 def pytest_configure(config: pytest.Config) -> None:

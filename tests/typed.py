@@ -26,6 +26,7 @@ from orchestrator.space.load import bundled_spaces, load_space
 from tests.benchmarks.test_benchmarks import BENCHMARKS
 from tests.test_docs import FENCE
 from trainers.data import draw_synthetic
+from trainers.remote import is_uri
 
 ROOT = Path(__file__).parents[1]
 SPAN = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
@@ -95,6 +96,11 @@ class Home:
                 (self.folder / word).mkdir()
                 for path in sorted(self.pictures.glob("bike_*.jpg"))[:6]:
                     shutil.copy(path, self.folder / word)
+            case "--sweeps-dir" if is_uri(word):
+                return [f"file://{self.folder / 'bucket-sweeps'}"]  # a remote folder too, without a server
+            case "--data" if is_uri(word):
+                self._pictures(self.folder / "bucket-photos", space)
+                return [f"file://{self.folder / 'bucket-photos'}"]
             case "--data" | "folder" | "source":
                 self._pictures(self.folder / word, space)
             case "--rules" if word not in ("on", "off"):

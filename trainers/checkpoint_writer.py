@@ -1,6 +1,7 @@
 """Writes a run's checkpoints between its epochs, where they are due."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,15 +24,24 @@ class CheckpointWriter:
         run_dir: the run's directory.
         times: when a checkpoint is due by time.
         newest: the epoch that the run goes on from, 0 at its start.
+        written: called when the files of a checkpoint are whole; its time counts as the checkpoint's.
 
     Attributes:
         newest: the epoch of the newest checkpoint on disk; 0 without one.
     """
 
     def __init__(
-        self, config: TrainConfig, family: Family, run_dir: Path, times: CheckpointTimes, *, newest: int
+        self,
+        config: TrainConfig,
+        family: Family,
+        run_dir: Path,
+        times: CheckpointTimes,
+        *,
+        newest: int,
+        written: Callable[[], None],
     ) -> None:
         self._config, self._family, self._run_dir, self._times = config, family, run_dir, times
+        self._written = written
         self.newest = newest
 
     def after_epoch(self, made: EpochReport, progress: Progress, *, best: bool, now: bool) -> EpochReport:
@@ -56,6 +66,7 @@ class CheckpointWriter:
             save_latest(self._run_dir, self._config, progress, self._family.state_dict(), made.to_json())
             if best:
                 keep_as_best(self._run_dir)
+            self._written()
         self.newest = progress.epoch
         assert self._times.cost is not None
         return replace(made, metrics={**made.metrics, "checkpoint_seconds": self._times.cost}, ended=time.time())

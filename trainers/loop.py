@@ -40,6 +40,7 @@ def train(
     *,
     leave: Callable[[], bool] = never,
     times: CheckpointTimes | None = None,
+    written: Callable[[], None] = lambda: None,
 ) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
@@ -58,6 +59,7 @@ def train(
             inside an epoch: ranks would need a collective in every step to leave together, and a checkpoint can be
             written between epochs only.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
+        written: called on rank 0 when a checkpoint is on disk, before the report that names it.
 
     Raises:
         UserError: too few images, no such loss or network, or a checkpoint of another config.
@@ -66,7 +68,7 @@ def train(
     progress = Progress()
     forget_peak(assets.device)
     try:
-        return _train(config, assets, run_dir, report, leave, times or CheckpointTimes(), progress)
+        return _train(config, assets, run_dir, report, leave, times or CheckpointTimes(), written, progress)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -83,6 +85,7 @@ def _train(
     report: Report,
     leave: Callable[[], bool],
     times: CheckpointTimes,
+    written: Callable[[], None],
     progress: Progress,
 ) -> RunOutcome:
     """`train`, with `progress` known to the caller whatever happens."""
@@ -93,7 +96,7 @@ def _train(
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
     repeated = resume(config, family, run_dir, assets.device, progress)
-    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch)
+    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, written=written)
     answer = _ask(report, repeated) if repeated is not None else Decision.CONTINUE
     leaving = any_rank(leave(), assets.device)
     while progress.epoch < config.schedule.epochs:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.parameters import SweepToFind, Whole
 from orchestrator.commands.shared import budget_options, running_sweep, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
 
 
 @click.command("budget")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all.")
 @budget_options
 @sweeps_dir_option

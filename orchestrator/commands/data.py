@@ -20,7 +20,7 @@ from orchestrator.commands.parameters import (
     Text,
     Whole,
 )
-from orchestrator.commands.shared import CommandGroup
+from orchestrator.commands.shared import CommandGroup, fetch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +98,7 @@ def data_prepare(source: Path, destination: Path, workers: int | None, **values:
     from orchestrator.plan.places import check_no_sweep
     from trainers.data.prepare import PrepareOptions
 
+    fetch(source)
     check_no_sweep(source)
     sys.exit(run_prepare(source, destination, PrepareOptions(**values), workers))
 
@@ -108,6 +109,7 @@ def data_prepare(source: Path, destination: Path, workers: int | None, **values:
 @click.option("--sheet", type=FileToWrite(), metavar="FILE.png", help="[default: ./DIR_contact_sheet.png]")
 def data_inspect(folder: Path, as_json: bool, sheet: Path | None) -> None:
     """Say what is in DIR, a folder of images or a prepared dataset, and draw a contact sheet."""
+    fetch(folder)
     run_inspect(folder, sheet=sheet, as_json=as_json)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.commands.parameters import FileToRead, FolderToRead, Text, Whole
+from orchestrator.commands.shared import fetch
 
 
 @click.command("fid")
@@ -32,6 +33,7 @@ def command(
     from trainers.metrics import build_extractor, fid_between_folders, find_images
 
     for folder in (dir_a, dir_b):
+        fetch(folder)
         find_images(folder)  # before anybody is asked for weights
     device = "cuda" if torch.cuda.is_available() else "cpu"
     extractor = build_extractor(fid_extractor, fid_weights, device=device)

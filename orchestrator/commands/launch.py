@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, Text, Whole
+from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, SweepToFind, Text, Whole
 from orchestrator.commands.resume import go_on
 from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import sweeps_dir_option
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     metavar="NAME|FILE",
     help="A bundled space (see `spaces list`) or a YAML file.",
 )
-@click.option("--data", type=FolderToRead(), metavar="DIR", help="Folder of images, any format and size.")
+@click.option("--data", type=FolderToRead(), metavar="DIR|URI", help="Folder of images, any format and size.")
 @click.option("--name", type=Text(), metavar="SWEEP", help="Name of the sweep. [default: SPACE-DATE-TIME]")
 @click.option("--demo", is_flag=True, help="Small enough for 2 CPU cores; draws pictures when --data is not given.")
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials. [default: the space's]")
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     "--storage", type=Text(), metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]"
 )
 @click.option(
-    "--warm-start", type=NameOrPath(), metavar="SWEEP", help="Give the sampler the trials of an earlier sweep."
+    "--warm-start", type=SweepToFind(), metavar="SWEEP", help="Give the sampler the trials of an earlier sweep."
 )
 @click.option(
     "--tracking-uri", type=Text(), metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]"
@@ -145,6 +145,7 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     from rich.console import Console
 
     from orchestrator.display.closed_terminal import outlives_terminal
+    from orchestrator.display.progress import progress_bar
     from orchestrator.plan.going_on import as_it_stands, check_left
     from orchestrator.plan.plan import make_plan
     from orchestrator.results.store import ResultsStore
@@ -159,7 +160,8 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
 
             stack.enter_context(connected(options.address))
             available = cluster_size()
-        plan = make_plan(options, available)
+        with progress_bar(console, "fetching images") as fetching:
+            plan = make_plan(options, available, fetching)
         state = None
         if plan.directory.exists():  # with --resume alone: otherwise it was refused
             state = ResultsStore(plan.directory).read_state()

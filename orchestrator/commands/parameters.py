@@ -17,8 +17,10 @@ from typing import Any
 
 import click
 
+from orchestrator.results.places import images_root, sweeps_root
 from trainers.errors import UserError, shortened
 from trainers.masking import masked
+from trainers.remote import is_uri, local_copy
 
 # A path's part may have 255 bytes on all file systems in use, and a whole path 4096.
 _LONGEST_PART, _LONGEST_PATH = 255, 4096
@@ -62,12 +64,40 @@ class NameOrPath(Text):
         return text
 
 
-class FolderToRead(Text):
-    """A folder that is there."""
+class SweepToFind(NameOrPath):
+    """A sweep's name, its directory, or its URI; then the value is the path of its local copy."""
+
+    def checked(self, text: str, named: str) -> Any:
+        if not is_uri(text):
+            return super().checked(text, named)
+        path, question, query = text.partition("?")
+        folder, _, name = path.rstrip("/").rpartition("/")
+        if not is_uri(f"{folder}/") or not is_uri(folder):
+            raise UserError(
+                f"{named}: {masked(_plain(text))}: names no sweep in a folder, such as s3://BUCKET/sweeps/NAME"
+            )
+        return str(_local_copy(f"{folder}{question}{query}", sweeps_root, named) / name)
+
+
+class SweepsFolder(Text):
+    """The folder of the sweeps, which need not be there, or its URI; then the value is its local copy."""
 
     name = "folder"
 
     def checked(self, text: str, named: str) -> Any:
+        if is_uri(text):
+            return _local_copy(text, sweeps_root, named)
+        return FolderToMake().checked(text, named)
+
+
+class FolderToRead(Text):
+    """A folder that is there, or the URI of one; then the value is its local copy, which may be fetched yet."""
+
+    name = "folder"
+
+    def checked(self, text: str, named: str) -> Any:
+        if is_uri(text):
+            return _local_copy(text, images_root, named)
         return _there(text, named, "folder", stat.S_ISDIR, os.R_OK | os.X_OK)
 
 
@@ -110,6 +140,13 @@ class FileToWrite(Text):
         if why is not None:
             raise UserError(f"{named}: {_plain(text)} cannot be written: {why}")
         return path
+
+
+def _local_copy(uri: str, root: Callable[[], Path], named: str) -> Path:
+    try:
+        return local_copy(uri, root())
+    except UserError as error:
+        raise UserError(f"{named}: {error}") from None
 
 
 class Number(click.ParamType):

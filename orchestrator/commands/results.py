@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import sweeps_dir_option
 
 
 @click.command("results")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @sweeps_dir_option
 def command(sweep: str, as_json: bool, sweeps_dir: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Text, Whole
+from orchestrator.commands.parameters import SweepToFind, Text, Whole
 from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import budget_options, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("resume")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all. [default: as before]")
 @budget_options
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
@@ -88,11 +88,12 @@ def resume(
     from orchestrator.results.store import find_sweep
     from orchestrator.space.yaml_text import read_yaml
     from orchestrator.sweep.ray_session import check_answers
+    from trainers.data.remote_images import fetch_images
 
     console = outlives_terminal(console or Console(file=sys.stdout))
     if keep_checkpoints is not None:
         how_many(keep_checkpoints)
-    store = find_sweep(sweep, sweeps_dir)
+    store = find_sweep(sweep, sweeps_dir, whole=True)
     if driver_lives(store.directory):
         raise UserError(f"sweep {store.directory.name} is running already")
     if address is not None:
@@ -113,6 +114,8 @@ def resume(
         check_fits(plan.resources)
     elif address is None:
         check_answers(plan.address)
+    with progress_bar(console, "fetching images") as progress:
+        fetch_images(plan.data, progress)
     plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)

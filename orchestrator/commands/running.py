@@ -29,6 +29,7 @@ def run_to_the_end(
     """
     from orchestrator.display.live import Screen
     from orchestrator.display.summary import print_winner
+    from orchestrator.results.places import LOG_FILE
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.detach import let_go
     from orchestrator.sweep.driver import SweepOutcome, run_sweep
@@ -39,12 +40,12 @@ def run_to_the_end(
 
     session = Session(store)
     state = session.open(trials=plan.trials, budgets=asdict(plan.budgets), changed=changed)
-    let_go(plan.sweep, plan.directory / "sweep.log")
+    let_go(plan.sweep, plan.directory / LOG_FILE)
     with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
         end_orphans(console.print)
         console.print("\nstarting Ray and the gangs, some 20 s ...")
         try:
-            with log_to(plan.directory / "sweep.log"), connected(plan.address):
+            with log_to(plan.directory / LOG_FILE), connected(plan.address):
                 interrupts.check()
                 ending = run_sweep(plan, store, session, state, Screen(console), interrupts, warm)
         except KeyboardInterrupt:
@@ -58,6 +59,9 @@ def run_to_the_end(
         finally:
             session.close()
     print_winner(console, plan, store)
+    if session.pusher is not None and session.pusher.missing:
+        text = f"{session.pusher.missing}; {store.directory} has: `gan-sweep sync {plan.sweep}` pushes it"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
     for trouble in ending.troubles:
         console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
     if ending.tracking:

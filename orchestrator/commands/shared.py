@@ -12,7 +12,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from cluster.errors import ClusterError
-from orchestrator.commands.parameters import FolderToMake, Number, Text
+from orchestrator.commands.parameters import Number, SweepsFolder, Text
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
 from trainers.masking import is_masked, masked
 
@@ -82,12 +82,23 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option ``--sweeps-dir`` to a command."""
     return click.option(
         "--sweeps-dir",
-        type=FolderToMake(),
+        type=SweepsFolder(),
         default=Path("sweeps"),
         show_default=True,
-        metavar="DIR",
-        help="Directory that holds the sweeps.",
+        metavar="DIR|URI",
+        help="Directory that holds the sweeps, here or in an object store such as s3://BUCKET/sweeps.",
     )(command)
+
+
+def fetch(folder: Path) -> None:
+    """Fetch a remote folder of images into `folder`, its local copy, with a bar; another folder is left as it is."""
+    from rich.console import Console
+
+    from orchestrator.display.progress import progress_bar
+    from trainers.data.remote_images import fetch_images
+
+    with progress_bar(Console(stderr=True), "fetching images") as progress:
+        fetch_images(folder, progress)
 
 
 def tracking_uri_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,12 +188,16 @@ def running_sweep(name: str, sweeps_dir: Path) -> RunningSweep:
     """
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
+    from orchestrator.results.verdict import SweepStatus
 
     store = find_sweep(name, sweeps_dir)
     state = store.read_state()
     if driver_lives(store.directory) and state.is_open:
         return RunningSweep(store, state.session)
     standing = store.standing(state)
+    if standing.status is SweepStatus.RUNNING:
+        host = state.sessions[-1].opened.host
+        raise UserError(f"sweep {store.directory.name} runs on {host}: give this command there")
     detail = f", {standing.detail}" if standing.detail else ""
     raise UserError(f"sweep {store.directory.name} does not run: {standing.status}{detail}")
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
+from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.results.state import SweepState
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("sweep", type=NameOrPath(), required=False)
+@click.argument("sweep", type=SweepToFind(), required=False)
 @sweeps_dir_option
 def command(sweep: str | None, sweeps_dir: Path) -> None:
     """Show how SWEEP stands, or all sweeps.
@@ -27,7 +28,7 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
     from rich.console import Console
 
     from orchestrator.display.status_text import print_all, print_one
-    from orchestrator.results.store import ResultsStore, find_sweep, sweep_names
+    from orchestrator.results.store import find_sweep, sweep_names
 
     console = Console()
     if sweep is not None:
@@ -38,8 +39,8 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
         return
     names = sweep_names(sweeps_dir)
     if not names:
-        raise UserError(f"no sweeps in {sweeps_dir}")
-    stores = [ResultsStore((sweeps_dir / name).resolve()) for name in names]
+        raise UserError(f"no sweeps in {shown(sweeps_dir)}")
+    stores = [find_sweep(name, sweeps_dir) for name in names]
     print_all(console, [(store, _read(store)) for store in stores])
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import running_sweep, sweeps_dir_option
 
 
 @click.command("stop")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option("--now", is_flag=True, help="At once; without it, trials end after their epoch.")
 @sweeps_dir_option
 def command(sweep: str, now: bool, sweeps_dir: Path) -> None:

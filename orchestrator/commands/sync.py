@@ -1,28 +1,31 @@
-"""``gan-sweep sync``: delivers to MLflow what a sweep could not deliver."""
+"""``gan-sweep sync``: delivers to MLflow, and to an object store, what a sweep could not deliver."""
 
 from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
 
 
 @click.command("sync")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @tracking_uri_option
 @sweeps_dir_option
 def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
-    """Deliver to MLflow what SWEEP could not deliver, in order and once."""
+    """Deliver to MLflow, and to an object store, what SWEEP could not deliver."""
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
     from orchestrator.sweep.late_end import end_for_the_dead
+    from orchestrator.sweep.pusher import push_all
 
-    store = find_sweep(sweep, sweeps_dir)
+    store = find_sweep(sweep, sweeps_dir, whole=True)
     name, plan = store.directory.name, store.read_plan()
     if driver_lives(store.directory):
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
-    if missing := end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri):
+    missing = end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri)
+    push_all(store)
+    if missing:
         raise UserError(missing)
     click.echo(f"MLflow at {plan.tracking_uri} has everything of {name}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Text
+from orchestrator.commands.parameters import SweepToFind, Text
 from orchestrator.commands.shared import CommandGroup, running_sweep, sweeps_dir_option
 from trainers.errors import UserError, shortened, unknown_name
 
@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("stop")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.argument("trial", type=Text())
 @sweeps_dir_option
 def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
@@ -38,7 +38,7 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
 
 
 @command.command("add")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.argument("settings", type=Text(), nargs=-1, metavar="KEY=VALUE...")
 @sweeps_dir_option
 def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:

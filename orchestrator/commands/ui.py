@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath, Whole
+from orchestrator.commands.parameters import SweepToFind, Whole
 from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
 from trainers.masking import masked
+from trainers.remote import uri_of
 
 if TYPE_CHECKING:
     from orchestrator.results.saved_plan import SavedPlan
@@ -27,7 +28,7 @@ _LOOK_S = 0.2  # between looks at whether the server listens
 
 
 @click.command("ui")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @click.option(
     "--port", type=Whole(1, 65535), default=5000, show_default=True, metavar="N", help="Port on this machine."
 )
@@ -67,7 +68,9 @@ def serve_ui(info: SavedPlan, port: int) -> int:
         return 0
     file = Path(info.tracking_uri.removeprefix("sqlite:///"))
     if info.tracking_uri.startswith("sqlite:///") and not file.is_file():
-        raise UserError(f"{info.sweep} is tracked in {file}, which is not there: was the sweep moved?")
+        remote = uri_of(file.parent.parent) is not None
+        cure = f"`gan-sweep sync {info.sweep}` writes it" if remote else "was the sweep moved?"
+        raise UserError(f"{info.sweep} is tracked in {file}, which is not there: {cure}")
     check_free(port)
     from mlflow import MlflowClient
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import NameOrPath
+from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import running_sweep, sweeps_dir_option
 
 LOOK_S = 0.25
 
 
 @click.command("watch")
-@click.argument("sweep", type=NameOrPath())
+@click.argument("sweep", type=SweepToFind())
 @sweeps_dir_option
 def command(sweep: str, sweeps_dir: Path) -> None:
     """Show SWEEP's table until it ends; Ctrl-C ends the watching alone."""

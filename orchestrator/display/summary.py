@@ -16,10 +16,11 @@ from orchestrator.display.live import MOST_ROWS, confirmed_text, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.store import ResultsStore
+from orchestrator.results.store import ResultsStore, place_of
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
+from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.plan.plan import Plan
@@ -60,7 +61,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         "where": f"{resources.gangs} at once x {resources.workers} workers{at_least} on {where}, "
         f"{resources.gpus:g} GPUs and {resources.threads} threads each",
         **disk_row,
-        "results": str(plan.directory),
+        "results": place_of(plan.directory),
     }
     _print_rows(console, rows)
     if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:
@@ -80,7 +81,7 @@ def _measuring_text(space: Space) -> str:
 
 def _images(report: Any, path: Path) -> str:
     listed = f"; skipped files are listed in {path}" if report.skipped else ""
-    return f"{report.summary()} in {report.source}{listed}"
+    return f"{report.summary()} in {shown(Path(report.source))}{listed}"
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
@@ -216,5 +217,5 @@ def _short(value: Any) -> str:
 
 
 def _argument(directory: Path) -> str:
-    """A sweep's argument on the command line: its name in the default directory, else its path."""
-    return directory.name if directory.parent == Path("sweeps").resolve() else str(directory)
+    """A sweep's argument on the command line: its name in the default directory, else its path or URI."""
+    return directory.name if directory.parent == Path("sweeps").resolve() else place_of(directory)

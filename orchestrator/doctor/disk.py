@@ -9,11 +9,12 @@ import ray
 from orchestrator.doctor.finding import Asked, Finding, Level
 from orchestrator.plan.disk import forecast_disk
 from orchestrator.plan.memory import largest_networks
-from orchestrator.plan.plan import default_cache_dir
 from orchestrator.plan.resources import choose_resources, machine
+from orchestrator.results.places import default_cache_dir
 from orchestrator.space.load import load_space
 from orchestrator.sweep.ray_session import cluster_size
 from trainers.data.files import find_files
+from trainers.remote import uri_of
 
 SPACE = "ralsgan_motorbike"
 
@@ -37,7 +38,7 @@ def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
     cache = default_cache_dir()
     place = next(place for place in (cache, *cache.parents) if place.is_dir())
     side = space.base.data.image_size
-    images = 0 if asked.data is None else len(find_files(asked.data))
+    images = 0 if asked.data is None or uri_of(asked.data) is not None else len(find_files(asked.data))
     what = f"{images} images (--data) decoded to {side} px need up to"
     yield _compared(f"cache in {cache}", place, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
 

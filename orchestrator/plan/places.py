@@ -4,11 +4,13 @@ import json
 import os
 import re
 import tempfile
+import uuid
 from pathlib import Path
 
 from orchestrator.results.saved_plan import PLAN_FILE
 from trainers.data.files import find_files
 from trainers.errors import UserError, shortened
+from trainers.remote import open_folder, uri_of
 
 MOST_LETTERS = 100  # of a name, which becomes part of paths, of URLs and of a study's name
 
@@ -42,6 +44,23 @@ def check_can_make(folder: Path, what: str) -> None:
             pass
     except OSError as error:
         raise UserError(f"{what}: nothing can be written in {place}: {error.strerror}") from None
+
+
+def check_remote(folder: Path) -> None:
+    """Check that the remote folder that `folder` is the local copy of can be written; nothing for another folder.
+
+    A file is written and removed. A store that has keys instead of folders may keep an empty one for the folder itself.
+
+    Raises:
+        UserError: no bucket, no permission, or nothing answers.
+    """
+    if (uri := uri_of(folder)) is not None:
+        remote, probe = open_folder(uri), f".gan-sweep-{uuid.uuid4().hex}"
+        remote.write(probe, b"gan-sweep looks whether it can write here")
+        there = remote.look(probe)
+        remote.delete(probe)
+        if there is None or not there.changed:
+            raise UserError(f"{uri}: this kind of storage does not say when a file was written, which a sweep needs")
 
 
 def check_no_sweep(folder: Path) -> None:

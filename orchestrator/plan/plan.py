@@ -1,8 +1,8 @@
 """The plan of a sweep: everything resolved and checked before Ray starts."""
 
-import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from orchestrator.plan.checks import check_elastic, check_images, check_shares, 
 from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.memory import check_memory, gpu_memory, host_memory, largest_networks
-from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
+from orchestrator.plan.places import check_can_make, check_name, check_no_sweep, check_remote
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
+from orchestrator.results.mirror import pull
+from orchestrator.results.places import default_cache_dir
 from orchestrator.results.retention import how_many
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import exists_already, find_sweep
@@ -25,8 +27,10 @@ from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.data.files import require_folder
-from trainers.errors import UserError, first_line
+from trainers.data.remote_images import fetch_images
+from trainers.errors import UserError
 from trainers.masking import masked
+from trainers.remote import uri_of
 
 SHORTEST_HANG_S = 20
 
@@ -82,12 +86,17 @@ class Plan:
         return self.space.trials
 
 
-def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) -> Plan:
-    """Resolve and check everything that can be checked without reading the images.
+def make_plan(
+    options: LaunchOptions,
+    available: tuple[int, int] | None = None,
+    fetching: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Resolve and check everything that can be checked without decoding the images.
 
     Args:
         options: the options of the launch.
         available: CPUs and GPUs of the cluster; None: those of this machine.
+        fetching: called with (done, total) while remote images are fetched.
 
     Raises:
         UserError: an option or the space is invalid, or they do not fit together; one line.
@@ -99,6 +108,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
     if directory.is_relative_to(data.resolve()):
         raise UserError(f"--sweeps-dir {options.sweeps_dir} lies inside the images' folder {data}: name one outside it")
     check_can_make(directory.parent, f"--sweeps-dir {options.sweeps_dir}")
+    check_remote(directory.parent)
     check_can_make(cache_dir, "the cache of decoded images ($GAN_SWEEP_CACHE)")
     space = _overridden(loaded, options)
     if options.keep_checkpoints is not None:
@@ -130,6 +140,9 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         gpus=resources.gpus,
     )
     warm_start = None if options.warm_start is None else find_sweep(options.warm_start, options.sweeps_dir).directory
+    if options.data is not None and uri_of(data) is not None:  # after all that is quicker to check
+        fetch_images(data, fetching)
+        check_no_sweep(data)
     check_images(space, None if options.data is None else data)
     return Plan(
         sweep=sweep,
@@ -158,6 +171,7 @@ def _directory(options: LaunchOptions, space: Space) -> Path:
     name = f"{space.name}-{time.strftime('%Y%m%d-%H%M%S')}" if options.name is None else options.name
     check_name(name)
     directory = options.sweeps_dir.resolve() / name
+    pull(directory, whole=options.resume)
     if directory.exists() and not (options.resume and (directory / PLAN_FILE).is_file()):
         raise exists_already(directory)
     return directory
@@ -165,6 +179,8 @@ def _directory(options: LaunchOptions, space: Space) -> Path:
 
 def _images(options: LaunchOptions, space: Space, cache_dir: Path) -> Path:
     """The folder of the real images, which is yet to be drawn without ``--data``."""
+    if options.data is not None and uri_of(options.data) is not None:
+        return options.data  # yet to be fetched
     if options.data is not None:
         require_folder(options.data)
         check_no_sweep(options.data)
@@ -191,20 +207,6 @@ def resolve_tracking_uri(given: str | None, directory: Path) -> str:
             f"--tracking-uri {masked(given)!r}: give http(s)://..., sqlite:///FILE.db, or another database's URI"
         )
     return check_uri(given, "--tracking-uri")
-
-
-def default_cache_dir() -> Path:
-    """``$GAN_SWEEP_CACHE``, else ``gan-sweep`` in the user's cache directory.
-
-    Raises:
-        UserError: the variable names what cannot be a folder.
-    """
-    given = os.environ.get("GAN_SWEEP_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    try:
-        return Path(given).resolve() if given else base / "gan-sweep"
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links
-        raise UserError(f"$GAN_SWEEP_CACHE {given!r} is no folder: {first_line(error)}") from None
 
 
 def _overridden(space: Space, options: LaunchOptions) -> Space:

@@ -72,6 +72,14 @@ def driver_lives(directory: Path) -> bool:
     return False
 
 
+def note_beat(directory: Path, at: float) -> None:
+    """Note a sign of life that a driver gave elsewhere, where none later is known."""
+    path = directory / LOCK_FILE
+    if not path.exists() or path.stat().st_mtime < at:
+        path.touch()
+        os.utime(path, (at, at))
+
+
 def last_beat(directory: Path) -> float:
     """When a driver of the sweep last gave a sign of life, seconds since 1970; now where none ever did."""
     try:

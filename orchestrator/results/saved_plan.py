@@ -1,6 +1,7 @@
 """``plan.json``: the resolved plan of a sweep, as it was launched. What changes later is in the log."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,14 @@ def plan_text(plan: SavedPlan) -> str:
     return json.dumps({"format": FORMAT, **asdict(plan)}, indent=1)
 
 
-def read_plan(file: Path) -> SavedPlan:
-    """Read ``plan.json``.
+def read_plan(file: Path, moved: Callable[[str], str] = str) -> SavedPlan:
+    """Read ``plan.json``, its text as `moved` makes it.
 
     Raises:
         UserError: it is missing or damaged, or a newer version wrote it.
     """
     try:
-        values = json.loads(file.read_text())
+        values = json.loads(moved(file.read_text()))
         found = values.pop("format")
         check_format(found, str(file))
         known = {name: value for name, value in values.items() if name in SavedPlan.__dataclass_fields__}

@@ -7,6 +7,7 @@
       trials/0003/  config.yaml  history.jsonl  samples/epoch_0001.png  best.pt
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from orchestrator.results.events import Event, to_json
 from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
+from orchestrator.results.mirror import pull
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, history_file
 from orchestrator.results.records import TrialRecord, best_trial
@@ -26,6 +28,7 @@ from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
 from trainers.folders import inside
 from trainers.masking import masked
+from trainers.remote import child, open_folder, shown, uri_of
 from trainers.run_report import EpochReport
 
 
@@ -48,7 +51,7 @@ class ResultsStore:
         """Write or replace ``plan.json``, and ``space.yaml`` for people; secrets of URIs are masked."""
         kept = replace(plan, tracking_uri=masked(plan.tracking_uri), storage=masked(plan.storage))
         write_text(self.directory / SPACE_FILE, dump_yaml(plan.definition))
-        write_text(self.directory / PLAN_FILE, plan_text(kept))  # last: with it the sweep exists
+        write_text(self.directory / PLAN_FILE, self._moved(plan_text(kept), back=False))  # last: now the sweep exists
 
     def read_plan(self) -> SavedPlan:
         """Read ``plan.json``.
@@ -56,7 +59,14 @@ class ResultsStore:
         Raises:
             UserError: it is damaged, or a newer version wrote it.
         """
-        return read_plan(self.directory / PLAN_FILE)
+        return read_plan(self.directory / PLAN_FILE, self._moved)
+
+    def _moved(self, text: str, *, back: bool = True) -> str:
+        """A plan's text as it is kept in a remote sweep, whose next driver may have its cache elsewhere; and back."""
+        if uri_of(self.directory.parent) is None:
+            return text
+        here, anywhere = json.dumps(str(self.directory.parents[2]))[1:-1], "{cache}"
+        return text.replace(anywhere, here) if back else text.replace(here, anywhere)
 
     def append(self, event: Event) -> None:
         """Add an event to the log.
@@ -118,26 +128,34 @@ class ResultsStore:
         }
 
 
-def find_sweep(name: str, sweeps_dir: Path) -> ResultsStore:
-    """A sweep by name, or by its directory.
+def find_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsStore:
+    """A sweep by name, or by its directory; arguments as of `look_up_sweep`.
 
     Raises:
         UserError: there is none; the message names the existing ones.
     """
-    store = look_up_sweep(name, sweeps_dir)
+    store = look_up_sweep(name, sweeps_dir, whole=whole)
     if store is None:
-        raise unknown_name(f"sweep in {sweeps_dir}", name, sweep_names(sweeps_dir))
+        if uri_of(Path(name).parent) is not None:  # it was given as a URI
+            name, sweeps_dir = Path(name).name, Path(name).parent
+        raise unknown_name(f"sweep in {shown(sweeps_dir)}", name, sweep_names(sweeps_dir))
     return store
 
 
-def look_up_sweep(name: str, sweeps_dir: Path) -> ResultsStore | None:
+def look_up_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsStore | None:
     """A sweep by name, or by its directory; None where there is none.
 
+    Args:
+        name: of the sweep.
+        sweeps_dir: where to look.
+        whole: of a remote sweep, fetch checkpoints and grids too.
+
     Raises:
-        UserError: the name is that of a link which leads out of `sweeps_dir`.
+        UserError: the name is that of a link which leads out of `sweeps_dir`, or remote storage refuses.
     """
     named = [] if len(Path(name).parts) != 1 or name == ".." else [inside(sweeps_dir, name)]
     for directory in (*named, Path(name)):
+        pull(directory, whole=whole)
         if (directory / PLAN_FILE).is_file():
             return ResultsStore(directory.resolve())
     return None
@@ -145,6 +163,8 @@ def look_up_sweep(name: str, sweeps_dir: Path) -> ResultsStore | None:
 
 def sweep_names(sweeps_dir: Path) -> list[str]:
     """The sweeps in a directory."""
+    if (uri := uri_of(sweeps_dir)) is not None:
+        return open_folder(uri).folders_with(PLAN_FILE)
     return sorted(path.parent.name for path in sweeps_dir.glob(f"*/{PLAN_FILE}"))
 
 
@@ -167,7 +187,13 @@ def exists_already(directory: Path) -> UserError:
     """What is said of a new sweep whose directory is there."""
     if (directory / PLAN_FILE).is_file():
         return UserError(
-            f"{directory} exists already: `gan-sweep resume {directory.name}` goes on with that sweep; "
+            f"{place_of(directory)} exists already: `gan-sweep resume {directory.name}` goes on with that sweep; "
             "a new one wants another --name"
         )
-    return UserError(f"{directory} exists already; choose another --name")
+    return UserError(f"{place_of(directory)} exists already; choose another --name")
+
+
+def place_of(directory: Path) -> str:
+    """Where a sweep is at home, for people."""
+    uri = uri_of(directory.parent)
+    return str(directory) if uri is None else child(uri, directory.name)

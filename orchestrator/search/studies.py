@@ -13,11 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.results.databases import check_database, check_uri, read_column
 from orchestrator.results.lines import cut_torn_line
+from orchestrator.results.places import STUDY_FILE
 from orchestrator.search.samplers import build_sampler
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import Space
 from trainers.errors import UserError, first_line, unknown_name
 from trainers.masking import masked
+from trainers.remote import uri_of
 
 STORAGES = ("journal", "sqlite")
 ORIGIN = "warm_start"  # user attribute of an imported trial: SWEEP/TRIAL
@@ -35,7 +37,9 @@ def resolve_storage(given: str | None, directory: Path) -> str:
         UserError: it is none of these.
     """
     if given in (None, "journal"):
-        return str(directory / "study.journal")
+        return str(directory / STUDY_FILE)
+    if given == "sqlite" and uri_of(directory.parent) is not None:
+        raise UserError(f"--storage sqlite: a sweep in {uri_of(directory.parent)} has journal, or a database's URL")
     if given == "sqlite":
         return f"sqlite:///{directory / 'study.db'}"
     assert given is not None

@@ -21,6 +21,7 @@ from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcom
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker_log import BrokerLog
+from orchestrator.sweep.epochs_elsewhere import EpochsElsewhere
 from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
@@ -45,8 +46,7 @@ class Broker:
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
         self._lines: dict[str, Line] = {}
         self._changed = asyncio.Condition()
-        self._confirmations = RetryQueue()
-        self._seeds = 0
+        self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
         self._pulses = Pulses(time.monotonic)
         for gang in state.gangs:  # whose ranks this broker has not heard of yet
@@ -182,7 +182,7 @@ class Broker:
             if self._log.full:
                 return NoLease.SWEEP_OVER
             self._queue.take(gang)
-        return Lease(trial_id, self._state.trials[trial_id].params)
+        return Lease(trial_id, self._state.trials[trial_id].params, begun=self._state.trials[trial_id].epochs > 0)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
@@ -217,6 +217,7 @@ class Broker:
             return line.stopped or StopReason.OUTRANKED
         if self._state.progress(trial_id, report):
             line.last = report
+            self._epochs.keep(trial_id, report)
             if report.measurement is not None and not last and line.stopped is None:
                 self._tell_tune(trial_id)
         else:
@@ -265,8 +266,7 @@ class Broker:
             return
         if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
-        seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
-        totals = trial.totals if trial is not None else {}
+        seconds, totals = (trial.running_seconds(time.time()), trial.totals) if trial is not None else (0.0, {})
         ended = {"trial": trial_id, "outcome": asdict(outcome), "seconds": seconds, "totals": totals}
         if not self._log.write(events.Ended, **ended):  # no room on the disk: a later driver goes on with the trial
             return

@@ -110,7 +110,9 @@ def run_sweep(
     )
     ray_dir = plan.directory / "ray" / f"session-{state.session}"
     gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
-    housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top)
+    pusher = session.pusher
+    elsewhere = [] if pusher is None else [pusher.drop]
+    housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top, *elsewhere)
     follower = Follower(store.directory, state.plan, [housekeeper, screen])
     follower.skip()
     for watching in (housekeeper, screen):
@@ -121,6 +123,8 @@ def run_sweep(
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
     desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
     recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
+    if pusher is not None:
+        recorder.chores = [*recorder.chores, pusher.check_still_ours]
     for trial_id in searcher.cut:
         broker.stop(trial_id, StopReason.OUTRANKED)
     for thread in (*gangs, recorder, tracker):

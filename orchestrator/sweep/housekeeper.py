@@ -1,5 +1,7 @@
 """Removes the checkpoints that a sweep does not need any longer."""
 
+from collections.abc import Callable
+
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.retention import candidates, how_many, kept
 from orchestrator.results.sinks import Sink
@@ -21,11 +23,15 @@ class Housekeeper(Sink):
         store: of the sweep.
         keep: `--keep-checkpoints`: ``all``, ``best`` or ``top:K``.
         top: how many trials are measured again at the end: until then they, and some more, keep theirs.
+        drop: called with the name of each file that is deleted, to delete it elsewhere.
     """
 
-    def __init__(self, store: ResultsStore, keep: str, top: int) -> None:
-        self._store, self._most, self._candidates = store, how_many(keep), candidates(top)
+    def __init__(
+        self, store: ResultsStore, keep: str, top: int, drop: Callable[[str], None] = lambda name: None
+    ) -> None:
+        self._store, self._most, self._candidates, self._elsewhere = store, how_many(keep), candidates(top), drop
         self._state: SweepState | None = None
+        self._watching = False  # before that, what is not here is not elsewhere either
         self._held: set[str] = set()  # trials that are over and whose `best.pt` was kept so far
 
     def watch(self, state: SweepState) -> None:
@@ -34,6 +40,7 @@ class Housekeeper(Sink):
         for trial in state.trials.values():
             self._let_go(trial)
         self._drop()
+        self._watching = True
 
     def ended(self, trial: TrialRecord) -> None:
         """Delete what is of no use now that the trial is over."""
@@ -61,4 +68,7 @@ class Housekeeper(Sink):
             self._held.remove(trial_id)
 
     def _delete(self, trial_id: str, name: str) -> None:
-        (self._store.trials_dir / trial_id / name).unlink(missing_ok=True)
+        file = self._store.trials_dir / trial_id / name
+        if self._watching or file.exists():
+            file.unlink(missing_ok=True)
+            self._elsewhere(f"trials/{trial_id}/{name}")

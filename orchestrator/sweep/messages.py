@@ -36,10 +36,11 @@ class Rank:
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial for a gang to train: its id and its searched values."""
+    """A trial for a gang to train: its id, its searched values, and whether it has epochs already."""
 
     trial_id: str
     params: dict[str, Any]
+    begun: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from orchestrator.results.standing import death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.sweep.pusher import Pusher
 
 ROOM_BYTES = 1 << 16  # kept for the end of the sweep, should the disk be full then
 
@@ -28,10 +29,11 @@ class Session:
 
     Attributes:
         lock: the driver's.
+        pusher: pushes the sweep to its home; None where that is here.
     """
 
     def __init__(self, store: ResultsStore) -> None:
-        self.lock = DriverLock(store.directory)
+        self.lock, self.pusher = DriverLock(store.directory), Pusher.of(store)
         self._store, self._room = store, store.directory / ROOM_FILE
         self._number: int | None = None  # while it is open
 
@@ -46,10 +48,12 @@ class Session:
             changed: the plan from now on; None: as before.
 
         Raises:
-            UserError: another driver has it, or its files are damaged.
+            UserError: another driver has it, its files are damaged, or its home refuses.
         """
         self.lock.acquire()
         try:
+            if self.pusher is not None:
+                self.pusher.check_free()
             if changed is not None:
                 self._store.write_plan(changed)
             state = self._store.read_state()
@@ -70,6 +74,8 @@ class Session:
             )
             self._store.append(opened)
             state.apply(opened)
+            if self.pusher is not None:
+                self.pusher.begin(state)
         except BaseException:
             self.lock.release()
             raise
@@ -89,6 +95,8 @@ class Session:
             self._number = None
 
     def close(self) -> None:
-        """Let go of the sweep."""
+        """Push what is left, and let go of the sweep."""
         self._room.unlink(missing_ok=True)
+        if self.pusher is not None:
+            self.pusher.close()
         self.lock.release()

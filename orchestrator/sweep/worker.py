@@ -5,6 +5,7 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.uploads import Uploads
 from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError, RunEnd
 
@@ -58,6 +60,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     from trainers.assets import Assets
+    from trainers.data.remote_images import have_images
     from trainers.distributed import rank
 
     setup: GangSetup = config["setup"]
@@ -67,6 +70,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # NCCL sends pickled objects through the current device
     gc.freeze()  # see _free_memory
+    have_images(setup.data)
     assets = Assets(setup.data, setup.cache_dir, device)
     node = ray.get_runtime_context().get_node_id()
     with heart(setup.broker, config["gang"], rank(), node):
@@ -74,21 +78,50 @@ def gang_loop(config: dict[str, Any]) -> None:
 
 
 def _take_leases(setup: GangSetup, gang: int, resources: Resources, assets: Any) -> None:
+    from trainers.checkpoint import BEST
     from trainers.distributed import any_rank, broadcast_object, rank, world_size
 
-    while not any_rank(asked_to_leave(), assets.device):
-        size = (world_size(), resources.workers)
-        lease = broadcast_object(setup.broker.lease(gang, *size) if rank() == 0 else None)
-        if lease is NoLease.SWEEP_OVER:
-            return
-        if isinstance(lease, Lease):
-            run_lease(setup, lease, assets, asked_to_leave, elastic=resources.elastic)
-        elif isinstance(lease, ConfirmLease):
-            run_confirm_lease(setup, lease, assets)
-    raise LeftError
+    uploads, elastic = Uploads(setup.directory), resources.elastic
+    try:
+        while not any_rank(asked_to_leave(), assets.device):
+            if rank() == 0:
+                uploads.retry()
+            size = (world_size(), resources.workers)
+            lease = broadcast_object(setup.broker.lease(gang, *size) if rank() == 0 else None)
+            if lease is NoLease.SWEEP_OVER:
+                return
+            if isinstance(lease, Lease):
+                if lease.begun:
+                    _fetch(uploads, lease.trial_id)
+                run_lease(setup, lease, assets, asked_to_leave, uploads, elastic=elastic)
+            elif isinstance(lease, ConfirmLease):
+                _fetch(uploads, lease.trial_id, BEST)
+                run_confirm_lease(setup, lease, assets)
+        raise LeftError
+    finally:
+        uploads.close()
 
 
-def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], bool], *, elastic: bool = False) -> None:
+def _fetch(uploads: Uploads, trial_id: str, only: str = "") -> None:
+    """Fetch on every node what a trial has by now, or only that file of it."""
+    import ray.train
+
+    from trainers.distributed import all_or_none
+
+    with all_or_none():
+        if ray.train.get_context().get_local_rank() == 0:
+            uploads.pull(trial_id, only)
+
+
+def run_lease(
+    setup: GangSetup,
+    lease: Lease,
+    assets: Any,
+    leave: Callable[[], bool],
+    uploads: Uploads | None = None,
+    *,
+    elastic: bool = False,
+) -> None:
     """Train one trial and report to the broker how it ended.
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
@@ -102,6 +135,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
         leave: whether this rank was asked to leave; asked between epochs.
+        uploads: of the rank; None for a sweep that is at home here.
         elastic: whether the gang's number of ranks may change; then it is one of every epoch's metrics, ``workers``.
 
     Raises:
@@ -112,7 +146,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     from trainers.families import loss_scale
     from trainers.loop import train
 
-    store = ResultsStore(setup.directory)
+    store, uploads = ResultsStore(setup.directory), uploads or Uploads(setup.directory)
     run_dir = store.trials_dir / lease.trial_id
     reason: StopReason | Failure | None = None
 
@@ -122,6 +156,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         if elastic:
             epoch_report = replace(epoch_report, metrics=epoch_report.metrics | {"workers": float(world_size())})
         history.append(epoch_report)
+        if epoch_report.samples is not None:
+            uploads.push(lease.trial_id)
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
@@ -135,7 +171,8 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
         if rank() == 0:
             store.write_config(lease.trial_id, train_config)
             history = _History(store, lease.trial_id)
-        run = train(train_config, assets, run_dir, report, leave=leave)
+        written = partial(uploads.push, lease.trial_id)
+        run = train(train_config, assets, run_dir, report, leave=leave, written=written)
         left = run.end is RunEnd.LEFT
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)
@@ -150,6 +187,7 @@ def run_lease(setup: GangSetup, lease: Lease, assets: Any, leave: Callable[[], b
     finally:
         if history is not None:
             history.close()
+            uploads.finish(lease.trial_id)
     if left:  # no rank exits before the broker knows: the first that does ends all
         if rank() == 0:
             setup.broker.leave(lease.trial_id)

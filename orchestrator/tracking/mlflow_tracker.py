@@ -16,6 +16,7 @@ from orchestrator.results.follower import Follower, Position
 from orchestrator.results.places import TRACKED_FILE
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space
+from orchestrator.tracking.grids import GridFetcher
 from orchestrator.tracking.mlflow_sink import MlflowSink, Unreachable
 from trainers.atomic import write_text
 from trainers.errors import first_line
@@ -42,7 +43,7 @@ class MlflowTracker(threading.Thread):
         super().__init__(name="mlflow", daemon=True)
         self.error: BaseException | None = None
         self._sink = MlflowSink(directory, plan, build_space(plan.space, plan.definition), tracking_uri, self._wait)
-        self._follower = Follower(directory, plan, [self._sink])
+        self._follower = Follower(directory, plan, [GridFetcher(directory), self._sink])
         self._tracked = directory / TRACKED_FILE
         self._closing = threading.Event()
         self._deadline: float | None = None

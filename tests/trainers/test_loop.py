@@ -200,6 +200,17 @@ def test_checkpoints_that_are_due_by_epoch_do_not_wait(assets: Assets, tmp_path:
     assert recorder.epochs == [1, 2, 2, 4, 4, 6]
 
 
+def test_a_checkpoint_is_passed_on_before_it_is_reported(assets: Assets, tmp_path: Path) -> None:
+    recorder, written = Recorder(), []
+
+    def pass_on() -> None:
+        written.append((load(tmp_path / "latest.pt")["progress"]["epoch"], len(recorder.reports)))
+
+    train(small_config(), assets, tmp_path, recorder, written=pass_on)
+    named = [report.epoch for report in recorder.reports if report.checkpoint == report.epoch]
+    assert written == [(epoch, epoch - 1) for epoch in named] and named
+
+
 # Ends
 
 

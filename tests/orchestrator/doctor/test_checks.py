@@ -18,8 +18,10 @@ from orchestrator.doctor.processes import find_orphans
 from orchestrator.doctor.storage import check_storage_here, look_from_node, probe, written_by
 from orchestrator.doctor.versions import check_versions, unmet
 from orchestrator.doctor.weights import check_weights
+from tests.s3_server import S3Server
 from trainers.errors import UserError
 from trainers.metrics import inception
+from trainers.remote import local_copy, open_folder
 
 
 @pytest.fixture
@@ -115,6 +117,26 @@ def test_storage_is_looked_at_and_left_alone(asked: Asked, motorbikes: Path, tmp
     assert list(tmp_path.iterdir()) == [data]
     (refused, *_) = check_storage_here(Asked(sweeps_dir=Path("/proc/sweeps")))
     assert refused.level is Level.FAILED and refused.cure
+
+
+def test_folders_in_an_object_store_are_looked_at(s3: S3Server, tmp_path: Path) -> None:
+    bucket = s3.bucket("doctor")
+    sweeps, photos = local_copy(f"{bucket}/sweeps", tmp_path), local_copy(f"{bucket}/photos", tmp_path)
+    asked = Asked(sweeps_dir=sweeps, data=photos)
+    writable, images = check_storage_here(asked)
+    assert writable.level is Level.OK and writable.text == "sweeps in s3://doctor/sweeps"
+    assert images.level is Level.FAILED and images.text == "images in s3://doctor/photos, 0 entries"
+    remote = open_folder(f"{bucket}/photos")
+    remote.write("one.png", b"")
+    with probe(asked) as given:
+        (seen,) = look_from_node(asked, given, "n1")
+        assert seen.level is Level.OK and seen.text == "s3://doctor/sweeps can be written"
+        remote.write("two.png", b"")
+        _, images = look_from_node(asked, given, "n2")
+        assert images.level is Level.FAILED and "2 entries there, 1 entries here" in images.text
+    (refused,) = check_storage_here(Asked(sweeps_dir=local_copy("s3://no-such-bucket/x", tmp_path)))
+    assert refused.level is Level.FAILED and "NO_SUCH_BUCKET" in refused.text and "AWS_ACCESS_KEY_ID" in refused.cure
+    assert s3.keys("doctor") == ["photos/one.png", "photos/two.png"] and list(tmp_path.iterdir()) == []
 
 
 def test_a_raylet_without_a_driver_is_an_orphan(asked: Asked, tmp_path: Path) -> None:
