@@ -1,7 +1,9 @@
 """The lock of a sweep's driver: one driver per sweep, and a sign of its life that its death cannot leave behind."""
 
 import fcntl
+import logging
 import os
+import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -11,6 +13,9 @@ from trainers.errors import UserError
 
 PATIENCE_S = 2.0  # whoever looks at a lock has it for a moment
 LOOK_S = 0.05
+BEAT_S = 1.0  # between heartbeats
+
+log = logging.getLogger(__name__)
 
 
 class DriverLock:
@@ -25,6 +30,8 @@ class DriverLock:
     def __init__(self, directory: Path) -> None:
         self._path = directory / LOCK_FILE
         self._file: IO[bytes] | None = None
+        self._heart: threading.Thread | None = None
+        self._released = threading.Event()
 
     def acquire(self) -> None:
         """Take the lock.
@@ -53,8 +60,23 @@ class DriverLock:
         """Note that the driver lives."""
         os.utime(self._path)
 
+    def keep_beating(self) -> None:
+        """Beat until `release`, in a thread of its own: whatever else the driver waits for, it lives."""
+        self._heart = threading.Thread(target=self._beat_on, name="heart", daemon=True)
+        self._heart.start()
+
+    def _beat_on(self) -> None:
+        while not self._released.wait(BEAT_S):
+            try:
+                self.beat()
+            except OSError:  # the storage is away, and may come back
+                log.exception("no heartbeat")
+
     def release(self) -> None:
         """Let go of it."""
+        self._released.set()
+        if self._heart is not None:
+            self._heart.join(BEAT_S)
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -2,15 +2,23 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from orchestrator.results import standing
+from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.events import Opened
 from orchestrator.results.places import LOCK_FILE
-from orchestrator.results.standing import death_of, standing_of
+from orchestrator.results.standing import check_not_elsewhere, death_of, standing_of
 from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from tests.orchestrator.results.test_driver_lock import another_driver
 from tests.orchestrator.sweep_helpers import PLAN, begun, close
+from trainers.errors import UserError
 
 DIED = 1_700_000_000.0
 
@@ -62,3 +70,52 @@ def test_a_driver_that_died_before_it_could_write_anything_is_dead_too(tmp_path:
     standing = standing_of(tmp_path, SweepState(PLAN))
     assert (standing.status, standing.died) == (SweepStatus.INTERRUPTED, DIED)
     assert death_of(tmp_path, SweepState(PLAN)) is None
+
+
+def opened_elsewhere(directory: Path) -> ResultsStore:
+    """A sweep whose second driver is on another host, from which no lock comes here."""
+    store = begun(directory)
+    driver = {"pid": 7, "process_started": 1.0, "host": "elsewhere", "version": "1", "trials": 3}
+    store.append(Opened(at=1.0, session=2, **driver))
+    return store
+
+
+def test_a_driver_that_beats_on_another_host_is_not_taken_for_dead(tmp_path: Path) -> None:
+    store = opened_elsewhere(tmp_path / "s")
+    lock = DriverLock(store.directory)
+    lock.acquire()
+    lock.beat()
+    lock.release()
+    assert store.standing().status is SweepStatus.RUNNING
+    with pytest.raises(UserError, match=r"sweep s is running already, on elsewhere, or was until 20"):
+        check_not_elsewhere(store.directory, store.read_state())
+
+
+def test_a_silent_driver_on_another_host_is_reported_but_only_the_next_driver_writes_its_end(tmp_path: Path) -> None:
+    store = opened_elsewhere(tmp_path / "s")
+    (store.directory / LOCK_FILE).touch()
+    os.utime(store.directory / LOCK_FILE, (DIED, DIED))
+    found, state = store.standing(), store.read_state()
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(DIED))
+    assert (found.status, found.died) == (SweepStatus.INTERRUPTED, None)
+    assert found.detail == f"no sign of its driver on elsewhere since {at}"
+    assert death_of(store.directory, state) is None
+    death = death_of(store.directory, state, taken_over=True)
+    assert death is not None and death.ended == DIED
+
+
+def test_a_heartbeat_that_changes_counts_whatever_the_clocks_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened_elsewhere(tmp_path / "s")
+    lock, state = store.directory / LOCK_FILE, store.read_state()
+    lock.touch()
+    os.utime(lock, (DIED, DIED))
+    monkeypatch.setattr(standing, "WATCH_S", 0.5)
+    check_not_elsewhere(store.directory, state)
+    monkeypatch.setattr(standing, "WATCH_S", 60.0)
+    beat = threading.Timer(0.5, os.utime, (lock, (DIED + 1, DIED + 1)))
+    beat.start()
+    with pytest.raises(UserError, match="running already, on elsewhere"):
+        check_not_elsewhere(store.directory, state)
+    beat.join()
