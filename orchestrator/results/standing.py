@@ -7,7 +7,6 @@ from pathlib import Path
 
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
-from orchestrator.results.places import LOCK_FILE
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus
 from trainers.errors import UserError
@@ -42,7 +41,7 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
     """
     if state.status is not SweepStatus.RUNNING or driver_lives(directory) or _beats_elsewhere(directory, state):
         return Standing(status=state.status, detail=state.detail)
-    died = last_beat(directory)
+    died = _last_known(directory, state)
     if (host := _other_host(state)) is not None:
         return Standing(status=SweepStatus.INTERRUPTED, detail=f"no sign of its driver on {host} since {_time(died)}")
     return Standing(status=SweepStatus.INTERRUPTED, detail=_died_at(died), died=died)
@@ -56,7 +55,7 @@ def check_not_elsewhere(directory: Path, state: SweepState) -> None:
     Raises:
         UserError: one lives, or did less than `SILENT_S` ago.
     """
-    if (host := _other_host(state)) is None or not (directory / LOCK_FILE).exists():
+    if (host := _other_host(state)) is None:
         return
     before, deadline = last_beat(directory), time.monotonic() + WATCH_S
     while not (lives := _beats_elsewhere(directory, state)) and time.monotonic() < deadline:
@@ -64,8 +63,9 @@ def check_not_elsewhere(directory: Path, state: SweepState) -> None:
             break
         time.sleep(LOOK_S)
     if lives:
+        last = _time(_last_known(directory, state))
         raise UserError(
-            f"sweep {directory.name} is running already, on {host}, or was until {_time(last_beat(directory))}: "
+            f"sweep {directory.name} is running already, on {host}, or was until {last}: "
             f"`gan-sweep stop` ends it there; if that host is dead, try again in {SILENT_S:.0f} s"
         )
 
@@ -78,13 +78,13 @@ def _other_host(state: SweepState) -> str | None:
 
 def _beats_elsewhere(directory: Path, state: SweepState) -> bool:
     """Whether a driver on another host gives its heartbeat, by the clocks."""
-    there = _other_host(state) is not None and (directory / LOCK_FILE).exists()
-    return there and time.time() - last_beat(directory) < SILENT_S
+    beat = last_beat(directory) if _other_host(state) is not None else None
+    return beat is not None and time.time() - beat < SILENT_S
 
 
 def last_sign(directory: Path, state: SweepState) -> float:
     """Until when a sweep's time counts: now where its driver has written its end, else its last sign of life."""
-    return last_beat(directory) if state.is_open else time.time()
+    return _last_known(directory, state) if state.is_open else time.time()
 
 
 def death_of(directory: Path, state: SweepState, *, taken_over: bool = False) -> Closed | None:
@@ -98,10 +98,17 @@ def death_of(directory: Path, state: SweepState, *, taken_over: bool = False) ->
     """
     if not state.is_open or (_other_host(state) is not None and not taken_over):
         return None
-    died = max(last_beat(directory), state.sessions[-1].opened.at)
+    died = _last_known(directory, state)
     return Closed(
         at=time.time(), session=state.session, status=SweepStatus.INTERRUPTED, ended=died, detail=_died_at(died)
     )
+
+
+def _last_known(directory: Path, state: SweepState) -> float:
+    """When the last driver lived for certain: by its heartbeat; where that is not known, by its log and histories."""
+    beat = last_beat(directory)
+    opened = state.sessions[-1].opened.at if state.sessions else 0.0  # an earlier driver's beat may be older
+    return max(state.newest if beat is None else beat, opened)
 
 
 def _died_at(at: float) -> str:

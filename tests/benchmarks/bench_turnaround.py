@@ -72,11 +72,13 @@ def log_seconds(store: ResultsStore, scratch: Path, seconds: float) -> float:
     files = [store.directory / EVENTS_FILE, *store.trials_dir.glob("*/history.jsonl")]
     values = [value for file in files for value in LineReader(file).read()]
     log, lock = LineWriter(scratch / "again.jsonl"), DriverLock(store.directory)
+    lock.acquire()
     follower = Follower(store.directory, store.read_plan())
     appending = timed(lambda: [log.append(value) for value in values])
     folding = timed(follower.poll)
     log.close()
     looking, beating = timed(follower.poll, LOOKS) / LOOKS, timed(lock.beat, LOOKS) / LOOKS
+    lock.release()
     return appending + 3 * folding + (2 * looking / LOOK_S + beating / BEAT_S) * seconds
 
 
