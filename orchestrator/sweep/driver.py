@@ -1,11 +1,10 @@
 """Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
-import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +38,7 @@ from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.watchdog import Watchdog
 from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from trainers.errors import first_line, is_full
+from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +157,7 @@ def run_sweep(
     if disk.line and status is SweepStatus.FAILED:
         log.error("because the disk is full: %s", "; ".join(troubles))
         troubles = [disk.line]
-    with _where_there_is_room():
-        session.end(status, "; ".join(troubles))
+    session.end(status, "; ".join(troubles))
     recorder.close()
     screen.close()
     try:
@@ -169,17 +167,6 @@ def run_sweep(
         troubles.append(f"Optuna does not know everything: {first_line(error)}")
     tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
     return SweepOutcome(status, troubles, tracker.missing)
-
-
-@contextlib.contextmanager
-def _where_there_is_room() -> Iterator[None]:
-    """Leave to a later driver what does not fit on the disk: it finds the end missing, and writes it."""
-    try:
-        yield
-    except Exception as error:
-        if not is_full(error):
-            raise
-        log.exception("the disk is full")
 
 
 def _is_work_left(state: SweepState) -> bool:

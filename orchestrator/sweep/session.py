@@ -1,9 +1,11 @@
 """One driver's time with a sweep: the lock, and what it writes to the log when it comes and when it goes."""
 
+import contextlib
+import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 import psutil
@@ -16,6 +18,8 @@ from orchestrator.results.standing import check_not_elsewhere, death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
+
+log = logging.getLogger(__name__)
 
 ROOM_BYTES = 1 << 16  # kept for the end of the sweep, should the disk be full then
 
@@ -79,16 +83,26 @@ class Session:
     def end(self, status: SweepStatus, detail: str = "") -> None:
         """Write how it ended, unless that is written; the sweep stays this driver's until `close`.
 
-        Raises:
-            OSError: it cannot be written, not even in the room that was kept for it.
+        Where the storage is away, or full beyond the room that was kept, that is left to a later driver, which finds
+        the end missing, and writes it.
         """
         if self._number is not None:
             now = time.time()
-            self._room.unlink(missing_ok=True)
-            self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
-            self._number = None
+            with _left_to_others():
+                self._room.unlink(missing_ok=True)
+                self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
+                self._number = None
 
     def close(self) -> None:
         """Let go of the sweep."""
-        self._room.unlink(missing_ok=True)
+        with _left_to_others():
+            self._room.unlink(missing_ok=True)
         self._lock.release()
+
+
+@contextlib.contextmanager
+def _left_to_others() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        log.exception("the sweep's end cannot be written")

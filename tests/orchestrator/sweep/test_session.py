@@ -56,3 +56,17 @@ def test_a_sweep_that_a_driver_on_another_host_runs_is_left_alone(tmp_path: Path
     assert (store.directory / EVENTS_FILE).read_bytes() == before and store.read_plan().trials == PLAN.trials
     lock.acquire()
     lock.release()
+
+
+def test_storage_that_is_away_at_the_end_leaves_the_end_to_a_later_driver(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = begun(tmp_path / "s")
+    session = Session(store)
+    session.open(trials=3, budgets={})
+    store.directory.rename(tmp_path / "away")
+    session.end(SweepStatus.FAILED, "cannot be reached")
+    session.close()
+    assert "the sweep's end cannot be written" in caplog.text
+    (tmp_path / "away").rename(store.directory)
+    assert store.standing().detail.startswith("its driver died at ")
