@@ -222,7 +222,7 @@ def _tuner(
 ) -> tune.Tuner:
     scheduler = build_scheduler(plan.space)
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
-    over, still_open = measured_before(state, store.read_history)
+    over, still_open = measured_before(scheduler, state, store.read_history)
     count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
     return tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": TRAINABLE_CPUS}),
