@@ -28,7 +28,7 @@ def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, 
         earlier: by trial, its measurements in order.
     """
     no_controller: Any = None  # our schedulers never ask Tune's controller anything
-    trials = {name: Trial(name, stub=True) for name, measured in earlier.items() if measured}
+    trials = {name: Trial(name, stub=True, config={"trial_id": name}) for name, measured in earlier.items() if measured}
     for trial in trials.values():
         scheduler.on_trial_add(no_controller, trial)
     for name, result in _by_epoch(earlier):
