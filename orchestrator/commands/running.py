@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from trainers.errors import disk_is_full, first_line, is_full
+from trainers.errors import UserError, disk_is_full, first_line, is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.results.saved_plan import SavedPlan
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import WarmStart
+    from orchestrator.sweep.driver import SweepOutcome
 
 
 def run_to_the_end(
@@ -28,7 +29,6 @@ def run_to_the_end(
         UserError: another driver runs it, or Ray cannot be started.
     """
     from orchestrator.display.live import Screen
-    from orchestrator.display.summary import print_winner
     from orchestrator.results.places import LOG_FILE
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.detach import let_go
@@ -43,6 +43,7 @@ def run_to_the_end(
     let_go(plan.sweep, plan.directory / LOG_FILE)
     with Interrupts(lambda: session.end(SweepStatus.INTERRUPTED), console.print) as interrupts:
         end_orphans(console.print)
+        ending: SweepOutcome | None = None
         console.print("\nstarting Ray and the gangs, some 20 s ...")
         try:
             with log_to(plan.directory / LOG_FILE), connected(plan.address):
@@ -52,20 +53,31 @@ def run_to_the_end(
             ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
             session.end(ending.status)
         except Exception as error:
-            if is_full(error):  # nor can the status be written
-                raise disk_is_full(error, plan.directory.parent) from error
-            session.end(SweepStatus.FAILED, first_line(error))
-            raise
+            if ending is None or not isinstance(error, OSError):  # else the log cannot be closed: its storage is away
+                session.end(SweepStatus.FAILED, first_line(error))
+                if is_full(error):
+                    raise disk_is_full(error, plan.directory.parent) from error
+                raise
         finally:
             session.close()
-    print_winner(console, plan, store)
+    print_end(console, plan, store, ending)
     if session.pusher is not None and session.pusher.missing:
         text = f"{session.pusher.missing}; {store.directory} has: `gan-sweep sync {plan.sweep}` pushes it"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
+    return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)
+
+
+def print_end(console: Console, plan: Plan, store: ResultsStore, ending: SweepOutcome) -> None:
+    """Print the winner, and what went wrong; a sweep whose storage is away has the second only."""
+    from orchestrator.display.summary import print_winner
+
+    try:
+        print_winner(console, plan, store)
+    except (UserError, OSError) as error:
+        console.print(f"no results: {first_line(error)}", style="red", markup=False, soft_wrap=True)
     for trouble in ending.troubles:
         console.print(f"{trouble} (more in {plan.directory / 'sweep.log'})", style="red", markup=False, soft_wrap=True)
     if ending.tracking:
         console.print(
             f"{ending.tracking}; {store.directory} has everything", style="yellow", markup=False, soft_wrap=True
         )
-    return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,16 @@ from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.objectives import FID
 from trainers.run_report import EpochReport
 
-TOTALS = ("last_fid", "last_fid_epoch", "last_fid_n", "lowest_fid", "fid_seconds", "images_per_second", "checkpoint")
+TOTALS = (
+    "last_fid",
+    "last_fid_epoch",
+    "last_fid_n",
+    "lowest_fid",
+    "fid_seconds",
+    "images_per_second",
+    "checkpoint",
+    "measured",
+)
 
 
 @dataclass
@@ -39,6 +49,8 @@ class TrialRecord:
         detail: a sentence on how it ended, where the verdict does not say it all.
         images_per_second: of its newest epoch, over all ranks.
         checkpoint: the epoch of its newest checkpoint; 0 for none.
+        measured: epoch, FID, diversity and whether the fakes hardly vary (1) or not (0) of every measurement, in order:
+            what a later driver's scheduler compares. None where the log of an older version does not say it.
         ended: wall clock of its end, in memory only; None while it is open.
     """
 
@@ -64,6 +76,7 @@ class TrialRecord:
     costs: dict[str, float] = field(default_factory=dict)
     images_per_second: float | None = None
     checkpoint: int = 0
+    measured: list[list[float | None]] | None = field(default_factory=list)
     ended: float | None = None
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
@@ -82,6 +95,8 @@ class TrialRecord:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
+            if self.measured is not None:
+                self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
     @property
     def over(self) -> bool:
@@ -128,12 +143,13 @@ class TrialRecord:
     @property
     def totals(self) -> dict[str, Any]:
         """What its epochs add up to besides its outcome, for the log."""
-        return {name: getattr(self, name) for name in TOTALS}
+        return {name: copy(getattr(self, name)) for name in TOTALS}
 
     def restore_totals(self, totals: dict[str, Any]) -> None:
         """Take the `totals` of the log."""
         for name in TOTALS:
             setattr(self, name, totals.get(name, getattr(self, name)))
+        self.measured = totals.get("measured")
 
     def end(self, outcome: TrialOutcome, seconds: float) -> None:
         """Add the trial's end, `seconds` of running after its first lease."""

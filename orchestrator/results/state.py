@@ -49,6 +49,7 @@ class SweepState:
         gangs: those that are up, with the time since when they have had as many ranks as now.
         sizes: of the gangs that are up, how many ranks each has, and how many are planned.
         halting: set when the last driver has begun to end the sweep.
+        newest: wall clock of the newest that is known, an event or an epoch.
     """
 
     plan: SavedPlan
@@ -62,6 +63,7 @@ class SweepState:
     gangs: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     halting: Halting | None = None
+    newest: float = 0.0
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
     _seconds: float = 0.0  # of the sessions before
@@ -130,6 +132,7 @@ class SweepState:
         """
         if not isinstance(event, Opened | Changed) and (event.session != self.session or not self.is_open):
             return False
+        self.newest = max(self.newest, event.at)
         return _APPLY[type(event)](self, event)
 
     def progress(self, trial_id: str, report: EpochReport) -> bool:
@@ -140,6 +143,7 @@ class SweepState:
         if report.checkpoint > trial.checkpoint:
             self.attempts[trial_id] = 0
         trial.progress(report)
+        self.newest = max(self.newest, report.ended)
         return True
 
     def _opened(self, event: Opened) -> bool:

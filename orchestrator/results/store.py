@@ -14,7 +14,8 @@ from typing import Any
 
 from orchestrator.results.events import Event, to_json
 from orchestrator.results.follower import Follower
-from orchestrator.results.lines import LineReader, LineWriter
+from orchestrator.results.histories import HistoryReader
+from orchestrator.results.lines import LineWriter
 from orchestrator.results.mirror import pull
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, history_file
@@ -107,8 +108,7 @@ class ResultsStore:
     def read_history(self, trial_id: str) -> list[EpochReport]:
         """A trial's epochs in order; of an epoch that was repeated after a death, the first report."""
         reports: dict[int, EpochReport] = {}
-        for line in LineReader(history_file(self.directory, trial_id)).read():
-            report = EpochReport.from_json(line)
+        for report, _ in HistoryReader(history_file(self.directory, trial_id)).read():
             reports.setdefault(report.epoch, report)
         return sorted(reports.values(), key=lambda report: report.epoch)
 

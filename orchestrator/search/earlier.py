@@ -9,7 +9,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
@@ -28,7 +28,7 @@ def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, 
         earlier: by trial, its measurements in order.
     """
     no_controller: Any = None  # our schedulers never ask Tune's controller anything
-    trials = {name: Trial(name, stub=True) for name, measured in earlier.items() if measured}
+    trials = {name: Trial(name, stub=True, config={"trial_id": name}) for name, measured in earlier.items() if measured}
     for trial in trials.values():
         scheduler.on_trial_add(no_controller, trial)
     for name, result in _by_epoch(earlier):
@@ -38,19 +38,28 @@ def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, 
         scheduler.on_trial_complete(no_controller, trial, _result(last).to_tune(metric))
 
 
-def measured_before(state: SweepState, history: Callable[[str], Sequence[EpochReport]]) -> tuple[Measured, Measured]:
-    """What a sweep's trials have measured so far: those that are over, and those that go on.
+def measured_before(
+    scheduler: TrialScheduler, state: SweepState, history: Callable[[str], Sequence[EpochReport]]
+) -> tuple[Measured, Measured]:
+    """What a sweep's trials have measured so far, for a scheduler: those that are over, and those that go on.
 
     Of a trial that goes on, a measurement at its very last epoch is left out: whether it was decided on is not known,
     so the scheduler is asked again.
 
     Args:
+        scheduler: the sweep's; one that cuts no trial has to know nothing.
         state: how the sweep stands.
-        history: returns a trial's epochs.
+        history: returns a trial's epochs. Of a trial that is over they are read only where the log does not say what it
+            measured: reading thousands of histories takes minutes.
     """
     over: Measured = {}
     still_open: Measured = {}
+    if type(scheduler) is FIFOScheduler:
+        return over, still_open
     for trial in state.trials.values():
+        if trial.state is not State.RUNNING and trial.measured is not None:
+            over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
+            continue
         reports = history(trial.trial_id)
         goes_on = trial.state is State.RUNNING
         decided = reports[:-1] if goes_on else reports
@@ -76,6 +85,11 @@ class ShowEarlier(tune.Callback):
         no_controller: Any = None  # our schedulers never ask Tune's controller anything
         for one in self._measured.pop(trial.config["trial_id"], []):
             self._scheduler.on_trial_result(no_controller, trial, _result(one).to_tune(self._metric))
+
+
+def _measurement(epoch: Any, fid: Any, diversity: Any, collapsed: Any) -> Measurement:
+    """One of `TrialRecord.measured`."""
+    return Measurement(epoch=epoch, fid=fid, diversity=diversity, collapsed=bool(collapsed))
 
 
 def _by_epoch(earlier: Mapping[str, Sequence[Measurement]]) -> Iterable[tuple[str, TrialResult]]:

@@ -1,11 +1,10 @@
 """Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
-import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +38,7 @@ from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.watchdog import Watchdog
 from orchestrator.sweep.worker import GangSetup
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from trainers.errors import first_line, is_full
+from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ def run_sweep(
     follower.skip()
     for watching in (housekeeper, screen):
         watching.watch(follower.state)
-    recorder = Recorder(follower, session.lock)
+    recorder = Recorder(follower)
     disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
     stopper = SweepStopper(broker, gangs, recorder, disk)
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
@@ -162,8 +161,7 @@ def run_sweep(
     if disk.line and status is SweepStatus.FAILED:
         log.error("because the disk is full: %s", "; ".join(troubles))
         troubles = [disk.line]
-    with _where_there_is_room():
-        session.end(status, "; ".join(troubles))
+    session.end(status, "; ".join(troubles))
     recorder.close()
     screen.close()
     try:
@@ -173,17 +171,6 @@ def run_sweep(
         troubles.append(f"Optuna does not know everything: {first_line(error)}")
     tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
     return SweepOutcome(status, troubles, tracker.missing)
-
-
-@contextlib.contextmanager
-def _where_there_is_room() -> Iterator[None]:
-    """Leave to a later driver what does not fit on the disk: it finds the end missing, and writes it."""
-    try:
-        yield
-    except Exception as error:
-        if not is_full(error):
-            raise
-        log.exception("the disk is full")
 
 
 def _is_work_left(state: SweepState) -> bool:
@@ -239,7 +226,7 @@ def _tuner(
 ) -> tune.Tuner:
     scheduler = build_scheduler(plan.space)
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
-    over, still_open = measured_before(state, store.read_history)
+    over, still_open = measured_before(scheduler, state, store.read_history)
     count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
     return tune.Tuner(
         tune.with_resources(TrialTrainable, TRAINABLE),

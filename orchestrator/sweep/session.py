@@ -1,9 +1,11 @@
 """One driver's time with a sweep: the lock, and what it writes to the log when it comes and when it goes."""
 
+import contextlib
+import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 import psutil
@@ -12,11 +14,13 @@ from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
 from orchestrator.results.places import ROOM_FILE
 from orchestrator.results.saved_plan import SavedPlan
-from orchestrator.results.standing import death_of
+from orchestrator.results.standing import check_not_elsewhere, death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.sweep.pusher import Pusher
+
+log = logging.getLogger(__name__)
 
 ROOM_BYTES = 1 << 16  # kept for the end of the sweep, should the disk be full then
 
@@ -28,12 +32,11 @@ class Session:
         store: the sweep's directory, with its plan.
 
     Attributes:
-        lock: the driver's.
         pusher: pushes the sweep to its home; None where that is here.
     """
 
     def __init__(self, store: ResultsStore) -> None:
-        self.lock, self.pusher = DriverLock(store.directory), Pusher.of(store)
+        self._lock, self.pusher = DriverLock(store.directory), Pusher.of(store)
         self._store, self._room = store, store.directory / ROOM_FILE
         self._number: int | None = None  # while it is open
 
@@ -48,19 +51,21 @@ class Session:
             changed: the plan from now on; None: as before.
 
         Raises:
-            UserError: another driver has it, its files are damaged, or its home refuses.
+            UserError: another driver has it, here or on another host, its files are damaged, or its home refuses.
         """
-        self.lock.acquire()
+        self._lock.acquire()
         try:
             if self.pusher is not None:
                 self.pusher.check_free()
+            state = self._store.read_state()
+            check_not_elsewhere(self._store.directory, state)
             if changed is not None:
                 self._store.write_plan(changed)
-            state = self._store.read_state()
-            if (death := death_of(self._store.directory, state)) is not None:
+                state.plan = self._store.read_plan()
+            if (death := death_of(self._store.directory, state, taken_over=True)) is not None:
                 self._store.append(death)
                 state.apply(death)
-            self.lock.beat()
+            self._lock.beat()
             self._room.write_bytes(os.urandom(ROOM_BYTES))
             opened = Opened(
                 at=time.time(),
@@ -76,8 +81,9 @@ class Session:
             state.apply(opened)
             if self.pusher is not None:
                 self.pusher.begin(state)
+            self._lock.keep_beating()
         except BaseException:
-            self.lock.release()
+            self._lock.release()
             raise
         self._number = opened.session
         return state
@@ -85,18 +91,28 @@ class Session:
     def end(self, status: SweepStatus, detail: str = "") -> None:
         """Write how it ended, unless that is written; the sweep stays this driver's until `close`.
 
-        Raises:
-            OSError: it cannot be written, not even in the room that was kept for it.
+        Where the storage is away, or full beyond the room that was kept, that is left to a later driver, which finds
+        the end missing, and writes it.
         """
         if self._number is not None:
             now = time.time()
-            self._room.unlink(missing_ok=True)
-            self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
-            self._number = None
+            with _left_to_others():
+                self._room.unlink(missing_ok=True)
+                self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
+                self._number = None
 
     def close(self) -> None:
         """Push what is left, and let go of the sweep."""
-        self._room.unlink(missing_ok=True)
+        with _left_to_others():
+            self._room.unlink(missing_ok=True)
         if self.pusher is not None:
             self.pusher.close()
-        self.lock.release()
+        self._lock.release()
+
+
+@contextlib.contextmanager
+def _left_to_others() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        log.exception("the sweep's end cannot be written")

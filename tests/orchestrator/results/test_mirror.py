@@ -59,7 +59,7 @@ def lose(session: Session) -> None:
     process = pusher._mark.process.replace(f"{os.getpid()}/", "4194304/", 1)  # no process has this number
     pusher._mark, pusher._beaten = replace(pusher._mark, process=process), -BEAT_S
     assert pusher._try()
-    session.lock.release()
+    session._lock.release()
 
 
 def test_another_machine_has_all_that_was_pushed(tmp_path: Path, home: str) -> None:
@@ -216,7 +216,7 @@ def test_what_fails_is_pushed_later(tmp_path: Path, home: str, monkeypatch: pyte
         away.setattr(pusher, "_home", home_of(store.directory.parent.parent / "s3~3A~2F~2Fnowhere" / "s"))
         assert not pusher._try() and "does not have everything: " in pusher.missing and "nowhere" in pusher.missing
     assert pusher._try() and pusher.missing == ""
-    session.lock.release()
+    session._lock.release()
     second = store_on(tmp_path / "second", home)
     pull(second.directory, whole=True)
     assert second.read_state().status is SweepStatus.FINISHED

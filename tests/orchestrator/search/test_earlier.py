@@ -1,7 +1,9 @@
 """A new scheduler gets to know what was measured before it: it decides as one that has seen everything."""
 
+import json
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from ray.tune.experiment import Trial
@@ -99,7 +101,7 @@ class Course:
         for trial in self.running:
             self.histories[trial].append(epoch(len(self.histories[trial]) + 1))
         self.scheduler = new_scheduler(self.name)
-        over, still_open = measured_before(self.state, self.histories.__getitem__)
+        over, still_open = measured_before(self.scheduler, self.state, self.histories.__getitem__)
         assert sorted(still_open) == sorted(self.running)
         count_earlier(self.scheduler, METRIC, over)
         show = ShowEarlier(self.scheduler, METRIC, still_open)
@@ -110,7 +112,7 @@ class Course:
             show.on_trial_start(1, [], self.tune[trial])  # its trainable was restarted: shown once
 
 
-@pytest.mark.parametrize("name", ["asha", "median"])
+@pytest.mark.parametrize("name", ["asha", "median", "hyperband"])
 def test_the_next_drivers_scheduler_decides_as_the_first_would_have(name: str) -> None:
     undisturbed = Course(name).decisions
     cut = [(trial, at) for trial, at, decision in undisturbed if decision == TrialScheduler.STOP]
@@ -139,10 +141,30 @@ def test_a_measurement_that_may_not_have_been_decided_on_is_asked_for_again() ->
         "0002": [epoch(2, fid=6.0), epoch(3)],
         "0003": [],
     }
-    over, still_open = measured_before(state_with(histories, {"0000"}), histories.__getitem__)
+    over, still_open = measured_before(new_scheduler("asha"), state_with(histories, {"0000"}), histories.__getitem__)
     epochs = {name: [one.epoch for one in measured] for name, measured in {**over, **still_open}.items()}
     assert epochs == {"0000": [2], "0001": [2], "0002": [2], "0003": []}
     assert list(over) == ["0000"]
+
+
+def test_what_the_log_says_of_trials_that_are_over_is_not_read_from_their_histories() -> None:
+    histories = {"0000": [epoch(2, fid=9.0), epoch(4, fid=math.nan, diversity=0.1)], "0001": [epoch(2, fid=8.0)]}
+    state = state_with({**histories, "0002": []}, set())
+    for name, reports in histories.items():
+        for report in reports:
+            state.progress(name, report)
+        outcome = {"verdict": "outranked", "epochs": reports[-1].epoch}
+        totals = json.loads(json.dumps(state.trials[name].totals))
+        state.apply(Ended(at=9.0, session=1, trial=name, outcome=outcome, seconds=1.0, totals=totals))
+    over, _ = measured_before(new_scheduler("asha"), state, {"0002": []}.__getitem__)
+    for name, reports in histories.items():
+        said = [measured for report in reports if (measured := report.measurement) is not None]
+        assert str(over[name]) == str([replace(one, name=None, n_fake=None) for one in said])  # NaN equals nothing
+
+
+def test_a_scheduler_that_cuts_no_trial_has_to_know_nothing() -> None:
+    state = state_with({"0000": [], "0001": []}, {"0000"})
+    assert measured_before(new_scheduler("none"), state, {}.__getitem__) == ({}, {})
 
 
 def test_what_is_shown_is_not_obeyed() -> None:
