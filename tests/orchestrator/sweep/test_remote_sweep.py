@@ -1,16 +1,20 @@
 """Sweeps that are at home in S3: real processes, a real server, a machine that is lost with its disk."""
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
+import torch
 
 from orchestrator.results.places import sweeps_root
 from orchestrator.results.store import ResultsStore, find_sweep
-from tests.orchestrator.sweep.test_resume import LAUNCH, fids, kill_at, run, what_counts
+from tests.orchestrator.sweep.test_resume import LAUNCH, fids, run, what_counts
 from tests.s3_server import S3Server
 from trainers.remote import local_copy, open_folder
 
@@ -36,6 +40,20 @@ class Machine:
         return process.returncode, shown
 
 
+def lose_at(driver: "subprocess.Popen[str]", line: str) -> None:
+    """SIGKILL to the driver and to all of its Ray, as soon as it shows this: what a machine's loss does."""
+    assert driver.stdout is not None
+    shown = next((one for one in driver.stdout if line in one), None)
+    processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    driver.stdout.close()
+    driver.wait()
+    psutil.wait_procs(processes[1:])
+    assert shown is not None
+
+
 @pytest.mark.slow
 def test_a_sweep_goes_on_where_its_machine_is_lost_with_its_disk(
     motorbikes: Path, tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
@@ -49,8 +67,12 @@ def test_a_sweep_goes_on_where_its_machine_is_lost_with_its_disk(
         if file.is_file():
             remote.write(file.relative_to(motorbikes).as_posix(), file.read_bytes())
     first, second = Machine(tmp_path / "first", s3), Machine(tmp_path / "second", s3)
-    kill_at(first.start(*launch, "--data", photos, "--sweeps-dir", home, "--name", "killed"), "trial 0001  epoch 4/6")
+    lose_at(first.start(*launch, "--data", photos, "--sweeps-dir", home, "--name", "killed"), "trial 0001  epoch 4/6")
     shutil.rmtree(first.cache)
+    latest = open_folder(home).read("killed/trials/0001/latest.pt")
+    assert latest is not None
+    epoch = torch.load(io.BytesIO(latest), weights_only=True)["progress"]["epoch"]
+    assert epoch >= 4  # the first that counts was saved, pushed, and only then reported
     code, shown = second.run("results", "killed", "--sweeps-dir", home)
     assert code == 0 and "its driver died at " in shown, shown
     code, shown = second.run("resume", f"{home}/killed")
