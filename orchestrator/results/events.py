@@ -14,6 +14,10 @@ from trainers.errors import UserError, shortened
 FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
 
 
+class DamagedError(UserError):
+    """Something that is no record of ours."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Attributes:
@@ -221,31 +225,33 @@ def from_json(values: dict[str, Any]) -> Event:
     """The event of a line.
 
     Raises:
-        UserError: a newer version wrote it, or it is damaged.
+        DamagedError: it is damaged.
+        UserError: a newer version wrote it.
     """
     check_format(values.get("v"), "events.jsonl")
     kind = _NAMES.get(str(values.get("event")))
     if kind is None:
-        raise UserError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
+        raise DamagedError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
     if not re.fullmatch(r"\d{4,9}", str(values.get("trial", "0000"))):  # it becomes a folder's name
-        raise UserError(f"events.jsonl is damaged: no trial is called {shortened(values['trial'])}")
+        raise DamagedError(f"events.jsonl is damaged: no trial is called {shortened(values['trial'])}")
     known = {one.name for one in fields(kind)}
     try:
         return _CHECKERS[kind].validate_python({name: value for name, value in values.items() if name in known})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"events.jsonl is damaged: {values['event']}: {where}: {first['msg']}") from None
+        raise DamagedError(f"events.jsonl is damaged: {values['event']}: {where}: {first['msg']}") from None
 
 
 def check_format(found: Any, where: str) -> None:
     """Check that this version can read a sweep's file.
 
     Raises:
-        UserError: it cannot.
+        DamagedError: it does not say its format.
+        UserError: a newer version wrote it.
     """
     if not isinstance(found, int):
-        raise UserError(f"{where} is damaged: it does not say its format")
+        raise DamagedError(f"{where} is damaged: it does not say its format")
     if found > FORMAT:
         raise UserError(
             f"{where} was written by a newer gan-sweep: it has format {found}, this version reads up to {FORMAT}; "

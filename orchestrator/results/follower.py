@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, from_json
+from orchestrator.results.events import Closed, Confirmed, DamagedError, Ended, Event, Opened, Started, from_json
+from orchestrator.results.histories import HistoryReader
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
-from trainers.run_report import EpochReport
+from trainers.errors import UserError
 
 MOST_BYTES = 1 << 20  # of the log that are read at once
 
@@ -52,7 +54,7 @@ class Follower:
         self._directory, self._every_epoch = directory, every_epoch
         self._sinks = sinks
         self._events = LineReader(directory / EVENTS_FILE)
-        self._histories: dict[str, LineReader] = {}  # of trials that have not ended by themselves
+        self._histories: dict[str, HistoryReader] = {}  # of trials that have not ended by themselves
         self._until: Position | None = None  # while `skip` must not read beyond it
 
     @property
@@ -70,10 +72,10 @@ class Follower:
             UserError: a file is damaged, or a newer version wrote it.
         """
         new = False
-        while lines := self._events.read(MOST_BYTES):
+        while lines := self._events.read_with_ends(MOST_BYTES):
             new = True
-            for line in lines:
-                self._apply(from_json(line))
+            for line, end in lines:
+                self._apply(self._event(line, end))
         for trial in self.state.open_trials():
             new |= self._catch_up(trial)
         return new
@@ -88,11 +90,17 @@ class Follower:
             for line, end in self._events.read_with_ends():
                 if end > until.events:
                     break
-                self._apply(from_json(line))
+                self._apply(self._event(line, end))
             self._events = LineReader(self._events.path, until.events)
             for trial in self.state.open_trials():
                 self._catch_up(trial)
         self._sinks, self._every_epoch, self._until = sinks, every_epoch, None
+
+    def _event(self, line: dict[str, Any], end: int) -> Event:
+        try:
+            return from_json(line)
+        except DamagedError as error:
+            raise UserError(f"{error}; {self._events.cure(end - 1)}") from None
 
     def _apply(self, event: Event) -> None:
         state = self.state
@@ -127,14 +135,13 @@ class Follower:
         name = trial.trial_id
         until = None if self._until is None else self._until.histories.get(name, 0)
         if name not in self._histories:
-            self._histories[name] = LineReader(history_file(self._directory, name))
+            self._histories[name] = HistoryReader(history_file(self._directory, name))
         reader, new = self._histories[name], False
         start = reader.offset
-        for line, end in reader.read_with_ends():
+        for report, end in reader.read():
             if until is not None and end > until:
-                self._histories[name] = LineReader(reader.path, max(start, until))
+                self._histories[name] = HistoryReader(reader.path, max(start, until))
                 break
-            report = EpochReport.from_json(line)
             if self.state.progress(name, report):
                 new = True
                 for sink in self._sinks:

@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import shlex
+from collections.abc import Callable
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -78,13 +80,14 @@ class LineReader:
     Args:
         path: need not exist yet.
         offset: bytes to skip, the `offset` of an earlier reader.
+        left_out: told where a line ends that is no JSON object; it is left out then. None: that is an error.
 
     Attributes:
         offset: bytes read so far, always after a line break.
     """
 
-    def __init__(self, path: Path, offset: int = 0) -> None:
-        self.path, self.offset = path, offset
+    def __init__(self, path: Path, offset: int = 0, *, left_out: Callable[[int], None] | None = None) -> None:
+        self.path, self.offset, self._left_out = path, offset, left_out
 
     def read(self, most: int | None = None) -> list[dict[str, Any]]:
         """The new lines.
@@ -113,8 +116,20 @@ class LineReader:
                 value = json.loads(line)
             except (ValueError, RecursionError):
                 value = None
-            if not isinstance(value, dict):
-                raise UserError(f"{self.path} is damaged at byte {self.offset}: no whole record")
-            self.offset += len(line)
-            lines.append((value, self.offset))
+            if isinstance(value, dict):
+                self.offset += len(line)
+                lines.append((value, self.offset))
+            elif self._left_out is not None:
+                self.offset += len(line)
+                self._left_out(self.offset)
+            else:
+                raise UserError(
+                    f"{self.path} is damaged at byte {self.offset}: no whole record; {self.cure(self.offset)}"
+                )
         return lines
+
+    def cure(self, at: int) -> str:
+        """What a person can do about a damaged line that starts at byte `at`."""
+        with self.path.open("rb") as file:
+            number = 1 + file.read(at).count(b"\n")
+        return f"`sed -i.damaged {number}d {shlex.quote(str(self.path))}` leaves that line out, and keeps a copy"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
-from orchestrator.results.places import LOCK_FILE
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus
+from trainers.errors import UserError
 
 SILENT_S = 60.0  # a driver on another host is dead after so long without a heartbeat
+WATCH_S = 5.0  # and one whose heartbeat changes within this time lives, whatever the clocks of the hosts say
+LOOK_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,8 @@ class Standing:
     Attributes:
         status: in one word.
         detail: a sentence for people; empty where the status says it all.
-        died: when its driver died, seconds since 1970; None where it lives, or wrote its end.
+        died: when its driver died, seconds since 1970; None where it lives, or wrote its end, or was on another host:
+            from here that cannot be told from one whose heartbeat is held up.
     """
 
     status: SweepStatus
@@ -36,35 +39,81 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
         directory: of the sweep.
         state: by its log.
     """
-    if state.status is not SweepStatus.RUNNING or driver_lives(directory) or _lives_elsewhere(directory, state):
+    if state.status is not SweepStatus.RUNNING or driver_lives(directory) or _beats_elsewhere(directory, state):
         return Standing(status=state.status, detail=state.detail)
-    died = last_beat(directory)
+    died = _last_known(directory, state)
+    if (host := _other_host(state)) is not None:
+        return Standing(status=SweepStatus.INTERRUPTED, detail=f"no sign of its driver on {host} since {_time(died)}")
     return Standing(status=SweepStatus.INTERRUPTED, detail=_died_at(died), died=died)
 
 
-def _lives_elsewhere(directory: Path, state: SweepState) -> bool:
-    """Whether a driver on another host gives its heartbeat: not every shared file system passes locks on."""
-    if not state.is_open or state.sessions[-1].opened.host == socket.gethostname():
-        return False
-    if not (directory / LOCK_FILE).exists():
-        return False
-    return time.time() - last_beat(directory) < SILENT_S
+def check_not_elsewhere(directory: Path, state: SweepState) -> None:
+    """Check that no driver on another host has the sweep: not every shared file system passes locks on.
+
+    Where there was one that did not write its end, its heartbeat is watched for some seconds.
+
+    Raises:
+        UserError: one lives, or did less than `SILENT_S` ago.
+    """
+    if (host := _other_host(state)) is None:
+        return
+    before, deadline = last_beat(directory), time.monotonic() + WATCH_S
+    while not (lives := _beats_elsewhere(directory, state)) and time.monotonic() < deadline:
+        if lives := last_beat(directory) != before:
+            break
+        time.sleep(LOOK_S)
+    if lives:
+        last = _time(_last_known(directory, state))
+        raise UserError(
+            f"sweep {directory.name} is running already, on {host}, or was until {last}: "
+            f"`gan-sweep stop` ends it there; if that host is dead, try again in {SILENT_S:.0f} s"
+        )
+
+
+def _other_host(state: SweepState) -> str | None:
+    """Where the driver is that has not written its end, where that is not this host."""
+    host = state.sessions[-1].opened.host if state.is_open else socket.gethostname()
+    return None if host == socket.gethostname() else host
+
+
+def _beats_elsewhere(directory: Path, state: SweepState) -> bool:
+    """Whether a driver on another host gives its heartbeat, by the clocks."""
+    beat = last_beat(directory) if _other_host(state) is not None else None
+    return beat is not None and time.time() - beat < SILENT_S
 
 
 def last_sign(directory: Path, state: SweepState) -> float:
     """Until when a sweep's time counts: now where its driver has written its end, else its last sign of life."""
-    return last_beat(directory) if state.is_open else time.time()
+    return _last_known(directory, state) if state.is_open else time.time()
 
 
-def death_of(directory: Path, state: SweepState) -> Closed | None:
-    """The end that a dead driver could not write; None where it did. For whoever holds the driver's lock by now."""
-    if not state.is_open:
+def death_of(directory: Path, state: SweepState, *, taken_over: bool = False) -> Closed | None:
+    """The end that a dead driver could not write; None where it did. For whoever holds the driver's lock by now.
+
+    Args:
+        directory: of the sweep.
+        state: by its log.
+        taken_over: another driver goes on, after `check_not_elsewhere`. Nobody else may write the end of a driver on
+            another host: if it lives, nothing that it writes would count any more.
+    """
+    if not state.is_open or (_other_host(state) is not None and not taken_over):
         return None
-    died = max(last_beat(directory), state.sessions[-1].opened.at)
+    died = _last_known(directory, state)
     return Closed(
         at=time.time(), session=state.session, status=SweepStatus.INTERRUPTED, ended=died, detail=_died_at(died)
     )
 
 
+def _last_known(directory: Path, state: SweepState) -> float:
+    """When the last driver lived for certain: by its heartbeat; where that is not known, by its log and histories."""
+    beat = last_beat(directory)
+    opened = state.sessions[-1].opened.at if state.sessions else 0.0  # an earlier driver's beat may be older
+    return max(state.newest if beat is None else beat, opened)
+
+
 def _died_at(at: float) -> str:
-    return f"its driver died at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}"
+    return f"its driver died at {_time(at)}"
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -48,6 +48,7 @@ class SweepState:
         sessions: the drivers that it had.
         gangs: those that are up, with the time since when.
         halting: set when the last driver has begun to end the sweep.
+        newest: wall clock of the newest that is known, an event or an epoch.
     """
 
     plan: SavedPlan
@@ -60,6 +61,7 @@ class SweepState:
     sessions: list[Session] = field(default_factory=list)
     gangs: dict[int, float] = field(default_factory=dict)
     halting: Halting | None = None
+    newest: float = 0.0
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
     _seconds: float = 0.0  # of the sessions before
@@ -122,6 +124,7 @@ class SweepState:
         """
         if not isinstance(event, Opened | Changed) and (event.session != self.session or not self.is_open):
             return False
+        self.newest = max(self.newest, event.at)
         return _APPLY[type(event)](self, event)
 
     def progress(self, trial_id: str, report: EpochReport) -> bool:
@@ -132,6 +135,7 @@ class SweepState:
         if report.checkpoint > trial.checkpoint:
             self.attempts[trial_id] = 0
         trial.progress(report)
+        self.newest = max(self.newest, report.ended)
         return True
 
     def _opened(self, event: Opened) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 
 from orchestrator.results.events import Event, to_json
 from orchestrator.results.follower import Follower
-from orchestrator.results.lines import LineReader, LineWriter
+from orchestrator.results.histories import HistoryReader
+from orchestrator.results.lines import LineWriter
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, history_file
 from orchestrator.results.records import TrialRecord, best_trial
@@ -97,8 +98,7 @@ class ResultsStore:
     def read_history(self, trial_id: str) -> list[EpochReport]:
         """A trial's epochs in order; of an epoch that was repeated after a death, the first report."""
         reports: dict[int, EpochReport] = {}
-        for line in LineReader(history_file(self.directory, trial_id)).read():
-            report = EpochReport.from_json(line)
+        for report, _ in HistoryReader(history_file(self.directory, trial_id)).read():
             reports.setdefault(report.epoch, report)
         return sorted(reports.values(), key=lambda report: report.epoch)
 

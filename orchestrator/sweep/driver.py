@@ -115,7 +115,7 @@ def run_sweep(
     follower.skip()
     for watching in (housekeeper, screen):
         watching.watch(follower.state)
-    recorder = Recorder(follower, session.lock)
+    recorder = Recorder(follower)
     disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
     stopper = SweepStopper(broker, gangs, recorder, disk)
     searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)

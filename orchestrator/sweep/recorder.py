@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.follower import Follower
 from orchestrator.results.state import SweepState
 
@@ -19,18 +18,17 @@ class Recorder(threading.Thread):
 
     Args:
         follower: of the sweep.
-        lock: the driver's; its heartbeat is in this thread.
 
     Attributes:
         chores: called at each look, such as for what other terminals ask for.
         error: the exception that ended the recording, None without one.
     """
 
-    def __init__(self, follower: Follower, lock: DriverLock) -> None:
+    def __init__(self, follower: Follower) -> None:
         super().__init__(name="recorder", daemon=True)
         self.error: BaseException | None = None
         self.chores: Sequence[Callable[[], None]] = ()
-        self._follower, self._lock = follower, lock
+        self._follower = follower
         self._closing = threading.Event()
 
     @property
@@ -42,7 +40,6 @@ class Recorder(threading.Thread):
         """Follow the log until `close`, and read what is left then."""
         try:
             while not self._closing.wait(LOOK_S):
-                self._lock.beat()
                 self._follower.poll()
                 for chore in self.chores:
                     chore()

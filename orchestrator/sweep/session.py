@@ -12,7 +12,7 @@ from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
 from orchestrator.results.places import ROOM_FILE
 from orchestrator.results.saved_plan import SavedPlan
-from orchestrator.results.standing import death_of
+from orchestrator.results.standing import check_not_elsewhere, death_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
@@ -25,13 +25,10 @@ class Session:
 
     Args:
         store: the sweep's directory, with its plan.
-
-    Attributes:
-        lock: the driver's.
     """
 
     def __init__(self, store: ResultsStore) -> None:
-        self.lock = DriverLock(store.directory)
+        self._lock = DriverLock(store.directory)
         self._store, self._room = store, store.directory / ROOM_FILE
         self._number: int | None = None  # while it is open
 
@@ -46,17 +43,19 @@ class Session:
             changed: the plan from now on; None: as before.
 
         Raises:
-            UserError: another driver has it, or its files are damaged.
+            UserError: another driver has it, here or on another host, or its files are damaged.
         """
-        self.lock.acquire()
+        self._lock.acquire()
         try:
+            state = self._store.read_state()
+            check_not_elsewhere(self._store.directory, state)
             if changed is not None:
                 self._store.write_plan(changed)
-            state = self._store.read_state()
-            if (death := death_of(self._store.directory, state)) is not None:
+                state.plan = self._store.read_plan()
+            if (death := death_of(self._store.directory, state, taken_over=True)) is not None:
                 self._store.append(death)
                 state.apply(death)
-            self.lock.beat()
+            self._lock.beat()
             self._room.write_bytes(os.urandom(ROOM_BYTES))
             opened = Opened(
                 at=time.time(),
@@ -70,8 +69,9 @@ class Session:
             )
             self._store.append(opened)
             state.apply(opened)
+            self._lock.keep_beating()
         except BaseException:
-            self.lock.release()
+            self._lock.release()
             raise
         self._number = opened.session
         return state
@@ -91,4 +91,4 @@ class Session:
     def close(self) -> None:
         """Let go of the sweep."""
         self._room.unlink(missing_ok=True)
-        self.lock.release()
+        self._lock.release()

@@ -27,7 +27,7 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
-from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.driver_lock import BEAT_S, DriverLock
 from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
 from orchestrator.results.places import EVENTS_FILE
@@ -66,18 +66,20 @@ def gangs(scratch: Path, trials: int, workers: int, data: Path | None) -> tuple[
 def log_seconds(store: ResultsStore, scratch: Path, seconds: float) -> float:
     """What log, histories and heartbeat cost a sweep of so many `seconds`: all of it done once more, and timed here.
 
-    Every line is appended again, and folded three times: by the broker, the driver and MLflow's thread. At each of its
-    looks the driver gives a sign of life and looks for new lines; MLflow's thread counts as if it did the same.
+    Every line is appended again, and folded three times: by the broker, the driver and MLflow's thread. MLflow's
+    thread counts as if it looked for new lines as often as the driver does.
     """
     files = [store.directory / EVENTS_FILE, *store.trials_dir.glob("*/history.jsonl")]
     values = [value for file in files for value in LineReader(file).read()]
     log, lock = LineWriter(scratch / "again.jsonl"), DriverLock(store.directory)
+    lock.acquire()
     follower = Follower(store.directory, store.read_plan())
     appending = timed(lambda: [log.append(value) for value in values])
     folding = timed(follower.poll)
     log.close()
-    looking = (timed(follower.poll, LOOKS) + timed(lock.beat, LOOKS)) / LOOKS
-    return appending + 3 * folding + 2 * looking * seconds / LOOK_S
+    looking, beating = timed(follower.poll, LOOKS) / LOOKS, timed(lock.beat, LOOKS) / LOOKS
+    lock.release()
+    return appending + 3 * folding + (2 * looking / LOOK_S + beating / BEAT_S) * seconds
 
 
 def timed(work: Callable[[], object], times: int = 1) -> float:

@@ -1,6 +1,7 @@
 """Made-up reports and records, and small sweeps that really run."""
 
 import io
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
-from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, Submitted, from_json
 from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
@@ -55,7 +55,7 @@ def begun(directory: Path, plan: SavedPlan = PLAN) -> ResultsStore:
     """A sweep that a driver, which has no lock, has opened."""
     store = create_sweep(directory)
     store.write_plan(plan)
-    opened = {"pid": 7, "process_started": 1.0, "host": "h", "version": "1", "budgets": plan.budgets}
+    opened = {"pid": 7, "process_started": 1.0, "host": socket.gethostname(), "version": "1", "budgets": plan.budgets}
     store.append(Opened(at=0.0, session=1, trials=plan.trials, **opened))
     return store
 
@@ -97,10 +97,8 @@ def keep_epochs(store: ResultsStore, trial_id: str, *reports: EpochReport) -> No
 
 
 def recorder_of(store: ResultsStore, *sinks: Sink) -> Recorder:
-    """A recorder that was not started, of a driver that has its lock."""
-    lock = DriverLock(store.directory)
-    lock.acquire()
-    return Recorder(Follower(store.directory, store.read_plan(), sinks), lock)
+    """A recorder that was not started."""
+    return Recorder(Follower(store.directory, store.read_plan(), sinks))
 
 
 def roomy(store: ResultsStore) -> DiskWatch:

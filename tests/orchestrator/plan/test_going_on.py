@@ -1,6 +1,5 @@
 """What a sweep that goes on keeps, and when nothing is left to do."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.going_on import as_it_stands, check_left
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.saved import from_saved
-from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Changed, Halting
+from orchestrator.results.places import LOCK_FILE
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
@@ -69,10 +68,7 @@ def test_another_study_or_server_is_refused(store: ResultsStore) -> None:
 
 def dead_since(store: ResultsStore, at: float) -> None:
     """A driver whose last heartbeat was at this time."""
-    lock = DriverLock(store.directory)
-    lock.acquire()
-    lock.release()
-    os.utime(store.directory / "driver.lock", (at, at))
+    (store.directory / LOCK_FILE).write_text(f"{at}\n")
 
 
 def test_the_time_without_a_driver_is_not_used_up(store: ResultsStore) -> None:

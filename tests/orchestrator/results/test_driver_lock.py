@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from orchestrator.results.driver_lock import DriverLock, driver_lives, last_beat
+from orchestrator.results.driver_lock import LOOK_S, DriverLock, driver_lives, last_beat
 from orchestrator.results.places import LOCK_FILE
 from trainers.errors import UserError
 
@@ -75,8 +77,22 @@ def test_looking_takes_the_lock_from_nobody(tmp_path: Path) -> None:
 def test_its_heart_beats(tmp_path: Path) -> None:
     lock = DriverLock(tmp_path)
     lock.acquire()
-    os.utime(tmp_path / LOCK_FILE, (1000.0, 1000.0))
-    assert last_beat(tmp_path) == 1000.0
-    lock.beat()
-    assert last_beat(tmp_path) > 1000.0
+    assert last_beat(tmp_path) is None
+    for _ in range(2):
+        before = time.time()
+        lock.beat()
+        assert (beat := last_beat(tmp_path)) is not None and before - 0.001 <= beat <= time.time()
+        os.utime(tmp_path / LOCK_FILE, (1000.0, 1000.0))
     lock.release()
+
+
+def test_it_beats_whatever_its_driver_waits_for(tmp_path: Path) -> None:
+    lock = DriverLock(tmp_path)
+    lock.acquire()
+    lock.beat()
+    first = last_beat(tmp_path)
+    lock.keep_beating()
+    while last_beat(tmp_path) == first:  # pytest's own timeout is the limit
+        time.sleep(LOOK_S)
+    lock.release()
+    assert "heart" not in {thread.name for thread in threading.enumerate()}

@@ -1,6 +1,7 @@
 """Following a sweep's log: in the order in which things happened, each of them once."""
 
 import json
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
@@ -230,3 +231,40 @@ def test_a_damaged_log_is_one_line(tmp_path: Path) -> None:
     (store.directory / "events.jsonl").write_text("no json\n")
     with pytest.raises(UserError, match=r"events\.jsonl is damaged at byte 0"):
         Follower(store.directory, PLAN).poll()
+
+
+@pytest.mark.parametrize("line", ['{"v":1,"event":"nonsense"}', '{"v":1,"event":"started","trial":"0000"}', "{}"])
+def test_the_cure_of_a_damaged_event_works(line: str, tmp_path: Path) -> None:
+    store = begun(tmp_path / "s")
+    file = store.directory / "events.jsonl"
+    file.write_text(file.read_text() + line + "\n")
+    write(store, submitted("0001"))
+    with pytest.raises(UserError, match=r"^events\.jsonl is damaged: [^\n]*; `sed -i.damaged 2d [^\n]*$") as error:
+        store.read_state()
+    subprocess.run(str(error.value).split("`")[1], shell=True, check=True)
+    assert list(store.read_state().waiting) == ["0001"]
+
+
+DAMAGED = ["no json", "{}", '{"epoch":2}', json.dumps(epoch(2).to_json() | {"epoch": "x"}), "[]"]
+
+
+@pytest.mark.parametrize("line", [*DAMAGED, json.dumps(epoch(2, fid=1.0).to_json() | {"fid": "x"})])
+def test_a_damaged_epoch_costs_that_epoch(line: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The sweep can be read, and what the trial writes when it goes on counts."""
+    store = begun(tmp_path / "s")
+    write(store, submitted("0000"), started("0000"), ("0000", 1))
+    file = history_file(store.directory, "0000")
+    file.write_text(file.read_text() + line + "\n")
+    write(store, ("0000", 3))
+    follower, heard = follow(store)
+    follower.poll()
+    assert heard.told == ["opened 1", "0000 starts", "0000 1", "0000 3"]
+    assert [report.epoch for report in store.read_history("0000")] == [1, 3]
+    before = len(file.read_text().splitlines(keepends=True)[0]) + len(line) + 1
+    assert f"{file} is damaged before byte {before}: that epoch is left out" in caplog.text
+    follower.poll()
+    assert caplog.text.count("is damaged") == 2, "once by each reader"
+    second, rest = follow(store)
+    second.skip(follower.position)
+    second.poll()
+    assert rest.told == [] and second.state == follower.state

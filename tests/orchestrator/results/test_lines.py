@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,11 @@ def test_a_torn_first_line_is_cut_off_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", [b"nonsense", b"[" * 100_000])
 def test_a_damaged_line_is_named(line: bytes, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b'{"n":1}\n' + line + b'\n{"n":3}\n')
-    with pytest.raises(UserError, match=r"log is damaged at byte 8"):
+    with pytest.raises(UserError, match=r"log is damaged at byte 8: no whole record; `(sed .*)` leaves") as error:
         LineReader(tmp_path / "log").read()
+    assert "\n" not in str(error.value)
+    subprocess.run(str(error.value).split("`")[1], shell=True, check=True)
+    assert LineReader(tmp_path / "log").read() == [{"n": 1}, {"n": 3}]
 
 
 def test_a_full_disk_leaves_whole_lines_alone() -> None:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results.driver_lock import DriverLock, last_beat
-from orchestrator.results.follower import Follower
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.sinks import Sink
@@ -16,7 +14,6 @@ from orchestrator.search.studies import open_study, read_study
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import Lease
-from orchestrator.sweep.recorder import Recorder
 from tests.orchestrator.sweep_helpers import PLAN, begun, close, epoch, keep_epochs, proposal, recorder_of
 from trainers.run_report import EpochReport, RunEnd
 
@@ -101,17 +98,3 @@ def test_a_damaged_log_ends_the_recording_and_says_so(store: ResultsStore) -> No
     recorder.start()
     recorder.join(60)
     assert "events.jsonl is damaged" in str(recorder.error)
-
-
-def test_its_heartbeat_is_the_drivers(store: ResultsStore) -> None:
-    lock = DriverLock(store.directory)
-    lock.acquire()
-    beats: list[float] = []
-    recorder = Recorder(Follower(store.directory, PLAN), lock)
-    recorder.chores = [lambda: beats.append(last_beat(store.directory))]
-    recorder.start()
-    while len(beats) < 2:  # pytest's own timeout is the limit
-        recorder.join(0.05)
-    recorder.close()
-    lock.release()
-    assert beats[1] > beats[0]

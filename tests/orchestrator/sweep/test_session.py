@@ -1,13 +1,19 @@
 """One driver's time with a sweep: room is kept for its end."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.results.places import ROOM_FILE
+import pytest
+
+from orchestrator.results.driver_lock import DriverLock
+from orchestrator.results.events import Opened
+from orchestrator.results.places import EVENTS_FILE, ROOM_FILE
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import create_sweep
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.sweep.session import ROOM_BYTES, Session
 from tests.orchestrator.sweep_helpers import PLAN, begun, ended, epoch, keep, keep_epochs
+from trainers.errors import UserError
 from trainers.run_report import RunEnd
 
 
@@ -33,3 +39,20 @@ def test_the_state_that_a_driver_takes_over_is_the_one_on_disk(tmp_path: Path) -
     assert state == store.read_state()
     assert (state.session, state.planned, state.interrupted) == (2, 5, ["0000"])
     session.close()
+
+
+def test_a_sweep_that_a_driver_on_another_host_runs_is_left_alone(tmp_path: Path) -> None:
+    store = begun(tmp_path / "s")
+    driver = {"pid": 7, "process_started": 1.0, "host": "elsewhere", "version": "1", "trials": 3}
+    store.append(Opened(at=1.0, session=2, **driver))
+    lock = DriverLock(store.directory)
+    lock.acquire()
+    lock.beat()
+    lock.release()
+    before = (store.directory / EVENTS_FILE).read_bytes()
+    session = Session(store)
+    with pytest.raises(UserError, match="running already, on elsewhere"):
+        session.open(trials=5, budgets={}, changed=replace(PLAN, trials=5))
+    assert (store.directory / EVENTS_FILE).read_bytes() == before and store.read_plan().trials == PLAN.trials
+    lock.acquire()
+    lock.release()
