@@ -26,6 +26,6 @@ def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
     name, plan = store.directory.name, store.read_plan()
     if driver_lives(store.directory):
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
-    if missing := end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri, again=True):
+    if missing := end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri, everything=True):
         raise UserError(missing)
     click.echo(f"MLflow at {plan.tracking_uri} has everything of {name}")

@@ -24,6 +24,7 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
+from orchestrator.tracking.patience import Patience
 from orchestrator.tracking.refusals import Unreachable, is_temporary
 from trainers.errors import UserError, first_line
 from trainers.folders import inside
@@ -61,18 +62,22 @@ class MlflowSink(Sink):
         plan: of the sweep.
         space: resolves a trial's config.
         tracking_uri: MLflow's, with its secrets.
-        wait: called after a write that failed because the server is away; returns whether to try again.
+        patience: how long the server is waited for.
 
     Attributes:
         refused: number of writes that the server refused.
         refusal: what it said of the first.
     """
 
-    def __init__(
-        self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, wait: Callable[[], bool]
-    ) -> None:
+    def __init__(self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, patience: Patience) -> None:
         self.refused, self.refusal = 0, ""
-        self._directory, self._plan, self._space, self._uri, self._wait = directory, plan, space, tracking_uri, wait
+        self._directory, self._plan, self._space, self._uri, self._patience = (
+            directory,
+            plan,
+            space,
+            tracking_uri,
+            patience,
+        )
         self._experiment_id: str | None = None
         self._runs: dict[str, str] = {}  # ids by trial; the sweep's own under ""
         self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
@@ -130,19 +135,23 @@ class MlflowSink(Sink):
         """Write, as often as it takes.
 
         Raises:
-            Unreachable: the server is away, and nobody waits any longer.
+            Unreachable: the server has not taken it, and nobody waits any longer.
         """
-        while True:
+        cause = None
+        while not self._patience.over:
             try:
                 write()
-                return
             except Exception as error:
-                log.warning("MLflow did not take a write: %s", masked(str(error)))
-                if not is_temporary(error):
-                    self.refused, self.refusal = self.refused + 1, self.refusal or first_line(error)
-                    return
-                if not self._wait():
-                    raise Unreachable(first_line(error)) from error
+                level = logging.WARNING if cause is None else logging.DEBUG  # a server may be away for days
+                log.log(level, "MLflow did not take a write: %s", masked(str(error)))
+                if is_temporary(error):
+                    cause = error
+                    self._patience.wait()
+                    continue
+                self.refused, self.refusal = self.refused + 1, self.refusal or first_line(error)
+            self._patience.renew()
+            return
+        raise Unreachable("there is no time for more" if cause is None else first_line(cause))
 
     def _experiment(self) -> str:
         if self._experiment_id is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.orchestrator.tracking.servers import Relay, Server
+from tests.orchestrator.tracking.servers import MakeRelay, Relay, Server
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def shared_server(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def relay(shared_server: Server) -> Iterator[Callable[[Callable[[bytes], bool]], Relay]]:
+def relay(shared_server: Server) -> Iterator[MakeRelay]:
     """Makes relays before the shared server."""
     made: list[Relay] = []
 

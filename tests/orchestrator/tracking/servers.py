@@ -96,3 +96,6 @@ class Relay:
                     client.sendall(data)
         except OSError:
             return
+
+
+MakeRelay = Callable[[Callable[[bytes], bool]], Relay]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
@@ -14,9 +15,11 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
+from orchestrator.tracking import mlflow_tracker
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from orchestrator.tracking.tracked import read_tracked
 from tests.orchestrator.sweep_helpers import PLAN, begun, close, epoch, keep, keep_epochs, life
-from tests.orchestrator.tracking.servers import Server
+from tests.orchestrator.tracking.servers import MakeRelay, Server
 from trainers.run_report import RunEnd
 
 SPACE = {"base": {"schedule": {"epochs": 4, "window_first": 2}}, "search": {"optimizer.lr_g": {"float": [1e-4, 1]}}}
@@ -62,11 +65,8 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
     keep_epochs(store, "0000", replace(epoch(1, fid=99.0), samples="samples/epoch_0001.png"))
     client = MlflowClient(server.uri)
     server.start()
-    wait_for(
-        lambda: (
-            (store.directory / "tracked.json").exists() and bool(steps(client, run_of(client, "0000"), "fid_test_n2"))
-        )
-    )
+    wait_for(lambda: "0000" in read_tracked(store.directory).position.histories)
+    assert steps(client, run_of(client, "0000"), "fid_test_n2") == [(1, 99.0)]
     server.kill()
     keep_epochs(store, "0000", epoch(2, fid=98.0))
     tracker.close(patience_s=0)  # as at a driver's end, while the server is away
@@ -99,7 +99,9 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
         assert (metrics["objective"], metrics["objective_mean"], metrics["objective_spread"]) == (60.0, 64.0, 1.0)
 
 
-def test_writes_wait_where_the_password_has_expired(server: Server, tmp_path: Path) -> None:
+def test_writes_wait_where_the_password_has_expired(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A server that answers 403, as one does for a token that has expired."""
     plan = plan_at(server.uri)
     store = begun(tmp_path / "s", plan)
@@ -107,6 +109,7 @@ def test_writes_wait_where_the_password_has_expired(server: Server, tmp_path: Pa
     server.start("--allowed-hosts", "elsewhere.example")
     tracker = MlflowTracker(store.directory, plan, server.uri)
     tracker.start()
+    wait_for(lambda: "did not take a write" in caplog.text)
     tracker.close(patience_s=0)
     assert "403" in tracker.missing and "gan-sweep sync" in tracker.missing
 
@@ -179,6 +182,44 @@ def deliver(store: ResultsStore, plan: SavedPlan, *, again: bool = False) -> str
     tracker.start()
     tracker.close(patience_s=60)
     return tracker.missing
+
+
+def test_a_slow_server_keeps_nobody_waiting(
+    shared_server: Server, relay: MakeRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it took in time is noted, the rest is for later."""
+    monkeypatch.setattr(mlflow_tracker, "LAST_WRITE_S", 0.0)
+    said: list[str] = []
+
+    def close_in_the_third(request: bytes) -> bool:
+        if b"runs/create" in request:
+            said.append("")
+            if len(said) == 3:
+                tracker.close(patience_s=0)
+                said.append(tracker.missing)
+        return True
+
+    plan = replace(plan_at(relay(close_in_the_third).uri), space="slow")
+    store = begun(tmp_path / "s", plan)
+    for number in range(4):
+        keep(store, TrialRecord(f"000{number}", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    tracker = MlflowTracker(store.directory, plan, plan.tracking_uri)
+    tracker.start()
+    tracker.join()
+    assert said[:3] == [""] * 3 and "a write takes too long" in said[3] and len(said) == 4
+    assert "gan-sweep sync" in tracker.missing
+    assert 0 < read_tracked(store.directory).position.events < (store.directory / "events.jsonl").stat().st_size
+    direct = replace(plan, tracking_uri=shared_server.uri)
+    assert deliver(store, direct) == ""
+    assert len(runs_in(shared_server, "slow")) == 5
+
+
+def runs_in(server: Server, space: str) -> list[Run]:
+    """Those that were not deleted."""
+    client = MlflowClient(server.uri)
+    experiment = client.get_experiment_by_name(space)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def test_two_sweeps_of_one_name_have_runs_of_their_own(database: str, tmp_path: Path) -> None:
