@@ -14,7 +14,10 @@ from trainers.errors import UserError
 @tracking_uri_option
 @sweeps_dir_option
 def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
-    """Deliver to MLflow, and to an object store, what SWEEP could not deliver."""
+    """Deliver to MLflow, and to an object store, what SWEEP could not deliver, in order and once.
+
+    From the first write that MLflow refused on, everything is written again: that changes nothing where it was taken.
+    """
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
     from orchestrator.sweep.late_end import end_for_the_dead
@@ -24,7 +27,8 @@ def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
     name, plan = store.directory.name, store.read_plan()
     if driver_lives(store.directory):
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
-    missing = end_for_the_dead(store, with_secrets(plan, tracking_uri).tracking_uri)
+    uri = with_secrets(plan, tracking_uri).tracking_uri
+    missing = end_for_the_dead(store, uri, everything=True)
     push_all(store)
     if missing:
         raise UserError(missing)

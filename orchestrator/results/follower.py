@@ -1,6 +1,6 @@
 """Follows a sweep's log: folds what was added since the last call into a state, and passes it on to sinks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,21 @@ class Follower:
             UserError: a file is damaged, or a newer version wrote it.
         """
         new = False
-        while lines := self._events.read_with_ends(MOST_BYTES):
+        for _ in self.steps():
             new = True
+        return new
+
+    def steps(self) -> Iterator[None]:
+        """Read as `poll` does, but stop after each event and each open trial's new epochs: `position` is there then."""
+        path = self._events.path
+        while lines := LineReader(path, self._events.offset).read_with_ends(MOST_BYTES):
             for line, end in lines:
                 self._apply(self._event(line, end))
+                self._events = LineReader(path, end)
+                yield
         for trial in self.state.open_trials():
-            new |= self._catch_up(trial)
-        return new
+            if self._catch_up(trial):
+                yield
 
     def skip(self, until: Position | None = None) -> None:
         """Fold what lies before `until`, or all there is, without passing it on; for a new follower."""

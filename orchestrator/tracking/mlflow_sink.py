@@ -13,9 +13,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from PIL import Image
-from sqlalchemy.exc import DBAPIError
 
 from orchestrator.results.databases import check_database
 from orchestrator.results.places import SPACE_FILE
@@ -27,6 +25,8 @@ from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
 from orchestrator.tracking.new_database import make_database
+from orchestrator.tracking.patience import Patience
+from orchestrator.tracking.refusals import Unreachable, is_temporary
 from trainers.errors import UserError, first_line
 from trainers.folders import inside
 from trainers.masking import masked
@@ -38,18 +38,6 @@ SWEEP_TAG, TRIAL_TAG, UNIQUE_TAG = "gan_sweep.sweep", "gan_sweep.trial", "gan_sw
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 MOST_METRICS = 1000  # of one request, as MLflow allows
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
-_REFUSALS = {
-    "BAD_REQUEST",
-    "INVALID_PARAMETER_VALUE",
-    "PERMISSION_DENIED",
-    "RESOURCE_ALREADY_EXISTS",
-    "RESOURCE_DOES_NOT_EXIST",
-    "UNAUTHENTICATED",
-}
-
-
-class Unreachable(Exception):
-    """The server is away, and nobody waits for it any longer."""
 
 
 def check_tracking(uri: str) -> None:
@@ -75,17 +63,22 @@ class MlflowSink(Sink):
         plan: of the sweep.
         space: resolves a trial's config.
         tracking_uri: MLflow's, with its secrets.
-        wait: called after a write that failed because the server is away; returns whether to try again.
+        patience: how long the server is waited for.
 
     Attributes:
         refused: number of writes that the server refused.
+        refusal: what it said of the first.
     """
 
-    def __init__(
-        self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, wait: Callable[[], bool]
-    ) -> None:
-        self.refused = 0
-        self._directory, self._plan, self._space, self._uri, self._wait = directory, plan, space, tracking_uri, wait
+    def __init__(self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, patience: Patience) -> None:
+        self.refused, self.refusal = 0, ""
+        self._directory, self._plan, self._space, self._uri, self._patience = (
+            directory,
+            plan,
+            space,
+            tracking_uri,
+            patience,
+        )
         self._experiment_id: str | None = None
         self._runs: dict[str, str] = {}  # ids by trial; the sweep's own under ""
         self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
@@ -144,19 +137,23 @@ class MlflowSink(Sink):
         """Write, as often as it takes.
 
         Raises:
-            Unreachable: the server is away, and nobody waits any longer.
+            Unreachable: the server has not taken it, and nobody waits any longer.
         """
-        while True:
+        cause = None
+        while not self._patience.over:
             try:
                 write()
-                return
             except Exception as error:
-                log.warning("MLflow did not take a write: %s", masked(str(error)))
-                if not _is_temporary(error):
-                    self.refused += 1
-                    return
-                if not self._wait():
-                    raise Unreachable(first_line(error)) from error
+                level = logging.WARNING if cause is None else logging.DEBUG  # a server may be away for days
+                log.log(level, "MLflow did not take a write: %s", masked(str(error)))
+                if is_temporary(error):
+                    cause = error
+                    self._patience.wait()
+                    continue
+                self.refused, self.refusal = self.refused + 1, self.refusal or first_line(error)
+            self._patience.renew()
+            return
+        raise Unreachable("there is no time for more" if cause is None else first_line(cause))
 
     def _experiment(self) -> str:
         if self._experiment_id is None:
@@ -289,10 +286,3 @@ def _milliseconds(at: float | None) -> int | None:
 
 def _params(values: dict[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items()]
-
-
-def _is_temporary(error: Exception) -> bool:
-    """Whether trying again can help: it cannot when the server refuses, or when our own file is missing."""
-    if isinstance(error, MlflowException):
-        return error.error_code not in _REFUSALS
-    return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileNotFoundError)

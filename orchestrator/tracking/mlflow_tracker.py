@@ -2,29 +2,28 @@
 
 What the server has not taken yet is the rest of the log. How far it is stands in ``tracked.json``, so nothing is lost
 when the server or the driver dies, and nothing is written twice: a resumed sweep or `gan-sweep sync` goes on there. A
-write that the server refuses is left out, logged and counted; the sweep's directory has everything.
+write that the server refuses is left out, logged and counted, and `gan-sweep sync` writes everything from it on again.
 """
 
-import json
 import logging
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.results.follower import Follower, Position
-from orchestrator.results.places import TRACKED_FILE
+from orchestrator.results.follower import Follower
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space
 from orchestrator.tracking.grids import GridFetcher
-from orchestrator.tracking.mlflow_sink import MlflowSink, Unreachable
-from trainers.atomic import write_text
+from orchestrator.tracking.mlflow_sink import MlflowSink
+from orchestrator.tracking.patience import Patience
+from orchestrator.tracking.refusals import Unreachable
+from orchestrator.tracking.tracked import Tracked, read_tracked
 from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5  # between looks at the log
-RETRY_S = 1.0  # between attempts to reach a server that is away
+LOOK_S = 0.5  # between looks at the log, and at least between notes of how far it is
+LAST_WRITE_S = 15.0  # for the write that is under way when patience ends
 
 
 class MlflowTracker(threading.Thread):
@@ -34,34 +33,32 @@ class MlflowTracker(threading.Thread):
         directory: of the sweep.
         plan: of the sweep.
         tracking_uri: MLflow's, with its secrets.
+        again: whether to begin at the first write that the server refused earlier; if not, where it stands.
 
     Attributes:
         error: the exception that ended it, None without one.
     """
 
-    def __init__(self, directory: Path, plan: SavedPlan, tracking_uri: str) -> None:
+    def __init__(self, directory: Path, plan: SavedPlan, tracking_uri: str, *, again: bool = False) -> None:
         super().__init__(name="mlflow", daemon=True)
         self.error: BaseException | None = None
-        self._sink = MlflowSink(directory, plan, build_space(plan.space, plan.definition), tracking_uri, self._wait)
+        self._patience = Patience()
+        space = build_space(plan.space, plan.definition)
+        self._sink = MlflowSink(directory, plan, space, tracking_uri, self._patience)
         self._follower = Follower(directory, plan, [GridFetcher(directory), self._sink])
-        self._tracked = directory / TRACKED_FILE
-        self._closing = threading.Event()
-        self._deadline: float | None = None
+        self._directory, self._tracked = directory, read_tracked(directory)
+        if again and self._tracked.first_refused is not None:
+            self._tracked = Tracked(position=self._tracked.first_refused)
+        self._refused_before = self._tracked.refused
+        self._noted = self._tracked  # in the file
 
     def run(self) -> None:
         """Write what happens until `close`, then what is left."""
         try:
-            self._follower.skip(_read(self._tracked))
-            while True:
-                closing = self._closing.is_set()
-                new = self._follower.poll()
-                self._sink.flush()
-                if new:
-                    write_text(self._tracked, json.dumps(asdict(self._follower.position)))
-                elif closing:
-                    return
-                else:
-                    self._closing.wait(LOOK_S)
+            try:
+                self._deliver()
+            finally:
+                self._note()
         except Unreachable as error:
             log.warning("MLflow does not answer, the rest of the log waits for it: %s", error)
             self.error = error
@@ -69,37 +66,54 @@ class MlflowTracker(threading.Thread):
             log.exception("writing to MLflow stopped")
             self.error = error
 
-    def close(self, patience_s: float) -> None:
-        """Write what is left of the log.
+    def close(self, patience_s: float, *, renewed: bool = False) -> None:
+        """Write what is left of the log; what the server has not taken in time stays for later.
 
         Args:
-            patience_s: seconds from now in which a server that is away is tried again; then the rest stays for later.
+            patience_s: seconds from now for all of it, whether the server is away or slow.
+            renewed: so long from each write that it takes on: for as long as it takes writes.
         """
-        self._deadline = time.monotonic() + patience_s
-        self._closing.set()
-        self.join()
+        self._patience.end(patience_s, renewed=renewed)
+        self.join(None if renewed else patience_s + LAST_WRITE_S)
 
     @property
     def missing(self) -> str:
         """A sentence on what MLflow does not have; empty where it has everything."""
-        if self.error is not None:
-            return f"MLflow has not taken everything ({first_line(self.error)}): `gan-sweep sync` goes on with it"
-        return f"MLflow refused {self._sink.refused} writes" if self._sink.refused else ""
+        if self.error is not None or self.is_alive():
+            cause = "a write takes too long" if self.error is None else first_line(self.error)
+            return f"MLflow has not taken everything ({cause}): `gan-sweep sync` goes on with it"
+        if not self._tracked.refused:
+            return ""
+        cause = f" ({self._sink.refusal})" if self._sink.refusal else ""
+        return f"MLflow refused {self._tracked.refused} writes{cause}: `gan-sweep sync` tries them again"
 
-    def _wait(self) -> bool:
-        """Wait before another attempt; returns False when there is none to be made."""
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            return False
-        self._closing.wait(RETRY_S) if self._deadline is None else time.sleep(RETRY_S)
-        return True
+    def _deliver(self) -> None:
+        self._follower.skip(self._tracked.position)
+        noted_at = time.monotonic()
+        while True:
+            ending, new = self._patience.ending.is_set(), False
+            for _ in self._follower.steps():
+                new = True
+                self._sink.flush()
+                self._passed()
+                if time.monotonic() - noted_at > LOOK_S:
+                    self._note()
+                    noted_at = time.monotonic()
+            if new:
+                self._note()
+            elif ending:
+                return
+            else:
+                self._patience.ending.wait(LOOK_S)
 
+    def _passed(self) -> None:
+        """MLflow has what was read so far, or has refused it."""
+        before, refused = self._tracked, self._refused_before + self._sink.refused
+        first = before.first_refused or (before.position if refused else None)
+        self._tracked = Tracked(position=self._follower.position, refused=refused, first_refused=first)
 
-def _read(file: Path) -> Position:
-    """How far an earlier driver was; the start where none was. Every write may be repeated, so that does no harm."""
-    try:
-        return Position(**json.loads(file.read_text()))
-    except FileNotFoundError:
-        return Position()
-    except (ValueError, TypeError) as error:
-        log.warning("%s is damaged, everything is written again: %s", file, error)
-        return Position()
+    def _note(self) -> None:
+        """Write down how far MLflow is."""
+        if self._tracked != self._noted:
+            self._tracked.write(self._directory)
+            self._noted = self._tracked

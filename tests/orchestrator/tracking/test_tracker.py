@@ -1,13 +1,8 @@
 """MLflow goes away and comes back: a real server, really killed."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,55 +15,12 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
+from orchestrator.tracking import mlflow_tracker
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
+from orchestrator.tracking.tracked import read_tracked
 from tests.orchestrator.sweep_helpers import PLAN, begun, close, epoch, keep, keep_epochs, life
+from tests.orchestrator.tracking.servers import MakeRelay, Server
 from trainers.run_report import RunEnd
-
-
-class Server:
-    """An MLflow server on a port of its own, on one database however often it is started."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), "--workers", "1"]
-        command += [
-            "--backend-store-uri",
-            f"sqlite:///{self._folder}/m.db",
-            "--artifacts-destination",
-            str(self._folder),
-        ]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self._process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
-        assert self._process.stdout is not None
-        assert any("Application startup complete" in line for line in self._process.stdout)
-
-    def kill(self) -> None:
-        """Kill it, if it runs."""
-        if self._process is None:
-            return
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process = None
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """Started, and ended however the test ends."""
-    server = Server(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
 
 SPACE = {"base": {"schedule": {"epochs": 4, "window_first": 2}}, "search": {"optimizer.lr_g": {"float": [1e-4, 1]}}}
 
@@ -112,11 +64,9 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
     picture(store, "samples/epoch_0001.png")
     keep_epochs(store, "0000", replace(epoch(1, fid=99.0), samples="samples/epoch_0001.png"))
     client = MlflowClient(server.uri)
-    wait_for(
-        lambda: (
-            (store.directory / "tracked.json").exists() and bool(steps(client, run_of(client, "0000"), "fid_test_n2"))
-        )
-    )
+    server.start()
+    wait_for(lambda: "0000" in read_tracked(store.directory).position.histories)
+    assert steps(client, run_of(client, "0000"), "fid_test_n2") == [(1, 99.0)]
     server.kill()
     keep_epochs(store, "0000", epoch(2, fid=98.0))
     tracker.close(patience_s=0)  # as at a driver's end, while the server is away
@@ -149,21 +99,44 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
         assert (metrics["objective"], metrics["objective_mean"], metrics["objective_spread"]) == (60.0, 64.0, 1.0)
 
 
-def test_what_is_written_twice_is_there_once(tmp_path: Path) -> None:
+def test_writes_wait_where_the_password_has_expired(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that answers 403, as one does for a token that has expired."""
+    plan = plan_at(server.uri)
+    store = begun(tmp_path / "s", plan)
+    keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    server.start("--allowed-hosts", "elsewhere.example")
+    tracker = MlflowTracker(store.directory, plan, server.uri)
+    tracker.start()
+    wait_for(lambda: "did not take a write" in caplog.text)
+    tracker.close(patience_s=0)
+    assert "403" in tracker.missing and "gan-sweep sync" in tracker.missing
+
+    server.kill()
+    server.start()
+    again = MlflowTracker(store.directory, plan, server.uri)
+    again.start()
+    again.close(patience_s=60)
+    assert again.missing == ""
+    client = MlflowClient(server.uri)
+    assert run_of(client, "none").data.params["n_real"] == run_of(client, "0000").data.params["n_real"] == "9"
+
+
+def test_what_is_written_twice_is_there_once(database: str, tmp_path: Path) -> None:
     """A driver that dies after a write, before it could note that: the next writes it again."""
-    uri = f"sqlite:///{tmp_path / 'm.db'}"
-    plan = plan_at(uri)
+    plan = plan_at(database)
     store = begun(tmp_path / "s", plan)
     keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
     picture(store, "samples/epoch_0001.png")
     keep_epochs(store, "0000", replace(epoch(1, fid=99.0), samples="samples/epoch_0001.png"), epoch(2, fid=98.0))
     for _ in range(2):
         (store.directory / "tracked.json").unlink(missing_ok=True)
-        tracker = MlflowTracker(store.directory, plan, uri)
+        tracker = MlflowTracker(store.directory, plan, database)
         tracker.start()
         tracker.close(patience_s=60)
         assert tracker.error is None
-    client = MlflowClient(uri)
+    client = MlflowClient(database)
     run = run_of(client, "0000")
     assert steps(client, run, "fid_test_n2") == [(1, 99.0), (2, 98.0)]
     pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images") if item.path.endswith(".png")]
@@ -171,30 +144,94 @@ def test_what_is_written_twice_is_there_once(tmp_path: Path) -> None:
     assert run_of(client, "none").info.status == "RUNNING"
 
 
-def test_what_the_server_refuses_is_left_out_and_said(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'm.db'}"
-    plan = plan_at(uri)
+def test_what_the_server_refuses_is_left_out_and_said(database: str, tmp_path: Path) -> None:
+    plan = plan_at(database)
     store = begun(tmp_path / "s", plan)
     keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
     keep_epochs(store, "0000", epoch(1, fid=9.0, metrics={"no such name: ?*": 1.0}), epoch(2, fid=8.0))
-    tracker = MlflowTracker(store.directory, plan, uri)
+    tracker = MlflowTracker(store.directory, plan, database)
     tracker.start()
     tracker.close(patience_s=60)
-    assert tracker.missing == "MLflow refused 1 writes"
+    assert tracker.missing.startswith("MLflow refused 1 writes (") and "gan-sweep sync" in tracker.missing
     assert json.loads((store.directory / "tracked.json").read_text())["histories"].keys() == {"0000"}
 
 
-def test_two_sweeps_of_one_name_have_runs_of_their_own(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'm.db'}"
+def test_sync_writes_what_was_refused_again(database: str, tmp_path: Path) -> None:
+    """The experiment is deleted by mistake, while a sweep runs, and restored."""
+    plan = plan_at(database)
+    store = begun(tmp_path / "s", plan)
+    keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    deliver(store, plan)
+    client = MlflowClient(database)
+    experiment = client.get_experiment_by_name(PLAN.space)
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    keep_epochs(store, "0000", epoch(1, fid=9.0))
+    assert "refused" in deliver(store, plan)
+    client.restore_experiment(experiment.experiment_id)
+    keep_epochs(store, "0000", epoch(2, fid=8.0))
+    assert "refused" in deliver(store, plan)  # as `resume`: it goes on, and still says so
+    assert steps(client, run_of(client, "0000"), "fid_test_n2") == [(2, 8.0)]
+    assert deliver(store, plan, again=True) == ""
+    assert steps(client, run_of(client, "0000"), "fid_test_n2") == [(1, 9.0), (2, 8.0)]
+
+
+def deliver(store: ResultsStore, plan: SavedPlan, *, again: bool = False) -> str:
+    """All of the log; returns what is missing."""
+    tracker = MlflowTracker(store.directory, plan, plan.tracking_uri, again=again)
+    tracker.start()
+    tracker.close(patience_s=60)
+    return tracker.missing
+
+
+def test_a_slow_server_keeps_nobody_waiting(
+    shared_server: Server, relay: MakeRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it took in time is noted, the rest is for later."""
+    monkeypatch.setattr(mlflow_tracker, "LAST_WRITE_S", 0.0)
+    said: list[str] = []
+
+    def close_in_the_third(request: bytes) -> bool:
+        if b"runs/create" in request:
+            said.append("")
+            if len(said) == 3:
+                tracker.close(patience_s=0)
+                said.append(tracker.missing)
+        return True
+
+    plan = replace(plan_at(relay(close_in_the_third).uri), space="slow")
+    store = begun(tmp_path / "s", plan)
+    for number in range(4):
+        keep(store, TrialRecord(f"000{number}", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
+    tracker = MlflowTracker(store.directory, plan, plan.tracking_uri)
+    tracker.start()
+    tracker.join()
+    assert said[:3] == [""] * 3 and "a write takes too long" in said[3] and len(said) == 4
+    assert "gan-sweep sync" in tracker.missing
+    assert 0 < read_tracked(store.directory).position.events < (store.directory / "events.jsonl").stat().st_size
+    direct = replace(plan, tracking_uri=shared_server.uri)
+    assert deliver(store, direct) == ""
+    assert len(runs_in(shared_server, "slow")) == 5
+
+
+def runs_in(server: Server, space: str) -> list[Run]:
+    """Those that were not deleted."""
+    client = MlflowClient(server.uri)
+    experiment = client.get_experiment_by_name(space)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_two_sweeps_of_one_name_have_runs_of_their_own(database: str, tmp_path: Path) -> None:
     for number, folder in enumerate(("one", "other")):
-        plan = replace(plan_at(uri), unique=folder)
+        plan = replace(plan_at(database), unique=folder)
         store = begun(tmp_path / folder / "s", plan)
         keep(store, TrialRecord("0000", {"optimizer.lr_g": 0.5}, total_epochs=4, started=100.0))
         keep_epochs(store, "0000", epoch(1, fid=90.0 + number))
-        tracker = MlflowTracker(store.directory, plan, uri)
+        tracker = MlflowTracker(store.directory, plan, database)
         tracker.start()
         tracker.close(patience_s=60)
-    client = MlflowClient(uri)
+    client = MlflowClient(database)
     experiment = client.get_experiment_by_name(PLAN.space)
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.`gan_sweep.trial` = '0000'")

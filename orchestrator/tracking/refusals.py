@@ -1,0 +1,18 @@
+"""Which writes MLflow refuses for good, and which may be tried again."""
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import DBAPIError
+
+# Not UNAUTHENTICATED and PERMISSION_DENIED: a token expires and is renewed, rights are taken and given back.
+_FOR_GOOD = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"}
+
+
+class Unreachable(Exception):
+    """The server did not take a write, and nobody waits for it any longer."""
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether trying again can help: it cannot when the server refuses, or when our own file is missing."""
+    if isinstance(error, MlflowException):
+        return error.error_code not in _FOR_GOOD
+    return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileNotFoundError)
