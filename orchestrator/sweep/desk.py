@@ -42,7 +42,7 @@ class Desk:
         self._store, self._session, self._state = store, session, state
         self._broker, self._searcher, self._stop, self._say = broker, searcher, stop, say
         self._requests = RequestReader(store.directory, session)
-        self._planned, self._trouble = 0, ""
+        self._planned, self._trouble = state().planned, ""  # from now on the desk alone changes how many are planned
 
     def answer(self) -> None:
         """Do what is asked for by now."""
@@ -67,11 +67,11 @@ class Desk:
                 log.warning("the sweep ends: %s comes too late", request)
             case AddTrial(params=params):
                 self._searcher.add(params)
-                self._planned = max(self._planned, self._state().planned) + 1  # the state may be a moment old
-                self._change(trials=self._planned)
+                self._change(trials=self._planned + 1)
                 self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
             case ChangeBudget(trials=trials, budgets=budgets):
                 self._change(trials=trials, budgets=budgets)
 
     def _change(self, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
         self._store.append(Changed(at=time.time(), session=self._session, trials=trials, budgets=budgets or None))
+        self._planned = trials or self._planned
