@@ -11,7 +11,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.sweep.broker_client import BrokerClient
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,11 @@ class Desk:
             return
         for request in requests:
             log.info("asked for: %s", request)
-            self._do(request)
+            try:
+                self._do(request)
+            except Exception as error:  # the study's storage or the disk is away: the sweep itself may live on
+                log.exception("not done: %s", request)
+                self._say(f"what another terminal has asked for was not done: {first_line(error)} (more in sweep.log)")
 
     def _do(self, request: Request) -> None:
         match request:

@@ -1,5 +1,6 @@
 """What a driver does that is asked: a desk with a real log, real requests and a real study."""
 
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,3 +51,13 @@ def test_the_number_of_trials_is_what_was_asked_for_last(office: Office) -> None
     assert office.asked(ADD) == 3
     office.follower.poll()
     assert office.asked(ChangeBudget(session=1, budgets={"time_s": 9.0}), ADD) == 4
+
+
+def test_a_request_that_fails_ends_nothing(office: Office) -> None:
+    """A study's database that restarts, say."""
+    shutil.move(office.study, away := office.study.with_name("away"))
+    assert office.asked(ADD, ChangeBudget(session=1, trials=9)) == 9
+    (said,) = office.said
+    assert said.startswith("what another terminal has asked for was not done: [Errno 2]")
+    shutil.move(away, office.study)
+    assert office.asked(ADD) == 10
