@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -118,7 +118,7 @@ def run_sweep(
     recorder = Recorder(follower, session.lock)
     disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
     stopper = SweepStopper(broker, gangs, recorder, disk)
-    searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
+    searcher = _searcher(plan, store, state, broker, lambda: desk.planned, stopper, screen, warm)
     desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
     recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
     for trial_id in searcher.cut:
@@ -134,8 +134,8 @@ def run_sweep(
 
     try:
         with interrupts.while_trials_run(stop_trials):
-            if _is_work_left(state):
-                _tuner(plan, store, state, searcher, broker, stopper, ray_dir, warm).fit()
+            while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
+                _tuner(plan, store, store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():
@@ -182,17 +182,12 @@ def _where_there_is_room() -> Iterator[None]:
         log.exception("the disk is full")
 
 
-def _is_work_left(state: SweepState) -> bool:
-    """Whether any trial is open, waits or is to be proposed."""
-    return bool(state.interrupted or state.waiting) or state.proposed() < state.planned
-
-
 def _searcher(
     plan: Plan,
     store: ResultsStore,
     state: SweepState,
     broker: BrokerClient,
-    recorder: Recorder,
+    planned: Callable[[], int],
     stopper: SweepStopper,
     screen: Screen,
     warm: WarmStart | None,
@@ -206,7 +201,7 @@ def _searcher(
         broker.submit,
         state=state,
         history=store.read_history,
-        planned=lambda: recorder.state.planned,
+        planned=planned,
         ending=lambda: stopper.status is not SweepStatus.RUNNING,
         config={"broker": broker, "metric": plan.metric},
         devices=plan.resources.devices,
