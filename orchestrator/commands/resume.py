@@ -155,6 +155,7 @@ def go_on(
         return 0
     keep = plan.keep_checkpoints or state.plan.keep_checkpoints
     changed = None
-    if changes or keep != state.plan.keep_checkpoints:
+    if changes or keep != state.plan.keep_checkpoints or now.resources != state.plan.resources:
         changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
+        changed = replace(changed, resources=now.resources, devices=now.devices, gang_gpus=now.gang_gpus)
     return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

@@ -15,7 +15,7 @@ from orchestrator.plan.places import check_can_make, check_name, check_no_sweep
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
 from orchestrator.results.retention import how_many
-from orchestrator.results.saved_plan import PLAN_FILE
+from orchestrator.results.saved_plan import PLAN_FILE, read_plan
 from orchestrator.results.store import exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
@@ -113,6 +113,7 @@ def make_plan(options: LaunchOptions, available: tuple[int, int] | None = None) 
         available_cpus=cpus,
         available_gpus=gpus,
         local=options.address is None,
+        before=Resources(**read_plan(directory / PLAN_FILE).resources) if directory.exists() else None,
     )
     check_shares(space, resources.workers)
     networks = largest_networks(space)
