@@ -30,14 +30,20 @@ if TYPE_CHECKING:
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
+@click.option("--concurrency", type=Whole(1, 10_000), metavar="N", help="Trials at once. [default: as before]")
 @click.option("--keep-checkpoints", type=Text(), metavar="all|best|top:K", help="From now on. [default: as before]")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
+@click.option("--detach", is_flag=True, help="Go on in the background once the sweep is open.")
 @sweeps_dir_option
-def command(sweep: str, sweeps_dir: Path, allow_changes: bool, **options: Any) -> None:
+def command(sweep: str, sweeps_dir: Path, detach: bool, allow_changes: bool, **options: Any) -> None:
     """Go on with SWEEP, whose driver has ended or died.
 
     Trials that are over stay, those that ran go on from their last checkpoint, those that waited run.
     """
+    from orchestrator.sweep.detach import is_detached, run_detached
+
+    if detach and not is_detached():
+        sys.exit(run_detached())
     sys.exit(resume(sweep, sweeps_dir, allow_changes=allow_changes, **options))
 
 
@@ -52,6 +58,7 @@ def resume(
     tracking_uri: str | None = None,
     storage: str | None = None,
     address: str | None = None,
+    concurrency: int | None = None,
     keep_checkpoints: str | None = None,
     allow_changes: bool = False,
     console: Console | None = None,
@@ -97,6 +104,7 @@ def resume(
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
     plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
+    plan = replace(plan, resources=replace(plan.resources, gangs=concurrency or plan.resources.gangs))
     check_left(state, plan)
     if plan.address is None:
         check_fits(plan.resources)

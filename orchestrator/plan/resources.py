@@ -96,21 +96,21 @@ def choose_resources(
 
 
 def check_fits(resources: Resources) -> None:
-    """Check that this machine has what a sweep was planned with.
+    """Check that this machine has what a sweep that goes on needs.
 
     Raises:
-        UserError: it does not.
+        UserError: it does not; the text says how many trials at once it has room for.
     """
-    cpus, gpus = machine()
-    choose_resources(
-        concurrency=resources.gangs,
-        workers=resources.workers,
-        cpus=resources.cpus,
-        gpus=resources.gpus,
-        available_cpus=cpus,
-        available_gpus=gpus,
-        local=True,
-    )
+    workers, there = resources.workers, dict(zip(("CPUs", "GPUs"), machine(), strict=True))
+    needed = {"CPUs": workers * resources.cpus, "GPUs": workers * resources.gpus}  # by one trial
+    fit = min(int(there[name] / each + 1e-9) for name, each in needed.items() if each)
+    cure = f"--concurrency {fit} fits" if fit else "one trial needs a larger machine, or a cluster: --address"
+    for name, each in needed.items():
+        if resources.gangs * each > there[name] + 1e-9:
+            raise UserError(
+                f"{resources.gangs} trials at once x {workers} workers x {each / workers:g} {name} need "
+                f"{resources.gangs * each:g} {name}, this machine has {there[name]}: {cure}"
+            )
 
 
 def machine() -> tuple[int, int]:
