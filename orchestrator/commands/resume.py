@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
+@click.option("--concurrency", type=Whole(1, 10_000), metavar="N", help="Trials at once. [default: as before]")
 @click.option(
     "--min-workers-per-trial",
     type=Whole(1, 10_000),
@@ -38,12 +39,17 @@ if TYPE_CHECKING:
 )
 @click.option("--keep-checkpoints", type=Text(), metavar="all|best|top:K", help="From now on. [default: as before]")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
+@click.option("--detach", is_flag=True, help="Go on in the background once the sweep is open.")
 @sweeps_dir_option
-def command(sweep: str, sweeps_dir: Path, allow_changes: bool, **options: Any) -> None:
+def command(sweep: str, sweeps_dir: Path, detach: bool, allow_changes: bool, **options: Any) -> None:
     """Go on with SWEEP, whose driver has ended or died.
 
     Trials that are over stay, those that ran go on from their last checkpoint, those that waited run.
     """
+    from orchestrator.sweep.detach import is_detached, run_detached
+
+    if detach and not is_detached():
+        sys.exit(run_detached())
     sys.exit(resume(sweep, sweeps_dir, allow_changes=allow_changes, **options))
 
 
@@ -58,6 +64,7 @@ def resume(
     tracking_uri: str | None = None,
     storage: str | None = None,
     address: str | None = None,
+    concurrency: int | None = None,
     min_workers_per_trial: int | None = None,
     keep_checkpoints: str | None = None,
     allow_changes: bool = False,
@@ -106,6 +113,7 @@ def resume(
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
     plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
+    plan = replace(plan, resources=replace(plan.resources, gangs=concurrency or plan.resources.gangs))
     if min_workers_per_trial is not None:
         plan = replace(plan, resources=replace(plan.resources, min_workers=min_workers_per_trial))
         check_elastic(plan.space, plan.resources)
@@ -168,9 +176,8 @@ def go_on(
         console.print("dry run: nothing was started")
         return 0
     keep = plan.keep_checkpoints or state.plan.keep_checkpoints
-    fewest = plan.resources.min_workers
-    resources = state.plan.resources | ({} if fewest is None else {"min_workers": fewest})
     changed = None
-    if changes or keep != state.plan.keep_checkpoints or resources != state.plan.resources:
-        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep, resources=resources)
+    if changes or keep != state.plan.keep_checkpoints or now.resources != state.plan.resources:
+        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
+        changed = replace(changed, resources=now.resources, devices=now.devices, gang_gpus=now.gang_gpus)
     return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

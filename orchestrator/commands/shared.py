@@ -163,7 +163,7 @@ class RunningSweep:
         """Wait until the sweep's state shows the answer, also while the sweep is `ending`.
 
         Raises:
-            UserError: its driver has ended before.
+            UserError: its driver has ended before, or another has followed, which does not answer what that was asked.
         """
         import time
 
@@ -173,9 +173,12 @@ class RunningSweep:
         while True:
             alive = self.lives()  # before the look: what it wrote at last is seen
             follower.poll()
-            if answered(follower.state):
+            state = follower.state
+            if state.session != self.session:
+                raise UserError(f"another driver has just taken over sweep {self.name}: ask again")
+            if answered(state):
                 return
-            if not alive or (follower.state.halting is not None and not ending):
+            if not alive or not (ending or (state.is_open and state.halting is None)):
                 raise UserError(f"sweep {self.name} has ended before it could do that")
             time.sleep(_LOOK_S)
 

@@ -53,15 +53,22 @@ def choose_resources(
     available_cpus: int,
     available_gpus: int,
     local: bool,
+    before: Resources | None = None,
 ) -> Resources:
     """Fill in the values that are None, and refuse what one machine cannot provide.
 
-    Defaults: one rank per trial and one trial per GPU; without GPUs, one trial at a time with all threads.
+    Defaults: those that the sweep had `before`; of a new one, one rank per trial and one trial per GPU; without GPUs,
+    one trial at a time with all threads.
 
     Raises:
         UserError: ranks of one trial would share a GPU; or on one machine (`local`) the ranks together need more CPUs
             or GPUs than it has.
     """
+    threads = None
+    if before is not None:
+        concurrency, workers = concurrency or before.gangs, workers or before.workers
+        threads = before.threads if cpus is None else None
+        cpus, gpus = cpus or before.cpus, before.gpus if gpus is None else gpus
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
     if workers > 1 and 0 < gpus <= 0.5:  # more than half a GPU: no two ranks fit on one
@@ -72,7 +79,7 @@ def choose_resources(
     by_gpu = int(available_gpus / (workers * gpus) + 1e-9) if gpus else 1
     gangs = concurrency or max(1, by_gpu)
     ranks = gangs * workers
-    threads = int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks)
+    threads = threads or (int(cpus) if cpus and cpus >= 1 else max(1, available_cpus // ranks))
     if cpus is None:
         if local and ranks > RANKS_PER_CPU * available_cpus:
             raise UserError(
@@ -97,21 +104,22 @@ def choose_resources(
 
 
 def check_fits(resources: Resources) -> None:
-    """Check that this machine has what a sweep was planned with, or what its gangs need at least.
+    """Check that this machine has what a sweep that goes on needs, at least.
 
     Raises:
-        UserError: it does not.
+        UserError: it does not; the text says how many trials at once it has room for.
     """
-    cpus, gpus = machine()
-    choose_resources(
-        concurrency=resources.gangs,
-        workers=resources.min_workers or resources.workers,
-        cpus=resources.cpus,
-        gpus=resources.gpus,
-        available_cpus=cpus,
-        available_gpus=gpus,
-        local=True,
-    )
+    workers = resources.min_workers or resources.workers
+    there = dict(zip(("CPUs", "GPUs"), machine(), strict=True))
+    needed = {"CPUs": workers * resources.cpus, "GPUs": workers * resources.gpus}  # by one trial
+    fit = min(int(there[name] / each + 1e-9) for name, each in needed.items() if each)
+    cure = f"--concurrency {fit} fits" if fit else "one trial needs a larger machine, or a cluster: --address"
+    for name, each in needed.items():
+        if resources.gangs * each > there[name] + 1e-9:
+            raise UserError(
+                f"{resources.gangs} trials at once x {workers} workers x {each / workers:g} {name} need "
+                f"{resources.gangs * each:g} {name}, this machine has {there[name]}: {cure}"
+            )
 
 
 def machine() -> tuple[int, int]:

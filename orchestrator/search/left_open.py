@@ -18,3 +18,9 @@ def intermediate_values(trial: optuna.Trial) -> dict[int, float]:
     """What was reported of a trial, by epoch."""
     (found,) = [one for one in trial.study.get_trials(deepcopy=False) if one.number == trial.number]
     return found.intermediate_values
+
+
+def last_measured(trial: optuna.Trial) -> int:
+    """The epoch of a trial's last measurement, 0 without one; with several objectives measurements are attributes."""
+    steps = [int(name.rpartition("@")[2]) for name in trial.user_attrs if "@" in name]
+    return max([*intermediate_values(trial), *steps], default=0)

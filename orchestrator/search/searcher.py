@@ -15,7 +15,7 @@ from ray.tune.search import Searcher
 
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, TrialOutcome
-from orchestrator.search.left_open import intermediate_values, left_open
+from orchestrator.search.left_open import last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.search.studies import DUPLICATE
@@ -90,15 +90,18 @@ class OptunaSearcher(Searcher):
         self._violations = SAMPLERS[space.sampler.name].violations
         self._open: dict[str, _OpenTrial] = {}
         self._again: deque[_OpenTrial] = deque()
-        self._proposed = 0
+        self._proposed, self._exhausted = 0, False
         self.cut: list[str] = []
         for point in space.known_points():
             study.enqueue_trial(point, skip_if_exists=True)
         self._unsubmitted = deque(self._take_over(state) if state is not None else left_open(study))
         fresh = {trial.number for trial in self._unsubmitted}
         self._untried = Untried(space)
+        self._own_added, self._own_asked = 0, 0  # each is of one thread
         for trial in study.get_trials(deepcopy=False):
-            if trial.state is not TrialState.WAITING and trial.number not in fresh:
+            if trial.state is TrialState.WAITING:
+                self._own_added += trial.user_attrs.get(OWN, False)
+            elif trial.number not in fresh:
                 self._untried.take(trial.params)
 
     def suggest(self, trial_id: str) -> Any:
@@ -109,20 +112,23 @@ class OptunaSearcher(Searcher):
         if self._again:
             asked = self._again.popleft()
         else:
-            if self._planned is not None and self._proposed >= self._planned():
-                return None if self._open else Searcher.FINISHED  # None: more may be planned meanwhile
-            new = self._ask()
+            new = self._ask() if self.has_more() else None
             if new is None:
-                self._say("every setting of this space has been tried")
-                return Searcher.FINISHED
+                return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
             asked, self._proposed = new, self._proposed + 1
             self._submit(_propose(self._space, asked))
         self._open[trial_id] = asked
         return {"trial_id": _name(asked.trial.number), **self._config}
 
+    def has_more(self) -> bool:
+        """Whether anything is left to suggest by now."""
+        planned = self._planned is None or self._proposed < self._planned()
+        return bool(self._again) or (planned and (self._own_waits or not self._exhausted))
+
     def add(self, params: dict[str, Value]) -> None:
-        """Propose a setting of the user's own next."""
+        """Propose a setting of the user's own next; may be called by another thread."""
         self._study.enqueue_trial(params, user_attrs={OWN: True})
+        self._own_added += 1
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
@@ -159,7 +165,7 @@ class OptunaSearcher(Searcher):
         for trial in left_open(self._study):
             record = state.trials.get(_name(trial.number))
             if record is not None and record.over:
-                self._tell_over(_OpenTrial(trial, record.params, _last_measured(trial)), state)
+                self._tell_over(_OpenTrial(trial, record.params, last_measured(trial)), state)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's storage holds everything."""
@@ -183,11 +189,11 @@ class OptunaSearcher(Searcher):
                 self.cut.append(name)
                 continue
             params = state.trials[name].params if name in state.trials else state.waiting[name].params
-            self._again.append(_OpenTrial(trial, params, _last_measured(trial)))
+            self._again.append(_OpenTrial(trial, params, last_measured(trial)))
             self._catch_up(self._again[-1])
         for name in [name for name in running if name in state.trials]:
             trial = running.pop(name)
-            self._tell_over(_OpenTrial(trial, state.trials[name].params, _last_measured(trial)), state)
+            self._tell_over(_OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
         return list(running.values())
 
     def _tell_over(self, asked: _OpenTrial, state: SweepState) -> None:
@@ -208,13 +214,30 @@ class OptunaSearcher(Searcher):
             if report.measurement is not None:
                 self._measured(asked, TrialResult(epoch=report.epoch, measurement=report.measurement))
 
+    @property
+    def _own_waits(self) -> bool:
+        return self._own_added > self._own_asked
+
+    def _next(self) -> optuna.Trial:
+        """The user's own first: what Optuna gives before it, such as known points, comes after it."""
+        while self._own_waits or not self._unsubmitted:
+            own_waits, trial = self._own_waits, self._study.ask()
+            own = trial.user_attrs.get(OWN, False)
+            self._own_asked += own
+            if own or not own_waits:
+                return trial
+            self._unsubmitted.append(trial)
+        return self._unsubmitted.popleft()
+
     def _ask(self) -> _OpenTrial | None:
         for left in range(TRIES, -1, -1):
-            if self._untried.exhausted:
+            if self._untried.exhausted and not self._own_waits:
+                self._exhausted = True
+                self._say("every setting of this space has been tried")
                 return None
             if left == 0 and (setting := self._untried.first()) is not None:
                 self._study.enqueue_trial(setting)
-            trial = self._unsubmitted.popleft() if self._unsubmitted else self._study.ask()
+            trial = self._next()
             params = self._space.sample(trial)
             if self._untried.take(params) or left == 0 or trial.user_attrs.get(OWN):
                 return _OpenTrial(trial, params)
@@ -272,9 +295,3 @@ def _propose(space: Space, asked: _OpenTrial) -> Proposal:
 
 def _name(number: int) -> str:
     return f"{number:04d}"
-
-
-def _last_measured(trial: optuna.Trial) -> int:
-    """The epoch of a trial's last measurement, 0 without one; with several objectives measurements are attributes."""
-    steps = [int(name.rpartition("@")[2]) for name in trial.user_attrs if "@" in name]
-    return max([*intermediate_values(trial), *steps], default=0)

@@ -1,6 +1,7 @@
 """Does what other terminals ask a running driver for."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.sweep.broker_client import BrokerClient
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ class Desk:
         searcher: takes settings.
         stop: ends the sweep; called with whether at once.
         say: shows a line to the user.
+
+    Attributes:
+        planned: how many trials, by now; from the sweep's opening to its end the desk alone changes that.
     """
 
     def __init__(
@@ -42,7 +46,8 @@ class Desk:
         self._store, self._session, self._state = store, session, state
         self._broker, self._searcher, self._stop, self._say = broker, searcher, stop, say
         self._requests = RequestReader(store.directory, session)
-        self._planned, self._trouble = 0, ""
+        self.planned, self._trouble = state().planned, ""
+        self._open, self._lock = True, threading.Lock()
 
     def answer(self) -> None:
         """Do what is asked for by now."""
@@ -55,7 +60,11 @@ class Desk:
             return
         for request in requests:
             log.info("asked for: %s", request)
-            self._do(request)
+            try:
+                self._do(request)
+            except Exception as error:  # the study's storage or the disk is away: the sweep itself may live on
+                log.exception("not done: %s", request)
+                self._say(f"what another terminal has asked for was not done: {first_line(error)} (more in sweep.log)")
 
     def _do(self, request: Request) -> None:
         match request:
@@ -63,15 +72,27 @@ class Desk:
                 self._stop(now)
             case StopTrial(trial=trial):
                 self._broker.stop(trial, StopReason.STOPPED_BY_USER)
-            case _ if self._state().halting is not None:
+            case _:
+                with self._lock:
+                    self._plan(request)
+
+    def nothing_left(self) -> bool:
+        """Whether all trials are over by now; then none is added any more. For the driver's own thread."""
+        with self._lock:
+            self._open = self._searcher.has_more()
+        return not self._open
+
+    def _plan(self, request: Request) -> None:
+        match request:
+            case _ if not self._open or self._state().halting is not None:
                 log.warning("the sweep ends: %s comes too late", request)
             case AddTrial(params=params):
                 self._searcher.add(params)
-                self._planned = max(self._planned, self._state().planned) + 1  # the state may be a moment old
-                self._change(trials=self._planned)
+                self._change(trials=self.planned + 1)
                 self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
             case ChangeBudget(trials=trials, budgets=budgets):
                 self._change(trials=trials, budgets=budgets)
 
     def _change(self, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
         self._store.append(Changed(at=time.time(), session=self._session, trials=trials, budgets=budgets or None))
+        self.planned = trials or self.planned

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -119,7 +119,7 @@ def run_sweep(
     recorder = Recorder(follower)
     disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
     stopper = SweepStopper(broker, gangs, recorder, disk)
-    searcher = _searcher(plan, store, state, broker, recorder, stopper, screen, warm)
+    searcher = _searcher(plan, store, state, broker, lambda: desk.planned, stopper, screen, warm)
     desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
     recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
     if pusher is not None:
@@ -137,8 +137,8 @@ def run_sweep(
 
     try:
         with interrupts.while_trials_run(stop_trials):
-            if _is_work_left(state):
-                _tuner(plan, store, state, searcher, broker, stopper, ray_dir, warm).fit()
+            while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
+                _tuner(plan, store, store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():
@@ -173,17 +173,12 @@ def run_sweep(
     return SweepOutcome(status, troubles, tracker.missing)
 
 
-def _is_work_left(state: SweepState) -> bool:
-    """Whether any trial is open, waits or is to be proposed."""
-    return bool(state.interrupted or state.waiting) or state.proposed() < state.planned
-
-
 def _searcher(
     plan: Plan,
     store: ResultsStore,
     state: SweepState,
     broker: BrokerClient,
-    recorder: Recorder,
+    planned: Callable[[], int],
     stopper: SweepStopper,
     screen: Screen,
     warm: WarmStart | None,
@@ -197,7 +192,7 @@ def _searcher(
         broker.submit,
         state=state,
         history=store.read_history,
-        planned=lambda: recorder.state.planned,
+        planned=planned,
         ending=lambda: stopper.status is not SweepStatus.RUNNING,
         config={"broker": broker, "metric": plan.metric},
         devices=plan.resources.devices,
