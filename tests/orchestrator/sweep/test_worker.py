@@ -192,7 +192,7 @@ def test_a_trial_that_is_out_of_device_memory_ends_with_its_batch_size(
 def test_one_of_several_ranks_that_is_out_of_memory_ends_the_trial_before_the_gang_restarts(
     setup: GangSetup, assets: Assets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(*arguments: Any, leave: Any) -> Any:  # as on one of several ranks: tests/trainers/test_ranks.py
+    def train(*arguments: Any, **options: Any) -> Any:  # as on one of several ranks: tests/trainers/test_ranks.py
         raise OutOfMemoryError(RunOutcome(end=RunEnd.OUT_OF_MEMORY, epochs=3, detail="batch 64"))
 
     monkeypatch.setattr("trainers.loop.train", train)
