@@ -22,7 +22,7 @@ from tests.orchestrator.sweep_helpers import events_of
 RAY = "ray"
 HEAD, WORKERS = 1, (2, 3)
 SILENT_S = 120.0  # after which Ray has long taken a host that is cut off for dead: it needs 65 s
-JOIN_S = 90.0  # to a trial on a host that has joined
+JOIN_S = 180.0  # to a trial on a host that has joined
 ROUNDING = 0.01  # of FIDs, relative: sums over one rank have another order than over two
 
 
