@@ -23,7 +23,6 @@ RAY = "ray"
 HEAD, WORKERS = 1, (2, 3)
 SILENT_S = 120.0  # after which Ray has long taken a host that is cut off for dead: it needs 65 s
 JOIN_S = 180.0  # to a trial on a host that has joined
-ROUNDING = 0.01  # of FIDs, relative: sums over one rank have another order than over two
 
 
 def second_node_dies(bench: Bench) -> Row:
@@ -54,7 +53,7 @@ def a_node_stays_away(bench: Bench) -> Row:
             strike_once(sweep, lambda _: cluster.kill_node(node))
             sweep.finish()
             sweep.troubles += cluster.what_is_left() + with_fewer_ranks(read_epochs(sweep.directory))
-            return judge("fewer-ranks", bench, sweep, rounding=ROUNDING)
+            return judge("fewer-ranks", bench, sweep, rounded=True)
 
 
 def with_fewer_ranks(epochs: dict[str, list[dict[str, Any]]]) -> list[str]:
