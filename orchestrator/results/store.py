@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.results.events import Event, to_json
+from orchestrator.results.events import Event, write
 from orchestrator.results.follower import Follower
 from orchestrator.results.histories import HistoryReader
 from orchestrator.results.lines import LineWriter
@@ -67,7 +67,7 @@ class ResultsStore:
         """
         log = LineWriter(self.directory / EVENTS_FILE)
         try:
-            log.append(to_json(event))
+            write(log, event)
         finally:
             log.close()
 

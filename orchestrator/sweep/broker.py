@@ -302,7 +302,7 @@ class Broker:
         """
         event = kind(at=time.time(), session=self._state.session, **values)
         try:
-            self._log.append(events.to_json(event))
+            events.write(self._log, event)
         except OSError as error:
             if not is_full(error):
                 raise

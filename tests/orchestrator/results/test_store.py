@@ -1,20 +1,24 @@
 """The sweep's directory: written step by step, readable after every step."""
 
 import json
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.results.places import history_file
+from orchestrator.results.events import Closed
+from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import best_trial
 from orchestrator.results.store import ResultsStore, create_sweep, find_sweep, look_up_sweep, sweep_names
 from orchestrator.results.verdict import Failure, State, StopReason, SweepStatus
 from orchestrator.space.yaml_text import parse_yaml
-from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, keep_epochs
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, keep_epochs, life
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
+
+CLOSED = Closed(at=200.0, session=1, status=SweepStatus.FINISHED, ended=200.0)
 
 
 @pytest.fixture
@@ -42,6 +46,18 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
     assert summary["trials"][0]["seconds"] == 12.5
     assert summary["best"] == summary["trials"][2]  # its workers died after its best epoch: its checkpoint is there
     assert summary["trials"][1]["lowest_fid"] == 99.0
+
+
+def test_the_disk_has_what_optuna_may_hear_of(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna syncs its journal: after a power failure it must not know more than the log."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(os.fstat(file).st_size))
+    log = store.directory / EVENTS_FILE
+    sizes = {}
+    for event in (*life(replace(ended("0000", RunEnd.COMPLETED, 80.0), confirmed=[81.0])), CLOSED):
+        store.append(event)
+        sizes[type(event).__name__] = log.stat().st_size
+    assert synced == [sizes[name] for name in ("Ended", "Confirmed", "Closed")]
 
 
 def test_records_survive_the_round_trip(store: ResultsStore) -> None:
