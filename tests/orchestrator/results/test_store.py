@@ -1,6 +1,7 @@
 """The sweep's directory: written step by step, readable after every step."""
 
 import json
+import multiprocessing
 import os
 import stat
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from orchestrator.results.events import Closed
 from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import best_trial
+from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore, create_sweep, find_sweep, look_up_sweep, sweep_names
 from orchestrator.results.verdict import Failure, State, StopReason, SweepStatus
 from orchestrator.space.yaml_text import parse_yaml
@@ -114,11 +116,31 @@ def test_sweeps_are_found_by_name_and_by_path(store: ResultsStore, tmp_path: Pat
 
 def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"exists already: `gan-sweep resume s` goes on with that sweep; a new one"):
-        create_sweep(store.directory)
+        create_sweep(store.directory, PLAN)
     with pytest.raises(UserError, match="exists already; choose another --name"):
-        create_sweep(tmp_path)
-    with pytest.raises(UserError, match=r"cannot make .*: Not a directory"):
-        create_sweep(store.directory / "plan.json" / "x")
+        create_sweep(tmp_path, PLAN)
+    with pytest.raises(UserError, match=r"cannot make .*: .*plan\.json: File exists"):
+        create_sweep(store.directory / "plan.json" / "x", PLAN)
+    assert [path.name for path in store.directory.parent.iterdir()] == ["s"], "nothing is left of the attempts"
+
+
+def test_a_sweep_is_made_whole_or_not_at_all(
+    store: ResultsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch that is killed before the plan is written leaves the name free."""
+    sweeps = tmp_path / "sweeps"
+
+    def killed(directory: Path, plan: SavedPlan) -> None:
+        os._exit(9)
+
+    monkeypatch.setattr(ResultsStore, "write_plan", killed)
+    process = multiprocessing.get_context("fork").Process(target=create_sweep, args=(sweeps / "t", PLAN))
+    process.start()
+    process.join()
+    monkeypatch.undo()
+    assert process.exitcode == 9 and not (sweeps / "t").exists() and sweep_names(sweeps) == ["s"]
+    (sweeps / "t").mkdir()
+    assert create_sweep(sweeps / "t", PLAN).read_plan() == PLAN
 
 
 def test_a_sweep_is_private(store: ResultsStore) -> None:
