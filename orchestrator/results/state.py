@@ -97,7 +97,7 @@ class SweepState:
     def by_number(self) -> list[TrialRecord]:
         """All trials that have started, in the order of their numbers."""
         # A copy made in one step: a driver's recorder adds trials in a thread of its own.
-        return sorted(self.trials.copy().values(), key=lambda trial: trial.trial_id)
+        return sorted(self.trials.copy().values(), key=lambda trial: trial.number)
 
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""

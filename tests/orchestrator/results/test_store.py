@@ -158,3 +158,13 @@ def test_a_name_stays_in_the_sweeps_directory(store: ResultsStore, tmp_path: Pat
     with pytest.raises(UserError, match=r"unknown sweep in .*sweeps '\.\./elsewhere'"):
         find_sweep("../elsewhere", sweeps)
     assert find_sweep(str(sweeps / "linked"), sweeps).directory == elsewhere
+
+
+def test_trials_are_in_the_order_of_their_numbers(store: ResultsStore) -> None:
+    """Four digits are the least, not the most."""
+    names = ["10000", "1001", "0002"]
+    keep(store, *(ended(name, RunEnd.COMPLETED, 80.0) for name in names))
+    trials = store.read_trials()
+    assert [trial.trial_id for trial in trials] == ["0002", "1001", "10000"]
+    best = best_trial(trials[1:])
+    assert best is not None and best.trial_id == "1001", "of equal objectives the earlier trial's"
