@@ -42,6 +42,7 @@ class Opened(Event):
         version: of gan-sweep.
         trials: how many are planned.
         budgets: limits as in `orchestrator.plan.budgets.Budgets`.
+        monotonic: what the host's clock that is never set said `at` that moment; None in logs of older versions.
     """
 
     pid: int
@@ -50,6 +51,7 @@ class Opened(Event):
     version: str
     trials: int
     budgets: dict[str, float | None] = field(default_factory=dict)
+    monotonic: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,11 +109,11 @@ class SweepState:
 
     def seconds(self, now: float) -> float:
         """Time that drivers have spent on the sweep, until `now`."""
-        return self._seconds + (now - self.sessions[-1].opened.at if self.is_open else 0.0)
+        return self._seconds + (max(0.0, now - self.sessions[-1].opened.at) if self.is_open else 0.0)
 
     def gpu_hours(self, now: float) -> float:
         """GPUs that the gangs have held x hours since their ranks started, until `now`."""
-        held = self._gang_seconds + sum(now - since for since in list(self.gangs.values()))
+        held = self._gang_seconds + sum(max(0.0, now - since) for since in list(self.gangs.values()))
         return self.plan.gang_gpus * held / 3600
 
     def apply(self, event: Event) -> bool:

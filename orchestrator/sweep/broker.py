@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.results import events
+from orchestrator.results.clock import driver_clock
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.store import ResultsStore
@@ -260,7 +261,7 @@ class Broker:
             return
         if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
-        seconds = trial.running_seconds(time.time()) if trial is not None else 0.0
+        seconds = trial.running_seconds(self._now()) if trial is not None else 0.0
         totals = trial.totals if trial is not None else {}
         self._happened(events.Ended, trial=trial_id, outcome=asdict(outcome), seconds=seconds, totals=totals)
         self._queue.finish(trial_id)
@@ -300,7 +301,7 @@ class Broker:
         Raises:
             OSError: it cannot be written for another reason; then it has not happened either.
         """
-        event = kind(at=time.time(), session=self._state.session, **values)
+        event = kind(at=self._now(), session=self._state.session, **values)
         try:
             events.write(self._log, event)
         except OSError as error:
@@ -310,6 +311,9 @@ class Broker:
             if kind is not events.Halting:
                 return
         self._state.apply(event)
+
+    def _now(self) -> float:
+        return driver_clock(self._state.sessions[-1].opened)
 
     def _ending(self, line: Line) -> StopReason | Failure | None:
         """Why a trial has to end."""
