@@ -212,8 +212,7 @@ def _plan_and_run(plan: Plan, state: SweepState | None, *, dry_run: bool, allow_
         console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
         return 0
     try:
-        store = create_sweep(plan.directory)
-        store.write_plan(to_saved(plan, caches))
+        store = create_sweep(plan.directory, to_saved(plan, caches))
     except OSError as error:
         if is_full(error):
             raise disk_is_full(error, plan.directory.parent) from error

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import sweeps_dir_option
-from trainers.errors import UserError
+from trainers.errors import UserError, first_line
 from trainers.remote import shown
 
 if TYPE_CHECKING:
@@ -52,8 +52,12 @@ def _read(store: ResultsStore) -> SweepState | str:
             return state
         from orchestrator.sweep.late_end import end_for_the_dead
 
-        if missing := end_for_the_dead(store):
-            click.echo(f"{store.directory.name}: {missing}", err=True)
+        try:
+            if missing := end_for_the_dead(store):
+                click.echo(f"{store.directory.name}: {missing}", err=True)
+        except (UserError, OSError) as error:  # such as a folder that is read only: how it stands is known all the same
+            click.echo(f"{store.directory.name}: its end is not written: {first_line(error)}", err=True)
+            return state
         return store.read_state()
     except UserError as error:
         return str(error)

@@ -36,9 +36,12 @@ class DriverLock:
         """Take the lock.
 
         Raises:
-            UserError: another driver has it.
+            UserError: another driver has it, or its file cannot be written.
         """
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UserError(f"{self._path} cannot be written: {error.strerror}") from None
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -91,7 +94,11 @@ class DriverLock:
 
 
 def driver_lives(directory: Path) -> bool:
-    """Whether a driver holds the sweep's lock."""
+    """Whether a driver holds the sweep's lock.
+
+    Raises:
+        UserError: its file cannot be read.
+    """
     try:
         with (directory / LOCK_FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -99,6 +106,8 @@ def driver_lives(directory: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    except OSError as error:
+        raise UserError(f"{directory / LOCK_FILE} cannot be read: {error.strerror}") from None
     return False
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.results.lines import LineWriter
 from trainers.errors import UserError, shortened
 
 FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
@@ -41,6 +42,7 @@ class Opened(Event):
         version: of gan-sweep.
         trials: how many are planned.
         budgets: limits as in `orchestrator.plan.budgets.Budgets`.
+        monotonic: what the host's clock that is never set said `at` that moment; None in logs of older versions.
     """
 
     pid: int
@@ -49,6 +51,7 @@ class Opened(Event):
     version: str
     trials: int
     budgets: dict[str, float | None] = field(default_factory=dict)
+    monotonic: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +229,15 @@ _CHECKERS: dict[type[Event], TypeAdapter[Event]] = {kind: TypeAdapter(kind) for 
 def to_json(event: Event) -> dict[str, Any]:
     """An event as a line of ``events.jsonl``."""
     return {"v": FORMAT, "event": type(event).__name__.lower(), **asdict(event)}
+
+
+def write(log: LineWriter, event: Event) -> None:
+    """Add an event to ``events.jsonl``. Where Optuna, which syncs its journal, may hear of it, it is synced before.
+
+    Raises:
+        OSError: it cannot be written; then nothing of it is in the file.
+    """
+    log.append(to_json(event), sync=isinstance(event, Ended | Confirmed | Closed))
 
 
 def from_json(values: dict[str, Any]) -> Event:

@@ -28,8 +28,12 @@ class LineWriter:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def append(self, value: dict[str, Any]) -> None:
+    def append(self, value: dict[str, Any], *, sync: bool = False) -> None:
         """Add one line; the operating system has it when this returns.
+
+        Args:
+            value: what the line says.
+            sync: the disk has it too.
 
         Raises:
             OSError: it cannot be written; then nothing of it is in the file.
@@ -40,6 +44,8 @@ class LineWriter:
             size = _cut_torn_line(self._file)
             try:
                 written = os.write(self._file, data)
+                if sync and written == len(data):
+                    self._sync(size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(self._path)) from None
             if written < len(data):
@@ -47,6 +53,13 @@ class LineWriter:
                 raise OSError(ENOSPC, os.strerror(ENOSPC), str(self._path))
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _sync(self, size: int) -> None:
+        try:
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, size)
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -99,6 +99,11 @@ class TrialRecord:
                 self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
     @property
+    def number(self) -> int:
+        """Its number in the sweep: as texts, 10000 would come before 1001."""
+        return int(self.trial_id)
+
+    @property
     def over(self) -> bool:
         """Whether it has ended for good: not open, nor cut short by its sweep's end."""
         return self.state not in (State.RUNNING, State.STOPPED)
@@ -207,5 +212,5 @@ def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     measured = [trial for trial in trials if trial.can_win]
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
-        return min(confirmed, key=lambda trial: (trial.objective_mean, trial.trial_id))
-    return min(measured, key=lambda trial: (trial.objective, trial.trial_id), default=None)
+        return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
+    return min(measured, key=lambda trial: (trial.objective, trial.number), default=None)

@@ -75,13 +75,21 @@ _CHECKERS: dict[type[Request], TypeAdapter[Request]] = {kind: TypeAdapter(kind) 
 
 
 def ask(directory: Path, request: Request) -> None:
-    """Write a request for the driver of the sweep in `directory`."""
+    """Write a request for the driver of the sweep in `directory`.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     name = next(name for name, kind in _KINDS.items() if kind is type(request))
-    lines = LineWriter(directory / REQUESTS_FILE)
+    file = directory / REQUESTS_FILE
     try:
-        lines.append({"v": FORMAT, "ask": name, **asdict(request)})
-    finally:
-        lines.close()
+        lines = LineWriter(file)
+        try:
+            lines.append({"v": FORMAT, "ask": name, **asdict(request)})
+        finally:
+            lines.close()
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}") from None
 
 
 class RequestReader:

@@ -40,7 +40,7 @@ def how_many(keep: str) -> int | None:
 def finalists(trials: Iterable[TrialRecord]) -> list[str]:
     """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
     measured = [trial for trial in trials if trial.can_win]
-    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.trial_id))]
+    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.number))]
 
 
 def kept(trials: Iterable[TrialRecord], most: int, *, front: bool) -> set[str]:

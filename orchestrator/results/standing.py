@@ -41,6 +41,8 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
     """
     if state.status is not SweepStatus.RUNNING or driver_lives(directory) or _beats_elsewhere(directory, state):
         return Standing(status=state.status, detail=state.detail)
+    if not state.sessions:
+        return Standing(status=SweepStatus.INTERRUPTED, detail="it was never started")
     died = _last_known(directory, state)
     if (host := _other_host(state)) is not None:
         return Standing(status=SweepStatus.INTERRUPTED, detail=f"no sign of its driver on {host} since {_time(died)}")
@@ -107,7 +109,7 @@ def death_of(directory: Path, state: SweepState, *, taken_over: bool = False) ->
 def _last_known(directory: Path, state: SweepState) -> float:
     """When the last driver lived for certain: by its heartbeat; where that is not known, by its log and histories."""
     beat = last_beat(directory)
-    opened = state.sessions[-1].opened.at if state.sessions else 0.0  # an earlier driver's beat may be older
+    opened = state.sessions[-1].opened.at  # an earlier driver's beat may be older
     return max(state.newest if beat is None else beat, opened)
 
 

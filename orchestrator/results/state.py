@@ -99,7 +99,7 @@ class SweepState:
     def by_number(self) -> list[TrialRecord]:
         """All trials that have started, in the order of their numbers."""
         # A copy made in one step: a driver's recorder adds trials in a thread of its own.
-        return sorted(self.trials.copy().values(), key=lambda trial: trial.trial_id)
+        return sorted(self.trials.copy().values(), key=lambda trial: trial.number)
 
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""
@@ -111,11 +111,12 @@ class SweepState:
 
     def seconds(self, now: float) -> float:
         """Time that drivers have spent on the sweep, until `now`."""
-        return self._seconds + (now - self.sessions[-1].opened.at if self.is_open else 0.0)
+        return self._seconds + (max(0.0, now - self.sessions[-1].opened.at) if self.is_open else 0.0)
 
     def gpu_hours(self, now: float) -> float:
         """GPUs that the gangs have held x hours since their ranks started, until `now`."""
-        held = self._gang_seconds + sum((now - since) * self._share(gang) for gang, since in list(self.gangs.items()))
+        up = list(self.gangs.items())
+        held = self._gang_seconds + sum(max(0.0, now - since) * self._share(gang) for gang, since in up)
         return self.plan.gang_gpus * held / 3600
 
     @property

@@ -8,11 +8,14 @@
 """
 
 import json
+import shutil
+import tempfile
 from dataclasses import replace
+from errno import EEXIST, ENOTDIR, ENOTEMPTY
 from pathlib import Path
 from typing import Any
 
-from orchestrator.results.events import Event, to_json
+from orchestrator.results.events import Event, write
 from orchestrator.results.follower import Follower
 from orchestrator.results.histories import HistoryReader
 from orchestrator.results.lines import LineWriter
@@ -77,7 +80,7 @@ class ResultsStore:
         """
         log = LineWriter(self.directory / EVENTS_FILE)
         try:
-            log.append(to_json(event))
+            write(log, event)
         finally:
             log.close()
 
@@ -165,21 +168,32 @@ def sweep_names(sweeps_dir: Path) -> list[str]:
     """The sweeps in a directory."""
     if (uri := uri_of(sweeps_dir)) is not None:
         return open_folder(uri).folders_with(PLAN_FILE)
-    return sorted(path.parent.name for path in sweeps_dir.glob(f"*/{PLAN_FILE}"))
+    found = (path.parent.name for path in sweeps_dir.glob(f"*/{PLAN_FILE}"))
+    return sorted(name for name in found if not name.startswith("."))  # one that is being made
 
 
-def create_sweep(directory: Path) -> ResultsStore:
-    """Make a new sweep's directory.
+def create_sweep(directory: Path, plan: SavedPlan) -> ResultsStore:
+    """Make a new sweep's directory with its plan in it, whole or not at all; one that is there but empty is taken.
 
     Raises:
         UserError: it exists, or cannot be made.
+        OSError: the plan cannot be written, such as on a full disk.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True)  # configs, logs and pictures are nobody else's business
-    except FileExistsError:
-        raise exists_already(directory) from None
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        # For its owner only: configs, logs and pictures are nobody else's business.
+        part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     except OSError as error:
-        raise UserError(f"cannot make {directory}: {error.strerror}") from None
+        raise UserError(f"cannot make {directory}: {error.filename}: {error.strerror}") from None
+    try:
+        ResultsStore(part).write_plan(plan)
+        part.rename(directory)
+    except OSError as error:
+        if error.errno in (EEXIST, ENOTEMPTY, ENOTDIR):
+            raise exists_already(directory) from None
+        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # it is not there any more where all went well
     return ResultsStore(directory)
 
 

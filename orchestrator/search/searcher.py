@@ -39,6 +39,7 @@ class _OpenTrial:
     trial: optuna.Trial
     params: dict[str, Value]
     epoch: int = 0  # of its last measurement
+    told: bool = False  # Optuna knows its end already, which the log has lost
 
 
 class OptunaSearcher(Searcher):
@@ -64,7 +65,8 @@ class OptunaSearcher(Searcher):
         say: shows a line to the user.
 
     Attributes:
-        cut: trials that a scheduler had cut when the driver died, before it could say so to their gangs.
+        cut: trials that a scheduler had cut when the driver died, before it could say so to their gangs. Optuna calls
+            them PRUNED; one whose end Optuna knows and the log does not, for another reason, is run again.
     """
 
     def __init__(
@@ -181,14 +183,19 @@ class OptunaSearcher(Searcher):
         """Go on where another driver stopped; returns the trials that the log does not know."""
         self._proposed = state.proposed()
         running = {_name(trial.number): trial for trial in left_open(self._study)}
-        there = {_name(trial.number) for trial in self._study.get_trials(deepcopy=False)}
-        if foreign := sorted({*state.trials, *state.waiting} - there):
+        there = {_name(trial.number): trial for trial in self._study.get_trials(deepcopy=False)}
+        if foreign := sorted({*state.trials, *state.waiting} - there.keys()):
             raise UserError(f"the study does not know trial {foreign[0]}: give the --storage that the sweep began with")
         for name in (*state.interrupted, *state.waiting):
-            if (trial := running.pop(name, None)) is None:
-                self.cut.append(name)
-                continue
             params = state.trials[name].params if name in state.trials else state.waiting[name].params
+            if (trial := running.pop(name, None)) is None:
+                ended = there[name]
+                if ended.state is TrialState.PRUNED:
+                    self.cut.append(name)
+                else:  # its end is lost, as after a power failure: it is trained to the same end again
+                    trial = optuna.Trial(self._study, ended._trial_id)
+                    self._again.append(_OpenTrial(trial, params, told=True))
+                continue
             self._again.append(_OpenTrial(trial, params, last_measured(trial)))
             self._catch_up(self._again[-1])
         for name in [name for name in running if name in state.trials]:
@@ -246,7 +253,7 @@ class OptunaSearcher(Searcher):
         raise AssertionError
 
     def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
-        if result is None or result.epoch <= asked.epoch:
+        if result is None or result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
         if len(self._space.objectives) == 1 and not result.collapsed:
@@ -258,6 +265,8 @@ class OptunaSearcher(Searcher):
         self, asked: _OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
     ) -> None:
         """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
+        if asked.told:
+            return
         measured, objective = asked.epoch > 0, None
         state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
         if outcome is not None:

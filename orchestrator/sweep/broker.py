@@ -266,7 +266,7 @@ class Broker:
             return
         if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
             outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
-        seconds, totals = (trial.running_seconds(time.time()), trial.totals) if trial is not None else (0.0, {})
+        seconds, totals = (trial.running_seconds(self._log.now()), trial.totals) if trial is not None else (0.0, {})
         ended = {"trial": trial_id, "outcome": asdict(outcome), "seconds": seconds, "totals": totals}
         if not self._log.write(events.Ended, **ended):  # no room on the disk: a later driver goes on with the trial
             return

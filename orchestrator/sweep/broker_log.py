@@ -1,11 +1,11 @@
 """The broker's pen: writes what happens to the sweep's log, then folds it into the state."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from orchestrator.results import events
+from orchestrator.results.clock import driver_clock
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.state import SweepState
@@ -28,6 +28,10 @@ class BrokerLog:
         self.full = ""
         self._state, self._lines = state, LineWriter(directory / EVENTS_FILE)
 
+    def now(self) -> float:
+        """Seconds since 1970, by the driver's clock."""
+        return driver_clock(self._state.sessions[-1].opened)
+
     def write(self, kind: Callable[..., events.Event], **values: Any) -> bool:
         """Write an event, then fold it; returns whether it has happened.
 
@@ -36,9 +40,9 @@ class BrokerLog:
         Raises:
             OSError: it cannot be written for another reason; then it has not happened either.
         """
-        event = kind(at=time.time(), session=self._state.session, **values)
+        event = kind(at=self.now(), session=self._state.session, **values)
         try:
-            self._lines.append(events.to_json(event))
+            events.write(self._lines, event)
         except OSError as error:
             if not is_full(error):
                 raise

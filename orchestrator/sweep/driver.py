@@ -15,6 +15,7 @@ from ray import tune
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import TRAINABLE
+from orchestrator.results.clock import driver_clock
 from orchestrator.results.follower import Follower
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -118,7 +119,8 @@ def run_sweep(
         watching.watch(follower.state)
     recorder = Recorder(follower)
     disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
-    stopper = SweepStopper(broker, gangs, recorder, disk)
+    clock = partial(driver_clock, state.sessions[-1].opened)
+    stopper = SweepStopper(broker, gangs, recorder, disk, clock)
     searcher = _searcher(plan, store, state, broker, lambda: desk.planned, stopper, screen, warm)
     desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
     recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]

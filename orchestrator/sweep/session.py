@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import psutil
 
+from orchestrator.results.clock import driver_clock
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
 from orchestrator.results.places import ROOM_FILE
@@ -38,7 +39,7 @@ class Session:
     def __init__(self, store: ResultsStore) -> None:
         self._lock, self.pusher = DriverLock(store.directory), Pusher.of(store)
         self._store, self._room = store, store.directory / ROOM_FILE
-        self._number: int | None = None  # while it is open
+        self._opened: Opened | None = None  # while it is open
 
     def open(self, *, trials: int, budgets: Mapping[str, float | None], changed: SavedPlan | None = None) -> SweepState:
         """Take the sweep over; returns how it stands then.
@@ -76,6 +77,7 @@ class Session:
                 version=version("gan-sweep"),
                 trials=trials,
                 budgets=dict(budgets),
+                monotonic=time.monotonic(),
             )
             self._store.append(opened)
             state.apply(opened)
@@ -85,7 +87,7 @@ class Session:
         except BaseException:
             self._lock.release()
             raise
-        self._number = opened.session
+        self._opened = opened
         return state
 
     def end(self, status: SweepStatus, detail: str = "") -> None:
@@ -94,12 +96,12 @@ class Session:
         Where the storage is away, or full beyond the room that was kept, that is left to a later driver, which finds
         the end missing, and writes it.
         """
-        if self._number is not None:
-            now = time.time()
+        if self._opened is not None:
+            now, number = driver_clock(self._opened), self._opened.session
             with _left_to_others():
                 self._room.unlink(missing_ok=True)
-                self._store.append(Closed(at=now, session=self._number, status=status, ended=now, detail=detail))
-                self._number = None
+                self._store.append(Closed(at=now, session=number, status=status, ended=now, detail=detail))
+                self._opened = None
 
     def close(self) -> None:
         """Push what is left, and let go of the sweep."""

@@ -30,7 +30,7 @@ class SweepStopper(tune.Stopper):
         gangs: the sweep's gangs.
         recorder: knows the sweep's state; its failure ends the sweep too.
         disk: so does a full disk.
-        clock: returns the wall clock, seconds since 1970.
+        clock: returns the driver's clock, seconds since 1970; see `orchestrator.results.clock`.
 
     Attributes:
         status: how the sweep ended; RUNNING until then.

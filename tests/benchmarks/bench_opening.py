@@ -50,9 +50,9 @@ IN_A_PROCESS += (
 
 def write_sweep(directory: Path, trials: int, epochs: int, still_open: int) -> ResultsStore:
     """Make the sweep up."""
-    store = create_sweep(directory)
     plan = {"space": "x", "objective": "fid_inception2048_n10000", "data": "/photos", "n_real": 9, "synthetic": False}
-    store.write_plan(SavedPlan(sweep=directory.name, trials=trials, tracking_uri="sqlite:///x.db", **plan))
+    saved = SavedPlan(sweep=directory.name, trials=trials, tracking_uri="sqlite:///x.db", **plan)
+    store = create_sweep(directory, saved)
     log = LineWriter(directory / EVENTS_FILE)
     for event in events(trials, epochs, still_open):
         log.append(to_json(event))

@@ -53,8 +53,7 @@ def events_of(directory: Path, *kinds: type[Event]) -> list[Any]:
 
 def begun(directory: Path, plan: SavedPlan = PLAN) -> ResultsStore:
     """A sweep that a driver, which has no lock, has opened."""
-    store = create_sweep(directory)
-    store.write_plan(plan)
+    store = create_sweep(directory, plan)
     opened = {"pid": 7, "process_started": 1.0, "host": socket.gethostname(), "version": "1", "budgets": plan.budgets}
     store.append(Opened(at=0.0, session=1, trials=plan.trials, **opened))
     return store

@@ -96,3 +96,13 @@ def test_it_beats_whatever_its_driver_waits_for(tmp_path: Path) -> None:
         time.sleep(LOOK_S)
     lock.release()
     assert "heart" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_lock_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).symlink_to(tmp_path / "away" / LOCK_FILE)
+    with pytest.raises(UserError, match=r"driver\.lock cannot be written: No such file or directory$"):
+        DriverLock(tmp_path).acquire()
+    (tmp_path / LOCK_FILE).unlink()
+    (tmp_path / LOCK_FILE).mkdir()
+    with pytest.raises(UserError, match=r"driver\.lock cannot be read: Is a directory$"):
+        driver_lives(tmp_path)

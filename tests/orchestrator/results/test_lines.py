@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,25 @@ def test_a_damaged_line_is_named(line: bytes, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_whole_lines_alone() -> None:
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         LineWriter(Path("/dev/full")).append({"n": 1})
+
+
+def test_a_line_that_the_disk_must_have_is_synced_whole_or_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(os.fstat(file).st_size))
+    writer = LineWriter(tmp_path / "log")
+    writer.append({"n": 1})
+    writer.append({"n": 2}, sync=True)
+    assert synced == [16]
+
+    def fails(file: int) -> None:
+        raise OSError(EIO, os.strerror(EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with pytest.raises(OSError, match=r"Input/output error: '/.*/log'"):
+        writer.append({"n": 3}, sync=True)
+    assert LineReader(tmp_path / "log").read() == [{"n": 1}, {"n": 2}]
 
 
 def _write(file: Path, name: str) -> None:

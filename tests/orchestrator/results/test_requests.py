@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.requests import AddTrial, ChangeBudget, Request, RequestReader, StopSweep, StopTrial, ask
+from trainers.errors import UserError
 
 EVERY: list[Request] = [
     StopSweep(session=1, now=True),
@@ -35,3 +36,10 @@ def test_what_cannot_be_understood_is_left_out(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level("WARNING", "orchestrator"):
         assert RequestReader(tmp_path, 1).read() == [StopTrial(session=1, trial="0003")]
     assert len(caplog.records) == 3 and "dance" in caplog.text, "those of other drivers are nobody's business"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.symlink_to(tmp_path / "away" / "requests.jsonl")
+    with pytest.raises(UserError, match=r"requests\.jsonl cannot be written: No such file or directory$"):
+        ask(tmp_path, StopSweep(session=1))

@@ -83,10 +83,10 @@ def test_a_driver_does_not_die_before_it_has_come(tmp_path: Path) -> None:
     assert death is not None and death.ended == 0.0
 
 
-def test_a_driver_that_died_before_it_could_write_anything_is_dead_too(tmp_path: Path) -> None:
+def test_a_sweep_whose_driver_died_before_it_could_write_anything_was_never_started(tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text(f"{DIED}\n")
-    standing = standing_of(tmp_path, SweepState(PLAN))
-    assert (standing.status, standing.died) == (SweepStatus.INTERRUPTED, DIED)
+    found = standing_of(tmp_path, SweepState(PLAN))
+    assert (found.status, found.detail, found.died) == (SweepStatus.INTERRUPTED, "it was never started", None)
     assert death_of(tmp_path, SweepState(PLAN)) is None
 
 

@@ -1,20 +1,26 @@
 """The sweep's directory: written step by step, readable after every step."""
 
 import json
+import multiprocessing
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.results.places import history_file
+from orchestrator.results.events import Closed
+from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import best_trial
+from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore, create_sweep, find_sweep, look_up_sweep, sweep_names
 from orchestrator.results.verdict import Failure, State, StopReason, SweepStatus
 from orchestrator.space.yaml_text import parse_yaml
-from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, keep_epochs
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, keep_epochs, life
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
+
+CLOSED = Closed(at=200.0, session=1, status=SweepStatus.FINISHED, ended=200.0)
 
 
 @pytest.fixture
@@ -42,6 +48,18 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
     assert summary["trials"][0]["seconds"] == 12.5
     assert summary["best"] == summary["trials"][2]  # its workers died after its best epoch: its checkpoint is there
     assert summary["trials"][1]["lowest_fid"] == 99.0
+
+
+def test_the_disk_has_what_optuna_may_hear_of(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna syncs its journal: after a power failure it must not know more than the log."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(os.fstat(file).st_size))
+    log = store.directory / EVENTS_FILE
+    sizes = {}
+    for event in (*life(replace(ended("0000", RunEnd.COMPLETED, 80.0), confirmed=[81.0])), CLOSED):
+        store.append(event)
+        sizes[type(event).__name__] = log.stat().st_size
+    assert synced == [sizes[name] for name in ("Ended", "Confirmed", "Closed")]
 
 
 def test_records_survive_the_round_trip(store: ResultsStore) -> None:
@@ -98,11 +116,31 @@ def test_sweeps_are_found_by_name_and_by_path(store: ResultsStore, tmp_path: Pat
 
 def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"exists already: `gan-sweep resume s` goes on with that sweep; a new one"):
-        create_sweep(store.directory)
+        create_sweep(store.directory, PLAN)
     with pytest.raises(UserError, match="exists already; choose another --name"):
-        create_sweep(tmp_path)
-    with pytest.raises(UserError, match=r"cannot make .*: Not a directory"):
-        create_sweep(store.directory / "plan.json" / "x")
+        create_sweep(tmp_path, PLAN)
+    with pytest.raises(UserError, match=r"cannot make .*: .*plan\.json: File exists"):
+        create_sweep(store.directory / "plan.json" / "x", PLAN)
+    assert [path.name for path in store.directory.parent.iterdir()] == ["s"], "nothing is left of the attempts"
+
+
+def test_a_sweep_is_made_whole_or_not_at_all(
+    store: ResultsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch that is killed before the plan is written leaves the name free."""
+    sweeps = tmp_path / "sweeps"
+
+    def killed(directory: Path, plan: SavedPlan) -> None:
+        os._exit(9)
+
+    monkeypatch.setattr(ResultsStore, "write_plan", killed)
+    process = multiprocessing.get_context("fork").Process(target=create_sweep, args=(sweeps / "t", PLAN))
+    process.start()
+    process.join()
+    monkeypatch.undo()
+    assert process.exitcode == 9 and not (sweeps / "t").exists() and sweep_names(sweeps) == ["s"]
+    (sweeps / "t").mkdir()
+    assert create_sweep(sweeps / "t", PLAN).read_plan() == PLAN
 
 
 def test_a_sweep_is_private(store: ResultsStore) -> None:
@@ -120,3 +158,13 @@ def test_a_name_stays_in_the_sweeps_directory(store: ResultsStore, tmp_path: Pat
     with pytest.raises(UserError, match=r"unknown sweep in .*sweeps '\.\./elsewhere'"):
         find_sweep("../elsewhere", sweeps)
     assert find_sweep(str(sweeps / "linked"), sweeps).directory == elsewhere
+
+
+def test_trials_are_in_the_order_of_their_numbers(store: ResultsStore) -> None:
+    """Four digits are the least, not the most."""
+    names = ["10000", "1001", "0002"]
+    keep(store, *(ended(name, RunEnd.COMPLETED, 80.0) for name in names))
+    trials = store.read_trials()
+    assert [trial.trial_id for trial in trials] == ["0002", "1001", "10000"]
+    best = best_trial(trials[1:])
+    assert best is not None and best.trial_id == "1001", "of equal objectives the earlier trial's"

@@ -124,6 +124,22 @@ def test_a_trial_that_the_scheduler_had_cut_is_not_proposed_again(tmp_path: Path
     assert again.trials()[0].state is TrialState.PRUNED
 
 
+def test_a_trial_whose_end_the_log_has_lost_is_not_taken_for_cut(tmp_path: Path) -> None:
+    """The host lost its power after Optuna had synced its journal: the trial ends again, and Optuna keeps the first."""
+    first = Sweep(tmp_path / "j", space_with())
+    completed, failed = first.suggest(), first.suggest()
+    first.end(completed, "completed", 50.0)
+    first.searcher.on_trial_complete(failed, None, error=True)
+    before = first.trials()
+    again = Sweep(tmp_path / "j", space_with(), state=logged(first.submitted, started=("0000", "0001")))
+    assert again.searcher.cut == []
+    assert names(again, 3) == ["0000", "0001", "0002"]
+    again.searcher.on_trial_result("again-0", result_of(4, 80.0).to_tune(METRIC))
+    for trial_id in ("again-0", "again-1"):
+        again.end(trial_id, "completed", 50.0)
+    assert again.trials()[:2] == before
+
+
 def test_a_cut_that_only_the_log_knows_is_told(tmp_path: Path) -> None:
     first = Sweep(tmp_path / "j", space_with())
     first.searcher.on_trial_result(first.suggest(), result_of(4, 99.0).to_tune(METRIC))

@@ -18,8 +18,7 @@ from trainers.run_report import RunEnd
 
 
 def test_room_for_the_end_is_kept_while_the_sweep_is_open(tmp_path: Path) -> None:
-    store = create_sweep(tmp_path / "s")
-    store.write_plan(PLAN)
+    store = create_sweep(tmp_path / "s", PLAN)
     session = Session(store)
     session.open(trials=3, budgets={})
     assert (store.directory / ROOM_FILE).stat().st_size == ROOM_BYTES
