@@ -104,7 +104,7 @@ def test_a_dead_sweep_is_ended_by_status_in_mlflow_too(
     code, shown = typed("watch", "here", sweeps=tmp_path)
     assert code == 2 and "does not run: interrupted, its driver died at" in shown
     code, shown = typed("status", "here", sweeps=tmp_path)
-    assert code == 0 and "interrupted: its driver died at" in shown and "gan-sweep resume here" in shown
+    assert code == 0 and "interrupted: its driver died at" in shown and f"gan-sweep resume {store.directory}" in shown
     code, shown = typed("sync", "here", sweeps=tmp_path)
     assert code == 0 and "has everything of here" in shown
     client = MlflowClient(store.read_plan().tracking_uri)
