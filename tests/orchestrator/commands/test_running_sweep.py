@@ -82,7 +82,7 @@ def test_a_sweep_is_asked_from_another_terminal(
     assert own.params["optimizer.lr_g"] == 0.0005, "the setting of one's own comes before the sampler's next"
 
     code, shown = typed("stop", "here", sweeps=tmp_path)
-    assert code == 0 and "here: interrupted; `gan-sweep resume here` goes on with it" in shown
+    assert code == 0 and f"here: interrupted; `gan-sweep resume {store.directory}` goes on with it" in shown
     assert process.wait(60) == 130 and not driver_lives(store.directory)
     code, shown = typed("stop", "here", sweeps=tmp_path)
     assert (code, shown) == (2, "gan-sweep: sweep here does not run: interrupted")
