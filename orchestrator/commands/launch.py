@@ -13,7 +13,7 @@ from orchestrator.commands.resume import go_on
 from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
-from trainers.errors import disk_is_full, is_full
+from trainers.errors import UserError, disk_is_full, is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,6 +151,10 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.studies import check_storage
 
+    if options.resume and options.name is None:
+        raise UserError("--resume: give the sweep's name too: --name SWEEP")
+    if options.allow_changes and not options.resume:
+        raise UserError("--allow-changes: only with --resume")
     # This stream itself, because `log_to` redirects sys.stdout.
     console = outlives_terminal(console or Console(file=sys.stdout))
     with contextlib.ExitStack() as stack:

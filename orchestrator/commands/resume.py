@@ -86,13 +86,14 @@ def resume(
     from orchestrator.plan.checks import check_elastic
     from orchestrator.plan.dataset import prepare_data
     from orchestrator.plan.going_on import as_it_stands, check_left
-    from orchestrator.plan.plan import metric_of
+    from orchestrator.plan.plan import metric_of, resolve_tracking_uri
     from orchestrator.plan.resources import check_fits
     from orchestrator.plan.saved import from_saved
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.places import SPACE_FILE
     from orchestrator.results.retention import how_many
     from orchestrator.results.store import find_sweep
+    from orchestrator.search.studies import resolve_storage
     from orchestrator.space.yaml_text import read_yaml
     from orchestrator.sweep.ray_session import check_answers
     from trainers.data.remote_images import fetch_images
@@ -111,6 +112,10 @@ def resume(
     definition = read_yaml(file, "space") if file.exists() else saved.definition
     plan = from_saved(saved, store.directory, definition)
     given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
+    if storage is not None:
+        storage = resolve_storage(storage, store.directory)
+    if tracking_uri is not None:
+        tracking_uri = resolve_tracking_uri(tracking_uri, store.directory)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
     plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
     plan = replace(plan, resources=replace(plan.resources, gangs=concurrency or plan.resources.gangs))

@@ -14,10 +14,16 @@ from orchestrator.commands.shared import running_sweep, sweeps_dir_option
 @sweeps_dir_option
 def command(sweep: str, now: bool, sweeps_dir: Path) -> None:
     """End SWEEP, as Ctrl-C in its terminal does; `resume` goes on with it."""
+    from orchestrator.results.argument import argument_of
     from orchestrator.results.requests import StopSweep, ask
+    from orchestrator.results.verdict import SweepStatus
 
     running = running_sweep(sweep, sweeps_dir)
     ask(running.store.directory, StopSweep(session=running.session, now=now))
     click.echo(f"asked {running.name} to stop ...")
-    running.wait_until(lambda state: not state.is_open and not running.lives(), ending=True)
-    click.echo(f"{running.name}: {running.store.standing().status}; `gan-sweep resume {running.name}` goes on with it")
+    running.wait_until(lambda state: not running.lives(), ending=True)
+    standing = running.store.standing()
+    detail = f", {standing.detail}" if standing.detail else ""
+    goes_on = standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED)
+    cure = f"; `gan-sweep resume {argument_of(running.store.directory)}` goes on with it" if goes_on else ""
+    click.echo(f"{running.name}: {standing.status}{detail}{cure}")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.results.argument import argument_of
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.standing import Standing
 from orchestrator.results.state import SweepState
@@ -100,7 +101,7 @@ def _at(at: float) -> str:
 
 def _print(console: Console, store: ResultsStore, standing: Standing, rows: dict[str, str]) -> None:
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
-        rows["to go on"] = f"gan-sweep resume {store.directory.name}"
+        rows["to go on"] = f"gan-sweep resume {argument_of(store.directory)}"
     console.print(store.directory.name, markup=False, highlight=False)
     width = max(map(len, rows))
     for name, text in rows.items():

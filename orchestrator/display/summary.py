@@ -14,9 +14,10 @@ from rich.table import Table
 
 from orchestrator.display.live import MOST_ROWS, confirmed_text, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
+from orchestrator.results.argument import argument_of, place_of
 from orchestrator.results.lineage import best_of_lineage
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.store import ResultsStore, place_of
+from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.domains import Domain, value_text
 from orchestrator.space.space import Space, condition_text
@@ -106,7 +107,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
             **_earlier_rows(store),
         }
         _print_rows(console, rows)
-    sweep = _argument(store.directory)
+    sweep = argument_of(store.directory)
     command = _command()
     _print_rows(console, {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"})
 
@@ -135,7 +136,7 @@ def print_results(console: Console, store: ResultsStore) -> None:
     if standing.detail:
         console.print(standing.detail, markup=False, highlight=False, soft_wrap=True)
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
-        _print_rows(console, {"to go on": f"{_command()} resume {_argument(store.directory)}"})
+        _print_rows(console, {"to go on": f"{_command()} resume {argument_of(store.directory)}"})
     console.print(trials_table(trials, rows=MOST_ROWS))
     if front := front_rows(trials):
         _print_rows(console, {f"{name} (+)": text for name, text in front.items()})
@@ -214,8 +215,3 @@ def _won_with(best: TrialRecord) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else value_text(value)
-
-
-def _argument(directory: Path) -> str:
-    """A sweep's argument on the command line: its name in the default directory, else its path or URI."""
-    return directory.name if directory.parent == Path("sweeps").resolve() else place_of(directory)

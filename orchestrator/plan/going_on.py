@@ -76,9 +76,9 @@ def check_left(state: SweepState, plan: Plan) -> None:
         raise UserError(f"sweep {plan.sweep}: {more[reached]}")
     over = all(trial.over for trial in state.trials.values())
     if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
+        there = len(state.trials)
         raise UserError(
-            f"sweep {plan.sweep} is finished: {len(state.trials)} of {plan.trials} trials; more: "
-            f"--trials {2 * plan.trials}"
+            f"sweep {plan.sweep} is finished: {there} of {state.planned} trials; more: --trials {2 * there}"
         )
 
 

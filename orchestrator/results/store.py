@@ -15,6 +15,7 @@ from errno import EEXIST, ENOTDIR, ENOTEMPTY
 from pathlib import Path
 from typing import Any
 
+from orchestrator.results.argument import place_of
 from orchestrator.results.events import Event, write
 from orchestrator.results.follower import Follower
 from orchestrator.results.histories import HistoryReader
@@ -32,7 +33,7 @@ from trainers.config import TrainConfig
 from trainers.errors import UserError, unknown_name
 from trainers.folders import inside
 from trainers.masking import masked
-from trainers.remote import child, open_folder, shown, uri_of
+from trainers.remote import open_folder, shown, uri_of
 from trainers.run_report import EpochReport
 
 
@@ -205,9 +206,3 @@ def exists_already(directory: Path) -> UserError:
             "a new one wants another --name"
         )
     return UserError(f"{place_of(directory)} exists already; choose another --name")
-
-
-def place_of(directory: Path) -> str:
-    """Where a sweep is at home, for people."""
-    uri = uri_of(directory.parent)
-    return str(directory) if uri is None else child(uri, directory.name)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orchestrator.results.argument import argument_of
+
 PIPE = "GAN_SWEEP_DETACHED"  # the child's end of the pipe on which it says that its sweep is open
 
 
@@ -33,7 +35,7 @@ def run_detached() -> int:
     os.close(writer)
     with open(reader) as pipe:
         try:
-            name = pipe.read()
+            name, _, argument = pipe.read().partition("\n")
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
             return child.wait()
@@ -41,7 +43,7 @@ def run_detached() -> int:
         return child.wait()
     print(
         f"sweep {name} runs in the background (process {child.pid}); "
-        f"gan-sweep watch {name} shows it, gan-sweep stop {name} ends it"
+        f"gan-sweep watch {argument} shows it, gan-sweep stop {argument} ends it"
     )
     return 0
 
@@ -61,6 +63,6 @@ def let_go(sweep: str, log_file: Path) -> None:
         os.dup2(log.fileno(), 2)
     try:
         with open(int(writer), "w") as pipe:
-            pipe.write(sweep)
+            pipe.write(f"{sweep}\n{argument_of(log_file.parent)}")
     except BrokenPipeError:
         pass  # the parent was killed: the sweep goes on as asked

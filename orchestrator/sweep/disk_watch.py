@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestrator.results.argument import argument_of
 from trainers.errors import is_full
 
 LOOK_S = 2.0  # between looks
@@ -70,4 +71,4 @@ class DiskWatch:
         )
 
     def _cure(self, first: str) -> str:
-        return f"{first}, then gan-sweep resume {self._directory.name}"
+        return f"{first}, then gan-sweep resume {argument_of(self._directory)}"

@@ -1,5 +1,6 @@
 """Ends a sweep in the place of its driver, which has died: in the log, and in MLflow."""
 
+from orchestrator.results.argument import argument_of
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.standing import death_of
 from orchestrator.results.store import ResultsStore
@@ -32,7 +33,7 @@ def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, ev
             store.append(death)
         uri = tracking_uri or state.plan.tracking_uri
         if is_masked(uri):
-            return f"{uri} wants its password: `gan-sweep sync {state.plan.sweep} --tracking-uri URI`"
+            return f"{uri} wants its password: `gan-sweep sync {argument_of(store.directory)} --tracking-uri URI`"
         tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
         tracker.start()
         tracker.close(PATIENCE_S, renewed=everything)

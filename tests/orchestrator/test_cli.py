@@ -238,3 +238,15 @@ def test_a_closed_terminal_leaves_a_readable_sweep_and_no_process(tmp_path: Path
     os.close(leader)
     assert process.wait(60) == 130
     check_stopped_in_order(ResultsStore(sweeps / "closed"), marker)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--resume"], "--resume: give the sweep's name too: --name SWEEP"),
+        (["--name", "s", "--allow-changes"], "--allow-changes: only with --resume"),
+    ],
+)
+def test_options_of_a_launch_that_goes_on_want_each_other(words: list[str], said: str, tmp_path: Path) -> None:
+    result = typed(*DEMO, "--sweeps-dir", tmp_path, "--dry-run", *words)
+    assert (result.exit_code, result.stderr) == (2, f"gan-sweep: {said}\n")

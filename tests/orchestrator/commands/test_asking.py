@@ -1,13 +1,19 @@
 """What a command does that has asked a driver for something: a driver by its lock and its log alone."""
 
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from orchestrator.cli import main
 from orchestrator.commands.shared import running_sweep
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Opened
+from orchestrator.results.places import REQUESTS_FILE
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from tests.orchestrator.sweep_helpers import begun, close
@@ -30,8 +36,8 @@ def driver(store: ResultsStore) -> Iterator[DriverLock]:
     lock.release()
 
 
-def opened_again(store: ResultsStore) -> None:
-    opened = {"pid": 8, "process_started": 2.0, "host": "h", "version": "1", "trials": 3}
+def opened_again(store: ResultsStore, host: str = "h") -> None:
+    opened = {"pid": 8, "process_started": 2.0, "host": host, "version": "1", "trials": 3}
     store.append(Opened(at=300.0, session=2, **opened))  # type: ignore[arg-type]
 
 
@@ -53,3 +59,42 @@ def test_a_driver_that_has_written_its_end_is_not_waited_for(store: ResultsStore
     close(store, SweepStatus.INTERRUPTED)
     with pytest.raises(UserError, match="sweep s has ended before it could do that"):
         running.wait_until(lambda state: False)
+
+
+@pytest.mark.parametrize("status", [SweepStatus.INTERRUPTED, SweepStatus.FAILED])
+def test_stop_says_how_it_ended_and_what_goes_on(status: SweepStatus, store: ResultsStore, driver: DriverLock) -> None:
+    said = stop(store, driver, lambda: close(store, status))
+    assert said == f"s: {status}; `gan-sweep resume {store.directory}` goes on with it"
+
+
+@pytest.mark.parametrize("status", [SweepStatus.FINISHED, SweepStatus.OUT_OF_TIME])
+def test_stop_names_no_command_that_would_be_refused(
+    status: SweepStatus, store: ResultsStore, driver: DriverLock
+) -> None:
+    """It had ended by itself before it read the request."""
+    assert stop(store, driver, lambda: close(store, status)) == f"s: {status}"
+
+
+def test_stop_takes_a_death_for_an_end(store: ResultsStore, driver: DriverLock) -> None:
+    opened_again(store, socket.gethostname())
+    said = stop(store, driver, lambda: None)
+    assert said.startswith("s: interrupted, its driver died at ") and said.endswith(" goes on with it")
+
+
+def stop(store: ResultsStore, driver: DriverLock, end: Callable[[], None]) -> str:
+    """What `stop` says at last; the driver ends as soon as it is asked."""
+
+    def answer() -> None:
+        while not (store.directory / REQUESTS_FILE).exists():
+            time.sleep(0.01)
+        end()
+        driver.release()
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    result = CliRunner().invoke(main, ["stop", "s", "--sweeps-dir", str(store.directory.parent)])
+    answering.join()
+    assert result.exit_code == 0, result.output
+    asked, last = result.output.splitlines()
+    assert asked == "asked s to stop ..."
+    return last

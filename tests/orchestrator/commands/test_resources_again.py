@@ -94,3 +94,15 @@ def test_resume_detaches_as_launch_does(store: ResultsStore, monkeypatch: pytest
     monkeypatch.setattr("orchestrator.sweep.detach.run_detached", lambda: 7)
     words = ["resume", "s", "--sweeps-dir", str(store.directory.parent), "--detach"]
     assert CliRunner().invoke(main, words).exit_code == 7
+
+
+@pytest.mark.parametrize("given", ["sqlite", "sqlite:///s/study.db"])
+def test_storage_and_tracking_uri_are_taken_as_launch_took_them(
+    given: str, store: ResultsStore, options: dict[str, Any], runs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(store.directory.parent)
+    file = f"sqlite:///{store.directory / 'study.db'}"
+    store.write_plan(replace(store.read_plan(), storage=file, tracking_uri=file))
+    resume("s", store.directory.parent, storage=given, tracking_uri="sqlite:///s/study.db")
+    ((plan, _),) = runs
+    assert (plan.storage, plan.tracking_uri) == (file, file)

@@ -82,7 +82,7 @@ def test_a_sweep_is_asked_from_another_terminal(
     assert own.params["optimizer.lr_g"] == 0.0005, "the setting of one's own comes before the sampler's next"
 
     code, shown = typed("stop", "here", sweeps=tmp_path)
-    assert code == 0 and "here: interrupted; `gan-sweep resume here` goes on with it" in shown
+    assert code == 0 and f"here: interrupted; `gan-sweep resume {store.directory}` goes on with it" in shown
     assert process.wait(60) == 130 and not driver_lives(store.directory)
     code, shown = typed("stop", "here", sweeps=tmp_path)
     assert (code, shown) == (2, "gan-sweep: sweep here does not run: interrupted")
@@ -104,7 +104,7 @@ def test_a_dead_sweep_is_ended_by_status_in_mlflow_too(
     code, shown = typed("watch", "here", sweeps=tmp_path)
     assert code == 2 and "does not run: interrupted, its driver died at" in shown
     code, shown = typed("status", "here", sweeps=tmp_path)
-    assert code == 0 and "interrupted: its driver died at" in shown and "gan-sweep resume here" in shown
+    assert code == 0 and "interrupted: its driver died at" in shown and f"gan-sweep resume {store.directory}" in shown
     code, shown = typed("sync", "here", sweeps=tmp_path)
     assert code == 0 and "has everything of here" in shown
     client = MlflowClient(store.read_plan().tracking_uri)

@@ -85,6 +85,8 @@ def test_a_finished_sweep_wants_more_trials(store: ResultsStore) -> None:
     close(store, SweepStatus.FINISHED, ended=50.0)
     with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
         check_left(store.read_state(), stands(store))
+    with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
+        check_left(store.read_state(), stands(store, trials=1))
     check_left(store.read_state(), stands(store, trials=3))
 
 

@@ -39,7 +39,7 @@ def test_the_sweep_finishes_although_its_terminal_is_closed(tmp_path: Path, moto
     )
     os.close(follower)
     shown = b""
-    while b"gan-sweep stop s ends it" not in shown.replace(b"\r\n", b""):
+    while f"gan-sweep stop {tmp_path}/s ends it".encode() not in shown.replace(b"\r\n", b""):
         shown += os.read(leader, 4096)  # fails where the parent ends without the line
     assert parent.wait(60) == 0
     os.close(leader)

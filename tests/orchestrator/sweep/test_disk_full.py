@@ -54,7 +54,7 @@ def test_the_sweep_fails_in_one_line_and_goes_on_when_there_is_room(motorbikes: 
     process.stdout.close()
     assert process.wait(120) == 1, "".join(shown)
     (line,) = [line for line in shown if "no space left in" in line]
-    assert str(disk / "s") in line and "make room, then gan-sweep resume s" in line
+    assert str(disk / "s") in line and "make room, then gan-sweep resume " in line
     assert not any("Traceback" in line for line in shown)
     store = ResultsStore(disk / "s")
     assert store.standing().status == "failed" and "no space left in" in store.standing().detail

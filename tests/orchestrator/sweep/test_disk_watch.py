@@ -17,7 +17,7 @@ def test_too_little_room_for_the_next_checkpoints(tmp_path: Path) -> None:
     watch = DiskWatch(tmp_path, 10**18, lambda: "")
     assert watch.look()
     assert watch.line.startswith(f"no space left in {tmp_path}: ")
-    cure = f"make room, then gan-sweep resume {tmp_path.name}"
+    cure = f"make room, then gan-sweep resume {tmp_path}"
     assert watch.line.endswith(f" MB free, about 1,000,000,000,000 MB needed for the next checkpoints: {cure}")
     assert reserve(7, 3) == 21 + OTHERS_BYTES
 
@@ -35,7 +35,8 @@ def test_storage_that_is_gone(tmp_path: Path) -> None:
     watch = DiskWatch(tmp_path / "gone", 0, lambda: "")
     assert watch.look()
     assert watch.line == (
-        f"{tmp_path}/gone cannot be reached (No such file or directory): bring it back, then gan-sweep resume gone"
+        f"{tmp_path}/gone cannot be reached (No such file or directory): bring it back, "
+        f"then gan-sweep resume {tmp_path}/gone"
     )
 
 
