@@ -30,12 +30,12 @@ def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, ev
         state = store.read_state()
         if (death := death_of(store.directory, state)) is not None:
             store.append(death)
-        uri = tracking_uri or state.plan.tracking_uri
-        if is_masked(uri):
-            return f"{uri} wants its password: `gan-sweep sync {state.plan.sweep} --tracking-uri URI`"
-        tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
-        tracker.start()
-        tracker.close(PATIENCE_S, renewed=everything)
-        return tracker.missing
     finally:
-        lock.release()
+        lock.release()  # before the delivery, which may take long: a driver may start meanwhile
+    uri = tracking_uri or state.plan.tracking_uri
+    if is_masked(uri):
+        return f"{uri} wants its password: `gan-sweep sync {state.plan.sweep} --tracking-uri URI`"
+    tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
+    tracker.start()
+    tracker.close(PATIENCE_S, renewed=everything)
+    return tracker.missing
