@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(sweep: str | None, sweeps_dir: Path) -> None:
     """Show how SWEEP stands, or all sweeps.
 
-    Of a sweep whose driver has died, the end is written here, in MLflow too.
+    Of a sweep whose driver has died, the end is written here, in MLflow too. What MLflow does not have is said.
     """
     from rich.console import Console
 
@@ -46,9 +46,14 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
 
 def _read(store: ResultsStore) -> SweepState | str:
     """How a sweep stands, after its end was written where its driver has died; a sentence where it cannot be read."""
+    from orchestrator.results.driver_lock import driver_lives
+    from orchestrator.tracking.tracked import left_over
+
     try:
         state = store.read_state()
         if store.standing(state).died is None:
+            if not driver_lives(store.directory) and (missing := left_over(store.directory)):
+                click.echo(f"{store.directory.name}: {missing}: `gan-sweep sync` delivers it", err=True)
             return state
         from orchestrator.sweep.late_end import end_for_the_dead
 

@@ -1,10 +1,10 @@
-"""``gan-sweep sync``: delivers to MLflow, and to an object store, what a sweep could not deliver."""
+"""``gan-sweep sync``: delivers to MLflow, Optuna and an object store what a sweep could not deliver."""
 
 from pathlib import Path
 
 import click
 
-from orchestrator.commands.parameters import SweepToFind
+from orchestrator.commands.parameters import SweepToFind, Text
 from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
 from trainers.errors import UserError
 
@@ -12,15 +12,16 @@ from trainers.errors import UserError
 @click.command("sync")
 @click.argument("sweep", type=SweepToFind())
 @tracking_uri_option
+@click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @sweeps_dir_option
-def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
-    """Deliver to MLflow, and to an object store, what SWEEP could not deliver, in order and once.
+def command(sweep: str, tracking_uri: str | None, storage: str | None, sweeps_dir: Path) -> None:
+    """Deliver to MLflow, Optuna and an object store what SWEEP could not deliver, in order and once.
 
     From the first write that MLflow refused on, everything is written again: that changes nothing where it was taken.
     """
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
-    from orchestrator.sweep.late_end import end_for_the_dead
+    from orchestrator.sweep.late_end import end_for_the_dead, tell_optuna
     from orchestrator.sweep.pusher import push_all
 
     store = find_sweep(sweep, sweeps_dir, whole=True)
@@ -29,6 +30,8 @@ def command(sweep: str, tracking_uri: str | None, sweeps_dir: Path) -> None:
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
     uri = with_secrets(plan, tracking_uri).tracking_uri
     missing = end_for_the_dead(store, uri, everything=True)
+    if not missing:
+        tell_optuna(store, storage)
     push_all(store)
     if missing:
         raise UserError(missing)

@@ -1,9 +1,16 @@
-"""Ends a sweep in the place of its driver, which has died: in the log, and in MLflow."""
+"""Ends a sweep in the place of its driver, which has died: in the log, in MLflow and in Optuna."""
 
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.plan.going_on import with_secret
+from orchestrator.plan.saved import from_saved
 from orchestrator.results.argument import argument_of
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.standing import death_of
 from orchestrator.results.store import ResultsStore
+from orchestrator.search.searcher import OptunaSearcher
+from orchestrator.search.studies import open_study
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from trainers.masking import is_masked
 
@@ -31,12 +38,41 @@ def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, ev
         state = store.read_state()
         if (death := death_of(store.directory, state)) is not None:
             store.append(death)
-        uri = tracking_uri or state.plan.tracking_uri
-        if is_masked(uri):
-            return f"{uri} wants its password: `gan-sweep sync {argument_of(store.directory)} --tracking-uri URI`"
-        tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
-        tracker.start()
-        tracker.close(PATIENCE_S, renewed=everything)
-        return tracker.missing
+    finally:
+        lock.release()  # before the delivery, which may take long: a driver may start meanwhile
+    uri = tracking_uri or state.plan.tracking_uri
+    if is_masked(uri):
+        return f"{uri} wants its password: `gan-sweep sync {argument_of(store.directory)} --tracking-uri URI`"
+    tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
+    tracker.start()
+    tracker.close(PATIENCE_S, renewed=everything)
+    return tracker.missing
+
+
+def tell_optuna(store: ResultsStore, storage: str | None = None) -> None:
+    """Report to Optuna the trials that are over by the log, which a driver that died could not report.
+
+    Args:
+        store: of the sweep.
+        storage: of its study, where that has a secret, which is not kept; None: the sweep's own.
+
+    Raises:
+        UserError: a driver runs the sweep, or the storage cannot be opened.
+    """
+    lock = DriverLock(store.directory)
+    lock.acquire()
+    try:
+        state = store.read_state()
+        saved = replace(state.plan, storage=with_secret("--storage", state.plan.storage, storage, state.plan.sweep))
+        if "://" not in saved.storage and not Path(saved.storage).is_file():
+            return  # its driver died before it made a study
+        plan = from_saved(saved, store.directory, saved.definition)
+        study = open_study(plan.storage, plan.sweep, plan.space, metric=plan.metric, seed=plan.seed)
+        devices, history = plan.resources.devices, store.read_history
+        OptunaSearcher(study, plan.space, plan.metric, _never, history=history, devices=devices).close(state)
     finally:
         lock.release()
+
+
+def _never(proposal: object) -> None:
+    raise AssertionError(f"{proposal} is not to be run")

@@ -4,11 +4,11 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # we look before we try again
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 from mlflow import MlflowClient
@@ -24,9 +24,9 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
-from orchestrator.tracking.new_database import make_database
 from orchestrator.tracking.patience import Patience
 from orchestrator.tracking.refusals import Unreachable, is_temporary
+from orchestrator.tracking.runs import Runs
 from trainers.errors import UserError, first_line
 from trainers.folders import inside
 from trainers.masking import masked
@@ -34,8 +34,6 @@ from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
 
-SWEEP_TAG, TRIAL_TAG, UNIQUE_TAG = "gan_sweep.sweep", "gan_sweep.trial", "gan_sweep.unique"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens it as training, not as GenAI
 MOST_METRICS = 1000  # of one request, as MLflow allows
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
 
@@ -72,23 +70,10 @@ class MlflowSink(Sink):
 
     def __init__(self, directory: Path, plan: SavedPlan, space: Space, tracking_uri: str, patience: Patience) -> None:
         self.refused, self.refusal = 0, ""
-        self._directory, self._plan, self._space, self._uri, self._patience = (
-            directory,
-            plan,
-            space,
-            tracking_uri,
-            patience,
-        )
-        self._experiment_id: str | None = None
-        self._runs: dict[str, str] = {}  # ids by trial; the sweep's own under ""
+        self._directory, self._plan, self._space, self._patience = directory, plan, space, patience
+        self._runs = Runs(directory, plan, tracking_uri)
         self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
         self._pictures: dict[str, set[int]] = {}  # by trial, epochs whose grids are there
-
-    @cached_property
-    def _client(self) -> MlflowClient:
-        """Made by the first write: for a database that means to connect to it."""
-        make_database(self._uri)
-        return MlflowClient(tracking_uri=self._uri)
 
     def opened(self, state: SweepState) -> None:
         """Open the sweep's run, or open it again."""
@@ -121,7 +106,7 @@ class MlflowSink(Sink):
 
     def confirmed(self, trial: TrialRecord) -> None:
         """Log mean and spread of its confirmed FIDs."""
-        self._try(lambda: self._client.log_batch(self._run_of(trial), metrics=_confirmed_metrics(trial)))
+        self._try(lambda: self._runs.client.log_batch(self._runs.trial(trial)[0], metrics=_confirmed_metrics(trial)))
 
     def closed(self, state: SweepState) -> None:
         """Log the winner and close the sweep's run."""
@@ -155,78 +140,27 @@ class MlflowSink(Sink):
             return
         raise Unreachable("there is no time for more" if cause is None else first_line(cause))
 
-    def _experiment(self) -> str:
-        if self._experiment_id is None:
-            found = self._client.get_experiment_by_name(self._plan.space)
-            self._experiment_id = found.experiment_id if found is not None else self._new_experiment()
-        return self._experiment_id
-
-    def _new_experiment(self) -> str:
-        root = self._artifacts()
-        location = None if root is None else root.as_uri()
-        return self._client.create_experiment(self._plan.space, artifact_location=location, tags=EXPERIMENT_TAGS)
-
-    def _artifacts(self) -> Path | None:
-        """Where files of runs are kept; None: a server decides.
-
-        SQLite keeps them beside its file. Of another database MLflow would keep them in ``mlruns`` of whatever folder
-        this process runs in.
-        """
-        if self._uri.startswith("http"):
-            return None
-        if self._uri.startswith("sqlite:///"):
-            return Path(self._uri.removeprefix("sqlite:///")).parent / "mlartifacts"
-        return self._directory.parent / "mlartifacts"
-
-    def _run(self, key: str, name: str, tags: dict[str, str], started: float) -> tuple[str, bool]:
-        """The id of the run with these tags, and whether it was there: looked up, so that none is made twice."""
-        if key in self._runs:
-            return self._runs[key], True
-        query = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
-        found = self._client.search_runs([self._experiment()], query, max_results=1)
-        if found:
-            self._runs[key] = found[0].info.run_id
-        else:
-            run = self._client.create_run(self._experiment(), int(started * 1000), tags, name)
-            self._runs[key] = run.info.run_id
-        return self._runs[key], bool(found)
-
-    def _parent_run(self, started: float) -> tuple[str, bool]:
-        tags = self._tags("none")
-        return self._run("", f"sweep {self._plan.sweep}", tags, started)
-
-    def _trial_run(self, trial: TrialRecord) -> tuple[str, bool]:
-        parent, _ = self._parent_run(trial.started)
-        tags = {**self._tags(trial.trial_id), "mlflow.parentRunId": parent}
-        return self._run(trial.trial_id, f"trial {trial.trial_id}", tags, trial.started)
-
-    def _tags(self, trial: str) -> dict[str, str]:
-        return {SWEEP_TAG: self._plan.sweep, UNIQUE_TAG: self._plan.unique, TRIAL_TAG: trial}
-
-    def _run_of(self, trial: TrialRecord) -> str:
-        return self._trial_run(trial)[0]
-
     def _open_parent(self, state: SweepState) -> None:
-        run, there = self._parent_run(state.sessions[-1].opened.at)
+        run, there = self._runs.sweep(state.sessions[-1].opened.at)
         if there:
-            self._client.update_run(run, status="RUNNING")
+            self._runs.client.update_run(run, status="RUNNING")
         plan = self._plan
         values = {"space": plan.space, "data": plan.data, "n_real": plan.n_real, "synthetic": plan.synthetic}
         values |= {"objective": plan.objective, "trials": plan.trials}
-        self._client.log_batch(run, params=_params(values))
-        self._client.log_artifact(run, str(self._directory / SPACE_FILE))
+        self._runs.client.log_batch(run, params=_params(values))
+        self._runs.client.log_artifact(run, str(self._directory / SPACE_FILE))
 
     def _open_trial(self, trial: TrialRecord) -> None:
-        run, there = self._trial_run(trial)
+        run, there = self._runs.trial(trial)
         if there:
-            self._client.update_run(run, status="RUNNING")
+            self._runs.client.update_run(run, status="RUNNING")
         try:
             config = self._space.resolve(trial.params)
         except UserError:  # its gang meets the same error, which becomes the trial's verdict
-            self._client.log_batch(run, params=_params(trial.params | {"n_real": self._plan.n_real}))
+            self._runs.client.log_batch(run, params=_params(trial.params | {"n_real": self._plan.n_real}))
             return
-        self._client.log_batch(run, params=_params(config.flat() | {"n_real": self._plan.n_real}))
-        self._client.log_text(run, dump_yaml(config.model_dump()), "config.yaml")
+        self._runs.client.log_batch(run, params=_params(config.flat() | {"n_real": self._plan.n_real}))
+        self._runs.client.log_text(run, dump_yaml(config.model_dump()), "config.yaml")
 
     def _metrics_of(self, report: EpochReport) -> list[Metric]:
         values = {**report.logged, "images_seen": report.images_seen}
@@ -239,38 +173,40 @@ class MlflowSink(Sink):
         return [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
 
     def _log_metrics(self, trial: TrialRecord, metrics: list[Metric]) -> None:
-        self._client.log_batch(self._run_of(trial), metrics=metrics)
+        self._runs.client.log_batch(self._runs.trial(trial)[0], metrics=metrics)
 
     def _log_grid(self, trial: TrialRecord, report: EpochReport, grid: Image.Image) -> None:
-        run = self._run_of(trial)
+        run = self._runs.trial(trial)[0]
         if trial.trial_id not in self._pictures:
-            there = (item.path for item in self._client.list_artifacts(run, "images"))
+            there = (item.path for item in self._runs.client.list_artifacts(run, "images"))
             self._pictures[trial.trial_id] = {
                 int(step) for path in there for step in re.findall(r"step\D(\d+)\D", path)
             }
         if report.epoch in self._pictures[trial.trial_id]:
             return
-        self._client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
+        self._runs.client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
         self._pictures[trial.trial_id].add(report.epoch)
 
     def _end_trial(self, trial: TrialRecord) -> None:
         tags = {"verdict": str(trial.verdict), "state": trial.state.value, "detail": trial.detail}
-        run = self._run_of(trial)
-        self._client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
-        self._client.set_terminated(run, _STATUS[trial.state], _milliseconds(trial.ended))
+        run, _ = self._runs.trial(trial)
+        self._runs.settle(trial.trial_id)
+        self._runs.client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._runs.client.set_terminated(run, _STATUS[trial.state], _milliseconds(trial.ended))
 
     def _close_parent(self, state: SweepState) -> None:
         closed, best = state.sessions[-1].closed, best_trial(list(state.trials.values()))
         assert closed is not None
-        run, _ = self._parent_run(state.sessions[-1].opened.at)
+        run, _ = self._runs.sweep(state.sessions[-1].opened.at)
+        self._runs.settle()
         if best is not None and best.objective is not None:
             metrics = [
                 Metric("objective", best.objective, int(closed.ended * 1000), state.session),
                 *_confirmed_metrics(best),
             ]
-            self._client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
+            self._runs.client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
         reached = state.status in (SweepStatus.FINISHED, SweepStatus.TARGET_REACHED)
-        self._client.set_terminated(run, "FINISHED" if reached else "KILLED", _milliseconds(closed.ended))
+        self._runs.client.set_terminated(run, "FINISHED" if reached else "KILLED", _milliseconds(closed.ended))
 
 
 def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:

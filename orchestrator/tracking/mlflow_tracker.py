@@ -18,6 +18,7 @@ from orchestrator.tracking.mlflow_sink import MlflowSink
 from orchestrator.tracking.patience import Patience
 from orchestrator.tracking.refusals import Unreachable
 from orchestrator.tracking.tracked import Tracked, read_tracked
+from orchestrator.tracking.turn import turn
 from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
@@ -46,19 +47,19 @@ class MlflowTracker(threading.Thread):
         space = build_space(plan.space, plan.definition)
         self._sink = MlflowSink(directory, plan, space, tracking_uri, self._patience)
         self._follower = Follower(directory, plan, [GridFetcher(directory), self._sink])
-        self._directory, self._tracked = directory, read_tracked(directory)
-        if again and self._tracked.first_refused is not None:
-            self._tracked = Tracked(position=self._tracked.first_refused)
-        self._refused_before = self._tracked.refused
-        self._noted = self._tracked  # in the file
+        self._directory, self._again = directory, again
+        self._tracked = self._noted = Tracked()  # what MLflow has, and what the file says of that
+        self._refused_before = 0
 
     def run(self) -> None:
         """Write what happens until `close`, then what is left."""
         try:
-            try:
-                self._deliver()
-            finally:
-                self._note()
+            with turn(self._directory, self._patience):
+                self._take_over()
+                try:
+                    self._deliver()
+                finally:
+                    self._note()
         except Unreachable as error:
             log.warning("MLflow does not answer, the rest of the log waits for it: %s", error)
             self.error = error
@@ -87,8 +88,16 @@ class MlflowTracker(threading.Thread):
         cause = f" ({self._sink.refusal})" if self._sink.refusal else ""
         return f"MLflow refused {self._tracked.refused} writes{cause}: `gan-sweep sync` tries them again"
 
-    def _deliver(self) -> None:
+    def _take_over(self) -> None:
+        """Find where to begin."""
+        self._tracked = self._noted = read_tracked(self._directory)
+        if self._again and self._tracked.first_refused is not None:
+            self._tracked = Tracked(position=self._tracked.first_refused)
+        self._refused_before = self._tracked.refused
         self._follower.skip(self._tracked.position)
+        self._patience.renew()  # a long log takes its time
+
+    def _deliver(self) -> None:
         noted_at = time.monotonic()
         while True:
             ending, new = self._patience.ending.is_set(), False
@@ -108,6 +117,7 @@ class MlflowTracker(threading.Thread):
 
     def _passed(self) -> None:
         """MLflow has what was read so far, or has refused it."""
+        self._patience.renew()
         before, refused = self._tracked, self._refused_before + self._sink.refused
         first = before.first_refused or (before.position if refused else None)
         self._tracked = Tracked(position=self._follower.position, refused=refused, first_refused=first)

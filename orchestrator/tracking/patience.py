@@ -22,7 +22,7 @@ class Patience:
 
         Args:
             seconds: for all writes together, however slow each is.
-            renewed: from each write that the server takes on, so many seconds again: for as long as it takes writes.
+            renewed: so many again from each `renew` on: for as long as anything is done.
         """
         self._renewed = seconds if renewed else 0.0
         self._deadline = time.monotonic() + seconds
@@ -34,7 +34,7 @@ class Patience:
         return time.monotonic() >= self._deadline
 
     def renew(self) -> None:
-        """A write was answered."""
+        """Something was done."""
         if self._renewed:
             self._deadline = time.monotonic() + self._renewed
 

@@ -5,8 +5,10 @@ import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from orchestrator.results.events import Closed, from_json
 from orchestrator.results.follower import Position
-from orchestrator.results.places import TRACKED_FILE
+from orchestrator.results.lines import LineReader
+from orchestrator.results.places import EVENTS_FILE, TRACKED_FILE
 from trainers.atomic import write_text
 
 log = logging.getLogger(__name__)
@@ -49,3 +51,15 @@ def read_tracked(directory: Path) -> Tracked:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         log.warning("%s is damaged, everything is written again: %s", file, error)
         return Tracked()
+
+
+def left_over(directory: Path) -> str:
+    """A sentence on what MLflow does not have of a sweep without a driver; empty where it has everything.
+
+    Only where the log has an end that was not delivered: what comes after that does not count.
+    """
+    tracked = read_tracked(directory)
+    rest = LineReader(directory / EVENTS_FILE, tracked.position.events).read()
+    if any(isinstance(from_json(line), Closed) for line in rest):
+        return "MLflow has not taken everything"
+    return f"MLflow refused {tracked.refused} writes" if tracked.refused else ""

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class Server:
         self._process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
         assert self._process.stdout is not None
         assert any("Application startup complete" in line for line in self._process.stdout)
+        # A full pipe would hold the server up.
+        self._drain = threading.Thread(target=deque, args=(self._process.stdout, 0), daemon=True)
+        self._drain.start()
 
     def kill(self) -> None:
         """Kill it, if it runs."""
@@ -41,6 +45,7 @@ class Server:
             return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
+        self._drain.join(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
@@ -84,8 +89,7 @@ class Relay:
             while data := client.recv(1 << 16):
                 if data.startswith((b"GET ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ")):
                     answers.set() if self._before(data) else answers.clear()
-                server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
+                server.sendall(data)  # whose end stays open: the server drops a request whose client is gone
         except OSError:
             return
 

@@ -83,7 +83,7 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
     for event in life(trial)[2:]:
         store.append(event)
     close(store, SweepStatus.FINISHED)
-    again.close(patience_s=60)
+    again.close(patience_s=600)
     assert (again.error, again.missing) == (None, "")
 
     run = run_of(client, "0000")
@@ -117,7 +117,7 @@ def test_writes_wait_where_the_password_has_expired(
     server.start()
     again = MlflowTracker(store.directory, plan, server.uri)
     again.start()
-    again.close(patience_s=60)
+    again.close(patience_s=600)
     assert again.missing == ""
     client = MlflowClient(server.uri)
     assert run_of(client, "none").data.params["n_real"] == run_of(client, "0000").data.params["n_real"] == "9"
@@ -134,7 +134,7 @@ def test_what_is_written_twice_is_there_once(database: str, tmp_path: Path) -> N
         (store.directory / "tracked.json").unlink(missing_ok=True)
         tracker = MlflowTracker(store.directory, plan, database)
         tracker.start()
-        tracker.close(patience_s=60)
+        tracker.close(patience_s=600)
         assert tracker.error is None
     client = MlflowClient(database)
     run = run_of(client, "0000")
@@ -151,7 +151,7 @@ def test_what_the_server_refuses_is_left_out_and_said(database: str, tmp_path: P
     keep_epochs(store, "0000", epoch(1, fid=9.0, metrics={"no such name: ?*": 1.0}), epoch(2, fid=8.0))
     tracker = MlflowTracker(store.directory, plan, database)
     tracker.start()
-    tracker.close(patience_s=60)
+    tracker.close(patience_s=600)
     assert tracker.missing.startswith("MLflow refused 1 writes (") and "gan-sweep sync" in tracker.missing
     assert json.loads((store.directory / "tracked.json").read_text())["histories"].keys() == {"0000"}
 
@@ -180,7 +180,7 @@ def deliver(store: ResultsStore, plan: SavedPlan, *, again: bool = False) -> str
     """All of the log; returns what is missing."""
     tracker = MlflowTracker(store.directory, plan, plan.tracking_uri, again=again)
     tracker.start()
-    tracker.close(patience_s=60)
+    tracker.close(patience_s=600)
     return tracker.missing
 
 
@@ -230,7 +230,7 @@ def test_two_sweeps_of_one_name_have_runs_of_their_own(database: str, tmp_path: 
         keep_epochs(store, "0000", epoch(1, fid=90.0 + number))
         tracker = MlflowTracker(store.directory, plan, database)
         tracker.start()
-        tracker.close(patience_s=60)
+        tracker.close(patience_s=600)
     client = MlflowClient(database)
     experiment = client.get_experiment_by_name(PLAN.space)
     assert experiment is not None
