@@ -14,6 +14,7 @@ from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import budget_options, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
+from trainers.download import DownloadError
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
@@ -115,7 +116,12 @@ def resume(
         check_fits(plan.resources)
     elif address is None:
         check_answers(plan.address)
-    plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
+    try:
+        plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
+    except UserError as error:
+        if not isinstance(missing := error.__cause__, DownloadError):
+            raise
+        raise UserError(f"no weights for FID: {missing}; put the file at {missing.target}") from missing
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     return go_on(plan, state, caches, allow_changes=allow_changes, console=console)
