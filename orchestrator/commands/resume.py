@@ -14,7 +14,6 @@ from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.running import run_to_the_end
 from orchestrator.commands.shared import budget_options, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
-from trainers.download import DownloadError
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,6 +88,7 @@ def resume(
     from orchestrator.search.studies import resolve_storage
     from orchestrator.space.yaml_text import read_yaml
     from orchestrator.sweep.ray_session import check_answers
+    from trainers.download import DownloadError
 
     console = outlives_terminal(console or Console(file=sys.stdout))
     if keep_checkpoints is not None:
