@@ -97,6 +97,7 @@ def resume(
     from orchestrator.space.yaml_text import read_yaml
     from orchestrator.sweep.ray_session import check_answers
     from trainers.data.remote_images import fetch_images
+    from trainers.download import DownloadError
 
     console = outlives_terminal(console or Console(file=sys.stdout))
     if keep_checkpoints is not None:
@@ -129,7 +130,12 @@ def resume(
         check_answers(plan.address)
     with progress_bar(console, "fetching images") as progress:
         fetch_images(plan.data, progress)
-    plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
+    try:
+        plan = replace(plan, metric=metric_of(plan.space.base))  # late: it may ask for weights
+    except UserError as error:
+        if not isinstance(missing := error.__cause__, DownloadError):
+            raise
+        raise UserError(f"no weights for FID: {missing}; put the file at {missing.target}") from missing
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     return go_on(plan, state, caches, allow_changes=allow_changes, console=console)

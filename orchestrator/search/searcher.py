@@ -185,7 +185,8 @@ class OptunaSearcher(Searcher):
         running = {_name(trial.number): trial for trial in left_open(self._study)}
         there = {_name(trial.number): trial for trial in self._study.get_trials(deepcopy=False)}
         if foreign := sorted({*state.trials, *state.waiting} - there.keys()):
-            raise UserError(f"the study does not know trial {foreign[0]}: give the --storage that the sweep began with")
+            text = "its storage was lost or replaced: bring back what was there"
+            raise UserError(f"Optuna's study does not know trial {foreign[0]} of this sweep: {text}")
         for name in (*state.interrupted, *state.waiting):
             params = state.trials[name].params if name in state.trials else state.waiting[name].params
             if (trial := running.pop(name, None)) is None:

@@ -17,6 +17,7 @@ from orchestrator.plan.saved import to_saved
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from tests.orchestrator.sweep_helpers import begun, close
+from trainers.download import DownloadError
 from trainers.errors import UserError
 
 
@@ -106,3 +107,21 @@ def test_storage_and_tracking_uri_are_taken_as_launch_took_them(
     resume("s", store.directory.parent, storage=given, tracking_uri="sqlite:///s/study.db")
     ((plan, _),) = runs
     assert (plan.storage, plan.tracking_uri) == (file, file)
+
+
+def test_weights_that_are_not_there_are_asked_for_in_words_that_resume_knows(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: Any) -> Path:
+        raise DownloadError("http://h/w.pth", Path("/hub/w.pth"), "no network")
+
+    monkeypatch.setattr("trainers.metrics.inception.hub_file", offline)
+    plan = store.read_plan()
+    base = plan.definition["base"]
+    store.write_plan(
+        replace(
+            plan, definition={**plan.definition, "base": {**base, "fid": {**base["fid"], "extractor": "inception"}}}
+        )
+    )
+    with pytest.raises(UserError, match=r"no network\); put the file at /hub/w.pth$"):
+        resume("s", store.directory.parent)

@@ -22,6 +22,7 @@ from orchestrator.space.space import Space
 from tests.orchestrator.search.test_searcher import METRIC, Sweep, space_with
 from tests.orchestrator.sweep_helpers import PLAN, epoch
 from tests.orchestrator.sweep_helpers import result as result_of
+from trainers.errors import UserError
 
 OPENED: dict[str, Any] = {"pid": 7, "process_started": 1.0, "host": "h", "version": "1", "trials": 9}
 
@@ -241,3 +242,9 @@ def test_a_trial_that_the_log_does_not_know_gets_the_setting_that_it_would_have_
         space.search[key].suggest(trial, key)
     found += advance(str(tmp_path / "b"), name, 2)
     assert found == undisturbed
+
+
+def test_a_storage_that_lost_trials_is_said(tmp_path: Path) -> None:
+    state = logged({"0007": {}}, started=("0000",))
+    with pytest.raises(UserError, match="does not know trial 0007 of this sweep: its storage was lost or replaced"):
+        Sweep(tmp_path / "j", space_with(), state=state)
