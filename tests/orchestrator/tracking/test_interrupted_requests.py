@@ -16,7 +16,7 @@ from orchestrator.sweep.late_end import end_for_the_dead
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from tests.orchestrator.sweep_helpers import begun, close, ended, keep
 from tests.orchestrator.tracking.servers import MakeRelay, Server
-from tests.orchestrator.tracking.test_tracker import deliver, plan_at, runs_in
+from tests.orchestrator.tracking.test_tracker import deliver, plan_at, run_of, runs_in
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +87,16 @@ def test_a_driver_may_start_while_the_end_of_a_dead_one_is_delivered(
         ending.join()
     assert deliver(store, replace(plan, tracking_uri=shared_server.uri)) == ""
     assert len(runs_in(shared_server, "dead")) == 2
+
+
+def test_a_second_run_that_came_late_is_deleted(database: str, tmp_path: Path) -> None:
+    """Found by the next process; the one with the data stays."""
+    plan = plan_at(database)
+    store = finished(tmp_path / "s", plan)
+    deliver(store, plan)
+    client = MlflowClient(database)
+    run = run_of(client, "0000")
+    client.create_run(run.info.experiment_id, 100_000, run.data.tags)
+    (store.directory / "tracked.json").unlink()
+    assert deliver(store, plan) == ""
+    assert run_of(client, "0000").info.run_id == run.info.run_id
