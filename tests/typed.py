@@ -105,6 +105,8 @@ class Home:
                 self._pictures(self.folder / word, space)
             case "--rules" if word not in ("on", "off"):
                 (self.folder / word).write_text("pruning: {fid_plateau: off}\n")
+            case "--name":
+                pass  # any will do
             case "--address":
                 return ["127.0.0.1:1"]
             case "--tracking-uri":
@@ -171,6 +173,7 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
             port = taken.getsockname()[1]
             filled, refused = [*filled, "--port", str(port)], f"port {port} is taken"
         elif name == "resume" and "--help" not in rest:
+            filled = [word for word in filled if word != "--detach"]  # it would start pytest again, as that was typed
             refused = "goes on"  # what the sweep has used up, or reached: see `rest_of`
         elif name in OF_RUNNING and "--help" not in rest:
             refused = "does not run: finished"
