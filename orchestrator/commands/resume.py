@@ -189,6 +189,6 @@ def go_on(
     keep = plan.keep_checkpoints or state.plan.keep_checkpoints
     changed = None
     if changes or keep != state.plan.keep_checkpoints or now.resources != state.plan.resources:
-        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep)
+        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep, data=now.data)
         changed = replace(changed, resources=now.resources, devices=now.devices, gang_gpus=now.gang_gpus)
     return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

@@ -17,8 +17,8 @@ from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
 from orchestrator.results.places import default_cache_dir
 from orchestrator.results.retention import how_many
-from orchestrator.results.saved_plan import PLAN_FILE, read_plan
-from orchestrator.results.store import exists_already, find_sweep
+from orchestrator.results.saved_plan import PLAN_FILE
+from orchestrator.results.store import ResultsStore, exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
@@ -115,7 +115,7 @@ def make_plan(
         how_many(options.keep_checkpoints)  # which refuses what it does not know
     check_space_buildable(space)
     cpus, gpus = available or machine()
-    before = Resources(**read_plan(directory / PLAN_FILE).resources) if directory.exists() else None
+    before = Resources(**ResultsStore(directory).read_plan().resources) if directory.exists() else None
     resources = choose_resources(
         concurrency=options.concurrency,
         workers=options.workers_per_trial,

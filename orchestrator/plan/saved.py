@@ -121,7 +121,8 @@ def differences(saved: SavedPlan, now: SavedPlan) -> list[Difference]:
     for name, what in (("objective", "the objective"), ("seed", "the seed"), ("data", "the images' folder")):
         before, after = getattr(saved, name), getattr(now, name)
         if before != after:
-            found.append(Difference(what, before, after, compatible=False))
+            # The same images at another place may go on; the fingerprint says whether they are.
+            found.append(Difference(what, before, after, compatible=name == "data"))
     if saved.fingerprint != now.fingerprint:
         found.append(Difference("the fingerprint of the images", saved.fingerprint[:12], now.fingerprint[:12], False))
     return found

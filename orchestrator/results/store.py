@@ -12,10 +12,11 @@ import shutil
 import tempfile
 from dataclasses import replace
 from errno import EEXIST, ENOTDIR, ENOTEMPTY
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.results.argument import place_of
+from orchestrator.results.argument import argument_of, place_of
 from orchestrator.results.events import Event, write
 from orchestrator.results.follower import Follower
 from orchestrator.results.histories import HistoryReader
@@ -52,11 +53,18 @@ class ResultsStore:
         """One folder per trial."""
         return self.directory / "trials"
 
-    def write_plan(self, plan: SavedPlan) -> None:
-        """Write or replace ``plan.json``, and ``space.yaml`` for people; secrets of URIs are masked."""
+    def write_plan(self, plan: SavedPlan, *, home: Path | None = None) -> None:
+        """Write or replace ``plan.json``, and ``space.yaml`` for people; secrets of URIs are masked.
+
+        Args:
+            plan: of the sweep.
+            home: where the sweep's directory will be; None: it is there.
+        """
         kept = replace(plan, tracking_uri=masked(plan.tracking_uri), storage=masked(plan.storage))
         write_text(self.directory / SPACE_FILE, dump_yaml(plan.definition))
-        write_text(self.directory / PLAN_FILE, self._moved(plan_text(kept), back=False))  # last: now the sweep exists
+        write_text(
+            self.directory / PLAN_FILE, _anywhere(plan_text(kept), home or self.directory)
+        )  # last: now it exists
 
     def read_plan(self) -> SavedPlan:
         """Read ``plan.json``.
@@ -64,14 +72,7 @@ class ResultsStore:
         Raises:
             UserError: it is damaged, or a newer version wrote it.
         """
-        return read_plan(self.directory / PLAN_FILE, self._moved)
-
-    def _moved(self, text: str, *, back: bool = True) -> str:
-        """A plan's text as it is kept in a remote sweep, whose next driver may have its cache elsewhere; and back."""
-        if uri_of(self.directory.parent) is None:
-            return text
-        here, anywhere = json.dumps(str(self.directory.parents[2]))[1:-1], "{cache}"
-        return text.replace(anywhere, here) if back else text.replace(here, anywhere)
+        return read_plan(self.directory / PLAN_FILE, partial(_here, directory=self.directory))
 
     def append(self, event: Event) -> None:
         """Add an event to the log.
@@ -132,6 +133,28 @@ class ResultsStore:
         }
 
 
+def _anywhere(text: str, directory: Path) -> str:
+    """A plan's text without the place of its sweep, which may be moved."""
+    here, name = _base(directory)
+    return text.replace(here, name)
+
+
+def _here(text: str, directory: Path) -> str:
+    """And back, where the sweep is now."""
+    here, name = _base(directory)
+    return text.replace(name, here)
+
+
+def _base(directory: Path) -> tuple[str, str]:
+    """The start of paths that move along with a sweep, in JSON, and what is written for it.
+
+    That is its directory; of a remote one the cache, which the next driver may have elsewhere.
+    """
+    if uri_of(directory.parent) is None:
+        return json.dumps(f"{directory}/")[1:-1], "{sweep}/"
+    return json.dumps(str(directory.parents[2]))[1:-1], "{cache}"
+
+
 def find_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsStore:
     """A sweep by name, or by its directory; arguments as of `look_up_sweep`.
 
@@ -187,7 +210,7 @@ def create_sweep(directory: Path, plan: SavedPlan) -> ResultsStore:
     except OSError as error:
         raise UserError(f"cannot make {directory}: {error.filename}: {error.strerror}") from None
     try:
-        ResultsStore(part).write_plan(plan)
+        ResultsStore(part).write_plan(plan, home=directory)
         part.rename(directory)
     except OSError as error:
         if error.errno in (EEXIST, ENOTEMPTY, ENOTDIR):
@@ -202,7 +225,7 @@ def exists_already(directory: Path) -> UserError:
     """What is said of a new sweep whose directory is there."""
     if (directory / PLAN_FILE).is_file():
         return UserError(
-            f"{place_of(directory)} exists already: `gan-sweep resume {directory.name}` goes on with that sweep; "
-            "a new one wants another --name"
+            f"{place_of(directory)} exists already: `gan-sweep resume {argument_of(directory)}` goes on with that "
+            "sweep; a new one wants another --name"
         )
     return UserError(f"{place_of(directory)} exists already; choose another --name")

@@ -1,4 +1,4 @@
-"""``--detach`` of ``launch`` and ``resume``: the same command again, in a session of its own, which lets go of the terminal once it runs."""
+"""``--detach``: the same command again, in a session of its own, which lets go of the terminal once it runs."""
 
 import os
 import signal

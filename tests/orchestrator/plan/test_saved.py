@@ -70,7 +70,7 @@ def test_the_fingerprint_is_that_of_the_images(plan: Plan, tmp_path: Path) -> No
     before = to_saved(plan, prepare_data(plan))
     other = replace(plan, data=tmp_path / "others")
     found = {one.name: one.compatible for one in differences(before, to_saved(other, prepare_data(other)))}
-    assert found == {"the images' folder": False, "the fingerprint of the images": False}
+    assert found == {"the images' folder": True, "the fingerprint of the images": False}
 
 
 SPACE: dict[str, Any] = {
@@ -134,7 +134,6 @@ def test_what_changes_the_search_is_refused(parts: dict[str, Any], text: str, al
     [
         ("objective", "fid_other", "the objective was 'fid_test_n2', is 'fid_other'"),
         ("seed", 3, "the seed was 0, is 3"),
-        ("data", "/others", "the images' folder was '/photos', is '/others'"),
         ("fingerprint", "abc", "the fingerprint of the images was '', is 'abc'"),
     ],
 )
@@ -143,6 +142,14 @@ def test_what_makes_fids_incomparable_is_refused(field: str, value: Any, text: s
     assert [str(one) for one in found] == [text]
     with pytest.raises(UserError, match="launch a new sweep"):
         check_differences(found, "s", allow=True)
+
+
+def test_the_same_images_at_another_place_may_go_on() -> None:
+    found = differences(PLAN, replace(PLAN, data="/others"))
+    assert [str(one) for one in found] == ["the images' folder was '/photos', is '/others'"]
+    check_differences(found, "s", allow=True)
+    with pytest.raises(UserError, match="--allow-changes goes on with them"):
+        check_differences(found, "s", allow=False)
 
 
 def test_numbers_of_trials_and_limits_are_no_difference() -> None:

@@ -50,6 +50,19 @@ def test_summary_is_the_promised_object(store: ResultsStore) -> None:
     assert summary["trials"][1]["lowest_fid"] == 99.0
 
 
+def test_a_sweep_may_be_moved_with_what_lies_in_it(tmp_path: Path) -> None:
+    old = tmp_path / "old" / "s"
+    uris = {"tracking_uri": f"sqlite:///{old}/mlflow.db", "storage": f"{old}/study.journal"}
+    store = create_sweep(old, replace(PLAN, sweep="s", data="/photos", **uris))
+    assert store.read_plan().tracking_uri == uris["tracking_uri"] and str(old) not in (old / "plan.json").read_text()
+    new = (tmp_path / "new" / "other").resolve()
+    new.parent.mkdir()
+    old.rename(new)
+    plan = ResultsStore(new).read_plan()
+    found = (plan.tracking_uri, plan.storage, plan.data)
+    assert found == (f"sqlite:///{new}/mlflow.db", f"{new}/study.journal", "/photos")
+
+
 def test_the_disk_has_what_optuna_may_hear_of(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Optuna syncs its journal: after a power failure it must not know more than the log."""
     synced: list[int] = []
@@ -115,7 +128,9 @@ def test_sweeps_are_found_by_name_and_by_path(store: ResultsStore, tmp_path: Pat
 
 
 def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"exists already: `gan-sweep resume s` goes on with that sweep; a new one"):
+    with pytest.raises(
+        UserError, match=r"exists already: `gan-sweep resume .*/sweeps/s` goes on with that sweep; a new one"
+    ):
         create_sweep(store.directory, PLAN)
     with pytest.raises(UserError, match="exists already; choose another --name"):
         create_sweep(tmp_path, PLAN)
@@ -130,7 +145,7 @@ def test_a_sweep_is_made_whole_or_not_at_all(
     """A launch that is killed before the plan is written leaves the name free."""
     sweeps = tmp_path / "sweeps"
 
-    def killed(directory: Path, plan: SavedPlan) -> None:
+    def killed(directory: Path, plan: SavedPlan, *, home: Path) -> None:
         os._exit(9)
 
     monkeypatch.setattr(ResultsStore, "write_plan", killed)

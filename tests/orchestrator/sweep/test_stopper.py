@@ -169,7 +169,7 @@ def test_a_sweep_without_a_reason_to_end_has_finished() -> None:
     assert setup.stopper.finish() is SweepStatus.OUT_OF_TIME
 
 
-@pytest.mark.parametrize("status", set(SweepStatus) - {SweepStatus.RUNNING})
+@pytest.mark.parametrize("status", sorted(set(SweepStatus) - {SweepStatus.RUNNING}))
 def test_every_end_of_a_sweep_says_what_its_open_trials_end_as(status: SweepStatus) -> None:
     verdict = status.trials_end_as
     assert verdict == status or (status, verdict) in {
