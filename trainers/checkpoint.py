@@ -63,10 +63,19 @@ def save_latest(
         report: the last epoch's, as `EpochReport.to_json` gives it: it is made after this, so a run that dies in
             between repeats it.
     """
-    with replacing(run_dir / LATEST, sync=True) as part:
+    with replacing(run_dir / LATEST, sync=True, shared=True) as part:
         _write(part, {**_content(config, progress, family_state), "report": report})
         if (run_dir / LATEST).exists():
             _also_name(run_dir / LATEST, run_dir / PREVIOUS)
+
+
+def remove_parts(run_dir: Path) -> None:
+    """Remove what processes that were killed while they wrote a checkpoint have left.
+
+    One that is only cut off, and still writes, finds its file gone, and replaces nothing.
+    """
+    for part in run_dir.glob(".*.part.pt"):
+        part.unlink(missing_ok=True)
 
 
 def restore_latest(run_dir: Path) -> None:
@@ -141,7 +150,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _also_name(file: Path, name: Path) -> None:
     """Make `name` another name of `file`: a hard link where the file system has them, else a copy."""
     try:
-        with replacing(name) as part:
+        with replacing(name, shared=True) as part:
             os.link(file, part)
     except OSError:
         _copy(file, name)
@@ -149,7 +158,7 @@ def _also_name(file: Path, name: Path) -> None:
 
 def _copy(file: Path, name: Path) -> None:
     """Make `name` a copy of `file`: bits that flip in one are not those of the other."""
-    with replacing(name, sync=True) as part:
+    with replacing(name, sync=True, shared=True) as part:
         shutil.copyfile(file, part)
 
 

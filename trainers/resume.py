@@ -14,6 +14,7 @@ from trainers.checkpoint import (
     check_same_config,
     keep_as_best,
     load_checkpoint,
+    remove_parts,
     restore_latest,
 )
 from trainers.config import TrainConfig
@@ -49,6 +50,7 @@ def resume(
     name, checkpoint = None, None
     with all_or_none():
         if rank() == 0:
+            remove_parts(run_dir)
             name, checkpoint = _newest_whole(run_dir, device)
     name = broadcast_object(name)
     if name is None:

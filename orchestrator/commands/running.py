@@ -29,6 +29,7 @@ def run_to_the_end(
         UserError: another driver runs it, or Ray cannot be started.
     """
     from orchestrator.display.live import Screen
+    from orchestrator.results.argument import argument_of
     from orchestrator.results.places import LOG_FILE
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.detach import let_go
@@ -62,7 +63,8 @@ def run_to_the_end(
             session.close()
     print_end(console, plan, store, ending)
     if session.pusher is not None and session.pusher.missing:
-        text = f"{session.pusher.missing}; {store.directory} has: `gan-sweep sync {plan.sweep}` pushes it"
+        cure = f"`gan-sweep sync {argument_of(store.directory)}`, on this machine, pushes the rest"
+        text = f"{session.pusher.missing}: {cure}"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)
 

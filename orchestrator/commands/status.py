@@ -46,6 +46,7 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
 
 def _read(store: ResultsStore) -> SweepState | str:
     """How a sweep stands, after its end was written where its driver has died; a sentence where it cannot be read."""
+    from orchestrator.results.argument import argument_of
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.tracking.tracked import left_over
 
@@ -53,7 +54,10 @@ def _read(store: ResultsStore) -> SweepState | str:
         state = store.read_state()
         if store.standing(state).died is None:
             if not driver_lives(store.directory) and (missing := left_over(store.directory)):
-                click.echo(f"{store.directory.name}: {missing}: `gan-sweep sync` delivers it", err=True)
+                click.echo(
+                    f"{store.directory.name}: {missing}: `gan-sweep sync {argument_of(store.directory)}` delivers it",
+                    err=True,
+                )
             return state
         from orchestrator.sweep.late_end import end_for_the_dead
 

@@ -21,18 +21,18 @@ def command(sweep: str, tracking_uri: str | None, storage: str | None, sweeps_di
     """
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
+    from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.late_end import end_for_the_dead, tell_optuna
     from orchestrator.sweep.pusher import push_all
 
     store = find_sweep(sweep, sweeps_dir, whole=True)
     name, plan = store.directory.name, store.read_plan()
-    if driver_lives(store.directory):
+    if driver_lives(store.directory) or store.standing().status is SweepStatus.RUNNING:
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
     uri = with_secrets(plan, tracking_uri).tracking_uri
     missing = end_for_the_dead(store, uri, everything=True)
-    if not missing:
-        tell_optuna(store, storage)
     push_all(store)
     if missing:
         raise UserError(missing)
+    tell_optuna(store, storage)
     click.echo(f"MLflow at {plan.tracking_uri} has everything of {name}")

@@ -68,8 +68,10 @@ def serve_ui(info: SavedPlan, port: int) -> int:
         return 0
     file = Path(info.tracking_uri.removeprefix("sqlite:///"))
     if info.tracking_uri.startswith("sqlite:///") and not file.is_file():
+        from orchestrator.results.argument import argument_of
+
         remote = uri_of(file.parent.parent) is not None
-        cure = f"`gan-sweep sync {info.sweep}` writes it" if remote else "was the sweep moved?"
+        cure = f"`gan-sweep sync {argument_of(file.parent)}` writes it" if remote else "was the sweep moved?"
         raise UserError(f"{info.sweep} is tracked in {file}, which is not there: {cure}")
     check_free(port)
     from mlflow import MlflowClient

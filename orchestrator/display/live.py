@@ -165,7 +165,7 @@ class Screen(Sink):
         has, of = state.sizes[gang]
         if self._live is None and (has < of or gang in self._short):
             self._console.print(f"gang {gang} has {has} of {of} workers", highlight=False, soft_wrap=True)
-            self._short.add(gang)
+        (self._short.add if has < of else self._short.discard)(gang)
 
     def started(self, trial: TrialRecord) -> None:
         """Say it of a trial that goes on."""

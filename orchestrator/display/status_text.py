@@ -65,7 +65,7 @@ def seconds_left(state: SweepState) -> float | None:
         return None
     mean = sum(trial.seconds for trial in over) / len(over)
     left = max(0.0, (state.planned - len(over)) * mean - sum(trial.seconds for trial in state.open_trials()))
-    return left / max(1, len(state.gangs))
+    return left / max(1, state.plan.resources.get("gangs", len(state.gangs)))
 
 
 def duration(seconds: float) -> str:
@@ -79,7 +79,7 @@ def duration(seconds: float) -> str:
 def _doing(state: SweepState) -> str:
     if state.halting is not None:
         return "ending: the best trials are measured again" if not state.halting.gangs_exit else "ending"
-    if not state.gangs:
+    if not state.gangs and not state.interrupted and not state.holders:
         return "waiting for the gangs to start"
     training = [_short(state.trials[name]) for name in state.holders if name in state.trials]
     if state.interrupted:

@@ -42,7 +42,8 @@ class Opened(Event):
         version: of gan-sweep.
         trials: how many are planned.
         budgets: limits as in `orchestrator.plan.budgets.Budgets`.
-        monotonic: what the host's clock that is never set said `at` that moment; None in logs of older versions.
+        monotonic: seconds since the host was started, `at` that moment; None in logs of older versions.
+        machine: what tells hosts apart, where their names do not; empty in logs of older versions.
     """
 
     pid: int
@@ -52,6 +53,7 @@ class Opened(Event):
     trials: int
     budgets: dict[str, float | None] = field(default_factory=dict)
     monotonic: float | None = None
+    machine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

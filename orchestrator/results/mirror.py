@@ -131,11 +131,19 @@ def fetch_trials(home: RemoteFolder, directory: Path, *, under: str = "trials", 
     newer = {
         name: file
         for name, file in home.files(under).items()
-        if name.endswith(suffix) and not _is_part(name) and is_newer(file, directory / name)
+        if name.endswith(suffix)
+        and not _is_part(name)
+        and is_newer(file, directory / name)
+        and not _is_longer(directory / name, file)
     }
     with ThreadPoolExecutor(_STREAMS) as pool:
         for _ in pool.map(lambda name: home.download(name, directory, newer[name]), newer):
             pass
+
+
+def _is_longer(file: Path, there: RemoteFile) -> bool:
+    """Whether a history here has epochs that the one there has not, whatever the clocks say."""
+    return file.suffix == ".jsonl" and file.exists() and file.stat().st_size > there.size
 
 
 def _is_part(name: str) -> bool:
@@ -154,6 +162,7 @@ class TrialFiles:
     def __init__(self, home: RemoteFolder, directory: Path, trial_id: str) -> None:
         self._home, self._directory, self._under = home, directory, f"trials/{trial_id}"
         self._pushed: dict[str, tuple[int, int, int]] | None = None  # what the storage has of each, see `_identity`
+        self._older: dict[str, tuple[int, int, int]] = {}  # what is not to be pushed: another node has written it since
 
     def pull(self, only: str = "") -> None:
         """Fetch what another node, or an earlier driver elsewhere, has written later; `only` one file, or all."""
@@ -166,10 +175,13 @@ class TrialFiles:
     def push(self) -> None:
         """Push what is new: epochs, config and grids, then checkpoints, the oldest first: it may be there already."""
         if self._pushed is None:
-            self._pushed = self._same(self._home.files(self._under))
+            there = self._home.files(self._under)
+            self._pushed = self._same(there)
+            older = [name for name in self._local() if name in there and is_newer(there[name], self._directory / name)]
+            self._older = {name: self._identity(name) for name in older}
         for name in self._local():
             file, identity = self._directory / name, self._identity(name)
-            if self._pushed.get(name) == identity:
+            if identity in (self._pushed.get(name), self._older.get(name)):
                 continue
             twin = next((other for other, pushed in self._pushed.items() if pushed == identity), None)
             if twin is not None:  # a checkpoint that has two names here: it is sent once

@@ -215,9 +215,9 @@ class Broker:
             self._queue.progressed(trial_id)
         if line.outcome is not None:  # ended by a gang that was taken for dead
             return line.stopped or StopReason.OUTRANKED
+        self._epochs.keep(trial_id, report)
         if self._state.progress(trial_id, report):
             line.last = report
-            self._epochs.keep(trial_id, report)
             if report.measurement is not None and not last and line.stopped is None:
                 self._tell_tune(trial_id)
         else:
@@ -243,6 +243,10 @@ class Broker:
     async def ranks(self, gang: int) -> list[Rank]:
         """The ranks of a gang, as each was heard of last."""
         return self._pulses.ranks(gang)
+
+    async def work(self, gang: int) -> int:
+        """How often `gang` has got on so that something is kept; counted anew by a broker that was started again."""
+        return self._queue.work(gang) + self._confirmations.work(gang)
 
     async def died(self, gang: int, cause: str, *, blameless: bool) -> None:
         """Ranks of `gang` have died, and Ray Train starts it again; where it stays away, others take what it holds.

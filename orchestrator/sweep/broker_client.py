@@ -78,6 +78,11 @@ class BrokerClient:
         ranks: list[Rank] = ray.get(self._actor.ranks.remote(gang))
         return ranks
 
+    def work(self, gang: int) -> int:
+        """How often a gang has got on so that something is kept."""
+        work: int = ray.get(self._actor.work.remote(gang))
+        return work
+
     def died(self, gang: int, cause: str, *, blameless: bool) -> None:
         """Report that ranks of a gang have died, and why."""
         ray.get(self._actor.died.remote(gang, cause, blameless=blameless))

@@ -3,12 +3,15 @@
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from orchestrator.results.mirror import home_of
 from orchestrator.results.retention import finalists
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.sections import ConfirmConfig
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.stopper import SweepStopper
+from trainers.checkpoint import BEST
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +38,23 @@ def confirm_best(
         return
     _settle(broker, stopper)
     trials = store.read_trials()
-    can_be = {one.trial_id for one in trials if one.confirmed or (store.trials_dir / one.trial_id / "best.pt").exists()}
+    can_be = with_best(store) | {one.trial_id for one in trials if one.confirmed}
     ranked = [trial_id for trial_id in finalists(trials) if trial_id in can_be]
     while ranked and stopper.may_wait():
         best, ranked = ranked[: asked.top], ranked[asked.top :]
         if _confirmed(best, asked.seeds, broker, stopper, say):
             return
+
+
+def with_best(store: ResultsStore) -> set[str]:
+    """The trials whose ``best.pt`` is kept, here or, of a remote sweep, at its home: another node may have written it.
+
+    Raises:
+        StorageError: the home does not answer.
+    """
+    home = home_of(store.directory)
+    there = [Path(name) for name in home.files("trials")] if home is not None else []
+    return {path.parent.name for path in (*store.trials_dir.glob(f"*/{BEST}"), *there) if path.name == BEST}
 
 
 def _confirmed(

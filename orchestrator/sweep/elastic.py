@@ -11,7 +11,7 @@ Ray Train's elastic policy decides how many; this module has what a sweep needs 
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray._private.state import available_resources_per_node, state
@@ -86,15 +86,16 @@ class GangTrainer(TorchTrainer):
 
     Args:
         sizes: numbers of ranks that the gang may have.
+        work: how much the gang has done so far.
         options: as `TorchTrainer` takes them.
     """
 
-    def __init__(self, *args: Any, sizes: Sequence[int], **options: Any) -> None:
+    def __init__(self, *args: Any, sizes: Sequence[int], work: Callable[[], int], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._sizes = sizes
+        self._sizes, self._work = sizes, work
 
     def _initialize_and_run_controller(self, **parts: Any) -> Any:
-        parts["failure_policy"] = FailuresInARow(self.run_config.failure_config)
+        parts["failure_policy"] = FailuresInARow(self.run_config.failure_config, self._work)
         if len(self._sizes) > 1:
             parts["scaling_policy"] = ElasticPolicy(self.scaling_config, self._sizes)
         return super()._initialize_and_run_controller(**parts)  # type: ignore[misc]  # mypy sees V1

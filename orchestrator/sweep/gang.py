@@ -7,6 +7,7 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 import logging
 import os
 import threading
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,14 @@ class Gang(threading.Thread):
         self.error: BaseException | None = None
         self.closing = threading.Event()
         self.number, self._setup, self._resources, self._storage = number, setup, resources, storage
+        self._work = partial(setup.broker.work, number)
 
     def run(self) -> None:
         """Start the ranks, restart them when they die, and return when they exit at the end of the sweep.
 
         Ray Train restarts ranks; when the controller that does so dies, it is started again here.
         """
-        patience = Patience()
+        patience = Patience(self._work)
         try:
             for start in count(1):
                 try:
@@ -94,6 +96,7 @@ class Gang(threading.Thread):
         GangTrainer(
             gang_loop,
             sizes=sizes,
+            work=self._work,
             train_loop_config={"setup": self._setup, "gang": self.number, "resources": self._resources},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=workers,

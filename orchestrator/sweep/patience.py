@@ -1,6 +1,7 @@
 """How often a gang is started again before it is given up: so many times in a row, whatever it went through before."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ray.train.v2._internal.execution.failure_handling.default import DefaultFailurePolicy
@@ -10,29 +11,31 @@ WELL_S = 120.0  # a failure so long after the last one is the first of a new row
 
 
 class Patience:
-    """Counts failures in a row.
+    """Counts failures in a row: without work that is kept in between, and not long after each other.
 
     Args:
+        work: how much the gang has done so far.
         clock: seconds that only grow.
     """
 
-    def __init__(self, clock: Any = time.monotonic) -> None:
-        self._clock, self._row, self._last = clock, 0, clock()
+    def __init__(self, work: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._work, self._clock = work, clock
+        self._row, self._last, self._done = 0, clock(), 0
 
     def failed(self) -> int:
         """A failure happens now. Returns which it is of its row, from 1."""
-        now = self._clock()
-        self._row = 1 if now - self._last >= WELL_S else self._row + 1
-        self._last = now
+        now, done = self._clock(), self._work()
+        self._row = 1 if now - self._last >= WELL_S or done != self._done else self._row + 1
+        self._last, self._done = now, done
         return self._row
 
 
 class FailuresInARow(DefaultFailurePolicy):
     """Ray Train's policy (ray 2.60), which counts the failures of a whole run; a gang's run may last for weeks."""
 
-    def __init__(self, failure_config: Any) -> None:
+    def __init__(self, failure_config: Any, work: Callable[[], int]) -> None:
         super().__init__(failure_config)
-        self._patience = Patience()
+        self._patience = Patience(work)
 
     def make_decision(self, training_failed_error: Any) -> Any:
         """Called by Ray Train's controller after a failure."""

@@ -84,4 +84,5 @@ class Pulses:
             given: as in `limit`.
         """
         now, limit = self._clock(), self.limit(given)
-        return [gang for gang in sorted(working - self._gone.keys()) if now - self._last.get(gang, now) > limit]
+        away = {gang for gang, since in self._gone.items() if self._last.get(gang, 0.0) <= since}  # no rank is up again
+        return [gang for gang in sorted(working - away) if now - self._last.get(gang, now) > limit]

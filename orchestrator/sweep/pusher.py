@@ -77,7 +77,7 @@ class Pusher(threading.Thread):
         if mark.host == socket.gethostname() and process is not None and process.driver_is_gone():
             return
         silent = time.time() - there.changed
-        if silent < SILENT_S:
+        if abs(silent) < SILENT_S:
             raise UserError(
                 f"sweep {self._store.directory.name} is running already, on {mark.host}: its driver gave a sign of "
                 f"life {max(silent, 0):.0f} s ago; it counts as dead after {SILENT_S:.0f} s"
@@ -130,7 +130,7 @@ class Pusher(threading.Thread):
         """
         self._closing.set()
         if self.is_alive():
-            self.join()
+            self.join(CLOSE_S)
         deadline = time.monotonic() + patience_s
         while not self._try(last=True) and not self._taken and time.monotonic() < deadline:
             time.sleep(PUSH_S)

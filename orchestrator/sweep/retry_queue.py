@@ -30,6 +30,7 @@ class RetryQueue:
         self._attempts = Counter(attempts or {})
         self._excused: Counter[str] = Counter()  # attempts in a row that did not count
         self._blameless: set[str] = set()  # whose current attempt does not count
+        self._work: Counter[int] = Counter()  # of each gang: progress that was kept, and items that were finished
         self._complaints: dict[str, str] = {}  # the first of each attempt: it is closest to the cause
 
     def __bool__(self) -> bool:
@@ -111,6 +112,12 @@ class RetryQueue:
     def progressed(self, name: str) -> None:
         """The current attempt has made progress that is kept: it does not count, nor do those before it."""
         self._attempts[name] = self._excused[name] = 0
+        if name in self._holders:
+            self._work[self._holders[name]] += 1
+
+    def work(self, gang: int) -> int:
+        """How often `gang` has made progress that is kept, or finished an item."""
+        return self._work[gang]
 
     def given_up(self, name: str, *, counts: bool = True) -> str | None:
         """After its gang has died: why an item is not tried again, None where it is.
@@ -138,4 +145,7 @@ class RetryQueue:
 
     def finish(self, name: str) -> bool:
         """Remove an item that its gang has finished; False when no gang holds it, since its gang was taken for dead."""
-        return self._holders.pop(name, None) is not None
+        gang = self._holders.pop(name, None)
+        if gang is not None:
+            self._work[gang] += 1
+        return gang is not None

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import psutil
 
-from orchestrator.results.clock import driver_clock
+from orchestrator.results.clock import driver_clock, machine, since_start
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Closed, Opened
 from orchestrator.results.places import ROOM_FILE
@@ -77,7 +77,8 @@ class Session:
                 version=version("gan-sweep"),
                 trials=trials,
                 budgets=dict(budgets),
-                monotonic=time.monotonic(),
+                monotonic=since_start(),
+                machine=machine(),
             )
             self._store.append(opened)
             state.apply(opened)

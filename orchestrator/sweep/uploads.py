@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from orchestrator.results.mirror import TrialFiles, home_of
-from orchestrator.results.places import history_file
+from trainers.checkpoint import LATEST
 from trainers.pulse import beat
 from trainers.remote import StorageError
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 30.0  # after a failure at least
 SHARE = 0.1  # of the time that attempts may take while the storage is away: the gang does not train meanwhile
-PATIENCE_S = 120.0  # where nothing can be done without the storage
+PATIENCE_S = 120.0  # at the end
 PAUSE_S = 2.0
 
 
@@ -33,27 +33,22 @@ class Uploads:
     def pull(self, trial_id: str, only: str = "") -> None:
         """Fetch what was written of a trial elsewhere; one process per node calls this, before the trial goes on.
 
-        Storage that is away is waited for, unless the trial has run here: then it goes on from what is here.
+        Storage that is away is waited for, unless what is needed is here: then the trial goes on from that.
 
         Args:
             trial_id: the trial.
             only: one of its files; empty: all.
-
-        Raises:
-            StorageError: it stays away.
         """
         if self._home is None:
             return
-        deadline = time.monotonic() + PATIENCE_S
+        needed = self._directory / "trials" / trial_id / (only or LATEST)
         while True:
             try:
                 return TrialFiles(self._home, self._directory, trial_id).pull(only)
             except StorageError as error:
                 log.warning("trial %s cannot be fetched: %s", trial_id, error)
-                if history_file(self._directory, trial_id).exists():
+                if needed.exists():
                     return None
-                if time.monotonic() > deadline:
-                    raise
             beat()
             time.sleep(PAUSE_S)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from orchestrator.results.argument import argument_of
 from orchestrator.results.follower import Follower
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space
@@ -80,13 +81,14 @@ class MlflowTracker(threading.Thread):
     @property
     def missing(self) -> str:
         """A sentence on what MLflow does not have; empty where it has everything."""
+        sync = f"`gan-sweep sync {argument_of(self._directory)}`"
         if self.error is not None or self.is_alive():
             cause = "a write takes too long" if self.error is None else first_line(self.error)
-            return f"MLflow has not taken everything ({cause}): `gan-sweep sync` goes on with it"
+            return f"MLflow has not taken everything ({cause}): {sync} goes on with it"
         if not self._tracked.refused:
             return ""
         cause = f" ({self._sink.refusal})" if self._sink.refusal else ""
-        return f"MLflow refused {self._tracked.refused} writes{cause}: `gan-sweep sync` tries them again"
+        return f"MLflow refused {self._tracked.refused} writes{cause}: {sync} tries them again"
 
     def _take_over(self) -> None:
         """Find where to begin."""

@@ -37,7 +37,7 @@ class Runs:
     @cached_property
     def client(self) -> MlflowClient:
         """Made by the first write: for a database that means to connect to it."""
-        make_database(self._uri)
+        make_database(self._uri, self._directory)
         return MlflowClient(tracking_uri=self._uri)
 
     def sweep(self, started: float) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from orchestrator.results.follower import Position
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE, TRACKED_FILE
 from trainers.atomic import write_text
+from trainers.remote import uri_of
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ def left_over(directory: Path) -> str:
 
     Only where the log has an end that was not delivered: what comes after that does not count.
     """
+    if not (directory / TRACKED_FILE).exists() and uri_of(directory.parent) is not None:
+        return ""  # a copy of a remote sweep: what another machine delivered is not known here
     tracked = read_tracked(directory)
     rest = LineReader(directory / EVENTS_FILE, tracked.position.events).read()
     if any(isinstance(from_json(line), Closed) for line in rest):

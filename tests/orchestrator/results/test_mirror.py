@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.driver_lock import DriverLock
-from orchestrator.results.mirror import Mark, TrialFiles, home_of, pull, read_mark
-from orchestrator.results.places import EVENTS_FILE, MARK_FILE, STUDY_FILE
+from orchestrator.results.mirror import Mark, TrialFiles, fetch_trials, home_of, pull, read_mark
+from orchestrator.results.places import EVENTS_FILE, MARK_FILE, STUDY_FILE, history_file
 from orchestrator.results.store import ResultsStore, find_sweep, sweep_names
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.sweep.confirm import with_best
 from orchestrator.sweep.pusher import BEAT_S, Pusher
 from orchestrator.sweep.session import Session
 from tests.orchestrator.sweep_helpers import PLAN, close, ended, epoch, keep, keep_epochs
@@ -241,3 +242,37 @@ def test_a_second_driver_here_goes_on_at_once_where_the_first_has_died(tmp_path:
         Pusher(store, remote).check_free()
     lose(session)
     Pusher(store, remote).check_free()
+
+
+def test_what_another_node_wrote_since_is_not_pushed_over(tmp_path: Path, home: str) -> None:
+    """A trial began on the driver's node and went on elsewhere: at the end the driver has old checkpoints of it."""
+    store, session = begun_on(tmp_path / "first", home)
+    remote = home_of(store.directory)
+    assert remote is not None
+    (elsewhere := tmp_path / "best.pt").write_bytes(b"of another node")
+    later = store.trials_dir / "0000" / "best.pt"
+    os.utime(later, (1.0, 1.0))  # written long before
+    remote.upload(elsewhere, "trials/0000/best.pt")
+    session.close()
+    assert remote.read("trials/0000/best.pt") == b"of another node" == later.read_bytes()
+
+
+def test_a_history_is_not_replaced_by_one_with_fewer_epochs(tmp_path: Path, home: str) -> None:
+    """The store's clock may be ahead of this machine's."""
+    store, session = begun_on(tmp_path / "first", home)
+    history = history_file(store.directory, "0000")
+    whole = history.read_bytes() + b"one more epoch"
+    history.write_bytes(whole)
+    os.utime(history, (1.0, 1.0))
+    remote = home_of(store.directory)
+    assert remote is not None
+    fetch_trials(remote, store.directory)
+    assert history.read_bytes() == whole
+    session.close()
+
+
+def test_what_another_node_trained_can_win(tmp_path: Path, home: str) -> None:
+    store, session = begun_on(tmp_path / "first", home)
+    (store.trials_dir / "0000" / "best.pt").unlink()
+    assert with_best(store) == {"0000"}
+    session.close()

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results import standing
+from orchestrator.results.clock import machine
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.events import Opened
 from orchestrator.results.places import LOCK_FILE
@@ -135,3 +137,27 @@ def test_a_heartbeat_that_changes_counts_whatever_the_clocks_say(
     with pytest.raises(UserError, match="running already, on elsewhere"):
         check_not_elsewhere(store.directory, state)
     beat.join()
+
+
+def test_a_heartbeat_of_the_future_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another host's clock is hours ahead, and its driver is dead."""
+    monkeypatch.setattr(standing, "WATCH_S", 0.0)
+    store = begun(tmp_path / "s")
+    state = store.read_state()
+    (session,) = state.sessions
+    session.opened = replace(session.opened, host="another")
+    (store.directory / LOCK_FILE).write_text(f"{time.time() + 7200}\n")
+    check_not_elsewhere(store.directory, state)
+
+
+def test_a_host_with_another_name_is_the_same_host(tmp_path: Path) -> None:
+    """A new container on one machine; and two machines whose containers have one name."""
+    store = begun(tmp_path / "s")
+    state = store.read_state()
+    (session,) = state.sessions
+    (store.directory / LOCK_FILE).write_text(f"{time.time()}\n")
+    session.opened = replace(session.opened, host="another", machine=machine())
+    check_not_elsewhere(store.directory, state)
+    session.opened = replace(session.opened, host=socket.gethostname(), machine="another")
+    with pytest.raises(UserError, match="running already"):
+        check_not_elsewhere(store.directory, state)

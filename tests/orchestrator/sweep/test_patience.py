@@ -16,7 +16,7 @@ class Clock:
 
 def test_a_failure_long_after_the_last_one_begins_a_new_row() -> None:
     clock = Clock()
-    patience = Patience(clock)
+    patience = Patience(lambda: 0, clock)
     rows = []
     for seconds in (1.0, 1.0, WELL_S - 1, WELL_S, 1.0):
         clock.now += seconds
@@ -24,13 +24,20 @@ def test_a_failure_long_after_the_last_one_begins_a_new_row() -> None:
     assert rows == [1, 2, 3, 1, 2]
 
 
-@pytest.mark.parametrize(("between_s", "given_up"), [(WELL_S - 1, True), (WELL_S, False)])
-def test_a_gang_that_works_in_between_is_never_given_up(between_s: float, given_up: bool) -> None:
-    clock = Clock()
-    policy = FailuresInARow(FailureConfig(max_failures=3))
-    policy._patience = Patience(clock)
+def test_a_failure_after_work_begins_a_new_row() -> None:
+    done = iter([0, 0, 1, 1, 5])
+    patience = Patience(lambda: next(done), Clock())
+    assert [patience.failed() for _ in range(5)] == [1, 2, 1, 2, 1]
+
+
+@pytest.mark.parametrize(("works", "given_up"), [(False, True), (True, False)])
+def test_a_gang_that_works_in_between_is_never_given_up(works: bool, given_up: bool) -> None:
+    clock, done = Clock(), 0
+    policy = FailuresInARow(FailureConfig(max_failures=3), lambda: done)
+    policy._patience = Patience(lambda: done, clock)
     decisions = []
     for _ in range(10):
-        clock.now += between_s
+        done += works
+        clock.now += 1.0
         decisions.append(policy.make_decision(WorkerGroupError("a rank died", {0: RuntimeError("killed")})))
     assert (FailureDecision.RAISE in decisions) is given_up

@@ -46,6 +46,19 @@ def test_a_gang_hangs_when_none_of_its_ranks_gets_on() -> None:
     assert pulses.hung({0}, None) == []
 
 
+def test_a_gang_that_died_and_hangs_before_it_asks_for_work_is_found() -> None:
+    clock = Clock()
+    pulses = Pulses(clock)
+    pulses.beat(rank(0, 0))
+    clock.now = 10.0
+    pulses.died(0)
+    clock.now += 10 * SHORTEST_S
+    assert pulses.hung({0}, None) == [], "it waits for room"
+    pulses.beat(rank(0, 0))
+    clock.now += SHORTEST_S + 1
+    assert pulses.hung({0}, None) == [0]
+
+
 def test_the_limit_grows_with_the_epochs_unless_it_is_given() -> None:
     pulses = Pulses(Clock())
     pulses.epoch(1.0)
