@@ -117,9 +117,7 @@ if TYPE_CHECKING:
     help="Whose best.pt is kept. [default: top:K, K twice what is measured again, at least 5]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
-@click.option(
-    "--allow-changes", is_flag=True, help="With --resume: go on although rules, scheduler or sampler changed."
-)
+@click.option("--allow-changes", is_flag=True, help="With --resume: go on with other rules, scheduler or sampler.")
 @click.option("--detach", is_flag=True, help="Go on in the background once the sweep is open.")
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, start nothing.")
 def command(dry_run: bool, detach: bool, **values: Any) -> None:

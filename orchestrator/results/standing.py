@@ -68,8 +68,8 @@ def check_not_elsewhere(directory: Path, state: SweepState) -> None:
     if lives:
         last = _time(_last_known(directory, state))
         raise UserError(
-            f"sweep {directory.name} is running already, on {host}, or was until {last}: "
-            f"`gan-sweep stop` ends it there; if that host is dead, try again in {SILENT_S:.0f} s"
+            f"sweep {directory.name} is running already, on {host}, which gave a sign of life at {last}: "
+            f"`gan-sweep stop {directory.name}` ends it there; if that host is dead, try again in {SILENT_S:.0f} s"
         )
 
 

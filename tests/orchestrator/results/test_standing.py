@@ -107,7 +107,7 @@ def test_a_driver_that_beats_on_another_host_is_not_taken_for_dead(tmp_path: Pat
     lock.beat()
     lock.release()
     assert store.standing().status is SweepStatus.RUNNING
-    with pytest.raises(UserError, match=r"sweep s is running already, on elsewhere, or was until 20"):
+    with pytest.raises(UserError, match=r"sweep s is running already, on elsewhere, which gave a sign of life at 20"):
         check_not_elsewhere(store.directory, store.read_state())
 
 
