@@ -15,8 +15,8 @@ help: ## show this list
 demo: $(STAMP) ## search a small space on this machine, CPU or GPU
 	@$(BIN)/gan-sweep launch --space ralsgan_motorbike --demo
 
-test: $(STAMP) ## run every test
-	@$(BIN)/pytest
+test: $(STAMP) ## run every test, in two processes: most of the time a test waits for processes to start
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: $(STAMP) ## lint, format, types, import rules: what CI runs before the tests
 	$(BIN)/ruff check .
