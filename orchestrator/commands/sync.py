@@ -19,9 +19,11 @@ def command(sweep: str, tracking_uri: str | None, storage: str | None, sweeps_di
 
     From the first write that MLflow refused on, everything is written again: that changes nothing where it was taken.
     """
+    from orchestrator.plan.going_on import with_secret
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.results.store import find_sweep
     from orchestrator.results.verdict import SweepStatus
+    from orchestrator.search.studies import resolve_storage
     from orchestrator.sweep.late_end import end_for_the_dead, tell_optuna
     from orchestrator.sweep.pusher import push_all
 
@@ -30,6 +32,8 @@ def command(sweep: str, tracking_uri: str | None, storage: str | None, sweeps_di
     if driver_lives(store.directory) or store.standing().status is SweepStatus.RUNNING:
         raise UserError(f"sweep {name} runs: its driver delivers by itself")
     uri = with_secrets(plan, tracking_uri).tracking_uri
+    if storage is not None:
+        storage = with_secret("--storage", plan.storage, resolve_storage(storage, store.directory), name)
     missing = end_for_the_dead(store, uri, everything=True)
     push_all(store)
     if missing:

@@ -30,7 +30,7 @@ from trainers.errors import UserError
 from trainers.masking import MaskedFile, has_secret, masked
 
 CONNECT_S = 5.0
-HEALTH_S = 20.0
+HEALTH_S = 60.0  # the check imports Ray, which takes long on busy cores
 EXIT_S = 3.0  # after Ray's shutdown, its processes get this long to exit
 
 log = logging.getLogger(__name__)

@@ -114,7 +114,7 @@ def test_a_whole_sweep_keeps_no_secret(tmp_path: Path, motorbikes: Path) -> None
     """On a real MLflow server and a real database: not on the screen, in the sweep's folder, in Ray's, or in `ps`."""
     temporary = Path("/tmp") / f"gs-secrets-{os.getpid()}"  # Ray's sockets want a short path
     (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
+    server = Server(tmp_path / "server", tmp_path / "server" / "m.db")
     words = ["launch", "--space", "ralsgan_motorbike", "--demo", "--data", str(motorbikes), "--trials", "1"]
     words += [word for setting in (*SMALL, "confirm.top=0") for word in ("--set", setting)]
     words += ["--sweeps-dir", str(tmp_path / "sweeps"), "--name", "s"]

@@ -107,7 +107,8 @@ def test_a_dry_run_of_a_sweep_that_goes_on_starts_nothing(tmp_path: Path, motorb
     assert typed(*changed, "--allow-changes").exit_code == 0
     refused = typed(*words, "--set", "data.batch_size=8", "--allow-changes")
     assert refused.exit_code == 2 and "launch a new sweep" in refused.stderr
-    assert "`gan-sweep resume s` goes on with that sweep" in typed(*[w for w in words if w != "--resume"]).stderr
+    said = typed(*[w for w in words if w != "--resume"]).stderr
+    assert f"`gan-sweep resume {tmp_path / 's'}` goes on with that sweep" in said
 
     assert (store.directory / "events.jsonl").read_bytes() == log
     assert store.read_plan().definition == space_as_yaml(plan.space)

@@ -80,7 +80,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_server_keeps_nothing(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path, tmp_path / "m.db")
     server.start()
     try:
         finding = look(tmp_path, server.uri)

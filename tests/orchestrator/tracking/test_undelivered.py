@@ -29,7 +29,7 @@ def test_status_names_sync_which_delivers_it(database: str, tmp_path: Path) -> N
         assert result.exit_code == 0, result.output
         return result.stderr
 
-    assert "MLflow has not taken everything: `gan-sweep sync`" in say("status")
+    assert f"MLflow has not taken everything: `gan-sweep sync {store.directory}`" in say("status")
     trial = read_study(journal, plan.sweep).trials[0]
     assert trial.state is TrialState.RUNNING
     say("sync")
