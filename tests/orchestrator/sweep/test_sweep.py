@@ -384,8 +384,10 @@ def test_ui_serves_the_sweep(two_ranks: tuple[ResultsStore, str]) -> None:
     )
     try:
         assert server.stdout is not None
+        waited_for = {"Uvicorn running on", "Application startup complete"}  # which comes first depends on its workers
         for line in server.stdout:
-            if "Uvicorn running on" in line or "Application startup complete" in line:
+            waited_for = {text for text in waited_for if text not in line}
+            if not waited_for:
                 break
         client = MlflowClient(f"http://127.0.0.1:{port}")
         experiment = client.get_experiment_by_name("ralsgan_motorbike")

@@ -34,7 +34,7 @@ class Server:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self._process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
         assert self._process.stdout is not None
-        assert any("Application startup complete" in line for line in self._process.stdout)
+        assert any("Uvicorn running on" in line for line in self._process.stdout)  # it listens by then
         # A full pipe would hold the server up.
         self._drain = threading.Thread(target=deque, args=(self._process.stdout, 0), daemon=True)
         self._drain.start()
