@@ -6,8 +6,8 @@ A remote folder has a local copy, a folder whose name is the URI itself, so that
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,11 +149,7 @@ class RemoteFolder:
         with self._asking():
             infos = self._files.get_file_info(FileSelector(start, recursive=True, allow_not_found=True))
         whole = len(self._root) + 1
-        return {
-            info.path[whole:]: RemoteFile(size=info.size, changed=info.mtime.timestamp() if info.mtime else 0.0)
-            for info in infos
-            if info.type is FileType.File
-        }
+        return {info.path[whole:]: _described(info) for info in infos if info.type is FileType.File}
 
     def folders_with(self, file: str) -> list[str]:
         """Names of the folders right below it that hold such a file."""
@@ -173,7 +169,7 @@ class RemoteFolder:
             info = self._files.get_file_info(self._path(name))
         if info.type is not FileType.File:
             return None
-        return RemoteFile(size=info.size, changed=info.mtime.timestamp() if info.mtime else 0.0)
+        return _described(info)
 
     def files_here(self, names: Iterable[str]) -> dict[str, RemoteFile]:
         """Those of the files that are there."""
@@ -237,19 +233,15 @@ class RemoteFolder:
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with self._asking():
-            try:
-                self._files.delete_file(self._path(name))
-            except FileNotFoundError:
-                return
+        self._remove(self._files.delete_file, name)
 
     def delete_folder(self, name: str) -> None:
         """Remove a folder with all that is in it, if it is there."""
-        with self._asking():
-            try:
-                self._files.delete_dir(self._path(name))
-            except FileNotFoundError:
-                return
+        self._remove(self._files.delete_dir, name)
+
+    def _remove(self, delete: Callable[[str], None], name: str) -> None:
+        with self._asking(), suppress(FileNotFoundError):
+            delete(self._path(name))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -273,6 +265,11 @@ class RemoteFolder:
             yield
         except Exception as error:  # each store has its own
             raise StorageError(f"{masked(self.uri)}: {first_line(error, 300, with_type=True)}") from error
+
+
+def _described(info: Any) -> RemoteFile:
+    """What pyarrow says of a file."""
+    return RemoteFile(size=info.size, changed=info.mtime.timestamp() if info.mtime else 0.0)
 
 
 def is_newer(there: RemoteFile, file: Path) -> bool:

@@ -16,6 +16,7 @@ import click
 
 from orchestrator.commands.parameters import SweepToFind, Whole
 from orchestrator.commands.shared import sweeps_dir_option, tracking_uri_option, with_secrets
+from orchestrator.results.argument import argument_of
 from trainers.errors import UserError
 from trainers.masking import masked
 from trainers.remote import uri_of
@@ -68,8 +69,6 @@ def serve_ui(info: SavedPlan, port: int) -> int:
         return 0
     file = Path(info.tracking_uri.removeprefix("sqlite:///"))
     if info.tracking_uri.startswith("sqlite:///") and not file.is_file():
-        from orchestrator.results.argument import argument_of
-
         remote = uri_of(file.parent.parent) is not None
         cure = f"`gan-sweep sync {argument_of(file.parent)}` writes it" if remote else "was the sweep moved?"
         raise UserError(f"{info.sweep} is tracked in {file}, which is not there: {cure}")

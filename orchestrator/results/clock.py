@@ -1,11 +1,13 @@
 """The clock of a driver: a wall clock that nobody sets, so that budgets and durations are what they were."""
 
+import functools
 import time
 from pathlib import Path
 
 from orchestrator.results.events import Opened
 
 
+@functools.cache  # asked for with every event, and in every turn of Tune's loop
 def machine() -> str:
     """What the kernel calls its current run: one word for a host and its containers, until it is started again."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

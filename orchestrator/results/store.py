@@ -62,9 +62,8 @@ class ResultsStore:
         """
         kept = replace(plan, tracking_uri=masked(plan.tracking_uri), storage=masked(plan.storage))
         write_text(self.directory / SPACE_FILE, dump_yaml(plan.definition))
-        write_text(
-            self.directory / PLAN_FILE, _anywhere(plan_text(kept), home or self.directory)
-        )  # last: now it exists
+        text = _anywhere(plan_text(kept), home or self.directory)
+        write_text(self.directory / PLAN_FILE, text)  # last: with it the sweep exists
 
     def read_plan(self) -> SavedPlan:
         """Read ``plan.json``.

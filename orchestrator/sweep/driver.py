@@ -139,8 +139,11 @@ def run_sweep(
 
     try:
         with interrupts.while_trials_run(stop_trials):
+            again = False
             while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
-                _tuner(plan, store, store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
+                known = store.read_state() if again else state
+                _tuner(plan, store, known, searcher, broker, stopper, ray_dir, warm).fit()
+                again = True
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():

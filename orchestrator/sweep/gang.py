@@ -20,7 +20,7 @@ from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
-from orchestrator.sweep.patience import MAX_RESTARTS, Patience
+from orchestrator.sweep.patience import MAX_RESTARTS, FailureRow
 from orchestrator.sweep.reserved import GivesBack
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
@@ -66,13 +66,13 @@ class Gang(threading.Thread):
 
         Ray Train restarts ranks; when the controller that does so dies, it is started again here.
         """
-        patience = Patience(self._work)
+        failures = FailureRow(self._work)
         try:
             for start in count(1):
                 try:
                     return self._run_once(start)
                 except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
-                    if self.closing.is_set() or patience.failed() > MAX_RESTARTS:
+                    if self.closing.is_set() or failures.failed() > MAX_RESTARTS:
                         raise
                     self._clean_up(error)
         except BaseException as error:

@@ -10,7 +10,7 @@ MAX_RESTARTS = 100  # at some 12 s each, a gang that never starts is given up af
 WELL_S = 120.0  # a failure so long after the last one is the first of a new row
 
 
-class Patience:
+class FailureRow:
     """Counts failures in a row: without work that is kept in between, and not long after each other.
 
     Args:
@@ -35,10 +35,10 @@ class FailuresInARow(DefaultFailurePolicy):
 
     def __init__(self, failure_config: Any, work: Callable[[], int]) -> None:
         super().__init__(failure_config)
-        self._patience = Patience(work)
+        self._failures = FailureRow(work)
 
     def make_decision(self, training_failed_error: Any) -> Any:
         """Called by Ray Train's controller after a failure."""
-        if self._patience.failed() == 1:
+        if self._failures.failed() == 1:
             self._worker_group_failures = self._controller_failures = 0
         return super().make_decision(training_failed_error)

@@ -1,7 +1,9 @@
 """Made-up reports and records, and small sweeps that really run."""
 
+import asyncio
 import io
 import socket
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,11 @@ def endless(directory: Path, data: Path, cache_dir: Path, **schedule: int) -> Ga
         threads=1,
         broker=BrokerClient.start(directory),
     )
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    """Let a story of the broker's class happen, on an event loop of its own."""
+    asyncio.run(asyncio.wait_for(story, 30))
 
 
 def close(store: ResultsStore, status: SweepStatus, ended: float = 200.0) -> None:

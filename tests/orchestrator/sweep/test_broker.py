@@ -1,10 +1,8 @@
 """The broker's protocol: leases, measurements, stops, dying gangs. The actor's class runs on one event loop."""
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,18 +13,8 @@ from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.retry_queue import MAX_ATTEMPTS
-from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
+from tests.orchestrator.sweep_helpers import epoch, events_of, proposal, run
 from trainers.run_report import RunEnd
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """Of a sweep that a driver has opened."""
-    return begun(tmp_path / "s").directory
-
-
-def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, 30))
 
 
 def test_a_trial_from_submit_to_end(directory: Path) -> None:

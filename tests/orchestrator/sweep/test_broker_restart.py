@@ -1,9 +1,7 @@
 """The broker dies: Ray starts another, which reads the log. Here the class itself, on one event loop."""
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,18 +10,8 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, StopReason, TrialOutcome
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
-from tests.orchestrator.sweep_helpers import begun, epoch, keep_epochs, proposal
+from tests.orchestrator.sweep_helpers import epoch, keep_epochs, proposal, run
 from trainers.run_report import RunEnd
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """Of a sweep that a driver has opened."""
-    return begun(tmp_path / "s").directory
-
-
-def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, 30))
 
 
 def test_a_new_broker_goes_on_where_the_old_one_died(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,7 @@
 """What becomes of the work of a gang whose ranks have died. The broker's class runs on one event loop."""
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,18 +12,8 @@ from orchestrator.results.verdict import TrialOutcome
 from orchestrator.sweep import pulses
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import Lease, NoLease
-from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
+from tests.orchestrator.sweep_helpers import epoch, events_of, proposal, run
 from trainers.run_report import RunEnd
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """Of a sweep that a driver has opened."""
-    return begun(tmp_path / "s").directory
-
-
-def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, 30))
 
 
 def test_another_gang_takes_the_trial_of_one_that_stays_away(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

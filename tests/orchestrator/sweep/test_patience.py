@@ -4,7 +4,7 @@ import pytest
 from ray.train import FailureConfig, WorkerGroupError
 from ray.train.v2._internal.execution.failure_handling import FailureDecision
 
-from orchestrator.sweep.patience import WELL_S, FailuresInARow, Patience
+from orchestrator.sweep.patience import WELL_S, FailureRow, FailuresInARow
 
 
 class Clock:
@@ -16,25 +16,25 @@ class Clock:
 
 def test_a_failure_long_after_the_last_one_begins_a_new_row() -> None:
     clock = Clock()
-    patience = Patience(lambda: 0, clock)
+    failures = FailureRow(lambda: 0, clock)
     rows = []
     for seconds in (1.0, 1.0, WELL_S - 1, WELL_S, 1.0):
         clock.now += seconds
-        rows.append(patience.failed())
+        rows.append(failures.failed())
     assert rows == [1, 2, 3, 1, 2]
 
 
 def test_a_failure_after_work_begins_a_new_row() -> None:
     done = iter([0, 0, 1, 1, 5])
-    patience = Patience(lambda: next(done), Clock())
-    assert [patience.failed() for _ in range(5)] == [1, 2, 1, 2, 1]
+    failures = FailureRow(lambda: next(done), Clock())
+    assert [failures.failed() for _ in range(5)] == [1, 2, 1, 2, 1]
 
 
 @pytest.mark.parametrize(("works", "given_up"), [(False, True), (True, False)])
 def test_a_gang_that_works_in_between_is_never_given_up(works: bool, given_up: bool) -> None:
     clock, done = Clock(), 0
     policy = FailuresInARow(FailureConfig(max_failures=3), lambda: done)
-    policy._patience = Patience(lambda: done, clock)
+    policy._failures = FailureRow(lambda: done, clock)
     decisions = []
     for _ in range(10):
         done += works
