@@ -145,7 +145,8 @@ def check_answers(address: str) -> None:
     if b"AuthenticationError" in asked.stderr:
         raise WantsToken(address)
     if asked.returncode != 0:
-        raise UserError(f"what answers at --address {address} is no healthy Ray {ray.__version__} head node")
+        last = masked(asked.stderr.decode(errors="replace").rstrip().rpartition("\n")[2])
+        raise UserError(f"what answers at --address {address} is no healthy Ray {ray.__version__} head node: {last}")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tests.faults.waiting import NotInTimeError, wait_until
 
 START_S = 60.0
 
+_STARTED = "Ray runtime started."
 _GROUPS = "print(json.dumps([group['state'] for group in ray.util.placement_group_table().values()]))"
 _DEATH = """
 while any(node['Alive'] for node in ray.nodes() if node['NodeManagerAddress'] == sys.argv[2]):
@@ -53,6 +54,7 @@ class Cluster:
         self.family = Family()
         self._folder, self._port = folder, free_port()
         self._head: Host | None = None
+        self._nodes: list[subprocess.Popen[bytes]] = []
         folder.mkdir()
         token = folder / "token"
         token.write_text(secrets.token_hex(32))
@@ -104,6 +106,8 @@ class Cluster:
     def end(self) -> None:
         """Kill all of it, and remove its files."""
         self.family.end()
+        for node in self._nodes:
+            node.wait()
         shutil.rmtree(self._folder)
 
     def _ask(self, code: str, *arguments: str, limit_s: float) -> str:
@@ -115,21 +119,25 @@ class Cluster:
 
     def _start(self, host: Host, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        with (self._folder / "cluster.log").open("ab") as log:
+        path = self._folder / f"node-{len(self._nodes)}.log"
+        with path.open("wb") as log:
             node = subprocess.Popen(
                 [*host.inside, *command, "--node-ip-address", host.ip, *options],
-                env=self._env(),
+                env={**self._env(), "PYTHONUNBUFFERED": "1"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        self._nodes.append(node)
         self.family.add(node.pid)
-        wait_until("a raylet", lambda: self._has_raylet(node), START_S)
-        return node
 
-    def _has_raylet(self, node: subprocess.Popen[bytes]) -> bool:
-        assert node.poll() is None, "ray start ended"
-        return any(child.name() == "raylet" for child in psutil.Process(node.pid).children(recursive=True))
+        def is_in_the_cluster() -> bool:  # which its raylet's process is not at once
+            said = path.read_text()
+            assert node.poll() is None, f"ray start ended: {said[-2000:]}"
+            return _STARTED in said
+
+        wait_until("a node", is_in_the_cluster, START_S)
+        return node
 
     def _env(self) -> dict[str, str]:
         return {**os.environ, **self.wants, "OMP_NUM_THREADS": "1"}

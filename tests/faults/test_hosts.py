@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from ray._common.network_utils import node_ip_address_from_perspective
 from ray.cluster_utils import Cluster
 
 from tests.faults import aftermath
@@ -18,9 +19,13 @@ from tests.faults.processes import RANKS
 @contextlib.contextmanager
 def cluster_of(*cpus: int) -> Iterator[tuple[Cluster, set[int]]]:
     """A cluster of a head without CPUs and of one node for each number; and the process ids of the nodes' raylets."""
-    cluster = Cluster(initialize_head=True, shutdown_at_exit=False, head_node_args={"num_cpus": 0})
+    here = (
+        node_ip_address_from_perspective()
+    )  # by itself it takes that of this process's Ray, if there is one: 127.0.0.1
+    head = {"num_cpus": 0, "node_ip_address": here}
+    cluster = Cluster(initialize_head=True, shutdown_at_exit=False, head_node_args=head)
     try:
-        nodes = [cluster.add_node(num_cpus=count) for count in cpus]
+        nodes = [cluster.add_node(num_cpus=count, node_ip_address=here) for count in cpus]
         yield cluster, {node.all_processes["raylet"][0].process.pid for node in nodes}
     finally:
         cluster.shutdown()

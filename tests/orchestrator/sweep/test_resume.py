@@ -65,7 +65,7 @@ def test_the_end_is_the_same_as_without_the_kills(motorbikes: Path, tmp_path: Pa
     code, shown = run("results", "killed", "--sweeps-dir", str(tmp_path))
     assert code == 0 and "its driver died at " in shown and "resume" in shown
     code, shown = run(*LAUNCH, *where, "--name", "killed")
-    assert code == 2 and "`gan-sweep resume killed` goes on with that sweep" in shown
+    assert code == 2 and f"`gan-sweep resume {tmp_path / 'killed'}` goes on with that sweep" in shown
 
     shown = kill_at(start("resume", "killed", "--sweeps-dir", str(tmp_path)), "  measured again  FID")
     assert "going on: 1 trials are over, 1 go on from their last checkpoint" in shown
