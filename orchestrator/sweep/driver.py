@@ -105,11 +105,11 @@ def run_sweep(
         data=plan.data,
         cache_dir=plan.cache_dir,
         directory=store.directory,
-        threads=plan.resources.threads,
+        resources=plan.resources,
         broker=broker,
     )
     ray_dir = plan.directory / "ray" / f"session-{state.session}"
-    gangs = [Gang(number, setup, plan.resources, ray_dir) for number in range(plan.resources.gangs)]
+    gangs = [Gang(number, setup, ray_dir) for number in range(plan.resources.gangs)]
     pusher = session.pusher
     elsewhere = [] if pusher is None else [pusher.drop]
     housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top, *elsewhere)

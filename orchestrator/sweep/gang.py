@@ -16,7 +16,6 @@ import ray.train
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from orchestrator.plan.checks import gang_sizes
-from orchestrator.plan.resources import Resources
 from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
 from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
@@ -45,7 +44,6 @@ class Gang(threading.Thread):
     Args:
         number: its number for the broker, from 0.
         setup: settings of its ranks.
-        resources: resources of its ranks.
         storage: directory for Ray Train's own files.
 
     Attributes:
@@ -54,11 +52,11 @@ class Gang(threading.Thread):
         closing: set before Ray shuts down: what dies then is not started again.
     """
 
-    def __init__(self, number: int, setup: GangSetup, resources: Resources, storage: Path) -> None:
+    def __init__(self, number: int, setup: GangSetup, storage: Path) -> None:
         super().__init__(name=f"gang-{number}", daemon=True)
         self.error: BaseException | None = None
         self.closing = threading.Event()
-        self.number, self._setup, self._resources, self._storage = number, setup, resources, storage
+        self.number, self._setup, self._storage = number, setup, storage
         self._work = partial(setup.broker.work, number)
 
     def run(self) -> None:
@@ -87,17 +85,18 @@ class Gang(threading.Thread):
     def _run_once(self, start: int) -> None:
         from orchestrator.sweep.elastic import LOOK_S, GangTrainer
 
-        use_gpu = self._resources.gpus > 0
-        per_worker = {"CPU": self._resources.cpus} | ({"GPU": self._resources.gpus} if use_gpu else {})
-        sizes = gang_sizes(self._setup.space, self._resources)
-        workers: Any = (sizes[0], sizes[-1]) if self._resources.elastic else sizes[-1]
+        resources = self._setup.resources
+        use_gpu = resources.gpus > 0
+        per_worker = {"CPU": resources.cpus} | ({"GPU": resources.gpus} if use_gpu else {})
+        sizes = gang_sizes(self._setup.space, resources)
+        workers: Any = (sizes[0], sizes[-1]) if resources.elastic else sizes[-1]
         known = (self._setup.broker, self.number)
         callbacks: list[Any] = [TakesSigterm(), NamesInterface(), GivesBack(*known), Casualties(*known)]
         GangTrainer(
             gang_loop,
             sizes=sizes,
             work=self._work,
-            train_loop_config={"setup": self._setup, "gang": self.number, "resources": self._resources},
+            train_loop_config={"setup": self._setup, "gang": self.number},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=workers,
                 use_gpu=use_gpu,

@@ -34,7 +34,7 @@ class GangSetup:
         data: directory of the real images.
         cache_dir: where decoded images and statistics are kept.
         directory: of the sweep.
-        threads: torch threads per rank.
+        resources: of every gang.
         broker: gives leases and takes reports.
     """
 
@@ -42,7 +42,7 @@ class GangSetup:
     data: Path
     cache_dir: Path
     directory: Path
-    threads: int
+    resources: Resources
     broker: BrokerClient
 
 
@@ -50,7 +50,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     """Ray Train's loop function: take a lease, train or measure it, take the next, until the sweep is over.
 
     Args:
-        config: ``setup`` (a `GangSetup`), ``gang`` (its number) and ``resources`` (of the gangs, as planned).
+        config: ``setup`` (a `GangSetup`) and ``gang`` (its number).
 
     Raises:
         LeftError: a rank was asked to leave.
@@ -64,7 +64,7 @@ def gang_loop(config: dict[str, Any]) -> None:
     from trainers.distributed import rank
 
     setup: GangSetup = config["setup"]
-    torch.set_num_threads(setup.threads)
+    torch.set_num_threads(setup.resources.threads)
     device = get_device()
     assert isinstance(device, torch.device), f"one device per rank, got {device}"
     if device.type == "cuda":
@@ -74,19 +74,19 @@ def gang_loop(config: dict[str, Any]) -> None:
     assets = Assets(setup.data, setup.cache_dir, device)
     node = ray.get_runtime_context().get_node_id()
     with heart(setup.broker, config["gang"], rank(), node):
-        _take_leases(setup, config["gang"], config["resources"], assets)
+        _take_leases(setup, config["gang"], assets)
 
 
-def _take_leases(setup: GangSetup, gang: int, resources: Resources, assets: Any) -> None:
+def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
     from trainers.checkpoint import BEST
     from trainers.distributed import any_rank, broadcast_object, rank, world_size
 
-    uploads, elastic = Uploads(setup.directory), resources.elastic
+    uploads, elastic = Uploads(setup.directory), setup.resources.elastic
     try:
         while not any_rank(asked_to_leave(), assets.device):
             if rank() == 0:
                 uploads.retry()
-            size = (world_size(), resources.workers)
+            size = (world_size(), setup.resources.workers)
             lease = broadcast_object(setup.broker.lease(gang, *size) if rank() == 0 else None)
             if lease is NoLease.SWEEP_OVER:
                 return

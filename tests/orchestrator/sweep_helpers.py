@@ -11,6 +11,7 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, Submitted, from_json
 from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
@@ -107,7 +108,12 @@ def roomy(store: ResultsStore) -> DiskWatch:
     return DiskWatch(store.directory, 0, lambda: "")
 
 
-def endless(directory: Path, data: Path, cache_dir: Path, **schedule: int) -> GangSetup:
+ONE_RANK = Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1)
+
+
+def endless(
+    directory: Path, data: Path, cache_dir: Path, resources: Resources = ONE_RANK, **schedule: int
+) -> GangSetup:
     """What a gang needs, in a new sweep with a real broker, for trials that end when somebody ends them."""
     base = {
         "data": {"image_size": 32, "batch_size": 16},
@@ -120,7 +126,7 @@ def endless(directory: Path, data: Path, cache_dir: Path, **schedule: int) -> Ga
         data=data,
         cache_dir=cache_dir,
         directory=begun(directory).directory,
-        threads=1,
+        resources=resources,
         broker=BrokerClient.start(directory),
     )
 

@@ -9,7 +9,6 @@ import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
-from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Ended, Interrupted
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
@@ -18,7 +17,7 @@ from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.messages import Lease, Rank
 from orchestrator.sweep.retry_queue import MAX_ATTEMPTS, MAX_EXCUSED
 from orchestrator.sweep.worker import GangSetup
-from tests.orchestrator.sweep_helpers import begun, events_of, proposal
+from tests.orchestrator.sweep_helpers import ONE_RANK, begun, events_of, proposal
 
 
 @pytest.fixture
@@ -64,8 +63,8 @@ class DiesOfLowMemory(Gang):
 def test_the_memory_monitor_may_end_a_gangs_controller_too(broker: BrokerClient, tmp_path: Path) -> None:
     space = build_space("x", {"base": {}, "search": {"optimizer.lr_g": {"choice": [8e-4]}}})
     folders = {"data": tmp_path, "cache_dir": tmp_path, "directory": tmp_path / "s"}
-    setup = GangSetup(space=space, threads=1, broker=broker, **folders)
-    gang = DiesOfLowMemory(0, setup, Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1), tmp_path / "ray")
+    setup = GangSetup(space=space, resources=ONE_RANK, broker=broker, **folders)
+    gang = DiesOfLowMemory(0, setup, tmp_path / "ray")
     gang.run()
     assert gang.error is None, "it was started again"
     assert broker.lease(0) == Lease("0000", {})

@@ -30,8 +30,8 @@ def story(tmp_path: Path, images: Path, cache: Path, address: str, say: Connecti
 
     elastic.LOOK_S = 1.0
     with connected(address):
-        setup = endless(tmp_path / "s", images, cache, window_first=5000, checkpoint_every=2)
-        gang = Gang(0, setup, RESOURCES, tmp_path / "ray")
+        setup = endless(tmp_path / "s", images, cache, RESOURCES, window_first=5000, checkpoint_every=2)
+        gang = Gang(0, setup, tmp_path / "ray")
         gang.start()
         setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
 

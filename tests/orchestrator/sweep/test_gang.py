@@ -7,16 +7,13 @@ import psutil
 import pytest
 import ray
 
-from orchestrator.plan.resources import Resources
 from orchestrator.results.events import GangUp, Started
 from orchestrator.results.verdict import StopReason
 from orchestrator.space.load import load_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.gang import OPENMP_SETTINGS, SHARED_CPUS, Gang, openmp_settings
 from orchestrator.sweep.worker import GangSetup
-from tests.orchestrator.sweep_helpers import begun, events_of, proposal
-
-RESOURCES = Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1)
+from tests.orchestrator.sweep_helpers import ONE_RANK, begun, events_of, proposal
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path)
         data=motorbikes,
         cache_dir=own_cache,
         directory=begun(tmp_path / "s").directory,
-        threads=1,
+        resources=ONE_RANK,
         broker=BrokerClient.start(tmp_path / "s"),
     )
 
@@ -40,7 +37,7 @@ def ups(setup: GangSetup, gang: Gang, count: int) -> list[GangUp]:
 
 
 def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Path) -> None:
-    gang = Gang(3, setup, RESOURCES, tmp_path / "ray")
+    gang = Gang(3, setup, tmp_path / "ray")
     gang.start()
     assert [event.gang for event in ups(setup, gang, 1)] == [3]
     ranks = [p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in "".join(p.cmdline())]
@@ -53,7 +50,7 @@ def test_a_gang_stays_up_until_the_sweep_is_over(setup: GangSetup, tmp_path: Pat
 def test_a_gang_whose_controller_dies_starts_another(setup: GangSetup, tmp_path: Path) -> None:
     """Of all CPUs there are: the dead one's placement group must not keep them."""
     everything = int(ray.cluster_resources()["CPU"])
-    gang = Gang(0, setup, replace(RESOURCES, workers=1, cpus=everything), tmp_path / "ray")
+    gang = Gang(0, replace(setup, resources=replace(ONE_RANK, cpus=everything)), tmp_path / "ray")
     gang.start()
     ups(setup, gang, 1)
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 1e-3}))
@@ -77,7 +74,7 @@ def test_a_gang_whose_ranks_cannot_connect_starts_again(
     settings = iter([{"GLOO_SOCKET_IFNAME": "nowhere"}, {}])
     monkeypatch.setattr("orchestrator.sweep.gang.openmp_settings", lambda: next(settings))
     half = int(ray.cluster_resources()["CPU"]) / 2
-    gang = Gang(0, setup, replace(RESOURCES, workers=2, cpus=half), tmp_path / "ray")
+    gang = Gang(0, replace(setup, resources=replace(ONE_RANK, workers=2, cpus=half)), tmp_path / "ray")
     gang.start()
     ups(setup, gang, 1)
     assert next(settings, None) is None, "the first start has failed"
@@ -98,7 +95,7 @@ def test_the_users_own_openmp_settings_win(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_gang_that_cannot_go_on_says_why(setup: GangSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.sweep.gang.MAX_RESTARTS", 0)
-    gang = Gang(0, replace(setup, threads=0), RESOURCES, tmp_path / "ray")  # torch wants one thread at least
+    gang = Gang(0, replace(setup, resources=replace(ONE_RANK, threads=0)), tmp_path / "ray")  # torch wants one at least
     gang.start()
     gang.join()
     assert "set_num_threads" in str(gang.error)

@@ -2,18 +2,18 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
-from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Ended, Interrupted, Started
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
 from orchestrator.sweep.gang import Gang
-from tests.orchestrator.sweep_helpers import endless, events_of, proposal
+from tests.orchestrator.sweep_helpers import ONE_RANK, endless, events_of, proposal
 
 
 @pytest.mark.slow
@@ -21,8 +21,9 @@ def test_a_gang_one_of_whose_ranks_gets_sigterm_leaves_and_goes_on_from_that_epo
     ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.sweep.gang.MAX_RESTARTS", 0)  # leaving counts as no failure
-    setup = endless(tmp_path / "s", motorbikes, own_cache, window_first=5000, checkpoint_every=5000)
-    gang = Gang(0, setup, Resources(gangs=1, workers=2, cpus=1, gpus=0, threads=1), tmp_path / "ray")
+    two = replace(ONE_RANK, workers=2)
+    setup = endless(tmp_path / "s", motorbikes, own_cache, two, window_first=5000, checkpoint_every=5000)
+    gang = Gang(0, setup, tmp_path / "ray")
     gang.start()
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
 

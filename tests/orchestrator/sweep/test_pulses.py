@@ -7,7 +7,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.plan.resources import Resources
 from orchestrator.results.events import Started
 from orchestrator.results.verdict import StopReason
 from orchestrator.sweep import watchdog
@@ -77,7 +76,7 @@ def test_a_stopped_rank_is_ended_and_its_trial_goes_on(
     monkeypatch.setattr(watchdog, "LOOK_S", 0.0)
     setup = endless(tmp_path / "s", motorbikes, own_cache, window_first=2, checkpoint_every=1)
     said: list[str] = []
-    gang = Gang(0, setup, Resources(gangs=1, workers=1, cpus=1, gpus=0, threads=1), tmp_path / "ray")
+    gang = Gang(0, setup, tmp_path / "ray")
     gang.start()
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
     history = setup.directory / "trials" / "0000" / "history.jsonl"

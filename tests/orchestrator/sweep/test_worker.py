@@ -17,7 +17,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.leaving import LeftError
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.worker import GangSetup, run_confirm_lease, run_lease
-from tests.orchestrator.sweep_helpers import begun, epoch, events_of, proposal
+from tests.orchestrator.sweep_helpers import ONE_RANK, begun, epoch, events_of, proposal
 from trainers.assets import Assets
 from trainers.loop import never
 from trainers.run_report import OutOfMemoryError, RunEnd, RunOutcome
@@ -43,7 +43,7 @@ def setup(ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path)
         data=motorbikes,
         cache_dir=own_cache,
         directory=begun(tmp_path / "s").directory,
-        threads=1,
+        resources=ONE_RANK,
         broker=BrokerClient.start(tmp_path / "s"),
     )
 
