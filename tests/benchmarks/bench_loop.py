@@ -1,7 +1,7 @@
 """Images/s of the training loop against that of the Zalo motorbike article: same networks, batch and data, one run.
 
 Usage: python -m tests.benchmarks.bench_loop [--image-size 32] [--base-width 24] [--batch-size 64] [--steps 20]
-       [--copies 2] [--seconds 10]
+       [--copies 2] [--openmp GOMP_SPINCOUNT=2000] [--seconds 10]
 
 The article's loop is transcribed from its listing; its one line that torch refuses today (G backpropagates through
 logits computed before D's step) is replaced by a recomputation, which is what it meant. Ours includes augmentation,
@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 
 from tests.benchmarks.common import device_name, print_setting
-from tests.benchmarks.sharing import print_sharing
+from tests.benchmarks.sharing import SETTINGS, print_sharing
 from trainers.config import TrainConfig
 from trainers.data import augment, to_unit_range
 from trainers.families import build_family
@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     for name, default in (("image-size", 32), ("base-width", 24), ("batch-size", 64), ("steps", 20), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--copies", type=int, default=2, help="processes at once on the same CPUs; 0: leave this out")
+    parser.add_argument("--openmp", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="settings to compare")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long these train")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     return parser
@@ -126,7 +127,7 @@ def main() -> None:
     ratios = [mine / theirs for mine, theirs in zip(our_rates, document_rates, strict=True)]
     print(f"ratio {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")
     if device.type == "cpu" and asked.copies:
-        print_sharing(asked.copies, asked.seconds)
+        print_sharing(asked.openmp, asked.copies, asked.seconds)
 
 
 if __name__ == "__main__":
