@@ -27,7 +27,7 @@ def command(
     from dataclasses import asdict
 
     from orchestrator.plan.budgets import Budgets, read_budgets
-    from orchestrator.results.requests import ChangeBudget, ask
+    from orchestrator.results.requests import ChangeBudget
     from orchestrator.results.store import find_sweep
 
     gpus = float(find_sweep(sweep, sweeps_dir).read_plan().resources.get("gpus", 0))
@@ -36,9 +36,9 @@ def command(
     if trials is None and not changed:
         raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
     running = running_sweep(sweep, sweeps_dir)
-    ask(running.store.directory, ChangeBudget(session=running.session, trials=trials, budgets=changed))
-    running.wait_until(
-        lambda state: trials in (None, state.planned) and all(state.budgets.get(k) == v for k, v in changed.items())
+    running.ask(
+        ChangeBudget(session=running.session, trials=trials, budgets=changed),
+        lambda state: trials in (None, state.planned) and all(state.budgets.get(k) == v for k, v in changed.items()),
     )
     state = running.store.read_state()
     limits = str(Budgets(**state.budgets)) or "no other limit"

@@ -159,16 +159,24 @@ class RunningSweep:
 
         return driver_lives(self.store.directory)
 
-    def wait_until(self, answered: Callable[[Any], bool], *, ending: bool = False) -> None:
-        """Wait until the sweep's state shows the answer, also while the sweep is `ending`.
+    def ask(self, request: Any, answered: Callable[[Any], bool], *, ending: bool = False) -> None:
+        """Ask, and wait until the sweep's state shows the answer, also while the sweep is `ending`.
+
+        Args:
+            request: one of `orchestrator.results.requests`.
+            answered: whether a state does.
+            ending: wait on while the sweep ends.
 
         Raises:
-            UserError: its driver has ended before, or another has followed, which does not answer what that was asked.
+            UserError: it was not done, the driver has ended before, or another has followed, which does not answer what
+                that was asked.
         """
         import time
 
         from orchestrator.results.follower import Follower
+        from orchestrator.results.requests import ask
 
+        ask(self.store.directory, request)
         follower = Follower(self.store.directory, self.store.read_plan(), every_epoch=False)
         while True:
             alive = self.lives()  # before the look: what it wrote at last is seen
@@ -178,6 +186,8 @@ class RunningSweep:
                 raise UserError(f"another driver has just taken over sweep {self.name}: ask again")
             if answered(state):
                 return
+            if (why := state.not_done.get(request.key)) is not None:
+                raise UserError(f"sweep {self.name} has not done it: {why}")
             if not alive or not (ending or (state.is_open and state.halting is None)):
                 raise UserError(f"sweep {self.name} has ended before it could do that")
             time.sleep(_LOOK_S)

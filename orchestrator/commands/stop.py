@@ -15,13 +15,12 @@ from orchestrator.commands.shared import running_sweep, sweeps_dir_option
 def command(sweep: str, now: bool, sweeps_dir: Path) -> None:
     """End SWEEP, as Ctrl-C in its terminal does; `resume` goes on with it."""
     from orchestrator.results.argument import argument_of
-    from orchestrator.results.requests import StopSweep, ask
+    from orchestrator.results.requests import StopSweep
     from orchestrator.results.verdict import SweepStatus
 
     running = running_sweep(sweep, sweeps_dir)
-    ask(running.store.directory, StopSweep(session=running.session, now=now))
-    click.echo(f"asked {running.name} to stop ...")
-    running.wait_until(lambda state: not running.lives(), ending=True)
+    click.echo(f"asking {running.name} to stop ...")
+    running.ask(StopSweep(session=running.session, now=now), lambda state: not running.lives(), ending=True)
     standing = running.store.standing()
     detail = f", {standing.detail}" if standing.detail else ""
     goes_on = standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED)

@@ -21,7 +21,7 @@ def command() -> None:
 @sweeps_dir_option
 def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     """End TRIAL of SWEEP after its epoch; the next takes its place."""
-    from orchestrator.results.requests import StopTrial, ask
+    from orchestrator.results.requests import StopTrial
     from orchestrator.results.store import find_sweep
 
     state = find_sweep(sweep, sweeps_dir).read_state()
@@ -31,8 +31,8 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     running = running_sweep(sweep, sweeps_dir)
     if trial in state.trials and (verdict := state.trials[trial].verdict) is not None:
         raise UserError(f"trial {trial} of {name} is over: {verdict}")
-    ask(running.store.directory, StopTrial(session=running.session, trial=trial))
-    running.wait_until(lambda now: trial in now.trials and now.trials[trial].verdict is not None, ending=True)
+    request = StopTrial(session=running.session, trial=trial)
+    running.ask(request, lambda now: trial in now.trials and now.trials[trial].verdict is not None, ending=True)
     record = running.store.read_state().trials[trial]
     click.echo(f"trial {trial}: {record.verdict} after epoch {record.epochs}")
 
@@ -43,7 +43,7 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
 @sweeps_dir_option
 def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     """Try a setting of your own next in SWEEP; keys that are not given have the base's values."""
-    from orchestrator.results.requests import AddTrial, ask
+    from orchestrator.results.requests import AddTrial
     from orchestrator.results.store import find_sweep
     from orchestrator.space.load import build_space
 
@@ -51,8 +51,7 @@ def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     params = own_setting(build_space(plan.space, plan.definition), settings)
     running = running_sweep(sweep, sweeps_dir)
     before = running.store.read_state().planned
-    ask(running.store.directory, AddTrial(session=running.session, params=params))
-    running.wait_until(lambda state: state.planned > before)
+    running.ask(AddTrial(session=running.session, params=params), lambda state: state.planned > before)
     click.echo(f"{running.name} tries next: {', '.join(f'{key}={value}' for key, value in params.items())}")
 
 

@@ -65,6 +65,19 @@ class Changed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotDone(Event):
+    """What another terminal had asked for was not done.
+
+    Attributes:
+        key: of its request.
+        why: a sentence for whoever asked.
+    """
+
+    key: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class GangUp(Event):
     """The ranks of a gang are up; it holds their devices from now on. Written again where it comes back with others.
 
@@ -212,6 +225,7 @@ _NAMES: dict[str, type[Event]] = {
     for kind in (
         Opened,
         Changed,
+        NotDone,
         GangUp,
         GangDown,
         Submitted,

@@ -4,6 +4,7 @@ A file, because whoever can see the sweep's directory can ask, from whatever hos
 """
 
 import logging
+import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ log = logging.getLogger(__name__)
 class Request:
     """Attributes:
     session: number of the driver that is asked; another one does not answer.
+    key: of this request alone, for `orchestrator.results.events.NotDone`.
     """
 
     session: int
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 @dataclass(frozen=True, kw_only=True)

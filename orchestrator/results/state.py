@@ -14,6 +14,7 @@ from orchestrator.results.events import (
     GangUp,
     Halting,
     Interrupted,
+    NotDone,
     Opened,
     Started,
     Stopping,
@@ -49,6 +50,7 @@ class SweepState:
         gangs: those that are up, with the time since when they have had as many ranks as now.
         sizes: of the gangs that are up, how many ranks each has, and how many are planned.
         halting: set when the last driver has begun to end the sweep.
+        not_done: why requests of other terminals were not done, by key.
         newest: wall clock of the newest that is known, an event or an epoch.
     """
 
@@ -63,6 +65,7 @@ class SweepState:
     gangs: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     halting: Halting | None = None
+    not_done: dict[str, str] = field(default_factory=dict)
     newest: float = 0.0
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
@@ -163,6 +166,10 @@ class SweepState:
     def _changed(self, event: Changed) -> bool:
         self.planned = event.trials or self.planned
         self.budgets = {**self.budgets, **(event.budgets or {})}
+        return True
+
+    def _not_done(self, event: NotDone) -> bool:
+        self.not_done[event.key] = event.why
         return True
 
     def _share(self, gang: int) -> float:
@@ -284,6 +291,7 @@ class SweepState:
 _APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
     Opened: SweepState._opened,
     Changed: SweepState._changed,
+    NotDone: SweepState._not_done,
     GangUp: SweepState._gang_up,
     GangDown: SweepState._gang_down,
     Submitted: SweepState._submitted,

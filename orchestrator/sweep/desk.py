@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from orchestrator.results.events import Changed
+from orchestrator.results.events import Changed, NotDone
 from orchestrator.results.requests import AddTrial, ChangeBudget, Request, RequestReader, StopSweep, StopTrial
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -65,6 +65,7 @@ class Desk:
             except Exception as error:  # the study's storage or the disk is away: the sweep itself may live on
                 log.exception("not done: %s", request)
                 self._say(f"what another terminal has asked for was not done: {first_line(error)} (more in sweep.log)")
+                self._not_done(request, first_line(error))
 
     def _do(self, request: Request) -> None:
         match request:
@@ -85,13 +86,20 @@ class Desk:
     def _plan(self, request: Request) -> None:
         match request:
             case _ if not self._open or self._state().halting is not None:
-                log.warning("the sweep ends: %s comes too late", request)
+                self._not_done(request, "it comes too late: the sweep ends")
             case AddTrial(params=params):
                 self._searcher.add(params)
                 self._change(trials=self.planned + 1)
                 self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
             case ChangeBudget(trials=trials, budgets=budgets):
                 self._change(trials=trials, budgets=budgets)
+
+    def _not_done(self, request: Request, why: str) -> None:
+        """Tell whoever waits for it."""
+        try:
+            self._store.append(NotDone(at=time.time(), session=self._session, key=request.key, why=why))
+        except OSError:
+            log.exception("whoever has asked for %s is not told: %s", request, why)
 
     def _change(self, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
         self._store.append(Changed(at=time.time(), session=self._session, trials=trials, budgets=budgets or None))

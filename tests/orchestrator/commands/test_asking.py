@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from orchestrator.cli import main
 from orchestrator.commands.shared import running_sweep
 from orchestrator.results.driver_lock import DriverLock
-from orchestrator.results.events import Opened
+from orchestrator.results.events import NotDone, Opened
 from orchestrator.results.places import REQUESTS_FILE
+from orchestrator.results.requests import AddTrial, RequestReader, StopTrial
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from tests.orchestrator.sweep_helpers import begun, close
@@ -50,7 +51,7 @@ def test_a_request_to_a_driver_that_another_follows_is_not_waited_for(
     close(store, SweepStatus.INTERRUPTED)
     opened_again(store)
     with pytest.raises(UserError, match="another driver has just taken over sweep s: ask again"):
-        running.wait_until(lambda state: False, ending=ending)
+        running.ask(StopTrial(session=running.session, trial="0000"), lambda state: False, ending=ending)
 
 
 def test_a_driver_that_has_written_its_end_is_not_waited_for(store: ResultsStore, driver: DriverLock) -> None:
@@ -58,7 +59,17 @@ def test_a_driver_that_has_written_its_end_is_not_waited_for(store: ResultsStore
     running = running_sweep("s", store.directory.parent)
     close(store, SweepStatus.INTERRUPTED)
     with pytest.raises(UserError, match="sweep s has ended before it could do that"):
-        running.wait_until(lambda state: False)
+        running.ask(StopTrial(session=running.session, trial="0000"), lambda state: False)
+
+
+def test_whoever_asked_is_told_why_it_was_not_done(store: ResultsStore, driver: DriverLock) -> None:
+    """And nobody else, such as the terminal whose request stands before it."""
+    request = AddTrial(session=1, params={})
+    store.append(NotDone(at=2.0, session=1, key=AddTrial(session=1, params={}).key, why="another one"))
+    store.append(NotDone(at=2.0, session=1, key=request.key, why="the study is away"))
+    with pytest.raises(UserError, match="sweep s has not done it: the study is away"):
+        running_sweep("s", store.directory.parent).ask(request, lambda state: False)
+    assert RequestReader(store.directory, 1).read() == [request]
 
 
 @pytest.mark.parametrize("status", [SweepStatus.INTERRUPTED, SweepStatus.FAILED])
@@ -96,5 +107,5 @@ def stop(store: ResultsStore, driver: DriverLock, end: Callable[[], None]) -> st
     answering.join()
     assert result.exit_code == 0, result.output
     asked, last = result.output.splitlines()
-    assert asked == "asked s to stop ..."
+    assert asked == "asking s to stop ..."
     return last

@@ -21,10 +21,10 @@ def test_every_request_arrives_once(tmp_path: Path) -> None:
     assert reader.read() == []
     for request in EVERY:
         ask(tmp_path, request)
-    ask(tmp_path, StopSweep(session=2))
+    ask(tmp_path, another := StopSweep(session=2))
     assert reader.read() == EVERY
     assert reader.read() == []
-    assert RequestReader(tmp_path, 2).read() == [StopSweep(session=2)]
+    assert RequestReader(tmp_path, 2).read() == [another]
 
 
 def test_what_cannot_be_understood_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -34,7 +34,8 @@ def test_what_cannot_be_understood_is_left_out(tmp_path: Path, caplog: pytest.Lo
         lines.append({**right, **change})
     lines.close()
     with caplog.at_level("WARNING", "orchestrator"):
-        assert RequestReader(tmp_path, 1).read() == [StopTrial(session=1, trial="0003")]
+        (one,) = RequestReader(tmp_path, 1).read()
+    assert isinstance(one, StopTrial) and (one.session, one.trial) == (1, "0003")
     assert len(caplog.records) == 3 and "dance" in caplog.text, "those of other drivers are nobody's business"
 
 

@@ -63,6 +63,8 @@ def test_a_request_that_fails_ends_nothing(office: Office) -> None:
     assert office.asked(ADD, ChangeBudget(session=1, trials=9)) == 9
     (said,) = office.said
     assert said.startswith("what another terminal has asked for was not done: [Errno 2]")
+    (why,) = office.store.read_state().not_done.values()
+    assert why.startswith("[Errno 2]")
     shutil.move(away, office.study)
     assert office.asked(ADD) == 10
 
@@ -78,7 +80,8 @@ def test_what_comes_before_the_end_is_still_tried_and_nothing_after_it_is_taken(
     search.end(search.suggest(), "completed", 50.0)
     assert search.params[-1] == BASE
     assert office.desk.nothing_left()
-    assert office.asked(ADD, ChangeBudget(session=1, trials=9)) == 4
+    assert office.asked(late := AddTrial(session=1, params=BASE), ChangeBudget(session=1, trials=9)) == 4
+    assert office.store.read_state().not_done[late.key] == "it comes too late: the sweep ends"
 
 
 @pytest.mark.slow
