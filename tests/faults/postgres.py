@@ -65,6 +65,11 @@ class Postgres:
             kill([parent, *parent.children(recursive=True)])
             self._server.wait()
 
+    def kill_and_restart(self) -> None:
+        """As it says; returns when it answers again."""
+        self.kill()
+        self.start()
+
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [str(self._programs / program), *arguments],

@@ -47,6 +47,7 @@ class Cluster:
 
     Attributes:
         family: its processes.
+        nodes: a process per node, the dead ones too; each is the parent of its raylet.
         wants: environment variables of who connects to it.
     """
 
@@ -54,7 +55,7 @@ class Cluster:
         self.family = Family()
         self._folder, self._port = folder, free_port()
         self._head: Host | None = None
-        self._nodes: list[subprocess.Popen[bytes]] = []
+        self.nodes: list[subprocess.Popen[bytes]] = []
         folder.mkdir()
         token = folder / "token"
         token.write_text(secrets.token_hex(32))
@@ -104,11 +105,12 @@ class Cluster:
         return left + [f"placement group left: {state}" for state in states if state != "REMOVED"]
 
     def end(self) -> None:
-        """Kill all of it, and remove its files."""
+        """Kill all of it, and remove its files. Once is enough."""
         self.family.end()
-        for node in self._nodes:
+        for node in self.nodes:
             node.wait()
-        shutil.rmtree(self._folder)
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
 
     def _ask(self, code: str, *arguments: str, limit_s: float) -> str:
         """What some code says that is connected to the cluster; it has the modules json, ray, sys and time."""
@@ -119,7 +121,7 @@ class Cluster:
 
     def _start(self, host: Host, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
-        path = self._folder / f"node-{len(self._nodes)}.log"
+        path = self._folder / f"node-{len(self.nodes)}.log"
         with path.open("wb") as log:
             node = subprocess.Popen(
                 [*host.inside, *command, "--node-ip-address", host.ip, *options],
@@ -128,7 +130,7 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
-        self._nodes.append(node)
+        self.nodes.append(node)
         self.family.add(node.pid)
 
         def is_in_the_cluster() -> bool:  # which its raylet's process is not at once

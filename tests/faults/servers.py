@@ -20,15 +20,16 @@ START_S = 60.0
 
 
 class MlflowServer:
-    """``mlflow server`` with a database of its own, killed and started again at the same port.
+    """``mlflow server``, killed and started again at the same port.
 
     Args:
         folder: for its files.
+        store: its database; None: one of its own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: str | None = None) -> None:
         self.port = free_port()
-        self._folder, self._store = folder, f"sqlite:///{folder / 'server.db'}"
+        self._folder, self._store = folder, store or f"sqlite:///{folder / 'server.db'}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

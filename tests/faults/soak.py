@@ -1,9 +1,11 @@
-"""A sweep in which something is killed every few seconds, to its end.
+"""A sweep in which something dies or breaks every few seconds, to its end.
 
-Usage: python tests/faults/soak.py [--trials 30] [--kill-every 20] [--seed 0]
+Usage: python tests/faults/soak.py [--trials 30] [--kill-every 20] [--seed 0] [--local]
 
-Two ranks per trial and an MLflow server. What is killed is drawn from all that can die; the same seed draws the same.
-Afterwards the sweep is compared with an undisturbed one. The last line says ``30 results, 0 lost``.
+Two ranks per trial, on a cluster of two nodes, with an MLflow server, PostgreSQL below it and below Optuna, and a small
+disk. What happens is drawn from all that can; the same seed draws the same. What this machine has no rights or
+programs for is left out, and said. Afterwards the sweep is compared with an undisturbed one. The last line says
+``30 results, 0 lost``.
 """
 
 import argparse
@@ -16,40 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # as a script, it would not find the package that it is in
 
-from tests.faults import actors, checkpoints, driver, ranks
 from tests.faults.aftermath import judge
 from tests.faults.bench import Bench, make_bench
-from tests.faults.processes import running
 from tests.faults.rows import Row, table
-from tests.faults.scenario import Strike
-from tests.faults.servers import MlflowServer
-from tests.faults.sweep_under_fault import SweepUnderFault
+from tests.faults.soak_stage import staged
 from tests.faults.waiting import NotInTimeError, wait_until
-
-
-def strikes(server: MlflowServer) -> dict[str, Strike]:
-    """What can happen to a sweep that tracks to `server`."""
-
-    def overlapping(sweep: SweepUnderFault) -> None:
-        ranks.kill_one_rank(sweep)
-        driver.kill_driver(sweep)
-        server.kill_and_restart()
-
-    return {
-        "one-rank": ranks.kill_one_rank,
-        "all-ranks": ranks.kill_all_ranks,
-        "rank-asked-to-leave": ranks.ask_one_rank_to_leave,
-        "rank-stopped": ranks.stop_one_rank,
-        "train-controller": actors.kill_controller,
-        "broker": actors.kill_broker,
-        "trainable": actors.kill_trainable,
-        "mlflow-server": lambda _: server.kill_and_restart(),
-        "driver": driver.kill_driver,
-        "torn-checkpoint": checkpoints.tear_checkpoint,
-        "flipped-bit": checkpoints.flip_bit,
-        "torn-log": checkpoints.tear_log,
-        "driver-rank-mlflow": overlapping,
-    }
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,38 +31,40 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--kill-every", type=float, default=20.0, metavar="S")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--local", action="store_true", help="on the driver's own Ray, which dies with it, without a second node"
+    )
     parser.add_argument("--limit", type=float, default=3600.0, metavar="S", help="give up after so long")
     return parser
 
 
-def soak(bench: Bench, *, kill_every: float, seed: int, limit_s: float) -> tuple[Counter[str], Row]:
+def soak(bench: Bench, *, local: bool, kill_every: float, seed: int, limit_s: float) -> tuple[Counter[str], Row]:
     """Run the sweep; returns what happened how often, and how it took it."""
     draw, happened = random.Random(seed), Counter[str]()
     deadline = time.monotonic() + limit_s
-    with (
-        running(MlflowServer(bench.folder / "mlflow")) as server,
-        bench.sweep("soak", "--tracking-uri", server.uri, "--hang-timeout", ranks.HANG) as sweep,
-    ):
-        sweep.tracking_uri, possible = server.uri, strikes(server)
+    with staged(bench, local=local) as stage:
+        sweep, struck = stage.sweep, 0.0
         wait_until("the sweep's directory", sweep.directory.exists, 120.0)
         while time.monotonic() < deadline:
             if not sweep.over(kill_every):
-                name = draw.choice(list(possible))
+                name = draw.choice(list(stage.strikes))
+                struck = time.time()
                 try:
-                    sweep.strike(lambda name=name: possible[name](sweep))
+                    sweep.strike(lambda name=name: stage.strikes[name](sweep))
                     happened[name] += 1
                 except (NotInTimeError, AssertionError) as error:  # what was to be killed is not there just now
                     print(f"{name}: {error}", flush=True)
             elif sweep.driver.returncode == 0:
                 break
-            elif sweep.driver.returncode == 2:
-                sweep.troubles.append(f"the command was refused: {sweep.said()}")
+            elif sweep.driver.returncode == 2 and struck < sweep.started:
+                sweep.troubles.append(f"the command was refused although nothing had happened: {sweep.said()}")
                 break
             else:
                 sweep.resume()
             print(f"{sum(happened.values())} faults, {sweep.recorded()} epochs", flush=True)
         else:
             sweep.troubles.append(f"not over in {limit_s:g} s")
+        stage.end_cluster()
         return happened, judge("soak", bench, sweep)
 
 
@@ -98,7 +73,9 @@ def main() -> int:
     asked = parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sweep and its server are ended too
     with make_bench(asked.trials) as bench:
-        happened, row = soak(bench, kill_every=asked.kill_every, seed=asked.seed, limit_s=asked.limit)
+        happened, row = soak(
+            bench, local=asked.local, kill_every=asked.kill_every, seed=asked.seed, limit_s=asked.limit
+        )
     print(table([row]))
     print(", ".join(f"{count} x {name}" for name, count in sorted(happened.items())))
     print(f"{asked.trials - row.lost} results, {row.lost} lost")

@@ -21,11 +21,11 @@ class CannotMountError(Exception):
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, size: str = SIZE) -> Iterator[Path]:
     """A folder on a tmpfs of its own."""
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True
     )
     if mounted.returncode != 0:
         raise CannotMountError(mounted.stderr.strip())
@@ -48,18 +48,19 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
+def fill_for_a_while(disk: Path, sweep: SweepUnderFault, limit_s: float) -> None:
+    """Fill a disk until a sweep's driver has ended, or for some seconds."""
+    ballast = fill(disk)
+    sweep.over(limit_s)
+    ballast.unlink()
+
+
 def disk_full(bench: Bench) -> Row:
     """The disk is full in mid-trial, for some time or until the driver has ended; then there is room again."""
     name = "disk-full"
     try:
         with small_disk(bench.folder / "disk") as disk, bench.sweep(name, sweeps=disk) as sweep:
-
-            def strike(_: SweepUnderFault) -> None:
-                ballast = fill(disk)
-                sweep.over(FULL_S)
-                ballast.unlink()
-
-            strike_once(sweep, strike)
+            strike_once(sweep, lambda _: fill_for_a_while(disk, sweep, FULL_S))
             sweep.finish()
             return judge(name, bench, sweep)
     except CannotMountError as error:

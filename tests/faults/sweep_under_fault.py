@@ -38,6 +38,7 @@ class SweepUnderFault:
         strikes: wall clock of every fault.
         repeated: recorded epochs that no checkpoint held, at all faults together.
         resumed: how often it was resumed.
+        started: wall clock of the newest driver's start.
         tracking_uri: of MLflow.
         storage: of Optuna.
         troubles: what went wrong already.
@@ -51,6 +52,7 @@ class SweepUnderFault:
         self.family = Family()
         self.strikes: list[float] = []
         self.repeated = self.resumed = 0
+        self.started = 0.0
         self.tracking_uri = f"sqlite:///{self.directory / 'mlflow.db'}"
         self.storage = str(self.directory / "study.journal")
         self.troubles: list[str] = []
@@ -170,6 +172,7 @@ class SweepUnderFault:
             shutil.rmtree(place)
 
     def _start(self, *arguments: str) -> None:
+        self.started = time.time()
         with self._output().open("ab") as out:
             self._driver = subprocess.Popen(
                 self._command(*arguments),
