@@ -1,12 +1,13 @@
 """Means of what the steps of an epoch computed, read from the device once."""
 
 import math
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainers.distributed import world_size
+from trainers.distributed import mean_over_ranks, world_size
 
 PEAKS = ("grad_norm_d", "grad_norm_g")
 OF_D_UPDATES = ("grad_norm_d", "d_penalty")  # where the device decides on D's update: 0 in a step without one
@@ -50,6 +51,24 @@ class StepAverages:
                 self._peaks[name] = torch.maximum(self._peaks[name], peak) if name in self._peaks else peak
         if isinstance(d_loss := values.get("d_loss"), Tensor):
             self._d_losses.append(d_loss.detach())
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was added so far, as means over the ranks; every rank calls this."""
+        return {
+            "steps": self._steps,
+            "numbers": dict(self._numbers),
+            "sums": {names: mean_over_ranks(row) for names, row in self._sums.items()},
+            "counts": dict(self._counts),
+            "peaks": dict(self._peaks),
+            "updates": dict(self._updates),
+            "d_losses": mean_over_ranks(torch.stack(self._d_losses)) if self._d_losses else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned. The mean as every rank's share gives the same means."""
+        self._steps, self._numbers, self._counts = state["steps"], state["numbers"], state["counts"]
+        self._sums, self._peaks, self._updates = state["sums"], state["peaks"], state["updates"]
+        self._d_losses = [] if state["d_losses"] is None else list(state["d_losses"])
 
     def means(self) -> dict[str, float]:
         """By name, the mean over steps and ranks.

@@ -1,7 +1,8 @@
 """Checkpoints: written under a temporary name, then renamed; loaded with checked sums and ``weights_only=True``.
 
-A checkpoint holds the networks, the moving average, the optimisers and the counters. It needs no random state
-and no position in the data: it is written between epochs, and `trainers.randomness` reseeds from the epoch number.
+A checkpoint holds the networks, the moving average, the optimisers and the counters. Written between epochs it needs no
+random state and no position in the data, since `trainers.randomness` reseeds from the epoch number; one that is written
+inside an epoch has them, and the epoch's averages so far.
 """
 
 import errno
@@ -33,12 +34,14 @@ class Progress:
 
     Attributes:
         epoch: epochs finished.
+        step: steps of the epoch after that.
         images_seen: real images shown to D, over all ranks.
         objective: lowest FID inside the window so far.
         best_epoch: the epoch it was measured at.
     """
 
     epoch: int = 0
+    step: int = 0
     images_seen: int = 0
     objective: float | None = None
     best_epoch: int | None = None
@@ -51,7 +54,12 @@ def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_
 
 
 def save_latest(
-    run_dir: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any], report: dict[str, Any]
+    run_dir: Path,
+    config: TrainConfig,
+    progress: Progress,
+    family_state: dict[str, Any],
+    report: dict[str, Any] | None,
+    inside: dict[str, Any] | None = None,
 ) -> None:
     """Write ``latest.pt``; the one before becomes ``previous.pt``. At every moment one of them is whole on the disk.
 
@@ -61,10 +69,11 @@ def save_latest(
         progress: how far it is.
         family_state: of its networks and optimisers.
         report: the last epoch's, as `EpochReport.to_json` gives it: it is made after this, so a run that dies in
-            between repeats it.
+            between repeats it. None before the first.
+        inside: where the run is inside an epoch; None between epochs.
     """
     with replacing(run_dir / LATEST, sync=True, shared=True) as part:
-        _write(part, {**_content(config, progress, family_state), "report": report})
+        _write(part, {**_content(config, progress, family_state), "report": report, "inside": inside})
         if (run_dir / LATEST).exists():
             _also_name(run_dir / LATEST, run_dir / PREVIOUS)
 

@@ -1,8 +1,4 @@
-"""When a checkpoint is due by time: as often as is cheap, and never too seldom.
-
-Asked between epochs only, since a checkpoint needs no random state there (see `trainers.checkpoint`): inside an epoch
-nothing is written, however long the epoch is.
-"""
+"""When a checkpoint is due by time: between epochs as often as is cheap, inside a long one where it is high time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +33,10 @@ class CheckpointTimes:
         epoch, since = now - self._asked, now - self._saved
         self._asked = now
         return self.cost is None or since > self.cost / SHARE or since + epoch > LONGEST
+
+    def late(self) -> bool:
+        """Whether to save inside an epoch: `LONGEST` is over."""
+        return self._clock() - self._saved > LONGEST
 
     @contextmanager
     def saving(self) -> Iterator[None]:

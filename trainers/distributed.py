@@ -130,8 +130,22 @@ def average_buffers(module: nn.Module) -> None:
 
 def any_rank(mine: bool, device: torch.device) -> bool:
     """Whether `mine` is true on at least one rank; the same answer on all of them. Waits for the device."""
+    return bool(largest([int(mine)], device)[0])
+
+
+def largest(mine: list[int], device: torch.device) -> list[int]:
+    """The largest over the ranks of each number; the same answer on all of them. Waits for the device."""
     if world_size() == 1:
         return mine
-    flag = torch.tensor(int(mine), device=device)
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
-    return bool(flag.item())
+    numbers = torch.tensor(mine, device=device)
+    dist.all_reduce(numbers, dist.ReduceOp.MAX)
+    return numbers.tolist()
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of a tensor over the ranks, as a new one."""
+    total = value.detach().clone()
+    if world_size() > 1:
+        dist.all_reduce(total)
+        total /= world_size()
+    return total

@@ -4,21 +4,19 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import torch
+from typing import Any
 
 from trainers.assets import Assets
-from trainers.averages import StepAverages
 from trainers.checkpoint import Progress
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.checkpoint_writer import CheckpointWriter
-from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
+from trainers.config import TrainConfig
 from trainers.device_memory import forget_peak, is_out_of_memory, out_of_memory
 from trainers.distributed import all_or_none, any_rank, broadcast_object, rank, world_size
 from trainers.engine.precision import set_up_kernels
+from trainers.epoch import Inside, run_epoch
 from trainers.families import Family, build_family
 from trainers.measuring import fakes_at, fid_due, measure
-from trainers.pulse import beat
 from trainers.randomness import GlobalRandom
 from trainers.resume import resume
 from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome
@@ -40,7 +38,7 @@ def train(
     *,
     leave: Callable[[], bool] = never,
     times: CheckpointTimes | None = None,
-    written: Callable[[], None] = lambda: None,
+    written: Callable[[Progress], None] = lambda _: None,
 ) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
@@ -55,11 +53,10 @@ def train(
         report: called on rank 0 after every epoch; its answer holds for all ranks. A resumed run first repeats the
             report of the epoch that it goes on from, because the one before it may have died before reporting it.
         leave: whether this process was asked to leave, such as by a spot notice; asked on every rank before the first
-            epoch and after each one. If it is true on any rank, a checkpoint is written at once and all return. Not
-            inside an epoch: ranks would need a collective in every step to leave together, and a checkpoint can be
-            written between epochs only.
+            epoch, after each one, and about every five seconds inside one. If it is true on any rank, a checkpoint is
+            written at once and all return.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
-        written: called on rank 0 when a checkpoint is on disk, before the report that names it.
+        written: called on rank 0 when a checkpoint of this progress is on disk, before the report that names it.
 
     Raises:
         UserError: too few images, no such loss or network, or a checkpoint of another config.
@@ -85,7 +82,7 @@ def _train(
     report: Report,
     leave: Callable[[], bool],
     times: CheckpointTimes,
-    written: Callable[[], None],
+    written: Callable[[Progress], None],
     progress: Progress,
 ) -> RunOutcome:
     """`train`, with `progress` known to the caller whatever happens."""
@@ -95,8 +92,14 @@ def _train(
         family = build_family(config, assets.device, random)
         per_epoch = family.images_per_epoch(assets)
         targets = family.fid_targets(assets)
-    repeated = resume(config, family, run_dir, assets.device, progress)
-    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, written=written)
+    repeated, left_off = resume(config, family, run_dir, assets.device, progress)
+    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, report=repeated, written=written)
+
+    def save_inside(state: dict[str, Any]) -> None:
+        if rank() == 0:
+            writer.inside_epoch(progress, state)
+
+    inside = Inside(leave=leave, late=times.late, save=save_inside, device=assets.device)
     answer = _ask(report, repeated) if repeated is not None else Decision.CONTINUE
     leaving = any_rank(leave(), assets.device)
     while progress.epoch < config.schedule.epochs:
@@ -105,10 +108,13 @@ def _train(
         if leaving:
             return _outcome(RunEnd.LEFT, progress)
         epoch = progress.epoch + 1
+        images = per_epoch - progress.step * config.data.batch_size
         started = time.time()
-        metrics = _run_epoch(config, family, assets, random, progress)
-        trained = time.time()
-        metrics["images_per_second"] = per_epoch / (trained - started)
+        metrics = run_epoch(config, family, assets, random, progress, inside, left_off)
+        if metrics is None:
+            return _outcome(RunEnd.LEFT, progress)
+        trained, left_off = time.time(), None
+        metrics["images_per_second"] = images / (trained - started)
         finite = all(math.isfinite(value) for value in metrics.values())
         measured = None
         if finite and fid_due(epoch, config):
@@ -127,44 +133,6 @@ def _train(
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
     return _outcome(RunEnd.COMPLETED, progress, "" if progress.objective is not None else NO_OBJECTIVE)
-
-
-def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:
-    """Standard deviation of the instance noise at `epoch`; falls linearly to 0 over ``instance_decay`` of the run."""
-    if noise.instance_decay is None:
-        return noise.instance_sigma
-    return noise.instance_sigma * max(0.0, 1 - (epoch - 1) / (noise.instance_decay * schedule.epochs))
-
-
-def _run_epoch(
-    config: TrainConfig, family: Family, assets: Assets, random: GlobalRandom, progress: Progress
-) -> dict[str, float]:
-    """Train on one pass over the data, without the last incomplete batch. Advances `progress`."""
-    epoch = progress.epoch + 1
-    random.start_epoch(epoch)
-    family.start_epoch(epoch)
-    sigma = instance_sigma(config.noise, config.schedule, epoch)
-    averages = StepAverages()
-    for batch in family.batches(assets):
-        averages.add(family.step(*batch, images_seen=progress.images_seen, instance_sigma=sigma))
-        beat()
-        progress.images_seen += config.data.batch_size
-    progress.epoch = epoch
-    family.align_ranks()
-    return averages.means() | _weight_norms(family)
-
-
-@torch.no_grad()
-def _weight_norms(family: Family) -> dict[str, float]:
-    """Norms over all parameters of D and of G, the same on every rank; one read of the device."""
-    networks = {"weight_norm_d": family.discriminator, "weight_norm_g": family.generator}
-    norms = [torch.nn.utils.get_total_norm(network.parameters()) for network in networks.values()]
-    values = dict(zip(networks, torch.stack(norms).tolist(), strict=True))
-    for name, network in networks.items():
-        if not math.isfinite(values[name]):  # squares of weights above 1e19 overflow float32, though they are finite
-            parts = [torch.linalg.vector_norm(p, dtype=torch.float64) for p in network.parameters()]
-            values[name] = torch.stack(parts).norm().item()
-    return values
 
 
 def _take_objective(measured: Measurement | None, progress: Progress, config: TrainConfig) -> bool:

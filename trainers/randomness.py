@@ -5,6 +5,7 @@ that was never interrupted, and nothing that happens between epochs (FID, sample
 """
 
 import hashlib
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +39,24 @@ class GlobalRandom:
         for purpose, generator in (("noise", self._noise), ("choices", self._choices)):
             generator.manual_seed(derive_seed(self._seed, epoch, purpose))
         torch.manual_seed(derive_seed(self._seed, epoch, "torch"))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the numbers of an epoch are; the same on every rank, each of which draws for all."""
+        cuda = self._noise.device.type == "cuda"
+        return {
+            "noise": self._noise.get_state(),
+            "choices": self._choices.get_state(),
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self._noise.device) if cuda else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, on a device of the same kind."""
+        self._noise.set_state(state["noise"].cpu())
+        self._choices.set_state(state["choices"].cpu())
+        torch.set_rng_state(state["torch"].cpu())
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self._noise.device)
 
     def permutation(self, n: int) -> Tensor:
         """An order of `n` items, int64 [n], the same on every rank."""

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def resume(
     config: TrainConfig, family: Family, run_dir: Path, device: torch.device, progress: Progress
-) -> EpochReport | None:
+) -> tuple[EpochReport | None, dict[str, Any] | None]:
     """Load the newest whole checkpoint into `family` and `progress`; every rank calls this, and all take the same one.
 
     A damaged ``latest.pt`` falls back to ``previous.pt``, and where that is damaged too the run starts anew; a warning
@@ -42,7 +42,8 @@ def resume(
 
     Returns:
         The report of the run's last epoch, which nobody may have got: the run may have died between the checkpoint and
-        the report. None at the start, and from checkpoints of older versions.
+        the report. None in the first epoch, and from checkpoints of older versions. And where the run is inside an
+        epoch; None between epochs.
 
     Raises:
         UserError: a whole file that is no checkpoint, or one of another config.
@@ -54,7 +55,7 @@ def resume(
             name, checkpoint = _newest_whole(run_dir, device)
     name = broadcast_object(name)
     if name is None:
-        return None
+        return None, None
     with all_or_none():
         if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
             checkpoint = load_checkpoint(run_dir / name, device)
@@ -64,10 +65,10 @@ def resume(
     if rank() == 0:
         if name == PREVIOUS:
             restore_latest(run_dir)
-        if progress.epoch == progress.best_epoch:
+        if progress.epoch == progress.best_epoch and progress.step == 0:
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
     report = checkpoint.get("report")
-    return None if report is None else EpochReport.from_json(report)
+    return None if report is None else EpochReport.from_json(report), checkpoint.get("inside")
 
 
 def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:

@@ -133,6 +133,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Saved(Event):
+    """A checkpoint of a trial is on disk that was written inside an epoch; of the others its history tells."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interrupted(Event):
     """The gang of a trial has died, or has left it: the trial waits again, first in line.
 
@@ -230,6 +237,7 @@ _NAMES: dict[str, type[Event]] = {
         GangDown,
         Submitted,
         Started,
+        Saved,
         Interrupted,
         Stopping,
         Halting,

@@ -16,6 +16,7 @@ from orchestrator.results.events import (
     Interrupted,
     NotDone,
     Opened,
+    Saved,
     Started,
     Stopping,
     Submitted,
@@ -228,6 +229,12 @@ class SweepState:
         self.attempts[event.trial] = event.attempt
         return True
 
+    def _saved(self, event: Saved) -> bool:
+        if event.trial not in self.holders:
+            return False
+        self.attempts[event.trial] = 0
+        return True
+
     def _interrupted(self, event: Interrupted) -> bool:
         if self.holders.pop(event.trial, None) is None:
             return False
@@ -296,6 +303,7 @@ _APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
     GangDown: SweepState._gang_down,
     Submitted: SweepState._submitted,
     Started: SweepState._started,
+    Saved: SweepState._saved,
     Interrupted: SweepState._interrupted,
     Stopping: SweepState._stopping,
     Halting: SweepState._halting,

@@ -1,7 +1,6 @@
 """The broker: passes trials to gangs, measurements to Tune and stop requests to gangs, and writes the sweep's log.
 
-One async Ray actor per sweep. It imports no torch and waits almost all of the time. Other processes call it through
-`orchestrator.sweep.broker_client`.
+One async Ray actor per sweep, without torch, called through `orchestrator.sweep.broker_client`.
 
 Whatever it decides it writes to the log first, and folds into the state that everybody else reads there. So it can die:
 Ray starts it again, it reads the log, and whoever waited for an answer asks again. Every method can be called twice.
@@ -225,6 +224,11 @@ class Broker:
         if report.measurement is not None and report.epoch == trial.epochs and not last:
             await line.decision(DECISION_TIMEOUT_S)
         return self._ending(line)
+
+    async def saved(self, trial_id: str) -> None:
+        """A checkpoint inside an epoch is on disk: the attempt has made progress, which no report tells."""
+        if self._queue.holds(trial_id) and self._log.write(events.Saved, trial=trial_id):
+            self._queue.progressed(trial_id)
 
     async def full(self, place: str) -> None:
         """A rank could not write: a disk is full. All trials end at their next report; a later driver goes on."""

@@ -118,6 +118,10 @@ class BrokerClient:
         reason: StopReason | Failure | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
         return reason
 
+    def saved(self, trial_id: str) -> None:
+        """Report that a checkpoint inside an epoch is on disk."""
+        ray.get(self._actor.saved.remote(trial_id))
+
     def beat(self, rank: Rank) -> None:
         """Report that a rank gets on, without waiting for an answer."""
         self._actor.beat.remote(rank)

@@ -26,7 +26,7 @@ WAIT_S = 1.0  # between looks whether there is room for any rank
 
 
 class ElasticPolicy(ElasticScalingPolicy):
-    """Starts a gang with as many ranks as there is room for, and lets it grow between epochs.
+    """Starts a gang with as many ranks as there is room for, and lets it grow later.
 
     Args:
         scaling_config: for the gang's most and fewest ranks, and what each holds.

@@ -5,9 +5,8 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.plan.resources import Resources
 from orchestrator.pruning import Guard, build_rules
@@ -23,6 +22,9 @@ from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
 from orchestrator.sweep.uploads import Uploads
 from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError, RunEnd
+
+if TYPE_CHECKING:  # imports torch, which the driver does without
+    from trainers.checkpoint import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,7 @@ def run_lease(
         setup: the rank's settings.
         lease: the trial.
         assets: the rank's warm `trainers.assets.Assets`.
-        leave: whether this rank was asked to leave; asked between epochs.
+        leave: whether this rank was asked to leave.
         uploads: of the rank; None for a sweep that is at home here.
         elastic: whether the gang's number of ranks may change; then it is one of every epoch's metrics, ``workers``.
 
@@ -163,6 +165,11 @@ def run_lease(
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
         return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
+    def written(progress: "Progress") -> None:  # called on rank 0 alone
+        uploads.push(lease.trial_id)
+        if progress.step:
+            setup.broker.saved(lease.trial_id)
+
     outcome, history, left = None, None, False
     try:
         train_config = setup.space.resolve(lease.params)
@@ -171,7 +178,6 @@ def run_lease(
         if rank() == 0:
             store.write_config(lease.trial_id, train_config)
             history = _History(store, lease.trial_id)
-        written = partial(uploads.push, lease.trial_id)
         run = train(train_config, assets, run_dir, report, leave=leave, written=written)
         left = run.end is RunEnd.LEFT
         if rank() == 0:

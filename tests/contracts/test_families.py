@@ -1,5 +1,6 @@
 """What every family promises, with every network, regime and regulariser."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from tests.trainers.trainer_helpers import (
     curve,
     differing,
     flat_state,
+    load,
     register_tiny_extractor,
     timeless_checkpoint,
 )
+from trainers import epoch
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.data import draw_synthetic
@@ -193,6 +196,21 @@ def test_a_resumed_run_is_the_uninterrupted_one(config: TrainConfig, assets: dic
         assert differing(*states) == []
     pictures = {path.name: path.read_bytes() for path in (tmp_path / "whole/samples").iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "halves/samples").iterdir()} == pictures
+
+
+def test_so_is_one_that_left_inside_epochs(
+    config: TrainConfig, assets: dict[str, Assets], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoch, "FIRST", 1)
+    monkeypatch.setattr(epoch, "ASK_S", 0.0)
+    whole, parts, asked, inside = Recorder(), Recorder(), itertools.count(1), False
+    train(config, assets[config.family], tmp_path / "whole", whole)
+    leave = lambda: next(asked) % 3 == 0  # noqa: E731
+    while train(config, assets[config.family], tmp_path / "parts", parts, leave=leave).end is RunEnd.LEFT:
+        inside = inside or load(tmp_path / "parts" / "latest.pt")["progress"]["step"] > 0
+    assert inside and curve(parts.reports) == curve(whole.reports)
+    states = (timeless_checkpoint(tmp_path / name / "latest.pt") for name in ("whole", "parts"))
+    assert differing(*states) == []
 
 
 def test_samples_are_images_from_fixed_inputs(config: TrainConfig, assets: dict[str, Assets]) -> None:

@@ -1,5 +1,6 @@
 """What two ranks do, and one rank for comparison. Each case returns something that torch.save can hold."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,16 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from tests.trainers.trainer_helpers import Recorder, load, register_tiny_extractor, small_config, still_times, timeless
+from tests.trainers.trainer_helpers import (
+    Recorder,
+    curve,
+    load,
+    register_tiny_extractor,
+    small_config,
+    still_times,
+    timeless,
+)
+from trainers import epoch as inside
 from trainers.assets import Assets
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import DataConfig, LossConfig, NetworkConfig
@@ -29,7 +39,7 @@ from trainers.losses import LOSSES, build_loss
 from trainers.networks import NETWORKS
 from trainers.networks.batchnorm import synchronise_batchnorm
 from trainers.randomness import GlobalRandom
-from trainers.run_report import OutOfMemoryError
+from trainers.run_report import OutOfMemoryError, RunEnd
 
 CPU = torch.device("cpu")
 # 2 ranks x 32 against 1 rank x 64, everything on that a rank could get wrong.
@@ -245,6 +255,21 @@ def left(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return {"end": str(outcome.end), "epochs": outcome.epochs, "checkpoint": epoch}
 
 
+def left_inside(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
+    """The last rank alone is asked to leave, again and again inside epochs; both go on each time."""
+    asked, config, recorder = itertools.count(1), small_config(SHARED), Recorder()
+    leave = lambda: next(asked) % 3 == 0 and rank() == world_size() - 1  # noqa: E731
+    before, (inside.FIRST, inside.ASK_S) = (inside.FIRST, inside.ASK_S), (1, 0.0)
+    steps = []
+    while True:
+        assets, times = Assets(photos, cache_dir, CPU), FirstRankDecides()
+        if train(config, assets, run_dir, recorder, leave=leave, times=times).end is RunEnd.COMPLETED:
+            break
+        steps.append(load(run_dir / "latest.pt")["progress"]["step"])
+    inside.FIRST, inside.ASK_S = before
+    return {"steps": steps, "curve": curve(recorder.reports), "checkpoint": load(run_dir / "latest.pt")}
+
+
 def handed_over(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """All ranks stop after epoch 2, one alone goes on to epoch 3, and all finish."""
     training(photos, cache_dir, run_dir, {}, 2)
@@ -293,6 +318,7 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "damaged": lambda: damaged(photos, cache_dir, folder / "damaged"),
         "greedy": lambda: greedy(photos, cache_dir, folder / "greedy"),
         "left": lambda: left(photos, cache_dir, folder / "left"),
+        "left_inside": lambda: left_inside(photos, cache_dir, folder / "left_inside"),
         "handed_over": lambda: handed_over(photos, cache_dir, folder / "handed_over"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),

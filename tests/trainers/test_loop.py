@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, small_config, still_times
 from trainers.assets import Assets
+from trainers.checkpoint import Progress
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.errors import UserError
 from trainers.families import build_family
@@ -203,7 +204,7 @@ def test_checkpoints_that_are_due_by_epoch_do_not_wait(assets: Assets, tmp_path:
 def test_a_checkpoint_is_passed_on_before_it_is_reported(assets: Assets, tmp_path: Path) -> None:
     recorder, written = Recorder(), []
 
-    def pass_on() -> None:
+    def pass_on(_: Progress) -> None:
         written.append((load(tmp_path / "latest.pt")["progress"]["epoch"], len(recorder.reports)))
 
     train(small_config(), assets, tmp_path, recorder, written=pass_on)

@@ -188,6 +188,14 @@ def test_all_ranks_leave_where_one_is_asked(two_rank_results: Results) -> None:
     assert [result["left"] for result in two_rank_results] == [{"end": "left", "epochs": 2, "checkpoint": 2}] * 2
 
 
+def test_ranks_that_leave_inside_epochs_end_where_others_do(two_rank_results: Results) -> None:
+    """To the last bit, but for the averages so far, of which each rank then has the mean."""
+    left, whole = (two_rank_results[0][name] for name in ("left_inside", "train"))
+    assert max(left["steps"]) > 0 and left["steps"] == two_rank_results[1]["left_inside"]["steps"]
+    assert differing(left["checkpoint"]["family"], whole["checkpoint"]["family"]) == []
+    assert too_far(left["curve"], whole["reports"]) == {}
+
+
 def test_out_of_memory_of_one_of_several_ranks_is_raised(
     two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
 ) -> None:

@@ -1,9 +1,11 @@
 """A resumed run equals an uninterrupted one to the last bit."""
 
+import itertools
 import json
 import multiprocessing
+import shutil
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,10 @@ from tests.trainers.trainer_helpers import (
     timeless_checkpoint,
     train_until_killed,
 )
+from trainers import epoch
 from trainers.assets import Assets
+from trainers.checkpoint import Progress
+from trainers.checkpoint_times import CheckpointTimes
 from trainers.loop import train
 from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 
@@ -116,6 +121,45 @@ def test_what_else_draws_random_numbers_in_between(assets: Assets, tmp_path: Pat
     torch.rand(7)
     recorder.stop_at = ()
     check_same(tmp_path, recorder, train(small_config(), assets, tmp_path, recorder), whole["plain"])
+
+
+@pytest.fixture
+def asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epoch, "FIRST", 1)
+    monkeypatch.setattr(epoch, "ASK_S", 0.0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_asked_to_leave_inside_epochs(
+    assets: Assets, tmp_path: Path, whole: dict[str, Run], asked_after_every_step: None, variant: str
+) -> None:
+    """At every third question, so that each step of an epoch is the last one somewhere."""
+    config, recorder, asked = small_config(VARIANTS[variant]), Recorder(), itertools.count(1)
+    steps = []
+    while (outcome := train(config, assets, tmp_path, recorder, leave=lambda: next(asked) % 3 == 0)).end is RunEnd.LEFT:
+        steps.append(load(tmp_path / "latest.pt")["progress"]["step"])
+        torch.rand(7)
+    assert set(steps) == set(range(STEPS + 1))
+    check_same(tmp_path, recorder, outcome, whole[variant])
+
+
+def test_a_checkpoint_that_is_late_is_written_inside_the_epoch(
+    assets: Assets, tmp_path: Path, whole: dict[str, Run], asked_after_every_step: None
+) -> None:
+    """The clock shows two minutes more at each look; every checkpoint is gone on from, in a folder of its own."""
+    ticks, kept = itertools.count(0.0, 120.0), list[tuple[Progress, Path]]()
+
+    def keep(progress: Progress) -> None:
+        kept.append((replace(progress), shutil.copytree(run_dir, tmp_path / str(len(kept)))))
+
+    config, run_dir = small_config(), tmp_path / "run"
+    train(config, assets, run_dir, Recorder(), times=CheckpointTimes(lambda: next(ticks)), written=keep)
+    inside = [folder for progress, folder in kept if progress.step]
+    assert len(inside) == 6 and kept[0][0] == Progress(step=3, images_seen=96)
+    for folder in inside:
+        recorder = Recorder()
+        outcome = train(config, assets, folder, recorder)
+        check_same(folder, recorder, outcome, whole["plain"])
 
 
 @pytest.mark.parametrize("moment", ["generator", *KILLED_AT])

@@ -9,7 +9,8 @@ import torch
 from tests.trainers.trainer_helpers import Recorder, load, small_config
 from trainers.assets import Assets
 from trainers.config import NoiseConfig, ScheduleConfig
-from trainers.loop import instance_sigma, train
+from trainers.epoch import instance_sigma
+from trainers.loop import train
 from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")

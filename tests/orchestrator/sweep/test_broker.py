@@ -189,6 +189,19 @@ def test_attempts_that_wrote_a_checkpoint_do_not_count(directory: Path) -> None:
     run(story())
 
 
+def test_nor_do_those_that_wrote_one_inside_an_epoch_for_another_broker_either(directory: Path) -> None:
+    async def story() -> None:
+        broker = Broker(directory)
+        await broker.submit(proposal("0000"))
+        for _ in range(2 * MAX_ATTEMPTS):
+            assert await broker.lease(0) == Lease("0000", {})
+            await broker.saved("0000")
+            broker = Broker(directory)
+        assert not events_of(directory, Ended)
+
+    run(story())
+
+
 @pytest.mark.parametrize("first", [5, 0], ids=["plain", "both_checkpoints_damaged"])
 def test_a_checkpoint_at_a_repeated_epoch_is_progress_too(directory: Path, first: int) -> None:
     """Killed at epoch 10 with the checkpoint of epoch 5, or with none that is whole; then an epoch at a time."""
