@@ -93,6 +93,7 @@ def run_epoch(
     if left_off is not None:
         for _ in range(progress.step):
             next(batches)
+            beat()
         random.load_state_dict(left_off["random"])  # now: the pass has drawn its order and its augmentations
         averages.load_state_dict(left_off["averages"])
     for batch in batches:
