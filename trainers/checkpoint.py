@@ -98,7 +98,9 @@ def keep_as_best(run_dir: Path) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The checkpoint's ``config``, ``progress`` and ``family``, and the last epoch's ``report`` if it has one.
+    """The checkpoint's ``config``, ``progress`` and ``family``, the last epoch's ``report`` and what is ``inside`` an epoch.
+
+    The last two are None, or missing in files of older versions, where there is nothing.
 
     Raises:
         DamagedCheckpointError: the file is no whole checkpoint, or a bit of it is not what it was.

@@ -16,8 +16,8 @@ from trainers.run_report import EpochReport
 class CheckpointWriter:
     """Decides and writes; for rank 0 alone.
 
-    No other rank need know: `Family.state_dict` has no collective, and rank 0 enters the next one, the broadcast of the
-    report's answer, when the files are whole.
+    `Family.state_dict` has no collective, and rank 0 enters the next one when the files are whole: the broadcast of the
+    report's answer, or that of the next steps.
 
     Args:
         config: the run.

@@ -18,7 +18,7 @@ from trainers.pulse import beat
 from trainers.randomness import GlobalRandom
 
 ASK_S = 5.0  # about so often the ranks ask each other inside an epoch, which costs a collective
-FIRST = 25  # steps before they do so first: how long a step takes is not known yet
+FIRST = 1  # steps before they do so first; later as many as take ASK_S, at most ten times as many as before
 
 
 @dataclass(kw_only=True)
@@ -36,6 +36,7 @@ class Inside:
     late: Callable[[], bool]
     save: Callable[[dict[str, Any]], None]
     device: torch.device
+    saving_s: float = 0.0  # what checkpoints inside epochs have taken so far
     _steps: int = 0  # since they asked last
     _stride: int = field(default_factory=lambda: FIRST)  # steps between two askings, rank 0's
     _asked: float = field(default_factory=time.monotonic)
@@ -43,13 +44,17 @@ class Inside:
     def after_step(self, state: Callable[[], dict[str, Any]]) -> bool:
         """Write a checkpoint where one is due; returns whether to leave. Every rank calls this after every step."""
         self._steps += 1
-        if self._steps < self._stride:
-            return False
+        return self._steps >= self._stride and self.ask(state)
+
+    def ask(self, state: Callable[[], dict[str, Any]]) -> bool:
+        """As `after_step`, however many steps there were since. Every rank calls this."""
         late, stride = self._decide() if rank() == 0 else (0, 0)
         leaving, late, self._stride = largest([int(self.leave()), late, stride], self.device)
         self._steps = 0
         if leaving or late:
+            started = time.perf_counter()
             self.save(state())
+            self.saving_s += time.perf_counter() - started
         if leaving:
             largest([0], self.device)  # so that no rank returns before the checkpoint is whole
         return bool(leaving)
@@ -69,6 +74,8 @@ def run_epoch(
     progress: Progress,
     inside: Inside,
     left_off: dict[str, Any] | None,
+    *,
+    measured: bool,
 ) -> dict[str, float] | None:
     """Train on one pass over the data, without the last incomplete batch. Advances `progress`.
 
@@ -80,6 +87,7 @@ def run_epoch(
         progress: how far it is; the first ``step`` steps of this epoch are left out.
         inside: asked after every step.
         left_off: what a checkpoint inside this epoch held, where the run goes on from one.
+        measured: whether FID follows, which may take minutes without any question: they ask before it.
 
     Returns:
         The epoch's metrics; None where the ranks leave inside it.
@@ -88,7 +96,7 @@ def run_epoch(
     random.start_epoch(epoch)
     family.start_epoch(epoch)
     sigma = instance_sigma(config.noise, config.schedule, epoch)
-    averages = StepAverages()
+    averages, earlier = StepAverages(), 0.0
     batches = family.batches(assets)
     if left_off is not None:
         for _ in range(progress.step):
@@ -96,16 +104,29 @@ def run_epoch(
             beat()
         random.load_state_dict(left_off["random"])  # now: the pass has drawn its order and its augmentations
         averages.load_state_dict(left_off["averages"])
+        earlier = left_off["seconds"]
+    started, saving_s = time.perf_counter(), inside.saving_s
+
+    def seconds() -> float:
+        """What the epoch's steps have taken so far."""
+        return earlier + time.perf_counter() - started - (inside.saving_s - saving_s)
+
+    def state() -> dict[str, Any]:
+        return {"random": random.state_dict(), "averages": averages.state_dict(), "seconds": seconds()}
+
     for batch in batches:
         averages.add(family.step(*batch, images_seen=progress.images_seen, instance_sigma=sigma))
         beat()
         progress.images_seen += config.data.batch_size
         progress.step += 1
-        if inside.after_step(lambda: {"random": random.state_dict(), "averages": averages.state_dict()}):
+        if inside.after_step(state):
             return None
+    if measured and inside.ask(state):
+        return None
+    rate = {"images_per_second": progress.step * config.data.batch_size / seconds()}
     progress.epoch, progress.step = epoch, 0
     family.align_ranks()
-    return averages.means() | _weight_norms(family)
+    return averages.means() | _weight_norms(family) | rate
 
 
 def instance_sigma(noise: NoiseConfig, schedule: ScheduleConfig, epoch: int) -> float:

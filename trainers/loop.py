@@ -53,7 +53,7 @@ def train(
         report: called on rank 0 after every epoch; its answer holds for all ranks. A resumed run first repeats the
             report of the epoch that it goes on from, because the one before it may have died before reporting it.
         leave: whether this process was asked to leave, such as by a spot notice; asked on every rank before the first
-            epoch, after each one, and about every five seconds inside one. If it is true on any rank, a checkpoint is
+            epoch, after each one and before its FID, and about every five seconds inside one. If it is true on any rank, a checkpoint is
             written at once and all return.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
         written: called on rank 0 when a checkpoint of this progress is on disk, before the report that names it.
@@ -90,7 +90,7 @@ def _train(
     set_up_kernels(config)
     with all_or_none():
         family = build_family(config, assets.device, random)
-        per_epoch = family.images_per_epoch(assets)
+        family.images_per_epoch(assets)  # reads the images, of which there may be too few
         targets = family.fid_targets(assets)
     repeated, left_off = resume(config, family, run_dir, assets.device, progress)
     writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, report=repeated, written=written)
@@ -108,16 +108,15 @@ def _train(
         if leaving:
             return _outcome(RunEnd.LEFT, progress)
         epoch = progress.epoch + 1
-        images = per_epoch - progress.step * config.data.batch_size
         started = time.time()
-        metrics = run_epoch(config, family, assets, random, progress, inside, left_off)
+        due = fid_due(epoch, config)
+        metrics = run_epoch(config, family, assets, random, progress, inside, left_off, measured=due)
         if metrics is None:
             return _outcome(RunEnd.LEFT, progress)
         trained, left_off = time.time(), None
-        metrics["images_per_second"] = images / (trained - started)
         finite = all(math.isfinite(value) for value in metrics.values())
         measured = None
-        if finite and fid_due(epoch, config):
+        if finite and due:
             measured = measure(config, targets, assets, fakes_at(epoch, config), epoch=epoch)
             if not math.isfinite(measured.fid):
                 finite, metrics, measured = False, metrics | measured.metrics(), None

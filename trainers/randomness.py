@@ -1,7 +1,8 @@
 """Random numbers of the global batch, of which each rank keeps its slice.
 
 Every epoch reseeds from (seed, epoch): a run resumed at an epoch, on any number of ranks, sees the same numbers as one
-that was never interrupted, and nothing that happens between epochs (FID, samples) can shift them.
+that was never interrupted, and nothing that happens between epochs (FID, samples) can shift them. One that is resumed
+inside an epoch has the states from its checkpoint.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ from trainers.checkpoint import (
     restore_latest,
 )
 from trainers.config import TrainConfig
-from trainers.distributed import all_or_none, broadcast_object, rank
+from trainers.distributed import all_or_none, broadcast_object, largest, rank
 from trainers.families import Family
 from trainers.run_report import EpochReport
 
@@ -47,6 +47,7 @@ def resume(
 
     Raises:
         UserError: a whole file that is no checkpoint, or one of another config.
+        RuntimeError: the ranks see different files.
     """
     name, checkpoint = None, None
     with all_or_none():
@@ -62,6 +63,7 @@ def resume(
         check_same_config(checkpoint["config"], config)
     family.load_state_dict(checkpoint["family"])
     vars(progress).update(vars(Progress(**checkpoint["progress"])))
+    _check_same_everywhere(progress, device)
     if rank() == 0:
         if name == PREVIOUS:
             restore_latest(run_dir)
@@ -69,6 +71,18 @@ def resume(
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
     report = checkpoint.get("report")
     return None if report is None else EpochReport.from_json(report), checkpoint.get("inside")
+
+
+def _check_same_everywhere(progress: Progress, device: torch.device) -> None:
+    """Check that no rank has read another file under the same name, such as an older copy on its own node.
+
+    Raises:
+        RuntimeError: on every rank; the storage may show the same to all a moment later.
+    """
+    here = [progress.epoch, progress.step]
+    both = [*here, *(-number for number in here)]
+    if largest(both, device) != both:
+        raise RuntimeError(f"the ranks see different checkpoints; this one that of epoch {here[0]}, step {here[1]}")
 
 
 def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:

@@ -36,10 +36,8 @@ def command(
     if trials is None and not changed:
         raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
     running = running_sweep(sweep, sweeps_dir)
-    running.ask(
-        ChangeBudget(session=running.session, trials=trials, budgets=changed),
-        lambda state: trials in (None, state.planned) and all(state.budgets.get(k) == v for k, v in changed.items()),
-    )
+    request = ChangeBudget(session=running.session, trials=trials, budgets=changed)
+    running.ask(request, lambda state: request.key in state.answers)
     state = running.store.read_state()
     limits = str(Budgets(**state.budgets)) or "no other limit"
     click.echo(f"{running.name}: {state.planned} trials, {limits}")

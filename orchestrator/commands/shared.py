@@ -184,10 +184,10 @@ class RunningSweep:
             state = follower.state
             if state.session != self.session:
                 raise UserError(f"another driver has just taken over sweep {self.name}: ask again")
+            if why := state.answers.get(request.key):
+                raise UserError(f"sweep {self.name} has not done it: {why}")
             if answered(state):
                 return
-            if (why := state.not_done.get(request.key)) is not None:
-                raise UserError(f"sweep {self.name} has not done it: {why}")
             if not alive or not (ending or (state.is_open and state.halting is None)):
                 raise UserError(f"sweep {self.name} has ended before it could do that")
             time.sleep(_LOOK_S)

@@ -50,8 +50,8 @@ def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     plan = find_sweep(sweep, sweeps_dir).read_plan()
     params = own_setting(build_space(plan.space, plan.definition), settings)
     running = running_sweep(sweep, sweeps_dir)
-    before = running.store.read_state().planned
-    running.ask(AddTrial(session=running.session, params=params), lambda state: state.planned > before)
+    request = AddTrial(session=running.session, params=params)
+    running.ask(request, lambda state: request.key in state.answers)
     click.echo(f"{running.name} tries next: {', '.join(f'{key}={value}' for key, value in params.items())}")
 
 

@@ -58,10 +58,17 @@ class Opened(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Event):
-    """The number of planned trials or the budgets are others from now on; None: as before."""
+    """The number of planned trials or the budgets are others from now on; None: as before.
+
+    Attributes:
+        trials: planned from now on.
+        budgets: those that change.
+        key: of the request that asked for it; empty in older versions.
+    """
 
     trials: int | None = None
     budgets: dict[str, float | None] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,17 @@ class ChangeBudget(Request):
     budgets: dict[str, float | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class NotUnderstood(Request):
+    """A line that asks for nothing that this version knows.
+
+    Attributes:
+        why: a sentence for whoever asked.
+    """
+
+    why: str
+
+
 _KINDS: dict[str, type[Request]] = {
     "stop": StopSweep,
     "stop_trial": StopTrial,
@@ -107,7 +118,7 @@ class RequestReader:
         self._lines, self._session = LineReader(directory / REQUESTS_FILE), session
 
     def read(self) -> list[Request]:
-        """The new ones. One that cannot be understood is left out, and logged: a sweep does not end for it."""
+        """The new ones. One that cannot be understood is logged, and `NotUnderstood`: a sweep does not end for it."""
         found = []
         for line in self._lines.read():
             if line.get("session") != self._session:
@@ -116,6 +127,7 @@ class RequestReader:
                 found.append(_request(line))
             except UserError as error:
                 log.warning("not understood: %s", error)
+                found.append(NotUnderstood(session=self._session, key=str(line.get("key")), why=str(error)))
         return found
 
 

@@ -51,7 +51,8 @@ class SweepState:
         gangs: those that are up, with the time since when they have had as many ranks as now.
         sizes: of the gangs that are up, how many ranks each has, and how many are planned.
         halting: set when the last driver has begun to end the sweep.
-        not_done: why requests of other terminals were not done, by key.
+        answers: to requests of other terminals, by key: why one was not done, empty where it was.
+        longest_epoch: seconds of the longest epoch so far; of trials that are over, the mean of each counts.
         newest: wall clock of the newest that is known, an event or an epoch.
     """
 
@@ -66,7 +67,8 @@ class SweepState:
     gangs: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     halting: Halting | None = None
-    not_done: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    longest_epoch: float = field(default=0.0, compare=False)  # a reader that skips histories knows less
     newest: float = 0.0
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
@@ -148,6 +150,7 @@ class SweepState:
         if report.checkpoint > trial.checkpoint:
             self.attempts[trial_id] = 0
         trial.progress(report)
+        self.longest_epoch = max(self.longest_epoch, report.ended - report.started)
         self.newest = max(self.newest, report.ended)
         return True
 
@@ -165,12 +168,13 @@ class SweepState:
         return True
 
     def _changed(self, event: Changed) -> bool:
+        self.answers[event.key] = ""
         self.planned = event.trials or self.planned
         self.budgets = {**self.budgets, **(event.budgets or {})}
         return True
 
     def _not_done(self, event: NotDone) -> bool:
-        self.not_done[event.key] = event.why
+        self.answers[event.key] = event.why
         return True
 
     def _share(self, gang: int) -> float:
@@ -264,6 +268,8 @@ class SweepState:
 
     def _end(self, trial: TrialRecord, outcome: TrialOutcome, seconds: float, at: float) -> None:
         trial.end(outcome, seconds)
+        if outcome.epochs:
+            self.longest_epoch = max(self.longest_epoch, seconds / outcome.epochs)
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices

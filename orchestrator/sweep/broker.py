@@ -35,7 +35,7 @@ class Broker:
     """Every public method is one message.
 
     Args:
-        directory: of the sweep, whose driver has opened it: the log has its `Opened`.
+        directory: of the sweep, which its driver has opened.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -47,7 +47,7 @@ class Broker:
         self._changed = asyncio.Condition()
         self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
-        self._pulses = Pulses(time.monotonic)
+        self._pulses = Pulses(time.monotonic, state.longest_epoch)
         for gang in state.gangs:  # whose ranks this broker has not heard of yet
             self._pulses.began(gang)
         for gang in set(state.holders.values()) - state.gangs.keys():
@@ -177,11 +177,11 @@ class Broker:
                 trial_id, _ = self._confirmations.take(gang)
                 return ConfirmLease(trial_id, self._seeds)
             trial_id, attempt = self._queue.first()
-            self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt)
-            if self._log.full:
+            begun = trial_id in self._state.trials
+            if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
                 return NoLease.SWEEP_OVER
             self._queue.take(gang)
-        return Lease(trial_id, self._state.trials[trial_id].params, begun=self._state.trials[trial_id].epochs > 0)
+        return Lease(trial_id, self._state.trials[trial_id].params, begun=begun)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""

@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable
 
 from orchestrator.results.events import Changed, NotDone
-from orchestrator.results.requests import AddTrial, ChangeBudget, Request, RequestReader, StopSweep, StopTrial
+from orchestrator.results.requests import (
+    AddTrial,
+    ChangeBudget,
+    NotUnderstood,
+    Request,
+    RequestReader,
+    StopSweep,
+    StopTrial,
+)
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason
@@ -71,6 +79,8 @@ class Desk:
         match request:
             case StopSweep(now=now):
                 self._stop(now)
+            case NotUnderstood(why=why):
+                self._not_done(request, why)
             case StopTrial(trial=trial):
                 self._broker.stop(trial, StopReason.STOPPED_BY_USER)
             case _:
@@ -89,10 +99,10 @@ class Desk:
                 self._not_done(request, "it comes too late: the sweep ends")
             case AddTrial(params=params):
                 self._searcher.add(params)
-                self._change(trials=self.planned + 1)
+                self._change(request, trials=self.planned + 1)
                 self._say(f"a setting of your own comes next: {', '.join(f'{k}={v}' for k, v in params.items())}")
             case ChangeBudget(trials=trials, budgets=budgets):
-                self._change(trials=trials, budgets=budgets)
+                self._change(request, trials=trials, budgets=budgets)
 
     def _not_done(self, request: Request, why: str) -> None:
         """Tell whoever waits for it."""
@@ -101,6 +111,7 @@ class Desk:
         except OSError:
             log.exception("whoever has asked for %s is not told: %s", request, why)
 
-    def _change(self, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
-        self._store.append(Changed(at=time.time(), session=self._session, trials=trials, budgets=budgets or None))
+    def _change(self, request: Request, *, trials: int | None, budgets: dict[str, float | None] | None = None) -> None:
+        now, number = time.time(), self._session
+        self._store.append(Changed(at=now, session=number, trials=trials, budgets=budgets or None, key=request.key))
         self.planned = trials or self.planned

@@ -36,7 +36,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial for a gang to train: its id, its searched values, and whether it has epochs already."""
+    """A trial for a gang to train: id, searched values, and whether a gang had it before, with its checkpoint."""
 
     trial_id: str
     params: dict[str, Any]

@@ -18,13 +18,14 @@ class Pulses:
 
     Args:
         clock: seconds that only grow.
+        longest: seconds of the sweep's longest epoch so far.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], longest: float = 0.0) -> None:
         self._clock = clock
         self._ranks: dict[int, dict[int, Rank]] = {}
         self._last: dict[int, float] = {}
-        self._longest = 0.0
+        self._longest = longest
         self._gone: dict[int, float] = {}
         self._calls: Counter[int] = Counter()
 

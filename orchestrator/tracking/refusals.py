@@ -9,7 +9,7 @@ _FOR_GOOD = {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS"
 
 # Of files, which a server answers with a plain status. The others of these pass, as those above do.
 _STATUS_FOR_GOOD = range(400, 500)
-_STATUS_PASSES = (401, 403, 407, 408, 423, 425, 429)
+_STATUS_PASSES = (401, 403, 404, 407, 408, 423, 425, 429)
 
 
 class Unreachable(Exception):

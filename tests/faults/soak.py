@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).parents[2]))  # as a script, it would not find the package that it is in
 
 from tests.faults.aftermath import judge
@@ -52,7 +54,11 @@ def soak(bench: Bench, *, local: bool, kill_every: float, seed: int, limit_s: fl
                 try:
                     sweep.strike(lambda name=name: stage.strikes[name](sweep))
                     happened[name] += 1
-                except (NotInTimeError, AssertionError) as error:  # what was to be killed is not there just now
+                except (
+                    NotInTimeError,
+                    AssertionError,
+                    psutil.Error,
+                ) as error:  # it is not there just now
                     print(f"{name}: {error}", flush=True)
             elif sweep.driver.returncode == 0:
                 break

@@ -109,7 +109,8 @@ def _second_node(cluster: Cluster) -> Strike:
     nodes = [join()]
 
     def strike(sweep: SweepUnderFault) -> None:
-        cluster.kill_node(nodes.pop())
+        if nodes:  # else one that was to join before did not
+            cluster.kill_node(nodes.pop())
         nodes.append(join())
         sweep.family.add(nodes[-1].pid)
 

@@ -9,10 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.faults.processes import Family
 from tests.faults.results import Results, read_epochs, read_files
 from tests.faults.waiting import NotInTimeError, wait_until
+from trainers.checkpoint import load_checkpoint
+from trainers.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 START_S = 300.0  # Ray, the ranks and the first epoch
@@ -103,7 +106,7 @@ class SweepUnderFault:
         self.family.note_ports()
         for trial, lines in read_epochs(self.directory).items():
             if lines and f"trials/{trial}/latest.pt" in read_files(self.directory):
-                self.repeated += lines[-1]["epoch"] - lines[-1]["checkpoint"]
+                self.repeated += lines[-1]["epoch"] - self._saved(trial, lines[-1])
         self.strikes.append(time.time())
         action()
 
@@ -170,6 +173,13 @@ class SweepUnderFault:
                     shutil.copy(log, kept / log.name)
         for place in self.scratch:
             shutil.rmtree(place)
+
+    def _saved(self, trial: str, line: dict[str, Any]) -> int:
+        """The epoch that a trial's newest checkpoint holds whole; later than its last report knows, if it has left."""
+        with contextlib.suppress(UserError):
+            progress = load_checkpoint(self.directory / "trials" / trial / "latest.pt")["progress"]
+            return max(line["checkpoint"], min(line["epoch"], progress["epoch"]))
+        return line["checkpoint"]
 
     def _start(self, *arguments: str) -> None:
         self.started = time.time()

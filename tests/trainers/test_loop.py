@@ -12,6 +12,7 @@ from tests.trainers.trainer_helpers import STEPS, Recorder, differing, load, sma
 from trainers.assets import Assets
 from trainers.checkpoint import Progress
 from trainers.checkpoint_times import CheckpointTimes
+from trainers.epoch import Inside
 from trainers.errors import UserError
 from trainers.families import build_family
 from trainers.loop import train
@@ -125,6 +126,7 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
     kept = load(tmp_path / "late" / "best.pt")
     assert kept["progress"] == {
         "epoch": best,
+        "step": 0,
         "images_seen": best * STEPS * 32,
         "objective": fids[best],
         "best_epoch": best,
@@ -241,7 +243,13 @@ class AskedToLeave:
 NO_CHECKPOINTS = {"schedule.checkpoint_every": 100, "schedule.window_first": 6, "fid.every": 100}
 
 
-def test_leaving_writes_a_checkpoint_at_once(assets: Assets, tmp_path: Path) -> None:
+@pytest.fixture
+def between_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked inside an epoch; what happens there is in test_resume.py."""
+    monkeypatch.setattr(Inside, "ask", lambda *_: False)
+
+
+def test_leaving_writes_a_checkpoint_at_once(assets: Assets, tmp_path: Path, between_epochs: None) -> None:
     recorder, config = Recorder(), small_config(NO_CHECKPOINTS)
     outcome = train(config, assets, tmp_path, recorder, leave=AskedToLeave(4), times=still_times())
     assert (outcome.end, outcome.epochs) == (RunEnd.LEFT, 3)
@@ -263,7 +271,7 @@ def test_who_is_asked_before_the_start_trains_nothing(assets: Assets, tmp_path: 
 
 @pytest.mark.parametrize(("question", "stop", "end"), [(3, 2, RunEnd.STOPPED), (7, 100, RunEnd.COMPLETED)])
 def test_a_run_that_is_over_does_not_go_on_elsewhere(
-    assets: Assets, tmp_path: Path, question: int, stop: int, end: RunEnd
+    assets: Assets, tmp_path: Path, between_epochs: None, question: int, stop: int, end: RunEnd
 ) -> None:
     outcome = train(small_config(), assets, tmp_path, Recorder(stop), leave=AskedToLeave(question))
     assert (outcome.end, outcome.epochs) == (end, question - 1)

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.lines import LineWriter
-from orchestrator.results.requests import AddTrial, ChangeBudget, Request, RequestReader, StopSweep, StopTrial, ask
+from orchestrator.results.requests import (
+    AddTrial,
+    ChangeBudget,
+    NotUnderstood,
+    Request,
+    RequestReader,
+    StopSweep,
+    StopTrial,
+    ask,
+)
 from trainers.errors import UserError
 
 EVERY: list[Request] = [
@@ -27,15 +36,19 @@ def test_every_request_arrives_once(tmp_path: Path) -> None:
     assert RequestReader(tmp_path, 2).read() == [another]
 
 
-def test_what_cannot_be_understood_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_understood_ends_nothing_and_is_answered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     lines = LineWriter(tmp_path / "requests.jsonl")
-    right = {"v": 1, "ask": "stop_trial", "session": 1, "trial": "0003"}
+    right = {"v": 1, "ask": "stop_trial", "session": 1, "key": "abc", "trial": "0003"}
     for change in ({"v": 99}, {"ask": "dance"}, {"trial": ["0003"]}, {"session": 7, "ask": None}, {}):
         lines.append({**right, **change})
     lines.close()
     with caplog.at_level("WARNING", "orchestrator"):
-        (one,) = RequestReader(tmp_path, 1).read()
+        *strange, one = RequestReader(tmp_path, 1).read()
     assert isinstance(one, StopTrial) and (one.session, one.trial) == (1, "0003")
+    assert [type(request) for request in strange] == [NotUnderstood] * 3
+    assert {request.key for request in strange} == {"abc"}
     assert len(caplog.records) == 3 and "dance" in caplog.text, "those of other drivers are nobody's business"
 
 

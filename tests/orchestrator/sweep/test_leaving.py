@@ -17,7 +17,7 @@ from tests.orchestrator.sweep_helpers import ONE_RANK, endless, events_of, propo
 
 
 @pytest.mark.slow
-def test_a_gang_one_of_whose_ranks_gets_sigterm_leaves_and_goes_on_from_that_epoch(
+def test_a_gang_one_of_whose_ranks_gets_sigterm_leaves_and_goes_on_from_there(
     ray_instance: None, motorbikes: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.sweep.gang.MAX_RESTARTS", 0)  # leaving counts as no failure

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.results.events import Confirmed, Ended, Interrupted
+from orchestrator.results.events import Confirmed, Ended, Interrupted, Saved
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.space.load import build_space
@@ -84,17 +84,21 @@ def test_a_stop_is_heard_at_the_next_report(setup: GangSetup, assets: Assets, on
 def test_a_rank_that_is_asked_to_leave_gives_its_trial_no_verdict(
     setup: GangSetup, assets: Assets, one_thread: None
 ) -> None:
+    """Inside the first epoch, of which the other gang, perhaps on another node, has to fetch the checkpoint."""
     setup.broker.submit(proposal("0000", {"optimizer.lr_g": 8e-4}))
     lease = setup.broker.lease(0)
-    assert isinstance(lease, Lease)
+    assert isinstance(lease, Lease) and not lease.begun
     asked = iter([False, True])
     with pytest.raises(LeftError):
         run_lease(setup, lease, assets, lambda: next(asked))
     assert not events_of(setup.directory, Ended)
     (interrupted,) = events_of(setup.directory, Interrupted)
     assert (interrupted.trial, interrupted.attempts) == ("0000", 0)
-    assert setup.broker.lease(1) == lease
-    run_lease(setup, lease, assets, never)
+    assert [event.trial for event in events_of(setup.directory, Saved)] == ["0000"]
+    assert not (setup.directory / "trials" / "0000" / "history.jsonl").read_text(), "no epoch is over"
+    again = setup.broker.lease(1)
+    assert again == lease and isinstance(again, Lease) and again.begun
+    run_lease(setup, again, assets, never)
     (ended,) = events_of(setup.directory, Ended)
     assert (ended.outcome["verdict"], ended.outcome["epochs"]) == ("completed", 2)
     assert [report.epoch for report in ResultsStore(setup.directory).read_history("0000")] == [1, 2]

@@ -11,7 +11,7 @@ from orchestrator.tracking.refusals import is_temporary
     ("status", "temporary"),
     [
         (400, False),
-        (404, False),
+        (404, True),
         (413, False),
         (401, True),
         (403, True),
