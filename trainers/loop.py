@@ -53,8 +53,8 @@ def train(
         report: called on rank 0 after every epoch; its answer holds for all ranks. A resumed run first repeats the
             report of the epoch that it goes on from, because the one before it may have died before reporting it.
         leave: whether this process was asked to leave, such as by a spot notice; asked on every rank before the first
-            epoch, after each one and before its FID, and about every five seconds inside one. If it is true on any rank, a checkpoint is
-            written at once and all return.
+            epoch, about every five seconds inside one, before its FID and after it. If it is true on any rank, a
+            checkpoint is written at once and all return.
         times: when a checkpoint is due by time; asked on rank 0 alone. None: a new one on the machine's clock.
         written: called on rank 0 when a checkpoint of this progress is on disk, before the report that names it.
 
