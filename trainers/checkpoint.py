@@ -98,7 +98,7 @@ def keep_as_best(run_dir: Path) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The checkpoint's ``config``, ``progress`` and ``family``, the last epoch's ``report``, and what is ``inside`` one.
+    """A checkpoint's ``config``, ``progress`` and ``family``, the last epoch's ``report``, and what is ``inside`` one.
 
     The last two are None, or missing in files of older versions, where there is nothing.
 
