@@ -28,6 +28,7 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # made at a process's first request, with the proxies of then
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
