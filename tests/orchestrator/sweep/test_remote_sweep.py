@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -54,6 +55,15 @@ def lose_at(driver: "subprocess.Popen[str]", line: str) -> None:
     assert shown is not None
 
 
+def rounded(value: Any) -> Any:
+    """To 12 digits: of another machine's FIDs the last may differ, and once did where both machines were this one."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return f"{value:.12g}" if isinstance(value, float) else value
+
+
 @pytest.mark.slow
 def test_a_sweep_goes_on_where_its_machine_is_lost_with_its_disk(
     motorbikes: Path, tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
@@ -85,10 +95,10 @@ def test_a_sweep_goes_on_where_its_machine_is_lost_with_its_disk(
     store = find_sweep("killed", local_copy(home, sweeps_root()), whole=True)
     whole = ResultsStore(tmp_path / "whole")
     assert str(store.directory).startswith(str(tmp_path / "third"))
-    assert what_counts(store) == what_counts(whole)
+    assert rounded(what_counts(store)) == rounded(what_counts(whole))
     assert store.read_plan().fingerprint == whole.read_plan().fingerprint
     for trial in whole.read_trials():
-        assert fids(store, trial.trial_id) == fids(whole, trial.trial_id)
+        assert rounded(fids(store, trial.trial_id)) == rounded(fids(whole, trial.trial_id))
         kept = {path.name for path in (whole.trials_dir / trial.trial_id).glob("*.pt")}
         assert {path.name for path in (store.trials_dir / trial.trial_id).glob("*.pt")} == kept
     assert not [key for key in s3.keys("lost") if key.endswith(".part")]
