@@ -39,7 +39,7 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
 
 @command.command("add")
 @click.argument("sweep", type=SweepToFind())
-@click.argument("settings", type=Text(), nargs=-1, metavar="KEY=VALUE...")
+@click.argument("settings", type=Text(), nargs=-1, required=True, metavar="KEY=VALUE...")
 @sweeps_dir_option
 def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     """Try a setting of your own next in SWEEP; keys that are not given have the base's values."""
@@ -52,7 +52,8 @@ def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     running = running_sweep(sweep, sweeps_dir)
     request = AddTrial(session=running.session, params=params)
     running.ask(request, lambda state: request.key in state.answers)
-    click.echo(f"{running.name} tries next: {', '.join(f'{key}={value}' for key, value in params.items())}")
+    typed = (f"{key}={'null' if value is None else value}" for key, value in params.items())
+    click.echo(f"{running.name} tries next: {', '.join(typed)}")
 
 
 def own_setting(space: Any, settings: tuple[str, ...]) -> dict[str, Any]:

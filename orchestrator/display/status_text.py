@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,23 +15,34 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 
+WIDE = 120  # a list of sweeps may be wider than the terminal: names are there to be copied, and never cut
+
 
 def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | str]]) -> None:
     """One row per sweep; for one that cannot be read, the reason in place of its state."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("sweep", "status", "trials", "best", "GPU hours", "time", ""):
-        table.add_column(name, justify="right" if name in ("trials", "best", "GPU hours", "time") else "left")
+    notes = []  # below the table, which is wide enough without them
+    for name in ("sweep", "status", "trials", "best", "GPU hours", "time"):
+        justify: Literal["left", "right"] = "left" if name in ("sweep", "status") else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
     for store, state in sweeps:
         if isinstance(state, str):
-            table.add_row(store.directory.name, "unreadable", "-", "-", "-", "-", escape(state))
+            table.add_row(store.directory.name, "unreadable", "-", "-", "-", "-")
+            notes.append(f"{store.directory.name}: {state}")
             continue
         standing, now = store.standing(state), time.time()
         best = best_trial(list(state.trials.values()))
         objective = "-" if best is None or best.objective is None else f"{best.objective:.1f}"
         row = [store.directory.name, standing.status, f"{_over(state)}/{state.planned}", objective]
         hours = f"{state.gpu_hours(now):.1f}" if state.plan.gang_gpus else "-"
-        table.add_row(*row, hours, duration(state.seconds(now)), escape(standing.detail))
+        table.add_row(*row, hours, duration(state.seconds(now)))
+        if standing.detail:
+            notes.append(f"{store.directory.name}: {standing.detail}")
+    width, console.width = console.width, max(console.width, WIDE)
     console.print(table)
+    console.width = width
+    for note in notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:

@@ -95,7 +95,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     best = best_trial(trials)
     if best is None:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
-        _print_rows(console, _earlier_rows(store))
+        rows = _earlier_rows(store)
     else:
         folder = store.trials_dir / best.trial_id
         rows = {
@@ -106,10 +106,10 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
             **front_rows(trials),
             **_earlier_rows(store),
         }
-        _print_rows(console, rows)
     sweep = argument_of(store.directory)
     command = _command()
-    _print_rows(console, {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"})
+    rows |= {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"}
+    _print_rows(console, rows)
 
 
 def _earlier_rows(store: ResultsStore) -> dict[str, str]:
