@@ -4,10 +4,9 @@ import math
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from trainers.distributed import mean_over_ranks, world_size
+from trainers.distributed import mean_over_ranks
 
 PEAKS = ("grad_norm_d", "grad_norm_g")
 OF_D_UPDATES = ("grad_norm_d", "d_penalty")  # where the device decides on D's update: 0 in a step without one
@@ -78,9 +77,7 @@ class StepAverages:
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
         for names, sums in self._sums.items():
-            if world_size() > 1:
-                dist.all_reduce(sums)
-            for name, value in zip(names, (sums / world_size()).tolist(), strict=True):
+            for name, value in zip(names, mean_over_ranks(sums).tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + self._counts[names]
         for name, updates in self._updates.items():
@@ -97,9 +94,7 @@ class StepAverages:
         """
         if len(self._d_losses) < 2:
             return {}
-        steps = torch.stack(self._d_losses).float()
-        if world_size() > 1:
-            dist.all_reduce(steps)
-        losses = (steps / world_size()).cpu().double()  # squares of losses above 1e19 overflow float32
+        steps = mean_over_ranks(torch.stack(self._d_losses).float())
+        losses = steps.cpu().double()  # squares of losses above 1e19 overflow float32
         variance = losses.var(correction=0).item()
         return {"d_loss_variance": variance} if math.isfinite(variance) else {}

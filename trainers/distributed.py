@@ -124,8 +124,7 @@ def average_buffers(module: nn.Module) -> None:
         return
     for buffer in module.buffers():
         if buffer.is_floating_point():
-            dist.all_reduce(buffer)
-            buffer /= world_size()
+            buffer.copy_(mean_over_ranks(buffer))
 
 
 def any_rank(mine: bool, device: torch.device) -> bool:

@@ -18,7 +18,6 @@ from trainers.pulse import beat
 from trainers.randomness import GlobalRandom
 
 ASK_S = 5.0  # about so often the ranks ask each other inside an epoch, which costs a collective
-FIRST = 1  # steps before they do so first; later as many as take ASK_S, at most ten times as many as before
 
 
 @dataclass(kw_only=True)
@@ -38,7 +37,7 @@ class Inside:
     device: torch.device
     saving_s: float = 0.0  # what checkpoints inside epochs have taken so far
     _steps: int = 0  # since they asked last
-    _stride: int = field(default_factory=lambda: FIRST)  # steps between two askings, rank 0's
+    _stride: int = 1  # steps to the next asking: as many as take ASK_S, at most ten times as many as before
     _asked: float = field(default_factory=time.monotonic)
 
     def after_step(self, state: Callable[[], dict[str, Any]]) -> bool:
@@ -123,7 +122,7 @@ def run_epoch(
             return None
     if measured and inside.ask(state):
         return None
-    rate = {"images_per_second": progress.step * config.data.batch_size / seconds()}
+    rate = {"images_per_second": family.images_per_epoch(assets) / seconds()}
     progress.epoch, progress.step = epoch, 0
     family.align_ranks()
     return averages.means() | _weight_norms(family) | rate

@@ -36,8 +36,7 @@ def command(
     if trials is None and not changed:
         raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
     running = running_sweep(sweep, sweeps_dir)
-    request = ChangeBudget(session=running.session, trials=trials, budgets=changed)
-    running.ask(request, lambda state: request.key in state.answers)
+    running.ask(ChangeBudget(session=running.session, trials=trials, budgets=changed))
     state = running.store.read_state()
     limits = str(Budgets(**state.budgets)) or "no other limit"
     click.echo(f"{running.name}: {state.planned} trials, {limits}")

@@ -159,12 +159,12 @@ class RunningSweep:
 
         return driver_lives(self.store.directory)
 
-    def ask(self, request: Any, answered: Callable[[Any], bool], *, ending: bool = False) -> None:
-        """Ask, and wait until the sweep's state shows the answer, also while the sweep is `ending`.
+    def ask(self, request: Any, done: Callable[[Any], bool] | None = None, *, ending: bool = False) -> None:
+        """Ask, and wait until the sweep's state shows that it is done, also while the sweep is `ending`.
 
         Args:
             request: one of `orchestrator.results.requests`.
-            answered: whether a state does.
+            done: whether a state shows it; None: that the log has the answer does.
             ending: wait on while the sweep ends.
 
         Raises:
@@ -186,7 +186,7 @@ class RunningSweep:
                 raise UserError(f"another driver has just taken over sweep {self.name}: ask again")
             if why := state.answers.get(request.key):
                 raise UserError(f"sweep {self.name} has not done it: {why}")
-            if answered(state):
+            if request.key in state.answers if done is None else done(state):
                 return
             if not alive or not (ending or (state.is_open and state.halting is None)):
                 raise UserError(f"sweep {self.name} has ended before it could do that")

@@ -50,8 +50,7 @@ def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     plan = find_sweep(sweep, sweeps_dir).read_plan()
     params = own_setting(build_space(plan.space, plan.definition), settings)
     running = running_sweep(sweep, sweeps_dir)
-    request = AddTrial(session=running.session, params=params)
-    running.ask(request, lambda state: request.key in state.answers)
+    running.ask(AddTrial(session=running.session, params=params))
     typed = (f"{key}={'null' if value is None else value}" for key, value in params.items())
     click.echo(f"{running.name} tries next: {', '.join(typed)}")
 

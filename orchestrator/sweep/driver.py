@@ -139,11 +139,10 @@ def run_sweep(
 
     try:
         with interrupts.while_trials_run(stop_trials):
-            again = False
+            known: SweepState | None = state  # for Tune's first run; a later one reads the log again
             while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
-                known = store.read_state() if again else state
-                _tuner(plan, store, known, searcher, broker, stopper, ray_dir, warm).fit()
-                again = True
+                _tuner(plan, store, known or store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
+                known = None
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():

@@ -201,7 +201,6 @@ def test_a_resumed_run_is_the_uninterrupted_one(config: TrainConfig, assets: dic
 def test_so_is_one_that_left_inside_epochs(
     config: TrainConfig, assets: dict[str, Assets], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(epoch, "FIRST", 1)
     monkeypatch.setattr(epoch, "ASK_S", 0.0)
     whole, parts, asked, inside = Recorder(), Recorder(), itertools.count(1), False
     train(config, assets[config.family], tmp_path / "whole", whole)

@@ -19,9 +19,8 @@ from tests.faults.processes import RANKS
 @contextlib.contextmanager
 def cluster_of(*cpus: int) -> Iterator[tuple[Cluster, set[int]]]:
     """A cluster of a head without CPUs and of one node for each number; and the process ids of the nodes' raylets."""
-    here = (
-        node_ip_address_from_perspective()
-    )  # by itself it takes that of this process's Ray, if there is one: 127.0.0.1
+    # By itself it takes the address of this process's Ray, if there is one: 127.0.0.1, where nobody else finds it.
+    here = node_ip_address_from_perspective()
     head = {"num_cpus": 0, "node_ip_address": here}
     cluster = Cluster(initialize_head=True, shutdown_at_exit=False, head_node_args=head)
     try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -248,11 +249,11 @@ SELDOM = {"schedule.checkpoint_every": 100, "schedule.window_first": 4, "fid.eve
 def left(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """The last rank alone is asked to leave, after epoch 2."""
     asked = iter([False, False, rank() == world_size() - 1])
-    ask, inside.Inside.ask = inside.Inside.ask, lambda *_: False  # between epochs only
     config, times = small_config({**SHARED, **SELDOM}), still_times()
     assets, recorder = Assets(photos, cache_dir, CPU), Recorder()
-    outcome = train(config, assets, run_dir, recorder, leave=lambda: next(asked), times=times)
-    inside.Inside.ask = ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inside.Inside, "ask", lambda *_: False)  # between epochs only
+        outcome = train(config, assets, run_dir, recorder, leave=lambda: next(asked), times=times)
     epoch = load(run_dir / "latest.pt")["progress"]["epoch"]
     return {"end": str(outcome.end), "epochs": outcome.epochs, "checkpoint": epoch}
 
@@ -261,14 +262,14 @@ def left_inside(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     """The last rank alone is asked to leave, again and again inside epochs; both go on each time."""
     asked, config, recorder = itertools.count(1), small_config(SHARED), Recorder()
     leave = lambda: next(asked) % 3 == 0 and rank() == world_size() - 1  # noqa: E731
-    before, (inside.FIRST, inside.ASK_S) = (inside.FIRST, inside.ASK_S), (1, 0.0)
     steps = []
-    while True:
-        assets, times = Assets(photos, cache_dir, CPU), FirstRankDecides()
-        if train(config, assets, run_dir, recorder, leave=leave, times=times).end is RunEnd.COMPLETED:
-            break
-        steps.append(load(run_dir / "latest.pt")["progress"]["step"])
-    inside.FIRST, inside.ASK_S = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inside, "ASK_S", 0.0)
+        while True:
+            assets, times = Assets(photos, cache_dir, CPU), FirstRankDecides()
+            if train(config, assets, run_dir, recorder, leave=leave, times=times).end is RunEnd.COMPLETED:
+                break
+            steps.append(load(run_dir / "latest.pt")["progress"]["step"])
     return {"steps": steps, "curve": curve(recorder.reports), "checkpoint": load(run_dir / "latest.pt")}
 
 

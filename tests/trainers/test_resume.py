@@ -125,7 +125,6 @@ def test_what_else_draws_random_numbers_in_between(assets: Assets, tmp_path: Pat
 
 @pytest.fixture
 def asked_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epoch, "FIRST", 1)
     monkeypatch.setattr(epoch, "ASK_S", 0.0)
 
 
