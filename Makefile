@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults gpu lock clean
+.PHONY: help demo test check faults rehearsal gpu lock clean
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,10 +27,13 @@ check: $(STAMP) ## lint, format, types, import rules: what CI runs before the te
 faults: $(STAMP) ## kill everything that can die, and look what is left
 	@$(BIN)/python -m tests.faults.run
 
+rehearsal: $(STAMP) ## a cluster without a cloud: machines go and come, the laptop dies, nodes grow from 0 and go
+	@$(BIN)/python -m tests.rehearsal.run
+
 gpu: $(STAMP) ## check all that needs a real GPU, at most 8 minutes on an H100
 	@$(BIN)/python -m tests.gpu.run
 
-# To move to newer versions: .venv/bin/pip install -U -e '.[offline,dev]', make lock, make check test.
+# To move to newer versions: .venv/bin/pip install -U -e '.[offline,export,video,serve,dev]', make lock, make check test.
 lock: ## write requirements.lock from what .venv holds
 	@$(PIP) freeze --all --exclude-editable --exclude pip --exclude gan-sweep \
 		| LC_ALL=C sort -f > requirements.lock.new

@@ -74,7 +74,7 @@ make demo && python -m tests.benchmarks.bench_loop
         ("gan-sweep ui NAME --prot 5", "No such option"),
         ("gan-sweep result NAME", "did you mean results"),
         ("gan-sweep replay SWEEP --tune --tries 3", "No such option"),
-        ("gan-sweep fid DIR_A", "Missing argument"),
+        ("gan-sweep fid DIR_A", "FID of what? give two folders"),
         ("gan-sweep launch --space NAME --data photos/ --fid-weights FILE", "what FILE stands for as --fid-weights"),
         ("make dmeo", "No rule to make target"),
         ("python -m tests.benchmarks.bench_lop", "there is no benchmark bench_lop"),

@@ -2,9 +2,9 @@
 
 A command is a line of a fenced block, or an inline code span, that begins with gan-sweep, make or python -m. Each runs
 in a folder of its own that holds what its arguments name: pictures, a finished sweep, logs. Only what takes long is
-shortened: launch makes a dry run, resume finds its time used up, ui its port taken, make's targets are those that CI
-runs before or around the tests, and benchmarks have tests/benchmarks/test_benchmarks.py. `Home.stand_for` replaces
-placeholders such as NAME.
+shortened: launch makes a dry run, resume finds its time used up, serve and ui their port taken, clusters are not there,
+make's targets are those that CI runs before or around the tests, benchmarks have tests/benchmarks/test_benchmarks.py.
+`Home.stand_for` replaces placeholders such as NAME.
 """
 
 import importlib
@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
+from cluster.render import RenderOptions, render
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.load import bundled_spaces, load_space
@@ -84,9 +85,9 @@ class Home:
                 shutil.copy(self.sweep.directory / "space.yaml", self.folder / word)
             case "--space" if PLACEHOLDER.fullmatch(word):
                 return [str(self.sweep.directory / "space.yaml")]
-            case "name" if PLACEHOLDER.fullmatch(word):
+            case "name" | "--from" if PLACEHOLDER.fullmatch(word):
                 return [next(iter(bundled_spaces()))]
-            case "sweep" | "--warm-start":
+            case "sweep" | "sweeps" | "other" | "--warm-start" | "--sweep":
                 return [str(self.sweep.directory)]
             case "runs" if "/" not in word and not word.endswith(".csv"):
                 return [str(self.sweep.directory)]
@@ -105,7 +106,16 @@ class Home:
                 self._pictures(self.folder / word, space)
             case "--rules" if word not in ("on", "off"):
                 (self.folder / word).write_text("pruning: {fid_plateau: off}\n")
-            case "--name":
+            case "--token-file":
+                (self.folder / word).write_text("t" * 32)
+                (self.folder / word).chmod(0o600)
+            case "file" | "files" if word == "cluster.yaml":
+                (self.folder / word).write_text(render("azure", RenderOptions()))  # which is not reached from here
+            case "cloud" if PLACEHOLDER.fullmatch(word):
+                return ["aws"]
+            case "--cluster":
+                return ["http://127.0.0.1:1"]
+            case "file" | "--name" | "-o" | "--output":
                 pass  # any will do
             case "--address":
                 return ["127.0.0.1:1"]
@@ -149,8 +159,14 @@ def type_command(command: Command, home: Home) -> None:
             type_make(targets)
         case [_, "-m", module, *words] if module.startswith("tests.benchmarks."):
             type_benchmark(module, words)
+        case [_, "-m", "tests.cluster.golden_cases"]:
+            assert importlib.import_module("tests.cluster.golden_cases")  # it writes what its test compares
+        case [_, "-m", "build", "--wheel"]:
+            assert importlib.import_module("build")  # what it makes is tests/test_packaging.py's
         case [_, "-m", "tests.faults.run", *_]:
             assert importlib.import_module("tests.faults.run").FAULTS  # its test runs one of them
+        case [_, "-m", "tests.rehearsal.run", *parts]:
+            assert set(parts) <= importlib.import_module("tests.rehearsal.run").PARTS.keys()
         case _:
             raise AssertionError(f"{UNKNOWN}: {command.text}")
 
@@ -167,20 +183,24 @@ def type_gan_sweep(words: list[str], whole: bool, home: Home) -> None:
         filled += rest_of(name, given, whole, home)
     with socket.socket() as taken:
         refused = None
-        if name == "ui":
+        if name in ("serve", "ui") and "--help" not in rest:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
             filled, refused = [*filled, "--port", str(port)], f"port {port} is taken"
+        elif "--cluster" in given:
+            refused = "nothing answers at --cluster"
         elif name == "resume" and "--help" not in rest:
             filled = [word for word in filled if word != "--detach"]  # it would start pytest again, as that was typed
             refused = "goes on"  # what the sweep has used up, or reached: see `rest_of`
         elif name in OF_RUNNING and "--help" not in rest:
             refused = "does not run: finished"
+        elif path[:1] == ["cluster"] and "file" in given:
+            refused = "REPLACE-ME in line" if path[1] == "up" else "the Python package of azure.identity is not"
         elif "--address" in given:
             refused = "nothing answers at --address"
         run = CliRunner().invoke(main, [*path, *filled])
-    said = f"gan-sweep {' '.join([*path, *filled])}\n{run.output}"
+    said = f"gan-sweep {' '.join([*path, *filled])}\n{run.output}{run.exception or ''}"
     if refused is None:
         assert run.exit_code == 0, said
     else:
@@ -227,6 +247,8 @@ def fill(command: click.Command, words: list[str], home: Home) -> tuple[list[str
 def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[str]:
     """Options that make a command short, and those that a command in a sentence leaves out."""
     more: list[str] = []
+    if "--cluster" in given:
+        return ["--space", "ralsgan_motorbike"] if name == "launch" and "--space" not in given else []
     if name == "launch":
         more += ["--dry-run"]
         if not given.keys() & {"--fid-extractor", "--demo"}:
@@ -239,9 +261,11 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
         more += ["--candidates", "2"]
     elif name == "resume":
         more += ["--time-budget", "1s"]
-    elif name == "status" and "sweep" not in given:
+    elif name in ("results", "status", "ui") and "sweep" not in given:
         more += ["--sweeps-dir", str(home.sweep.directory.parent)]
-    elif name == "fid" and "--fid-extractor" not in given:
+    elif name == "generate" and not whole and "--out" not in given:
+        more += ["--out", "generated"]
+    elif name == "fid" and not given.keys() & {"--fid-extractor", "--sweep"}:
         more += ["--fid-extractor", "efficientnet_lite0"]
     if name == "replay" and not whole and "runs" not in given:
         more += home.stand_for("runs", "SWEEP", "")

@@ -1,6 +1,8 @@
-"""Files that are replaced whole or not at all."""
+"""Files and folders that come into being whole or not at all."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,3 +52,23 @@ def write_text(path: Path, text: str, *, sync: bool = False) -> None:
     """
     with replacing(path, sync=sync) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; at the end of the block it becomes `path`, which is missing or empty before.
+
+    When the block raises, nothing is left, but for missing parents of `path`, which are made. A process that is killed
+    leaves the temporary folder, beside `path` and with a name that begins with a dot.
+
+    Raises:
+        OSError: `path` or one of its parents cannot be made, or is not empty at the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield part
+        part.chmod(0o755)  # mkdtemp's folders are private
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # it is not there any more where all went well

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trainers.errors import UserError, first_problem, problem_text, unknown_name
+from trainers.errors import UserError, first_problem, problem_text, unknown_key
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -281,5 +281,5 @@ def field_names() -> list[str]:
 def _explain(error: ValidationError) -> UserError:
     name, message, _ = first_problem(error)
     if error.errors()[0]["type"] == "extra_forbidden":
-        return unknown_name("config key", name, field_names())
+        return unknown_key("config key", name, field_names())
     return UserError(problem_text(error) if name else message)

@@ -1,4 +1,4 @@
-"""Measures the best checkpoint of a finished run again, on latents that had no part in choosing it.
+"""Measures the best checkpoint of a finished run again: on latents that had no part in choosing it, or on its own.
 
 The lowest of several noisy measurements is too low on average (the winner's curse). A trial's objective is such a
 minimum, and the best trial's objective is the minimum of those.
@@ -11,10 +11,58 @@ from trainers.checkpoint import BEST, load_checkpoint
 from trainers.config import TrainConfig
 from trainers.distributed import all_or_none
 from trainers.engine.precision import set_up_kernels
-from trainers.families import build_family
+from trainers.families import Family, build_family
 from trainers.measuring import measure
+from trainers.metrics import RealStatistics
 from trainers.randomness import GlobalRandom
 from trainers.run_report import Measurement
+
+
+class FinishedRun:
+    """A run whose best checkpoint can be measured.
+
+    Args:
+        assets: the process's warm images, extractor and statistics.
+        run_dir: directory of the run, on storage that all ranks see.
+        weights: file of the extractor's weights; None: the run's.
+
+    Raises:
+        UserError: the checkpoint is missing or damaged.
+
+    Attributes:
+        config: of the run, with `weights`.
+        epoch: of the checkpoint.
+    """
+
+    def __init__(self, assets: Assets, run_dir: Path, weights: Path | None = None) -> None:
+        checkpoint = load_checkpoint(run_dir / BEST, assets.device)
+        config = TrainConfig.build(checkpoint["config"])
+        if weights is not None:
+            config = config.model_copy(update={"fid": config.fid.model_copy(update={"weights": str(weights)})})
+        set_up_kernels(config)
+        self.config, self.epoch = config, int(checkpoint["progress"]["epoch"])
+        self._assets = assets
+        self._family: Family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
+        self._family.load_state_dict(checkpoint["family"])
+
+    def confirm(self, seeds: int) -> list[Measurement]:
+        """Measure it on each of `seeds` sets of fresh latents; arguments and result as of `confirm`."""
+        sets = range(1, (1 if self._family.directions else seeds) + 1)
+        return self._measured([f"confirm {number}" for number in sets])
+
+    def as_in_training(self) -> Measurement:
+        """Measure it on the latents of its training: on the same kind of device nearly the epoch's own value."""
+        return self._measured(["fid"])[0]
+
+    def real_statistics(self) -> dict[str, RealStatistics]:
+        """What its FID compares with, by the names of `Family.fid_targets`."""
+        return {name: target.statistics for name, target in self._family.fid_targets(self._assets).items()}
+
+    def _measured(self, purposes: list[str]) -> list[Measurement]:
+        with all_or_none():
+            targets = [self._family.fid_targets(self._assets, purpose) for purpose in purposes]
+        n_fake = self.config.fid.n_fake
+        return [measure(self.config, target, self._assets, n_fake, epoch=self.epoch) for target in targets]
 
 
 def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
@@ -33,12 +81,5 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
         UserError: the checkpoint is missing or damaged, or there are no images.
     """
     with all_or_none():
-        checkpoint = load_checkpoint(run_dir / BEST, assets.device)
-        config = TrainConfig.build(checkpoint["config"])
-        set_up_kernels(config)
-        family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
-        family.load_state_dict(checkpoint["family"])
-        sets = range(1, (1 if family.directions else seeds) + 1)
-        targets = [family.fid_targets(assets, f"confirm {number}") for number in sets]
-    epoch = checkpoint["progress"]["epoch"]
-    return [measure(config, target, assets, config.fid.n_fake, epoch=epoch) for target in targets]
+        run = FinishedRun(assets, run_dir)
+    return run.confirm(seeds)

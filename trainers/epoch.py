@@ -14,7 +14,7 @@ from trainers.checkpoint import Progress
 from trainers.config import NoiseConfig, ScheduleConfig, TrainConfig
 from trainers.distributed import largest, rank
 from trainers.families import Family
-from trainers.pulse import beat
+from trainers.pulse import beat, enter_epoch
 from trainers.randomness import GlobalRandom
 
 ASK_S = 5.0  # about so often the ranks ask each other inside an epoch, which costs a collective
@@ -91,7 +91,9 @@ def run_epoch(
     Returns:
         The epoch's metrics; None where the ranks leave inside it.
     """
-    epoch = progress.epoch + 1
+    epoch, images = progress.epoch + 1, family.images_per_epoch(assets)
+    steps = images // config.data.batch_size
+    enter_epoch(epoch)
     random.start_epoch(epoch)
     family.start_epoch(epoch)
     sigma = instance_sigma(config.noise, config.schedule, epoch)
@@ -115,14 +117,14 @@ def run_epoch(
 
     for batch in batches:
         averages.add(family.step(*batch, images_seen=progress.images_seen, instance_sigma=sigma))
-        beat()
         progress.images_seen += config.data.batch_size
         progress.step += 1
+        beat("training", progress.step, steps)
         if inside.after_step(state):
             return None
     if measured and inside.ask(state):
         return None
-    rate = {"images_per_second": family.images_per_epoch(assets) / seconds()}
+    rate = {"images_per_second": images / seconds()}
     progress.epoch, progress.step = epoch, 0
     family.align_ranks()
     return averages.means() | _weight_norms(family) | rate

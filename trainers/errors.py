@@ -33,6 +33,26 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {shown!r}:{hint} valid: {', '.join(valid) or 'none'}")
 
 
+def unknown_key(kind: str, name: str, valid: Iterable[str], where: str = "") -> UserError:
+    """As `unknown_name` for one of many dotted keys: lists those of the section that was named, else the sections.
+
+    Args:
+        kind: what the key stands for, such as ``"--set key"``.
+        name: what was given.
+        valid: the keys that would have been right.
+        where: what lists all of them, such as a command.
+    """
+    valid = sorted(valid)
+    section = name.partition(".")[0]
+    near = [key for key in valid if key.startswith(f"{section}.")]
+    heads = dict.fromkeys(f"{key.partition('.')[0]}.*" if "." in key else key for key in valid)
+    same = [key for key in valid if name and key.endswith(f".{name}")]  # its section was left out
+    close = same or [key for key in valid if name and key.startswith(name)] or get_close_matches(name, valid, n=1)
+    hint = f" did you mean {' or '.join(close[:3])}?" if close else ""
+    rest = f"; {where} lists all" if where else ""
+    return UserError(f"unknown {kind} {masked(name)!r}:{hint} valid: {', '.join(near or heads) or 'none'}{rest}")
+
+
 def first_line(error: BaseException, limit: int | None = None, *, with_type: bool = False) -> str:
     """What `error` says, in one line for people: its first line that is not blank, else the name of its type.
 

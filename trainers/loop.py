@@ -16,7 +16,8 @@ from trainers.distributed import all_or_none, any_rank, broadcast_object, rank, 
 from trainers.engine.precision import set_up_kernels
 from trainers.epoch import Inside, run_epoch
 from trainers.families import Family, build_family
-from trainers.measuring import fakes_at, fid_due, measure
+from trainers.fid_schedule import fakes_at, fid_due
+from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
 from trainers.resume import resume
 from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome

@@ -4,22 +4,25 @@ from pathlib import Path
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind, Whole
 from orchestrator.commands.shared import budget_options, running_sweep, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
 
 
-@click.command("budget")
+@click.command("budget", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all.")
 @budget_options
+@cluster_option
 @sweeps_dir_option
 def command(
     sweep: str,
     trials: int | None,
     time_budget: str | None,
     max_gpu_hours: float | None,
+    max_cost: float | None,
     target_fid: float | None,
     sweeps_dir: Path,
 ) -> None:
@@ -30,11 +33,18 @@ def command(
     from orchestrator.results.requests import ChangeBudget
     from orchestrator.results.store import find_sweep
 
-    gpus = float(find_sweep(sweep, sweeps_dir).read_plan().resources.get("gpus", 0))
-    asked = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=gpus)
+    plan = find_sweep(sweep, sweeps_dir).read_plan()
+    asked = read_budgets(
+        time=time_budget,
+        gpu_hours=max_gpu_hours,
+        target_fid=target_fid,
+        cost=max_cost,
+        gpus=float(plan.resources.get("gpus", 0)),
+        prices=plan.prices,
+    )
     changed = {name: value for name, value in asdict(asked).items() if value is not None}
     if trials is None and not changed:
-        raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours or --target-fid")
+        raise UserError("nothing to change: give --trials, --time-budget, --max-gpu-hours, --max-cost or --target-fid")
     running = running_sweep(sweep, sweeps_dir)
     running.ask(ChangeBudget(session=running.session, trials=trials, budgets=changed))
     state = running.store.read_state()

@@ -1,18 +1,38 @@
-"""``gan-sweep fid``: FID between two folders."""
+"""``gan-sweep fid``: FID between two folders, of a folder as a sweep measures it, and of a sweep's trial again."""
+
+from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.commands.parameters import FileToRead, FolderToRead, Text, Whole
-from orchestrator.commands.shared import fetch
+from orchestrator.commands.parameters import FileToRead, FolderToRead, SweepToFind, Text, Whole
+from orchestrator.commands.shared import fetch, sweeps_dir_option
+from trainers.errors import UserError, unknown_name
+
+if TYPE_CHECKING:
+    from orchestrator.plan.measuring_again import MeasuringAgain
+    from orchestrator.results.winner import Chosen
+
+FORMS = "give two folders, or one and --sweep NAME, or --sweep NAME alone"
+_OF_FOLDERS = {"fid_extractor", "batch_size"}
+_OF_SWEEPS = {"trial", "seeds", "data", "direction"}
 
 
 @click.command("fid")
-@click.argument("dir_a", type=FolderToRead())
-@click.argument("dir_b", type=FolderToRead())
+@click.argument("dir_a", type=FolderToRead(), required=False)
+@click.argument("dir_b", type=FolderToRead(), required=False)
+@click.option("--sweep", type=SweepToFind(), metavar="NAME", help="Measure as this sweep does.")
+@click.option("--trial", type=Text(), default="best", show_default=True, metavar="ID", help="Of the sweep.")
+@click.option(
+    "--seeds", type=Whole(1, 1000), metavar="K", help="Measure the trial on K sets of fresh latents too, as sweeps do."
+)
+@click.option("--data", type=FolderToRead(), metavar="DIR", help="Where the sweep's images are now.")
+@click.option("--direction", type=Text(), metavar="NAME", help="Of translated images: a2b or b2a.")
 @click.option(
     "--fid-extractor",
     type=Text(),
@@ -24,21 +44,159 @@ from orchestrator.commands.shared import fetch
 @click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor.")
 @click.option("--batch-size", type=Whole(1, 1024), default=50, show_default=True, metavar="N", help="Images at once.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@sweeps_dir_option
+@click.pass_context
 def command(
-    dir_a: Path, dir_b: Path, fid_extractor: str, fid_weights: Path | None, batch_size: int, as_json: bool
+    context: click.Context,
+    dir_a: Path | None,
+    dir_b: Path | None,
+    sweep: str | None,
+    trial: str,
+    seeds: int | None,
+    data: Path | None,
+    direction: str | None,
+    fid_extractor: str,
+    fid_weights: Path | None,
+    batch_size: int,
+    as_json: bool,
+    sweeps_dir: Path,
 ) -> None:
-    """FID between the images of two folders or prepared datasets, as pytorch-fid computes it."""
-    import torch
+    """FID between the images of two folders or prepared datasets, as pytorch-fid computes it.
 
-    from trainers.metrics import build_extractor, fid_between_folders, find_images
+    With --sweep, FID as that sweep computes it: of one folder of generated images, or of the best checkpoint of a
+    trial, measured again.
+    """
+    _check_together(context, sweep, dir_a, dir_b)
+    if sweep is None:
+        assert dir_a is not None and dir_b is not None
+        found = _between(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)
+    else:
+        chosen, again = _as_measured(sweep, sweeps_dir, trial, data, fid_weights)
+        found = (
+            _measured_again(chosen, again, seeds, as_json)
+            if dir_a is None
+            else _of_folder(dir_a, chosen, again, direction, as_json)
+        )
+    if as_json:
+        click.echo(json.dumps(found))
 
+
+def _check_together(context: click.Context, sweep: str | None, dir_a: Path | None, dir_b: Path | None) -> None:
+    source = click.core.ParameterSource.COMMANDLINE
+    typed = {name for name in context.params if context.get_parameter_source(name) is source}
+    if (dir_b is not None and sweep is not None) or (dir_b is None and sweep is None):
+        raise UserError(f"FID of what? {FORMS}")
+    for name in sorted(typed & (_OF_SWEEPS if sweep is None else _OF_FOLDERS)):
+        beside = "without --sweep" if sweep is None else "beside --sweep, whose own is used"
+        raise UserError(f"--{name.replace('_', '-')} has no meaning {beside}")
+    alone = {"seeds"} if dir_a is not None else {"direction"}
+    for name in typed & alone & _OF_SWEEPS:
+        raise UserError(f"--{name} has no meaning {'beside' if dir_a is not None else 'without'} a folder of images")
+
+
+def _between(
+    dir_a: Path, dir_b: Path, extractor_name: str, weights: Path | None, batch_size: int, as_json: bool
+) -> dict[str, Any]:
+    from trainers.inference import find_device
+    from trainers.metrics import build_extractor, fid_between_folders, find_images, image_sizes
+
+    sizes = []
     for folder in (dir_a, dir_b):
         fetch(folder)
-        find_images(folder)  # before anybody is asked for weights
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    extractor = build_extractor(fid_extractor, fid_weights, device=device)
+        sizes.append(image_sizes(find_images(folder)))  # before anybody is asked for weights
+    device = find_device()
+    extractor = build_extractor(extractor_name, weights, device=device)
     result = fid_between_folders(dir_a, dir_b, extractor=extractor, batch_size=batch_size, device=device)
-    if as_json:
-        click.echo(json.dumps(asdict(result)))
-    else:
+    if not as_json:
         click.echo(f"{result.name} {result.value:.4f}  ({result.n_real} and {result.n_fake} images)")
+    if len(sizes[0] | sizes[1]) > 1:
+        click.echo(
+            f"note: the images differ in size ({_sizes_text(dir_a, sizes[0])}; {_sizes_text(dir_b, sizes[1])}) and "
+            "are compared as they are, as pytorch-fid does. A sweep decodes all of them to squares of its image_size "
+            "first, so its FID is another: `gan-sweep fid GENERATED --sweep NAME` measures as it does",
+            err=True,
+        )
+    return asdict(result)
+
+
+def _sizes_text(folder: Path, sizes: Counter[tuple[int, int]]) -> str:
+    first, last = (f"{width}x{height}" for width, height in (min(sizes), max(sizes)))
+    return f"{folder.name}: {first}" if len(sizes) == 1 else f"{folder.name}: {len(sizes)} sizes, {first} to {last}"
+
+
+def _as_measured(
+    sweep: str, sweeps_dir: Path, trial: str, data: Path | None, weights: Path | None
+) -> tuple[Chosen, MeasuringAgain]:
+    from rich.console import Console
+
+    from orchestrator.display.progress import progress_bar
+    from orchestrator.plan.measuring_again import images_folder, measuring_again
+    from orchestrator.results.winner import choose
+    from trainers.inference import find_device
+
+    if Path(sweep).is_file():
+        raise UserError(f"--sweep {sweep} is a file: name a sweep, which knows its images and its protocol")
+    chosen = choose(sweep, sweeps_dir, trial)
+    assert chosen.store is not None
+    fetch(images_folder(chosen.store, data))
+    with progress_bar(Console(stderr=True), "decoding images") as progress:
+        again = measuring_again(chosen, data=data, weights=weights, device=find_device(), progress=progress)
+    return chosen, again
+
+
+def _measured_again(chosen: Chosen, again: MeasuringAgain, seeds: int | None, as_json: bool) -> dict[str, Any]:
+    from orchestrator.display.fid_text import again_lines
+
+    assert chosen.store is not None and chosen.trial is not None
+    history = chosen.store.read_history(chosen.trial.trial_id)
+    then = next((one.measurement for one in history if one.epoch == again.run.epoch and one.measurement), None)
+    now = again.run.as_in_training()
+    fresh = [one.fid for one in again.run.confirm(seeds)] if seeds is not None else []
+    if not as_json:
+        for line in again_lines(chosen, then, now, fresh, again.differences):
+            click.echo(line)
+    return {
+        "trial": chosen.name,
+        "epoch": again.run.epoch,
+        "name": now.name,
+        "in_training": None if then is None else then.fid,
+        "measured_again": now.fid,
+        "confirmed": chosen.trial.confirmed,
+        "fresh_latents": fresh,
+        "differences": again.differences,
+    }
+
+
+def _of_folder(
+    folder: Path, chosen: Chosen, again: MeasuringAgain, direction: str | None, as_json: bool
+) -> dict[str, Any]:
+    from rich.console import Console
+
+    from orchestrator.display.fid_text import folder_lines, other_images
+    from orchestrator.display.progress import progress_bar
+    from trainers.metrics import fid_of_folder
+
+    fetch(folder)
+    real, config = again.run.real_statistics(), again.run.config
+    if direction is None and len(real) > 1:
+        raise UserError(f"{chosen.name} translates: say with --direction {'|'.join(real)} what made the images")
+    name = direction or next(iter(real))
+    if name not in real or (direction is not None and len(real) == 1):
+        raise unknown_name("direction", name, real if len(real) > 1 else [])
+    with progress_bar(Console(stderr=True), "measuring images") as progress:
+        found = fid_of_folder(
+            folder,
+            real[name],
+            image_size=config.data.image_size,
+            fit=config.data.fit,
+            set_size=config.fid.n_fake,
+            extractor=again.assets.extractor(config),
+            batch_size=config.fid.batch_size,
+            device=again.assets.device,
+            progress=progress,
+        )
+    differences = (*other_images(folder, chosen), *again.differences)
+    if not as_json:
+        for line in folder_lines(folder, chosen, config.data, found, differences):
+            click.echo(line)
+    return {"trial": chosen.name, **asdict(found), "differences": differences}

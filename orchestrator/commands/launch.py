@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, SweepToFind, Text, Whole
 from orchestrator.commands.resume import go_on
-from orchestrator.commands.running import run_to_the_end
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.running import meet_cluster, run_to_the_end, with_packing
+from orchestrator.commands.shared import price_options, register_option, release_option, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
 from trainers.errors import UserError, disk_is_full, is_full
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.results.state import SweepState
 
 
-@click.command("launch")
+@click.command("launch", cls=OnCluster)
 @click.option(
     "--space",
     type=NameOrPath(),
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 )
 @click.option("--cpus-per-worker", type=Number(0, 10_000, above=True), metavar="F", help="CPUs per rank.")
 @click.option("--gpus-per-worker", type=Number(0, 1000), metavar="F", help="GPUs per rank; 0.25: four trials on one.")
+@click.option(
+    "--trials-per-gpu", type=Text(), metavar="N|auto", help="Trials that share a GPU; auto: what fits, measured."
+)
 @click.option(
     "--set",
     "settings",
@@ -72,8 +76,13 @@ if TYPE_CHECKING:
     "--warm-start", type=SweepToFind(), metavar="SWEEP", help="Give the sampler the trials of an earlier sweep."
 )
 @click.option(
-    "--tracking-uri", type=Text(), metavar="URI", help="MLflow's store or server. [default: SQLite in the sweep]"
+    "--tracking-uri",
+    type=Text(),
+    metavar="URI",
+    help="MLflow's store or server. [default: mlflow.db beside the sweeps, for all of them]",
 )
+@register_option
+@cluster_option
 @sweeps_dir_option
 @click.option(
     "--address",
@@ -90,6 +99,13 @@ if TYPE_CHECKING:
     metavar="H",
     help="End it after so many GPU hours: GPUs held x time.",
 )
+@click.option(
+    "--max-cost",
+    type=Number(0, 10**9, above=True),
+    metavar="USD",
+    help="End it when it has cost so much, by the prices: GPUs held x time, and the head.",
+)
+@price_options
 @click.option(
     "--target-fid",
     type=Number(0, 10**9, above=True),
@@ -110,6 +126,7 @@ if TYPE_CHECKING:
     metavar="10m",
     help="Workers silent this long are started again. [default: 10 times the longest epoch, at least 5m]",
 )
+@release_option
 @click.option(
     "--keep-checkpoints",
     type=Text(),
@@ -182,10 +199,18 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
             check_tracking(plan.tracking_uri)
         if options.storage is not None and "://" in options.storage and state is None:
             check_storage(plan.storage, plan.sweep)
-        return _plan_and_run(plan, state, dry_run=dry_run, allow_changes=options.allow_changes, console=console)
+        return _plan_and_run(plan, state, options, available, dry_run=dry_run, console=console)
 
 
-def _plan_and_run(plan: Plan, state: SweepState | None, *, dry_run: bool, allow_changes: bool, console: Console) -> int:
+def _plan_and_run(
+    plan: Plan,
+    state: SweepState | None,
+    options: LaunchOptions,
+    available: tuple[int, int] | None,
+    *,
+    dry_run: bool,
+    console: Console,
+) -> int:
     """Run a new sweep, or go on with one that stands as `state` says."""
     from orchestrator.display.progress import progress_bar
     from orchestrator.display.summary import print_plan
@@ -203,8 +228,9 @@ def _plan_and_run(plan: Plan, state: SweepState | None, *, dry_run: bool, allow_
     with progress_bar(console, "decoding images") as progress:
         caches = prepare_data(plan, progress)
     plan = with_labels(plan, caches[0])
+    plan = with_packing(plan, options, caches, available, console, dry_run=dry_run)
     if state is not None:
-        return go_on(plan, state, caches, allow_changes=allow_changes, dry_run=dry_run, console=console)
+        return go_on(plan, state, caches, allow_changes=options.allow_changes, dry_run=dry_run, console=console)
     warm = None
     if plan.warm_start is not None:
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
@@ -213,6 +239,8 @@ def _plan_and_run(plan: Plan, state: SweepState | None, *, dry_run: bool, allow_
         kept = f"; the decoded images stay in {plan.cache_dir} for the launch"
         console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
         return 0
+    if plan.address is not None:
+        meet_cluster(plan, console)
     try:
         store = create_sweep(plan.directory, to_saved(plan, caches))
     except OSError as error:

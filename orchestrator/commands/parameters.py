@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from orchestrator.results.argument import parted_uri
 from orchestrator.results.places import images_root, sweeps_root
 from trainers.errors import UserError, shortened
 from trainers.masking import masked
@@ -70,13 +71,12 @@ class SweepToFind(NameOrPath):
     def checked(self, text: str, named: str) -> Any:
         if not is_uri(text):
             return super().checked(text, named)
-        path, question, query = text.partition("?")
-        folder, _, name = path.rstrip("/").rpartition("/")
-        if not is_uri(f"{folder}/") or not is_uri(folder):
+        folder, name = parted_uri(text)
+        if not is_uri(folder):
             raise UserError(
                 f"{named}: {masked(_plain(text))}: names no sweep in a folder, such as s3://BUCKET/sweeps/NAME"
             )
-        return str(_local_copy(f"{folder}{question}{query}", sweeps_root, named) / name)
+        return str(_local_copy(folder, sweeps_root, named) / name)
 
 
 class SweepsFolder(Text):

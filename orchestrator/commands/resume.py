@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind, Text, Whole
-from orchestrator.commands.running import run_to_the_end
-from orchestrator.commands.shared import budget_options, sweeps_dir_option
+from orchestrator.commands.running import meet_cluster, run_to_the_end
+from orchestrator.commands.shared import budget_options, price_options, release_option, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
 
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from orchestrator.results.state import SweepState
 
 
-@click.command("resume")
+@click.command("resume", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind())
 @click.option("--trials", type=Whole(1, MOST_TRIALS), metavar="N", help="How many trials in all. [default: as before]")
 @budget_options
+@price_options
 @click.option("--tracking-uri", type=Text(), metavar="URI", help="As given to launch, where it has a password.")
 @click.option("--storage", type=Text(), metavar="URL", help="As given to launch, where it has a password.")
 @click.option("--address", type=Text(), metavar="ADDR", help="The Ray cluster, where it has another address by now.")
@@ -37,9 +40,11 @@ if TYPE_CHECKING:
     metavar="N",
     help="While a machine is away, trials go on with N ranks or more. [default: as before]",
 )
+@release_option
 @click.option("--keep-checkpoints", type=Text(), metavar="all|best|top:K", help="From now on. [default: as before]")
 @click.option("--allow-changes", is_flag=True, help="Go on although rules, scheduler or sampler in space.yaml changed.")
 @click.option("--detach", is_flag=True, help="Go on in the background once the sweep is open.")
+@cluster_option
 @sweeps_dir_option
 def command(sweep: str, sweeps_dir: Path, detach: bool, allow_changes: bool, **options: Any) -> None:
     """Go on with SWEEP, whose driver has ended or died.
@@ -60,12 +65,16 @@ def resume(
     trials: int | None = None,
     time_budget: str | None = None,
     max_gpu_hours: float | None = None,
+    max_cost: float | None = None,
+    gpu_price: float | None = None,
+    head_price: float | None = None,
     target_fid: float | None = None,
     tracking_uri: str | None = None,
     storage: str | None = None,
     address: str | None = None,
     concurrency: int | None = None,
     min_workers_per_trial: int | None = None,
+    release_after: str | None = None,
     keep_checkpoints: str | None = None,
     allow_changes: bool = False,
     console: Console | None = None,
@@ -86,7 +95,8 @@ def resume(
     from orchestrator.plan.checks import check_elastic
     from orchestrator.plan.dataset import prepare_data
     from orchestrator.plan.going_on import as_it_stands, check_left
-    from orchestrator.plan.plan import metric_of, resolve_tracking_uri
+    from orchestrator.plan.plan import driver_silence, metric_of, resolve_tracking_uri
+    from orchestrator.plan.prices import read_prices
     from orchestrator.plan.resources import check_fits
     from orchestrator.plan.saved import from_saved
     from orchestrator.results.driver_lock import driver_lives
@@ -112,13 +122,22 @@ def resume(
     file = store.directory / SPACE_FILE
     definition = read_yaml(file, "space") if file.exists() else saved.definition
     plan = from_saved(saved, store.directory, definition)
-    given = read_budgets(time=time_budget, gpu_hours=max_gpu_hours, target_fid=target_fid, gpus=plan.resources.gpus)
+    plan = replace(plan, prices=read_prices(gpu_price, head_price, before=saved.prices))
+    given = read_budgets(
+        time=time_budget,
+        gpu_hours=max_gpu_hours,
+        target_fid=target_fid,
+        cost=max_cost,
+        gpus=plan.resources.gpus,
+        prices=plan.prices,
+    )
     if storage is not None:
         storage = resolve_storage(storage, store.directory)
     if tracking_uri is not None:
         tracking_uri = resolve_tracking_uri(tracking_uri, store.directory)
     plan = as_it_stands(plan, state, trials=trials, budgets=given, tracking_uri=tracking_uri, storage=storage)
     plan = replace(plan, address=address or plan.address, keep_checkpoints=keep_checkpoints or plan.keep_checkpoints)
+    plan = replace(plan, release_after_s=driver_silence(release_after, plan.address))
     plan = replace(plan, resources=replace(plan.resources, gangs=concurrency or plan.resources.gangs))
     if min_workers_per_trial is not None:
         plan = replace(plan, resources=replace(plan.resources, min_workers=min_workers_per_trial))
@@ -161,6 +180,7 @@ def go_on(
         dry_run: check everything, start nothing.
     """
     from orchestrator.display.summary import print_plan
+    from orchestrator.display.winner_text import counted
     from orchestrator.plan.saved import check_differences, differences, to_saved
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import read_warm_start
@@ -179,7 +199,7 @@ def go_on(
     over = sum(trial.over for trial in state.trials.values())
     open_now, waiting = len(state.trials) - over, len(state.waiting)
     console.print(
-        f"\ngoing on: {over} trials are over, {open_now} go on from their last checkpoint, {waiting} wait",
+        f"\ngoing on: {counted(over, 'trial')} over, {open_now} to go on from the last checkpoint, {waiting} waiting",
         highlight=False,
         soft_wrap=True,
     )
@@ -188,7 +208,16 @@ def go_on(
         return 0
     keep = plan.keep_checkpoints or state.plan.keep_checkpoints
     changed = None
-    if changes or keep != state.plan.keep_checkpoints or now.resources != state.plan.resources:
-        changed = replace(state.plan, definition=now.definition, keep_checkpoints=keep, data=now.data)
+    others = (keep, now.resources, now.prices)
+    if changes or others != (state.plan.keep_checkpoints, state.plan.resources, state.plan.prices):
+        changed = replace(
+            state.plan, definition=now.definition, keep_checkpoints=keep, data=now.data, prices=now.prices
+        )
         changed = replace(changed, resources=now.resources, devices=now.devices, gang_gpus=now.gang_gpus)
-    return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)
+    with contextlib.ExitStack() as stack:
+        if plan.address is not None:
+            from orchestrator.sweep.ray_session import connected
+
+            stack.enter_context(connected(plan.address))
+            meet_cluster(plan, console)
+        return run_to_the_end(plan, ResultsStore(plan.directory), warm, console, changed=changed)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from trainers.errors import UserError, disk_is_full, first_line, is_full
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orchestrator.plan.launch_options import LaunchOptions
     from orchestrator.plan.plan import Plan
     from orchestrator.results.saved_plan import SavedPlan
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import WarmStart
-    from orchestrator.sweep.driver import SweepOutcome
+    from orchestrator.sweep.session import SweepOutcome
 
 
 def run_to_the_end(
@@ -29,14 +33,13 @@ def run_to_the_end(
         UserError: another driver runs it, or Ray cannot be started.
     """
     from orchestrator.display.live import Screen
-    from orchestrator.results.argument import argument_of
+    from orchestrator.results.argument import files_argument_of
     from orchestrator.results.places import LOG_FILE
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.sweep.detach import let_go
-    from orchestrator.sweep.driver import SweepOutcome, run_sweep
     from orchestrator.sweep.orphans import end_orphans
-    from orchestrator.sweep.ray_session import connected, log_to
-    from orchestrator.sweep.session import Session
+    from orchestrator.sweep.ray_session import connected, log_to, nobody_tells_of_nodes
+    from orchestrator.sweep.session import Session, SweepOutcome
     from orchestrator.sweep.signals import Interrupts
 
     session = Session(store)
@@ -47,9 +50,11 @@ def run_to_the_end(
         ending: SweepOutcome | None = None
         console.print("\nstarting Ray and the gangs, some 20 s ...")
         try:
-            with log_to(plan.directory / LOG_FILE), connected(plan.address):
+            with log_to(plan.directory / LOG_FILE), nobody_tells_of_nodes(plan.address), connected(plan.address):
+                from orchestrator.sweep.driver import run_sweep  # now: Ray's own processes start meanwhile
+
                 interrupts.check()
-                ending = run_sweep(plan, store, session, state, Screen(console), interrupts, warm)
+                ending = run_sweep(plan, store, session, state, Screen(console, plan.directory), interrupts, warm)
         except KeyboardInterrupt:
             ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
             session.end(ending.status)
@@ -63,10 +68,67 @@ def run_to_the_end(
             session.close()
     print_end(console, plan, store, ending)
     if session.pusher is not None and session.pusher.missing:
-        cure = f"`gan-sweep sync {argument_of(store.directory)}`, on this machine, pushes the rest"
+        cure = f"`gan-sweep sync {files_argument_of(store.directory)}`, on this machine, pushes the rest"
         text = f"{session.pusher.missing}: {cure}"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)
+
+
+def meet_cluster(plan: Plan, console: Console) -> None:
+    """Check on one machine of the plan's cluster, to which this process is connected, that its trials can run there.
+
+    Raises:
+        UserError: they cannot; one line.
+    """
+    from orchestrator.doctor.finding import Asked, Level
+    from orchestrator.doctor.first_contact import first_contact
+
+    console.print("\nwaiting for a machine that has room for a trial, and checking it ...")
+    asked = Asked(
+        address=plan.address,
+        data=None if plan.synthetic else plan.data,
+        sweeps_dir=plan.directory.parent,
+    )
+    with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its workers print
+        found = list(first_contact(asked, plan.resources.per_rank))
+    for finding in found:
+        line = f"  {finding.level:<8}{finding.name:<10}{finding.text}"
+        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+    if bad := [finding for finding in found if finding.level is Level.FAILED]:
+        raise UserError(f"no trial was started: {bad[0].text}: {bad[0].cure}")
+
+
+def with_packing(
+    plan: Plan,
+    options: LaunchOptions,
+    caches: Sequence[Any],
+    available: tuple[int, int] | None,
+    console: Console,
+    *,
+    dry_run: bool,
+) -> Plan:
+    """`plan` with the trials per GPU that were asked for: measures what one takes, on the connected cluster or here.
+
+    A dry run starts no machine of a cluster for it: where none has room, the launch will measure.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    if options.trials_per_gpu is None:
+        return plan
+    from orchestrator.plan.packed import costliest, packed
+    from orchestrator.sweep.dry_trial import has_room, measure_here, measure_there
+
+    config, needed = costliest(plan.space), replace(plan.resources, gpus=1.0).per_rank
+    images = sum(len(cache) * 3 * cache.image_size**2 for cache in caches)
+    if plan.address is None:
+        measured = measure_here(config, images)
+    elif dry_run and not has_room(needed):
+        console.print("trials per GPU: measured at the launch, on the first machine; none is up that has room")
+        return plan
+    else:
+        measured = measure_there(config, images, needed)
+    return packed(plan, options, measured, available)
 
 
 def print_end(console: Console, plan: Plan, store: ResultsStore, ending: SweepOutcome) -> None:

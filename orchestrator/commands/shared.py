@@ -15,6 +15,7 @@ from cluster.errors import ClusterError
 from orchestrator.commands.parameters import Number, SweepsFolder, Text
 from trainers.errors import UserError, disk_is_full, is_full, unknown_name
 from trainers.masking import is_masked, masked
+from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.results.saved_plan import SavedPlan
@@ -90,6 +91,41 @@ def sweeps_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def list_sweeps(sweeps_dir: Path, hint: str) -> None:
+    """Print how each sweep stands, and `hint` below: what a command that was given no sweep does.
+
+    Raises:
+        UserError: there are none.
+    """
+    from rich.console import Console
+
+    from orchestrator.display.status_text import print_all
+    from orchestrator.results.store import find_sweep
+
+    def read(store: Any) -> Any:
+        try:
+            return store.read_state()
+        except UserError as error:
+            return str(error)
+
+    stores = [find_sweep(name, sweeps_dir) for name in names_of_sweeps(sweeps_dir)]
+    print_all(Console(), [(store, read(store)) for store in stores])
+    click.echo(hint)
+
+
+def names_of_sweeps(sweeps_dir: Path) -> list[str]:
+    """The sweeps that there are.
+
+    Raises:
+        UserError: there are none.
+    """
+    from orchestrator.results.store import sweep_names
+
+    if not (names := sweep_names(sweeps_dir)):
+        raise UserError(f"no sweeps in {shown(sweeps_dir)}: `gan-sweep launch` makes one")
+    return names
+
+
 def fetch(folder: Path) -> None:
     """Fetch a remote folder of images into `folder`, its local copy, with a bar; another folder is left as it is."""
     from rich.console import Console
@@ -99,6 +135,19 @@ def fetch(folder: Path) -> None:
 
     with progress_bar(Console(stderr=True), "fetching images") as progress:
         fetch_images(folder, progress)
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        UserError: it is.
+    """
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UserError(f"{file} is there already, and is not overwritten: name another file") from None
 
 
 def tracking_uri_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,13 +160,55 @@ def tracking_uri_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def register_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--register`` to a command."""
+    return click.option(
+        "--register",
+        type=Text(),
+        metavar="MODEL",
+        help="Register the best generator in MLflow: models:/MODEL@champion.",
+    )(command)
+
+
+def release_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--release-after``."""
+    return click.option(
+        "--release-after",
+        type=Text(),
+        metavar="15m",
+        help="Gangs leave when their driver is silent this long. [default: 15m on a cluster, else never]",
+    )(command)
+
+
 def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the limits of a sweep that is there: ``--time-budget``, ``--max-gpu-hours`` and ``--target-fid``."""
+    """Add the limits of a sweep that is there; see `orchestrator.plan.budgets`."""
     in_all, more = "In all, with what was used so far.", Number(0, 10**9, above=True)
     for option in (
         click.option("--target-fid", type=more, metavar="X", help="End it when an objective is X or less."),
+        click.option("--max-cost", type=more, metavar="USD", help=f"{in_all} It wants a price."),
         click.option("--max-gpu-hours", type=more, metavar="H", help=in_all),
         click.option("--time-budget", type=Text(), metavar="2h", help=in_all),
+    ):
+        command = option(command)
+    return command
+
+
+def price_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--gpu-price`` and ``--head-price``; see `orchestrator.plan.prices`."""
+    hour = Number(0, 10**6, above=True)
+    for option in (
+        click.option(
+            "--head-price",
+            type=hour,
+            metavar="USD",
+            help="What the driver's machine costs per hour. [default: $GAN_SWEEP_HEAD_PRICE]",
+        ),
+        click.option(
+            "--gpu-price",
+            type=hour,
+            metavar="USD",
+            help="What one GPU costs per hour, for costs in the results. [default: $GAN_SWEEP_GPU_PRICE]",
+        ),
     ):
         command = option(command)
     return command

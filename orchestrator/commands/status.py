@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.shared import names_of_sweeps, sweeps_dir_option
 from trainers.errors import UserError, first_line
-from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.results.state import SweepState
     from orchestrator.results.store import ResultsStore
 
 
-@click.command("status")
+@click.command("status", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind(), required=False)
+@cluster_option
 @sweeps_dir_option
 def command(sweep: str | None, sweeps_dir: Path) -> None:
     """Show how SWEEP stands, or all sweeps.
@@ -28,7 +29,7 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
     from rich.console import Console
 
     from orchestrator.display.status_text import print_all, print_one
-    from orchestrator.results.store import find_sweep, sweep_names
+    from orchestrator.results.store import find_sweep
 
     console = Console()
     if sweep is not None:
@@ -37,16 +38,13 @@ def command(sweep: str | None, sweeps_dir: Path) -> None:
             raise UserError(state)
         print_one(console, store, state)
         return
-    names = sweep_names(sweeps_dir)
-    if not names:
-        raise UserError(f"no sweeps in {shown(sweeps_dir)}")
-    stores = [find_sweep(name, sweeps_dir) for name in names]
+    stores = [find_sweep(name, sweeps_dir) for name in names_of_sweeps(sweeps_dir)]
     print_all(console, [(store, _read(store)) for store in stores])
 
 
 def _read(store: ResultsStore) -> SweepState | str:
     """How a sweep stands, after its end was written where its driver has died; a sentence where it cannot be read."""
-    from orchestrator.results.argument import argument_of
+    from orchestrator.results.argument import files_argument_of
     from orchestrator.results.driver_lock import driver_lives
     from orchestrator.tracking.tracked import left_over
 
@@ -54,10 +52,8 @@ def _read(store: ResultsStore) -> SweepState | str:
         state = store.read_state()
         if store.standing(state).died is None:
             if not driver_lives(store.directory) and (missing := left_over(store.directory)):
-                click.echo(
-                    f"{store.directory.name}: {missing}: `gan-sweep sync {argument_of(store.directory)}` delivers it",
-                    err=True,
-                )
+                cure = f"`gan-sweep sync {files_argument_of(store.directory)}` delivers it"
+                click.echo(f"{store.directory.name}: {missing}: {cure}", err=True)
             return state
         from orchestrator.sweep.late_end import end_for_the_dead
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind
 from orchestrator.commands.shared import running_sweep, sweeps_dir_option
 
 
-@click.command("stop")
+@click.command("stop", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind())
 @click.option("--now", is_flag=True, help="At once; without it, trials end after their epoch.")
+@cluster_option
 @sweeps_dir_option
 def command(sweep: str, now: bool, sweeps_dir: Path) -> None:
     """End SWEEP, as Ctrl-C in its terminal does; `resume` goes on with it."""

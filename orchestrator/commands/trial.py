@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind, Text
 from orchestrator.commands.shared import CommandGroup, running_sweep, sweeps_dir_option
 from trainers.errors import UserError, shortened, unknown_name
@@ -15,9 +16,10 @@ def command() -> None:
     """End one trial of a running sweep, or add one of your own."""
 
 
-@command.command("stop")
+@command.command("stop", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind())
 @click.argument("trial", type=Text())
+@cluster_option
 @sweeps_dir_option
 def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     """End TRIAL of SWEEP after its epoch; the next takes its place."""
@@ -37,9 +39,10 @@ def stop(sweep: str, trial: str, sweeps_dir: Path) -> None:
     click.echo(f"trial {trial}: {record.verdict} after epoch {record.epochs}")
 
 
-@command.command("add")
+@command.command("add", cls=OnCluster)
 @click.argument("sweep", type=SweepToFind())
 @click.argument("settings", type=Text(), nargs=-1, required=True, metavar="KEY=VALUE...")
+@cluster_option
 @sweeps_dir_option
 def add(sweep: str, settings: tuple[str, ...], sweeps_dir: Path) -> None:
     """Try a setting of your own next in SWEEP; keys that are not given have the base's values."""
@@ -74,6 +77,8 @@ def own_setting(space: Any, settings: tuple[str, ...]) -> dict[str, Any]:
             raise UserError(f"{shortened(setting)}: write KEY=VALUE")
         if name not in space.search:
             raise unknown_name("searched key", name, space.search)
+        if name in given:
+            raise UserError(f"{name} is given twice")
         value = parse_yaml(text, name)
         if isinstance(value, int) and not isinstance(value, bool) and not space.search[name].contains(value):
             value = float(value)

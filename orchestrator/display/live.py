@@ -1,11 +1,20 @@
 """What the screen shows while a sweep runs: a live table on a terminal, a line per measurement elsewhere."""
 
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.display.fitting import fitting
+from orchestrator.display.waiting import doing_text, left_text
+from orchestrator.results.now import read_now
 from orchestrator.results.pareto import pareto_front
+from orchestrator.results.prices import CURRENCY
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
@@ -21,10 +30,26 @@ _STYLES = {
 }
 
 
+QUIET_S = 30.0  # where there is no live table, a line says after so long what the trials do
+NOTICE_S = 30.0  # a notice stays above the table
+WIDE = 110  # from so many columns on there is room for a bar
+
 MOST_ROWS = 500  # of a table that is printed: rich takes 2 ms for each, and `results --json` has all trials
+# Columns that a narrow terminal leaves out, in this order. The costs of a second objective go between these two.
+_EXTRAS, _SPARE = ("images/s", "on FID", "time", "FID"), ("epoch", "best")
+_SENTENCE = 30  # letters that a verdict with its sentence wants, before columns give way to it
 
 
-def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None = None) -> Table:
+def trials_table(
+    trials: list[TrialRecord],
+    *,
+    title: str = "",
+    rows: int | None = None,
+    width: int | None = None,
+    now: Callable[[TrialRecord], str | None] = lambda trial: None,
+    clock: float = 0.0,
+    costs: Mapping[str, str] | None = None,
+) -> Table:
     """Trial, epoch, FID, best, images/s, time, share of the time spent on FID, verdict; ``*`` marks the winner.
 
     With a second objective the cost has a column, and ``+`` marks the Pareto front.
@@ -36,27 +61,48 @@ def trials_table(trials: list[TrialRecord], *, title: str = "", rows: int | None
         trials: all trials, by number.
         title: above the table.
         rows: show at most this many: the running ones, then the best, then the newest.
+        width: of the terminal: columns that do not fit are left out, and the verdict stays; None: show all.
+        now: returns what one does; asked of those that are shown.
+        clock: seconds since 1970; 0: the time of running ones is that of their newest epoch.
+        costs: what each has cost, by trial; empty: there is no such column.
     """
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    table.add_column("trial", no_wrap=True)
-    any_confirmed = any(trial.confirmed for trial in trials)
-    for name in ("epoch", "FID", "best", *(["confirmed"] if any_confirmed else []), "images/s", "time", "on FID"):
-        table.add_column(name, justify="right", no_wrap=True)
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
-    for name in extra:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    table.add_column("verdict")
+    any_confirmed = any(trial.confirmed for trial in trials)
     best = best_trial(trials)
     front = set(pareto_front(trials)) if extra else set()
     shown = _rows_to_show(trials, rows)
+    columns: dict[str, list[str]] = {"trial": []}
     for trial in shown:
         star = " *" if trial is best else ""
         star += " +" if trial.trial_id in front else ""
-        cells = [*_cells(trial, any_confirmed), *(_number(trial.costs.get(name), ".0f") for name in extra)]
-        table.add_row(f"{trial.trial_id}{star}", *cells, escape(_verdict(trial)), style=_STYLES[trial.state])
+        objectives = {_heading(name): _number(trial.costs.get(name), ".0f") for name in extra}
+        cells = {
+            "trial": f"{trial.trial_id}{star}",
+            **_cells(trial, any_confirmed, clock),
+            **objectives,
+            **({CURRENCY: costs.get(trial.trial_id, "-")} if costs else {}),
+            "verdict": _verdict(trial, now(trial)),
+        }
+        for name, cell in cells.items():
+            columns.setdefault(name, []).append(cell)
+    kept = list(columns)
+    if width is not None:
+        first_to_go = (*_EXTRAS, *map(_heading, extra), CURRENCY, *_SPARE)
+        kept = fitting(columns, width=width, first_to_go=first_to_go, wraps="verdict", least=_SENTENCE)
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.show_header = bool(shown)
+    for name in kept:
+        justify: Literal["left", "right"] = "left" if name in ("trial", "verdict") else "right"
+        table.add_column(name, justify=justify, no_wrap=name != "verdict")
+    for number, trial in enumerate(shown):
+        table.add_row(*(escape(columns[name][number]) for name in kept), style=_STYLES[trial.state])
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
+
+
+def _heading(cost: str) -> str:
+    return cost.replace("_", "\n")
 
 
 def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
@@ -70,21 +116,22 @@ def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
     return [trial for trial in trials if trial.trial_id in kept]
 
 
-def _cells(trial: TrialRecord, any_confirmed: bool) -> list[str]:
+def _cells(trial: TrialRecord, any_confirmed: bool, clock: float) -> dict[str, str]:
     few = _fewer_fakes(trial, trial.last_fid_n)
     carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
     best = _number(trial.objective, ".1f")
-    if trial.objective is None and trial.lowest_fid is not None:  # measured before the window only
+    if trial.objective is None and trial.lowest_fid is not None:  # see `NOT_COUNTED`
         best = f"~{trial.lowest_fid:.1f}{few}"
-    return [
-        f"{trial.epochs}/{trial.total_epochs}",
-        _number(trial.last_fid, ".1f") + few + carried,
-        best,
-        *([confirmed_text(trial, ".1f") or "-"] if any_confirmed else []),
-        _number(trial.images_per_second, ".0f"),
-        f"{trial.seconds:.0f} s",
-        _number(trial.fid_share, ".0%"),
-    ]
+    seconds = max(trial.seconds, trial.running_seconds(clock)) if trial.state is State.RUNNING else trial.seconds
+    return {
+        "epoch": f"{trial.epochs}/{trial.total_epochs}",
+        "FID": _number(trial.last_fid, ".1f") + few + carried,
+        "best": best,
+        **({"confirmed": confirmed_text(trial, ".1f") or "-"} if any_confirmed else {}),
+        "images/s": _number(trial.images_per_second, ".0f"),
+        "time": f"{seconds:.0f} s",
+        "on FID": _number(trial.fid_share, ".0%"),
+    }
 
 
 def confirmed_text(trial: TrialRecord, form: str) -> str:
@@ -107,9 +154,9 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _verdict(trial: TrialRecord) -> str:
+def _verdict(trial: TrialRecord, now: str | None = None) -> str:
     if trial.verdict is None:
-        return "training"
+        return now or "training"
     details = "; ".join(filter(None, (trial.detail, trial.refused)))
     return f"{trial.verdict}: {details}" if details else str(trial.verdict)
 
@@ -119,12 +166,14 @@ class Screen(Sink):
 
     Args:
         console: where to draw.
+        directory: of the sweep.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, directory: Path) -> None:
+        self._console, self._directory = console, directory
         self._state: SweepState | None = None
-        self._notice = ""
+        self._notice, self._noticed = "", 0.0
+        self._spoke = time.monotonic()  # when a line was printed last
         self._short: set[int] = set()  # gangs of which it was said that they have too few ranks
         self._live: Live | None = None
         if console.is_terminal:
@@ -152,13 +201,20 @@ class Screen(Sink):
         if self._live is not None:
             self._live.stop()
         if trials := self._trials():
-            self._console.print(trials_table(trials, rows=MOST_ROWS))
+            self._console.print(trials_table(trials, rows=MOST_ROWS, width=self._console.width))
 
     def say(self, text: str) -> None:
         """Show a line: as the live table's title, or printed."""
-        self._notice = text
-        if self._live is None:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._notice, self._noticed = text, time.monotonic()
+        self._print(text)
+
+    def look(self) -> None:
+        """Where lines are printed, and none was for some time, say what the running trials do; called often."""
+        if self._live is None and time.monotonic() - self._spoke > QUIET_S:
+            for trial in self._trials():
+                if (now := read_now(self._directory, trial)) is not None:
+                    self._line(trial, f"epoch {trial.epochs + 1}/{trial.total_epochs}  {doing_text(now)}")
+            self._spoke = time.monotonic()
 
     def resized(self, state: SweepState, gang: int) -> None:
         """Print a line where a gang has fewer ranks than planned, or all of them again; the live title has it."""
@@ -171,6 +227,11 @@ class Screen(Sink):
         """Say it of a trial that goes on."""
         if trial.epochs:
             self._line(trial, "goes on from its last checkpoint")
+
+    def interrupted(self, trial: TrialRecord, why: str) -> None:
+        """Say that its workers are gone."""
+        text = f"trial {trial.trial_id}  {why}: it goes on from its last checkpoint when they are up again"
+        self.say(text)
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """Print a line for a measurement; the live table updates itself."""
@@ -192,14 +253,31 @@ class Screen(Sink):
         return self._state.by_number() if self._state is not None else []
 
     def _line(self, trial: TrialRecord, text: str) -> None:
+        self._print(f"trial {trial.trial_id}  {text}")
+
+    def _print(self, text: str) -> None:
         if self._live is None:
-            self._console.print(f"trial {trial.trial_id}  {text}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._spoke = time.monotonic()
+
+    def _title(self, trials: list[TrialRecord]) -> str:
+        if self._notice and time.monotonic() - self._noticed < NOTICE_S:
+            return self._notice
+        if not trials or self._state is None:
+            return "the gangs are starting ..."
+        done = sum(trial.state is not State.RUNNING for trial in trials)
+        soon = left_text(self._state) if done < self._state.planned else ""
+        return ", ".join(filter(None, (f"{done} of {self._state.planned} trials done", soon)))
 
     def _render(self) -> Table:
-        trials = self._trials()
-        planned = self._state.planned if self._state is not None else 0
-        done = sum(trial.state is not State.RUNNING for trial in trials)
-        title = self._notice or (f"{done} of {planned} trials done" if trials else "the gangs are starting ...")
+        trials, wide = self._trials(), self._console.width >= WIDE
+        title = self._title(trials)
         if self._state is not None and self._state.short:
             title = "; ".join([title, *self._state.short])
-        return trials_table(trials, title=title, rows=max(5, self._console.height - 6))
+
+        def doing(trial: TrialRecord) -> str | None:
+            now = read_now(self._directory, trial)
+            return None if now is None else doing_text(now, bar=wide)
+
+        height, width = max(5, self._console.height - 6), self._console.width
+        return trials_table(trials, title=title, rows=height, width=width, now=doing, clock=time.time())

@@ -1,19 +1,23 @@
 """Text for people: how sweeps stand."""
 
 import time
-from collections import Counter
 from typing import Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.results.argument import argument_of
+from orchestrator.display.live import confirmed_text
+from orchestrator.display.spending_text import used_text
+from orchestrator.display.waiting import doing_text, duration, left_text
+from orchestrator.display.winner_text import counts_text, print_rows, resume_rows, won_with
+from orchestrator.results.now import read_now
+from orchestrator.results.prices import money
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import Standing
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State, SweepStatus
+from orchestrator.results.verdict import SweepStatus
 
 WIDE = 120  # a list of sweeps may be wider than the terminal: names are there to be copied, and never cut
 
@@ -22,20 +26,21 @@ def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | st
     """One row per sweep; for one that cannot be read, the reason in place of its state."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     notes = []  # below the table, which is wide enough without them
-    for name in ("sweep", "status", "trials", "best", "GPU hours", "time"):
+    for name in ("sweep", "status", "trials", "best", "GPU hours", "cost", "time"):
         justify: Literal["left", "right"] = "left" if name in ("sweep", "status") else "right"
         table.add_column(name, justify=justify, no_wrap=True)
     for store, state in sweeps:
         if isinstance(state, str):
-            table.add_row(store.directory.name, "unreadable", "-", "-", "-", "-")
+            table.add_row(store.directory.name, "unreadable", *"-----")
             notes.append(f"{store.directory.name}: {state}")
             continue
         standing, now = store.standing(state), time.time()
         best = best_trial(list(state.trials.values()))
-        objective = "-" if best is None or best.objective is None else f"{best.objective:.1f}"
-        row = [store.directory.name, standing.status, f"{_over(state)}/{state.planned}", objective]
+        lowest = "-" if best is None else confirmed_text(best, ".1f") or f"{best.objective:.1f}"
+        row = [store.directory.name, standing.status, f"{len(state.trials)}/{state.planned}", lowest]
         hours = f"{state.gpu_hours(now):.1f}" if state.plan.gang_gpus else "-"
-        table.add_row(*row, hours, duration(state.seconds(now)))
+        cost = state.cost(now)
+        table.add_row(*row, hours, "-" if cost is None else money(cost), duration(state.seconds(now)))
         if standing.detail:
             notes.append(f"{store.directory.name}: {standing.detail}")
     width, console.width = console.width, max(console.width, WIDE)
@@ -53,58 +58,36 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
         opened = state.sessions[-1].opened
         rows["where"] = f"process {opened.pid} on {opened.host}, since {_at(opened.at)}"
         rows["Ray"] = state.plan.address or "on that host"
-    counts = Counter(trial.state for trial in state.trials.values())
-    states = [f"{counts[one]} {one.lower()}" for one in State if counts[one]] + [f"{len(state.waiting)} waiting"]
-    rows["trials"] = f"{len(state.trials)} of {state.planned}: {', '.join(states)}"
+    counts = filter(None, (counts_text(state.trials.values()), f"{len(state.waiting)} waiting"))
+    rows["trials"] = f"{len(state.trials)} of {state.planned}: {', '.join(counts)}"
     best = best_trial(list(state.trials.values()))
-    if best is not None and best.objective is not None:
-        rows["best"] = f"{best.trial_id}: {state.plan.objective} {best.objective:.2f} at epoch {best.best_epoch}"
-    gpus = f", {state.gpu_hours(now):.2f} GPU hours" if state.plan.gang_gpus else ""
-    rows["used"] = duration(state.seconds(now)) + gpus
+    if best is not None:
+        rows["best"] = f"{best.trial_id}: {state.plan.objective} {won_with(best)}"
+    rows["used"] = ", ".join(filter(None, (duration(state.seconds(now)), used_text(spending_of(state, now)))))
     if state.is_open:
-        rows["now"] = _doing(state)
+        rows["now"] = _doing(state, store)
         if state.short:
             rows["workers"] = ", ".join(state.short)
-        if (left := seconds_left(state)) is not None:
-            rows["left"] = f"about {duration(left)}, from the trials so far"
+        if left := left_text(state):
+            rows["left"] = f"{left.removesuffix(' left')}, from the trials so far"
     _print(console, store, standing, rows)
 
 
-def seconds_left(state: SweepState) -> float | None:
-    """An estimate: the trials that are left take as long as those that are over did; None before the first."""
-    over = [trial for trial in state.trials.values() if trial.over]
-    if not over:
-        return None
-    mean = sum(trial.seconds for trial in over) / len(over)
-    left = max(0.0, (state.planned - len(over)) * mean - sum(trial.seconds for trial in state.open_trials()))
-    return left / max(1, state.plan.resources.get("gangs", len(state.gangs)))
-
-
-def duration(seconds: float) -> str:
-    """``2 h 05 min``, ``3 min 20 s`` or ``45 s``."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
-
-
-def _doing(state: SweepState) -> str:
+def _doing(state: SweepState, store: ResultsStore) -> str:
     if state.halting is not None:
         return "ending: the best trials are measured again" if not state.halting.gangs_exit else "ending"
     if not state.gangs and not state.interrupted and not state.holders:
         return "waiting for the gangs to start"
-    training = [_short(state.trials[name]) for name in state.holders if name in state.trials]
+    training = [_short(state.trials[name], store) for name in state.holders if name in state.trials]
     if state.interrupted:
         training.append(f"{len(state.interrupted)} waiting for a gang again")
     return ", ".join(training) or "waiting for the next trial, or measuring the best again"
 
 
-def _short(trial: TrialRecord) -> str:
-    return f"trial {trial.trial_id} at epoch {trial.epochs}/{trial.total_epochs}"
-
-
-def _over(state: SweepState) -> int:
-    return sum(trial.over for trial in state.trials.values())
+def _short(trial: TrialRecord, store: ResultsStore) -> str:
+    now = read_now(store.directory, trial)
+    doing = f" ({doing_text(now, bar=False)})" if now is not None else ""
+    return f"trial {trial.trial_id} at epoch {trial.epochs}/{trial.total_epochs}{doing}"
 
 
 def _at(at: float) -> str:
@@ -113,8 +96,6 @@ def _at(at: float) -> str:
 
 def _print(console: Console, store: ResultsStore, standing: Standing, rows: dict[str, str]) -> None:
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
-        rows["to go on"] = f"gan-sweep resume {argument_of(store.directory)}"
+        rows |= resume_rows(store)
     console.print(store.directory.name, markup=False, highlight=False)
-    width = max(map(len, rows))
-    for name, text in rows.items():
-        console.print(f"  [dim]{name:<{width}}[/]  {escape(text)}", highlight=False, soft_wrap=True)
+    print_rows(console, rows)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +9,34 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.display.live import MOST_ROWS, confirmed_text, trials_table
+from orchestrator.display.live import MOST_ROWS, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
-from orchestrator.results.argument import argument_of, place_of
-from orchestrator.results.lineage import best_of_lineage
-from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.display.spending_text import away_row, cost_column, spending_rows
+from orchestrator.display.winner_text import (
+    counted,
+    counts_text,
+    earlier_rows,
+    next_rows,
+    print_rows,
+    results_rows,
+    resume_rows,
+    short,
+    winner_rows,
+)
+from orchestrator.results.argument import place_of
+from orchestrator.results.records import NOT_COUNTED, TrialRecord, best_trial
+from orchestrator.results.spending import spending_of
+from orchestrator.results.standing import last_sign
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State, SweepStatus
-from orchestrator.space.domains import Domain, value_text
+from orchestrator.results.verdict import SweepStatus
+from orchestrator.space.domains import Domain
 from orchestrator.space.space import Space, condition_text
+from trainers.fid_schedule import first_measurement
 from trainers.remote import shown
 
 if TYPE_CHECKING:
     from orchestrator.plan.plan import Plan
+    from orchestrator.plan.resources import Resources
     from orchestrator.search.warm_start import WarmStart
 
 SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, Inception 14
@@ -32,118 +44,132 @@ SLOW_FAKES = 2000  # EfficientNet-Lite0 measures some 440 images/s on 2 cores, I
 
 def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart | None = None) -> None:
     """Print the plan in a few lines."""
-    from orchestrator.plan.disk import free_bytes
-    from orchestrator.plan.memory import gb
+    from orchestrator.display.arithmetic_text import arithmetic_rows, warnings
+    from orchestrator.plan.forecast import forecast_of
+    from orchestrator.plan.saved import fingerprint_of
     from trainers.data import report_path
     from trainers.families import find_family
 
     space, resources = plan.space, plan.resources
-    schedule, data = space.base.schedule, space.base.data
     folders = {cache.report.source: cache for cache in reversed(caches)}
-    images = [_images(cache.report, report_path(cache.path)) for cache in reversed(folders.values())]
+    images = [
+        _images(cache.report, report_path(cache.path), drawn=plan.synthetic) for cache in reversed(folders.values())
+    ]
     if len(images) > 1:
         sources = find_family(space.base).find_sources(plan.data)
         images = [f"{name.capitalize()}: {text}" for name, text in zip(sources, images, strict=True)]
     budgets = f", {plan.budgets}" if str(plan.budgets) else ""
-    window = f"FID counts from epoch {schedule.window_first} on"
-    where = plan.address or "this machine"
-    at_least = f", at least {resources.min_workers}," if resources.elastic else ""
-    disk_row = {}
-    if plan.disk is not None:
-        free = gb(free_bytes(plan.directory))
-        disk_row["disk"] = f"about {gb(plan.disk.total)} of {free} free"
+    forecast = forecast_of(plan, fingerprint_of(caches))
     rows = {
         "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
         "images": "\n".join(images),
-        "training": f"{data.image_size} px, {schedule.epochs} epochs, {window}",
+        "training": _training_text(space),
         "objective": f"{plan.metric}, lowest in the window{_measuring_text(space)}",
         "searched": ", ".join(space.search) or "nothing",
         **search_rows(plan, warm),
-        "where": f"{resources.gangs} at once x {resources.workers} workers{at_least} on {where}, "
-        f"{resources.gpus:g} GPUs and {resources.threads} threads each",
-        **disk_row,
+        "where": _where_text(resources, plan.address) + (f"\n{plan.packing}" if plan.packing else ""),
+        **arithmetic_rows(plan, forecast),
         "results": place_of(plan.directory),
     }
-    _print_rows(console, rows)
+    print_rows(console, rows)
     if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:
         hint = f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] to try: --set fid.n_fake=256"
         console.print(hint, soft_wrap=True)
-    for hint in sampler_hints(space):
+    for hint in (*sampler_hints(space), *warnings(plan, forecast)):
         console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
 
 
+def _training_text(space: Space) -> str:
+    """Size, epochs and window of the trials, each as its range where it is searched."""
+    base = space.base.flat()
+    names = ("data.image_size", "schedule.epochs", "schedule.window_first")
+    size, epochs, window = (str(space.search.get(name, base[name])).split(",")[0] for name in names)  # without its step
+    return f"{size} px, {epochs} epochs, FID counts from epoch {window} on"
+
+
+def _where_text(resources: Resources, address: str | None) -> str:
+    """``1 trial at once on this machine: 2 workers each, with 1 CPU thread and no GPU per worker``."""
+    at_least = f", at least {resources.min_workers}" if resources.elastic else ""
+    gpus = counted(resources.gpus, "GPU") if resources.gpus else "no GPU"
+    return (
+        f"{counted(resources.gangs, 'trial')} at once on {address or 'this machine'}: "
+        f"{counted(resources.workers, 'worker')} each{at_least}, with {gpus} and "
+        f"{counted(resources.threads, 'CPU thread')} per worker"
+    )
+
+
 def _measuring_text(space: Space) -> str:
-    """The number of fakes before the window, and how many trials are measured again at the end."""
-    first, confirm = space.base.fid.n_fake_first, space.confirm
-    fewer = f"; n{first} at first" if first is not None else ""
+    """The number of fakes of the first measurement, and how many trials are measured again at the end."""
+    (epoch, first), confirm = first_measurement(space.base), space.confirm
+    fewer = f"; on {first} fakes at first (epoch {epoch})" if first != space.base.fid.n_fake else ""
     times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
     return fewer + (f"; the best {confirm.top} are measured again, {times} each" if confirm.top else "")
 
 
-def _images(report: Any, path: Path) -> str:
+def _images(report: Any, path: Path, *, drawn: bool) -> str:
     listed = f"; skipped files are listed in {path}" if report.skipped else ""
+    if report.skipped and drawn:
+        listed = "; the others are broken on purpose, to show that such files do no harm"
     return f"{report.summary()} in {shown(Path(report.source))}{listed}"
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
-    """Print the best trial, where its samples and checkpoint are, and the commands that show everything."""
+    """Print the best trial, where its samples and checkpoint are, and the commands that show and use it."""
     state = store.read_state()
     trials, status = state.by_number(), state.status
-    counts = ", ".join(f"{count} {state.lower()}" for state in list(State)[1:] if (count := _count(trials, state)))
     ending = status.replace("_", " ").replace("gpu", "GPU")
-    console.print(f"\n{ending}: {len(trials)} of {state.planned} trials{counts and ': '}{counts}")
+    console.print(f"\n{ending}: {_trials_text(trials, state.planned)}", highlight=False, soft_wrap=True)
     best = best_trial(trials)
     if best is None:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
-        rows = _earlier_rows(store)
-    else:
-        folder = store.trials_dir / best.trial_id
-        rows = {
-            "best trial": f"{best.trial_id}: {plan.metric} {_won_with(best)}",
-            "its setting": ", ".join(f"{name}={_short(value)}" for name, value in best.params.items()) or "the base",
-            "samples": str(_samples(folder, best)),
-            "checkpoint": str(folder / "best.pt"),
-            **front_rows(trials),
-            **_earlier_rows(store),
-        }
-    sweep = argument_of(store.directory)
-    command = _command()
-    rows |= {"all trials": f"{command} results {sweep}", "in MLflow": f"{command} ui {sweep}"}
-    _print_rows(console, rows)
+    rows = {} if best is None else winner_rows(store, plan.metric, best)
+    until = last_sign(store.directory, state)
+    spent = spending_of(state, until)
+    rows |= {
+        **front_rows(trials),
+        **spending_rows(spent, best),
+        **away_row(state, until),
+        **earlier_rows(store),
+        **results_rows(store),
+    }
+    print_rows(console, rows | next_rows(store, winner=best is not None))
 
 
-def _earlier_rows(store: ResultsStore) -> dict[str, str]:
-    """For a warm-started sweep, the best trial of it and of the sweeps that it builds on."""
-    if store.read_plan().warm_start is None or (found := best_of_lineage(store)) is None:
-        return {}
-    sweep, best = found
-    where = "this sweep" if sweep.directory == store.directory else f"earlier, in {sweep.directory}"
-    return {"best of both": f"{sweep.directory.name}/{best.trial_id}: {_won_with(best)} ({where})"}
-
-
-def _samples(folder: Path, trial: TrialRecord) -> Path:
-    """The sample grid of a trial's best epoch, or where an older version wrote none, the folder of its grids."""
-    grid = folder / "samples" / f"epoch_{trial.best_epoch:04d}.png"
-    return grid if grid.exists() else grid.parent
+def _trials_text(trials: list[TrialRecord], planned: int) -> str:
+    counts = counts_text(trials)
+    return f"{len(trials)} of {planned} trials{counts and ': '}{counts}"
 
 
 def print_results(console: Console, store: ResultsStore) -> None:
-    """Print the table of a sweep's trials and its best trial."""
+    """Print the table of a sweep's trials, its best trial, and the commands that show and use it."""
     state = store.read_state()
     trials, standing = state.by_number(), store.standing(state)
-    plan = state.plan
-    console.print(f"{plan.sweep}: {standing.status}, {len(trials)} of {state.planned} trials, {plan.objective}")
-    if standing.detail:
-        console.print(standing.detail, markup=False, highlight=False, soft_wrap=True)
+    heading = f"{state.plan.sweep}: {standing.status}, {_trials_text(trials, state.planned)}"
+    for line in filter(None, (heading, standing.detail)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
-        _print_rows(console, {"to go on": f"{_command()} resume {argument_of(store.directory)}"})
-    console.print(trials_table(trials, rows=MOST_ROWS))
+        print_rows(console, resume_rows(store))
+    until = last_sign(store.directory, state)
+    spent = spending_of(state, until)
+    console.print(trials_table(trials, rows=MOST_ROWS, width=console.width, costs=cost_column(spent)))
+    console.print(_legend(trials), style="dim", highlight=False, soft_wrap=True)
     if front := front_rows(trials):
-        _print_rows(console, {f"{name} (+)": text for name, text in front.items()})
+        print_rows(console, {f"{name} (+)": text for name, text in front.items()})
     best = best_trial(trials)
-    if best is not None:
-        _print_rows(console, {f"best: {best.trial_id}": ""} | {k: _short(v) for k, v in best.params.items()})
-    _print_rows(console, _earlier_rows(store))
+    rows = {"objective": state.plan.objective} if best is None else winner_rows(store, state.plan.objective, best)
+    rows |= spending_rows(spent, best) | away_row(state, until) | earlier_rows(store)
+    print_rows(console, rows | next_rows(store, winner=best is not None))
+
+
+def _legend(trials: list[TrialRecord]) -> str:
+    """What the marks in the table mean, of those that it has."""
+    marks = {
+        "* the best": best_trial(trials) is not None,
+        f"~ {NOT_COUNTED}": any(trial.objective is None and trial.lowest_fid is not None for trial in trials),
+        "@E measured at epoch E": any(trial.last_fid_epoch not in (None, trial.epochs) for trial in trials),
+        "nN on N fakes": any(0 < trial.n_fake != trial.last_fid_n is not None for trial in trials),
+    }
+    return "; ".join(text for text, there in marks.items() if there)
 
 
 def print_space(console: Console, space: Space) -> None:
@@ -156,11 +182,11 @@ def print_space(console: Console, space: Space) -> None:
     base = space.base.flat()
     for name, depth in _as_tree(space):
         domain = space.search[name]
-        table.add_row("  " * depth + name, escape(str(domain)), escape(_short(base[name])), escape(_condition(domain)))
+        table.add_row("  " * depth + name, escape(str(domain)), escape(short(base[name])), escape(_condition(domain)))
     console.print(table)
-    fixed = {name: _short(value) for name, value in base.items() if name not in space.search}
+    fixed = {name: short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
-    _print_rows(console, fixed)
+    print_rows(console, fixed)
     console.print(f"\nsampler {space.sampler.name}, {space.scheduler}; {space.trials} trials", soft_wrap=True)
     console.print(f"objective: the lowest FID in the window{_measuring_text(space)}", highlight=False, soft_wrap=True)
 
@@ -182,36 +208,3 @@ def _as_tree(space: Space) -> list[tuple[str, int]]:
         return [row for name in children for row in ((name, depth), *below(name, depth + 1))]
 
     return below(None, 0)
-
-
-def _print_rows(console: Console, rows: dict[str, str]) -> None:
-    width = max(map(len, rows), default=0)
-    for name, text in rows.items():
-        for number, line in enumerate(text.split("\n")):
-            label = "" if number else name
-            console.print(f"  [dim]{label:<{width}}[/]  {escape(line)}", highlight=False, soft_wrap=True)
-
-
-def _command() -> str:
-    """How to call gan-sweep again from here: by name when that works, else by the path it was called with."""
-    called = Path(sys.argv[0])
-    if shutil.which(called.name) or called.name != "gan-sweep":
-        return "gan-sweep"
-    return os.path.relpath(called)
-
-
-def _count(trials: list[TrialRecord], state: State) -> int:
-    return sum(trial.state is state for trial in trials)
-
-
-def _won_with(best: TrialRecord) -> str:
-    """The winner's FID: the confirmed one where there is one, and the one in training."""
-    if not best.confirmed:
-        return f"{best.objective:.2f} at epoch {best.best_epoch}"
-    seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
-    in_training = f"objective in training {best.objective:.2f} at epoch {best.best_epoch}"
-    return f"{confirmed_text(best, '.2f')}{seeds} ({in_training})"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else value_text(value)

@@ -4,10 +4,10 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 
 import ray
 
+from cluster.token import default_token_file, token_source
 from orchestrator.doctor.finding import Asked, Finding, Level, run_check
 from orchestrator.doctor.nodes import check_nodes
 from orchestrator.doctor.placement_groups import check_placement_groups
@@ -44,9 +44,9 @@ def _own_token() -> Finding:
     """Ray makes a token for a cluster of its own, unless there is one or none is wanted."""
     if _mode() == "disabled":
         return _finding("token", Level.OK, "RAY_AUTH_MODE=disabled: a Ray started here wants none")
-    if (source := _source()) is not None:
+    if (source := token_source()) is not None:
         return _finding("token", Level.OK, f"a Ray started here takes the one in {source}")
-    file = _default_file()
+    file = default_token_file()
     place = next(place for place in file.parents if place.exists())
     if os.access(place, os.W_OK | os.X_OK):
         return _finding("token", Level.OK, f"Ray makes one in {file} when it starts here")
@@ -56,7 +56,7 @@ def _own_token() -> Finding:
 
 def _cluster_token() -> Finding:
     """The cluster has answered, so what it wants it has."""
-    source = _source()
+    source = token_source()
     if _mode() == "token" and source is not None:
         return _finding("token", Level.OK, f"the cluster takes the one in {source}")
     cure = "ray get-auth-token --generate; then start the cluster, and this, with RAY_AUTH_MODE=token"
@@ -66,18 +66,6 @@ def _cluster_token() -> Finding:
 
 def _mode() -> str:
     return os.environ.get("RAY_AUTH_MODE", "").lower()  # Ray sets it when it finds a token
-
-
-def _source() -> str | None:
-    """Where Ray takes its token from, in its own order."""
-    if os.environ.get("RAY_AUTH_TOKEN"):
-        return "$RAY_AUTH_TOKEN"
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or _default_file())
-    return str(file) if file.is_file() else None
-
-
-def _default_file() -> Path:
-    return Path.home() / ".ray" / "auth_token"
 
 
 def _finding(name: str, level: Level, text: str, cure: str = "") -> Finding:

@@ -32,6 +32,20 @@ def check_devices(asked: Asked) -> Iterator[Finding]:
         yield _finding(Level.OK, "none: trials train on the CPU")
 
 
+def check_gpu_works(asked: Asked) -> Iterator[Finding]:
+    """A line: whether a GPU adds two numbers; for a sweep that needs one."""
+    import torch
+
+    yield from check_devices(asked)
+    if not torch.cuda.is_available():
+        cure = "give the workers GPUs and their driver, or train on CPUs: --gpus-per-worker 0"
+        yield _finding(Level.FAILED, "torch sees none, and the sweep needs some", cure)
+        return
+    seen = float(torch.ones(2, device="cuda").sum())
+    if seen != 2.0:
+        yield _finding(Level.FAILED, f"1 + 1 = {seen:g} on the GPU", "replace the machine")
+
+
 def _driver() -> tuple[str | None, int]:
     """Version of NVIDIA's driver and number of its GPUs; its error and 0; or None and 0 where it is not installed."""
     if shutil.which("nvidia-smi") is None:

@@ -19,6 +19,7 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment
 
 from orchestrator.doctor.finding import Asked, Finding, Level
 from orchestrator.results.databases import SQLITE, check_database
+from orchestrator.results.places import TRACKING_DB
 from orchestrator.tracking.mlflow_sink import check_tracking
 from trainers.errors import first_line
 
@@ -28,9 +29,11 @@ _MISSING = "RESOURCE_DOES_NOT_EXIST"
 def check_tracking_writes(asked: Asked) -> Iterator[Finding]:
     """A line: whether this process can write to MLflow."""
     uri = asked.tracking_uri
-    where = f"SQLite in each sweep's folder, tried in {asked.place}" if uri is None else uri
+    where = f"SQLite beside the sweeps, tried in {asked.place}" if uri is None else uri
     try:
-        if uri is None:
+        if uri is None and (file := asked.place / TRACKING_DB).exists():
+            _try_database(f"{SQLITE}{file}")
+        elif uri is None:
             _try_file_in(asked.place)
         else:
             check_tracking(uri)

@@ -1,9 +1,11 @@
 """Budgets: limits that end a sweep before all its trials have run."""
 
-import math
 import re
 from dataclasses import dataclass
 
+from orchestrator.plan.amounts import amount
+from orchestrator.plan.prices import check_priced
+from orchestrator.results.prices import Prices, money
 from orchestrator.results.verdict import SweepStatus
 from trainers.errors import UserError, shortened
 
@@ -19,18 +21,23 @@ class Budgets:
         time_s: seconds since the sweep started.
         gpu_hours: GPUs that the gangs hold x hours since their ranks started, busy or idle: what a cloud bills.
         target_fid: reached when a trial's objective is this or less.
+        cost: US dollars, by the sweep's prices; see `orchestrator.results.prices`.
     """
 
     time_s: float | None = None
     gpu_hours: float | None = None
     target_fid: float | None = None
+    cost: float | None = None
 
-    def reached(self, *, seconds: float, gpu_hours: float, objective: float | None) -> SweepStatus | None:
+    def reached(
+        self, *, seconds: float, gpu_hours: float, cost: float | None, objective: float | None
+    ) -> SweepStatus | None:
         """The sweep's end status when a budget is reached, None while none is. The target takes precedence.
 
         Args:
             seconds: since the sweep started.
             gpu_hours: held so far.
+            cost: US dollars so far, None without a price; `read_budgets` refuses a limit then.
             objective: the lowest of all trials, None while no trial has one.
         """
         if self.target_fid is not None and objective is not None and objective <= self.target_fid:
@@ -39,16 +46,28 @@ class Budgets:
             return SweepStatus.OUT_OF_TIME
         if self.gpu_hours is not None and gpu_hours > self.gpu_hours:
             return SweepStatus.OUT_OF_GPU_HOURS
+        if self.cost is not None and cost is not None and cost > self.cost:
+            return SweepStatus.OUT_OF_MONEY
         return None
 
     def __str__(self) -> str:
-        limits = (("at most {:.0f} s", self.time_s), ("at most {:g} GPU hours", self.gpu_hours))
-        parts = [text.format(limit) for text, limit in (*limits, ("until FID <= {:g}", self.target_fid)) if limit]
-        return ", ".join(parts)
+        parts = (
+            f"at most {self.time_s:.0f} s" if self.time_s else "",
+            f"at most {self.gpu_hours:g} GPU hours" if self.gpu_hours else "",
+            f"at most {money(self.cost)}" if self.cost else "",
+            f"until FID <= {self.target_fid:g}" if self.target_fid else "",
+        )
+        return ", ".join(filter(None, parts))
 
 
 def read_budgets(
-    *, time: str | None, gpu_hours: str | float | None, target_fid: str | float | None, gpus: float
+    *,
+    time: str | None,
+    gpu_hours: str | float | None,
+    target_fid: str | float | None,
+    cost: str | float | None,
+    gpus: float,
+    prices: Prices,
 ) -> Budgets:
     """Parse and check the budget options.
 
@@ -56,18 +75,22 @@ def read_budgets(
         time: value of ``--time-budget``.
         gpu_hours: value of ``--max-gpu-hours``.
         target_fid: value of ``--target-fid``.
+        cost: value of ``--max-cost``.
         gpus: GPUs per worker of the sweep.
+        prices: of the sweep.
 
     Raises:
-        UserError: a value is invalid, or GPU hours are limited without GPUs.
+        UserError: a value is invalid, GPU hours are limited without GPUs, or money without a price.
     """
     budgets = Budgets(
         time_s=None if time is None else parse_duration(time),
-        gpu_hours=None if gpu_hours is None else _amount("--max-gpu-hours", gpu_hours),
-        target_fid=None if target_fid is None else _amount("--target-fid", target_fid),
+        gpu_hours=None if gpu_hours is None else amount("--max-gpu-hours", gpu_hours),
+        target_fid=None if target_fid is None else amount("--target-fid", target_fid),
+        cost=None if cost is None else amount("--max-cost", cost),
     )
     if budgets.gpu_hours is not None and gpus <= 0:
         raise UserError("--max-gpu-hours needs GPUs, and this sweep has none: limit it with --time-budget")
+    check_priced(budgets.cost, prices, gpus)
     return budgets
 
 
@@ -86,15 +109,3 @@ def parse_duration(text: str, option: str = "--time-budget") -> float:
     if total > LONGEST_S:
         raise UserError(f"{option} {shortened(text)}: must be at most {LONGEST_S // 3600}h, ten years")
     return total
-
-
-def _amount(option: str, text: str | float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(f"{option} {text!r}: give a number, such as 2.5")
-    if value <= 0:
-        raise UserError(f"{option} {text!r}: must be greater than 0")
-    return value

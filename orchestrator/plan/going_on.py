@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.prices import check_priced
 from orchestrator.results.records import lowest_objective
 from orchestrator.results.retention import finalists
 from orchestrator.results.standing import last_sign
@@ -33,9 +34,12 @@ def as_it_stands(
         tracking_uri, storage: as they were given again; None: as before.
 
     Raises:
-        UserError: a URI is another than the sweep's, or is not given and has a secret, which is not kept.
+        UserError: a URI is another than the sweep's, or is not given and has a secret, which is not kept; or money is
+            limited and has no price.
     """
     saved, before = state.plan, Budgets(**state.budgets)
+    limit = budgets.cost or before.cost
+    check_priced(limit, plan.prices, plan.resources.gpus)
     return replace(
         plan,
         space=plan.space.model_copy(update={"trials": trials or state.planned}),
@@ -43,6 +47,7 @@ def as_it_stands(
             time_s=budgets.time_s or before.time_s,
             gpu_hours=budgets.gpu_hours or before.gpu_hours,
             target_fid=budgets.target_fid or before.target_fid,
+            cost=limit,
         ),
         tracking_uri=with_secret("--tracking-uri", saved.tracking_uri, tracking_uri, saved.sweep),
         storage=with_secret("--storage", saved.storage, storage, saved.sweep),
@@ -65,20 +70,25 @@ def check_left(state: SweepState, plan: Plan) -> None:
     reached = plan.budgets.reached(
         seconds=state.seconds(now),
         gpu_hours=state.gpu_hours(now),
+        cost=plan.prices.cost(
+            on_gpus=plan.resources.gpus > 0, gpu_hours=state.gpu_hours(now), seconds=state.seconds(now)
+        ),
         objective=lowest_objective(list(state.trials.values())),
     )
     more = {
         SweepStatus.TARGET_REACHED: "its target FID is reached: a lower --target-fid goes on",
         SweepStatus.OUT_OF_TIME: "its time budget is used up: a longer --time-budget goes on",
         SweepStatus.OUT_OF_GPU_HOURS: "its GPU hours are used up: a larger --max-gpu-hours goes on",
+        SweepStatus.OUT_OF_MONEY: "its money is used up: a larger --max-cost goes on",
     }
     if reached is not None:
         raise UserError(f"sweep {plan.sweep}: {more[reached]}")
     over = all(trial.over for trial in state.trials.values())
     if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
         there = len(state.trials)
+        fewer = f"; {plan.trials} would be fewer than it has" if plan.trials < there else ""
         raise UserError(
-            f"sweep {plan.sweep} is finished: {there} of {state.planned} trials; more: --trials {2 * there}"
+            f"sweep {plan.sweep} is finished: {there} of {state.planned} trials; more: --trials {2 * there}{fewer}"
         )
 
 

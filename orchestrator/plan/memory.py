@@ -69,10 +69,46 @@ def largest_networks(space: Space) -> Networks:
     return max((_networks(config) for config in configs), key=lambda networks: networks.trained)
 
 
-def check_memory(networks: Networks, resources: Resources, *, host: int, gpu: int | None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class MemoryNeed:
+    """Bytes that the ranks need at least: activations, libraries and images come on top.
+
+    Attributes:
+        rank: of its host, by one rank.
+        ranks: of all gangs.
+        gpu: of one GPU, by all ranks on it; 0 without GPUs.
+    """
+
+    rank: int
+    ranks: int
+    gpu: int
+
+    @property
+    def host(self) -> int:
+        """Of one machine that runs all ranks."""
+        return self.ranks * self.rank
+
+
+def memory_need(networks: Networks, resources: Resources) -> MemoryNeed:
+    """What gangs need to train the largest networks of a trial."""
+    ranks, on_gpu = resources.gangs * resources.workers, resources.gpus > 0
+    return MemoryNeed(
+        rank=RANK_BYTES + (0 if on_gpu else networks.trained),
+        ranks=ranks,
+        gpu=_sharing(resources) * networks.trained if on_gpu else 0,
+    )
+
+
+def _sharing(resources: Resources) -> int:
+    """Ranks on one GPU."""
+    return min(resources.gangs * resources.workers, max(1, int(1 / resources.gpus + 1e-9)))
+
+
+def check_memory(need: MemoryNeed, networks: Networks, resources: Resources, *, host: int, gpu: int | None) -> None:
     """Check that all ranks together fit this machine. Activations come on top, so this refuses only what cannot be.
 
     Args:
+        need: of the ranks.
         networks: the largest of a trial.
         resources: the gangs.
         host: bytes of the machine's memory.
@@ -81,22 +117,18 @@ def check_memory(networks: Networks, resources: Resources, *, host: int, gpu: in
     Raises:
         UserError: they do not.
     """
-    ranks, on_gpu = resources.gangs * resources.workers, resources.gpus > 0
-    needed = ranks * (RANK_BYTES + (0 if on_gpu else networks.trained))
-    if needed > host:
-        own = "" if on_gpu else f" ({networks}: {gb(networks.trained)} with gradients and moments)"
+    if need.host > host:
+        own = "" if need.gpu else f" ({networks}: {gb(networks.trained)} with gradients and moments)"
         raise UserError(
-            f"{resources.gangs} trials at once x {resources.workers} workers need at least {gb(needed)} of memory"
+            f"{resources.gangs} trials at once x {resources.workers} workers need at least {gb(need.host)} of memory"
             f"{own}, this machine has {gb(host)}: lower network.base_width, --concurrency or --workers-per-trial"
         )
-    if on_gpu and gpu is not None:
-        sharing = min(ranks, max(1, int(1 / resources.gpus + 1e-9)))
-        if sharing * networks.trained > gpu:
-            raise UserError(
-                f"{sharing} ranks on one GPU need at least {gb(sharing * networks.trained)} of its memory ({networks}:"
-                f" {gb(networks.trained)} with gradients and moments), it has {gb(gpu)}: lower network.base_width, "
-                "or raise --gpus-per-worker"
-            )
+    if gpu is not None and need.gpu > gpu:
+        raise UserError(
+            f"{_sharing(resources)} ranks on one GPU need at least {gb(need.gpu)} of its memory ({networks}:"
+            f" {gb(networks.trained)} with gradients and moments), it has {gb(gpu)}: lower network.base_width, "
+            "or raise --gpus-per-worker"
+        )
 
 
 def host_memory() -> int:

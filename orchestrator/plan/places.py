@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+from orchestrator.results.places import TRACKING_DB, TRACKING_FILES
 from orchestrator.results.saved_plan import PLAN_FILE
 from trainers.data.files import find_files
 from trainers.errors import UserError, shortened
@@ -25,6 +26,21 @@ def check_name(name: str) -> None:
         raise UserError(f"--name {shortened(name)}: must have at most {MOST_LETTERS} characters, has {len(name)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name {name!r}: letters, digits, '.', '_' and '-' only, a letter or digit first")
+    if name in (TRACKING_DB, TRACKING_FILES):
+        raise UserError(f"--name {name}: MLflow's files are there, choose another")
+
+
+def check_model_name(name: str | None) -> None:
+    """Check the name of a registered model in MLflow; None is none.
+
+    Raises:
+        UserError: it cannot be part of ``models:/NAME@champion``.
+    """
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", name):
+        given = shortened(name) if len(name) > MOST_LETTERS else repr(name)
+        raise UserError(
+            f"--register {given}: up to 100 letters, digits, spaces, '.', '_' and '-', a letter or digit first"
+        )
 
 
 def check_can_make(folder: Path, what: str) -> None:

@@ -3,26 +3,29 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.plan.budgets import Budgets, parse_duration, read_budgets
 from orchestrator.plan.checks import check_elastic, check_images, check_shares, check_space_buildable
 from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk
 from orchestrator.plan.launch_options import LaunchOptions
-from orchestrator.plan.memory import check_memory, gpu_memory, host_memory, largest_networks
-from orchestrator.plan.places import check_can_make, check_name, check_no_sweep, check_remote
+from orchestrator.plan.memory import MemoryNeed, check_memory, gpu_memory, host_memory, largest_networks, memory_need
+from orchestrator.plan.packing import Packing, read_trials_per_gpu
+from orchestrator.plan.places import check_can_make, check_model_name, check_name, check_no_sweep, check_remote
+from orchestrator.plan.prices import read_prices
 from orchestrator.plan.resources import Resources, choose_resources, machine
 from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
-from orchestrator.results.places import default_cache_dir
+from orchestrator.results.places import TRACKING_DB, default_cache_dir
+from orchestrator.results.prices import Prices
 from orchestrator.results.retention import how_many
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import ResultsStore, exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
-from orchestrator.space.overrides import apply_settings
+from orchestrator.space.overrides import apply_settings, check_each_once
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
@@ -32,7 +35,8 @@ from trainers.errors import UserError
 from trainers.masking import masked
 from trainers.remote import uri_of
 
-SHORTEST_HANG_S = 20
+SHORTEST_SILENCE_S = 20
+RELEASE_S = 900.0  # of a driver on a cluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +57,17 @@ class Plan:
         warm_start: directory of the earlier sweep whose trials the sampler gets; None for none.
         address: address of a running Ray cluster; None starts Ray on this machine.
         budgets: limits that may end the sweep before all trials have run.
+        prices: of GPUs and head, as far as they are known.
         seed: seed of the search and of every trial.
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
+        release_after_s: seconds of silence of the driver after which its gangs leave; None: they never do.
         keep_checkpoints: whose ``best.pt`` is kept, see `orchestrator.results.retention`; None: as before, or the
             default.
+        register: name of the registered model in MLflow whose champion the best generator becomes; empty: of none.
         checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
         disk: what a new sweep will take of it; None for one that goes on.
+        packing: how many trials share a GPU and why, once that is measured; None: nothing was asked about it.
+        memory: what the ranks need of it at least; None for one that goes on.
     """
 
     sweep: str
@@ -76,9 +85,14 @@ class Plan:
     budgets: Budgets
     seed: int
     hang_timeout_s: float | None = None
+    release_after_s: float | None = None
     keep_checkpoints: str | None = None
+    register: str = ""
     checkpoint_bytes: int = 0
     disk: DiskForecast | None = None
+    packing: Packing | None = None
+    memory: MemoryNeed | None = None
+    prices: Prices = field(default_factory=Prices)
 
     @property
     def trials(self) -> int:
@@ -110,12 +124,15 @@ def make_plan(
     check_can_make(directory.parent, f"--sweeps-dir {options.sweeps_dir}")
     check_remote(directory.parent)
     check_can_make(cache_dir, "the cache of decoded images ($GAN_SWEEP_CACHE)")
+    check_model_name(options.register)
     space = _overridden(loaded, options)
     if options.keep_checkpoints is not None:
         how_many(options.keep_checkpoints)  # which refuses what it does not know
     check_space_buildable(space)
     cpus, gpus = available or machine()
-    before = Resources(**ResultsStore(directory).read_plan().resources) if directory.exists() else None
+    packed = options.trials_per_gpu
+    saved = ResultsStore(directory).read_plan() if directory.exists() else None
+    before = None if saved is None else Resources(**saved.resources)
     resources = choose_resources(
         concurrency=options.concurrency,
         workers=options.workers_per_trial,
@@ -125,22 +142,27 @@ def make_plan(
         available_gpus=gpus,
         local=options.address is None,
         before=before,
+        per_gpu=None if packed is None else read_trials_per_gpu(packed) or 1,  # auto: measured when there are images
     )
     fewest = options.min_workers_per_trial or (before.min_workers if before is not None else None)
     resources = replace(resources, min_workers=fewest)
     check_shares(space, resources.workers)
     check_elastic(space, resources)
     networks = largest_networks(space)
+    memory = memory_need(networks, resources)
     if options.address is None:
-        check_memory(networks, resources, host=host_memory(), gpu=gpu_memory())
+        check_memory(memory, networks, resources, host=host_memory(), gpu=gpu_memory())
     disk = forecast_disk(space, networks, resources, options.keep_checkpoints)
     if not directory.exists():  # one that goes on has a part of it
         check_disk(disk, networks, directory.parent, options.keep_checkpoints)
+    prices = read_prices(options.gpu_price, options.head_price, before=None if saved is None else saved.prices)
     budgets = read_budgets(
         time=options.time_budget,
         gpu_hours=options.max_gpu_hours,
         target_fid=options.target_fid,
+        cost=options.max_cost,
         gpus=resources.gpus,
+        prices=prices,
     )
     warm_start = None if options.warm_start is None else find_sweep(options.warm_start, options.sweeps_dir).directory
     if options.data is not None and uri_of(data) is not None:  # after all that is quicker to check
@@ -162,10 +184,14 @@ def make_plan(
         address=options.address,
         budgets=budgets,
         seed=options.seed,
-        hang_timeout_s=_hang_timeout(options.hang_timeout),
+        hang_timeout_s=_silence("--hang-timeout", options.hang_timeout),
+        release_after_s=driver_silence(options.release_after, options.address),
         keep_checkpoints=options.keep_checkpoints,
+        register=options.register or "",
         checkpoint_bytes=networks.saved,
         disk=None if directory.exists() else disk,
+        memory=memory,
+        prices=prices,
     )
 
 
@@ -196,13 +222,18 @@ def _images(options: LaunchOptions, space: Space, cache_dir: Path) -> Path:
 
 
 def resolve_tracking_uri(given: str | None, directory: Path) -> str:
-    """`given` with a relative SQLite path made absolute, because other processes have other working directories.
+    """Where a sweep is tracked: `given`, or by default in one store with the others of its folder.
+
+    A relative SQLite path is made absolute, because other processes have other working directories.
 
     Raises:
         UserError: MLflow cannot track in what it names.
     """
     if given is None:
-        return f"sqlite:///{directory / 'mlflow.db'}"
+        # One store for all sweeps of a folder, so that they compare. In an object store each machine has a copy of its
+        # own of each sweep, and of nothing else: there each sweep has its own store.
+        alone = uri_of(directory.parent) is not None
+        return f"sqlite:///{(directory if alone else directory.parent) / TRACKING_DB}"
     if given.startswith("sqlite:///"):
         return f"sqlite:///{Path(given.removeprefix('sqlite:///')).resolve()}"
     if not re.match(r"(https?|postgresql|mysql|mssql)(\+\w+)?://", given):
@@ -218,7 +249,7 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
     if options.rules is not None:
         rules = {"on": True, "off": False}.get(options.rules)
         space = space.model_copy(update={"pruning": read_block(Path(options.rules)) if rules is None else rules})
-    settings = [f"seed={options.seed}"]
+    settings = []
     if options.fid_extractor:
         settings.append(f"fid.extractor={options.fid_extractor}")
     if options.fid_weights:
@@ -227,15 +258,25 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"sampler.name={options.sampler}")
     if options.scheduler:
         settings.append(f"scheduler.name={options.scheduler}")
-    space = apply_settings(space, [*settings, *options.settings])
+    check_each_once([*settings, *options.settings])
+    space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})
 
 
-def _hang_timeout(given: str | None) -> float | None:
-    seconds = None if given is None else parse_duration(given, "--hang-timeout")
-    if seconds is not None and seconds < SHORTEST_HANG_S:
+def driver_silence(given: str | None, address: str | None) -> float | None:
+    """Seconds of the driver's silence after which its gangs leave; on a cluster, where they cost money, by default.
+
+    Raises:
+        UserError: what was given is no such time.
+    """
+    return _silence("--release-after", given) or (None if address is None else RELEASE_S)
+
+
+def _silence(option: str, given: str | None) -> float | None:
+    seconds = None if given is None else parse_duration(given, option)
+    if seconds is not None and seconds < SHORTEST_SILENCE_S:
         raise UserError(
-            f"--hang-timeout {given}: must be at least {SHORTEST_HANG_S} s: workers report every few seconds"
+            f"{option} {given}: must be at least {SHORTEST_SILENCE_S} s: signs of life come every few seconds"
         )
     return seconds
 

@@ -39,6 +39,11 @@ class Resources:
         return self.min_workers is not None and self.min_workers < self.workers
 
     @property
+    def per_rank(self) -> dict[str, float]:
+        """What Ray reserves for a rank, by Ray's names."""
+        return {"CPU": self.cpus} | ({"GPU": self.gpus} if self.gpus > 0 else {})
+
+    @property
     def devices(self) -> float:
         """GPUs that a trial holds while it trains, fractions included; without GPUs the number of its ranks."""
         return self.workers * (self.gpus or 1)
@@ -54,21 +59,32 @@ def choose_resources(
     available_gpus: int,
     local: bool,
     before: Resources | None = None,
+    per_gpu: int | None = None,
 ) -> Resources:
     """Fill in the values that are None, and refuse what one machine cannot provide.
 
     Defaults: those that the sweep had `before`; of a new one, one rank per trial and one trial per GPU; without GPUs,
-    one trial at a time with all threads.
+    one trial at a time with all threads. With `per_gpu` trials on each GPU (`orchestrator.plan.packing`) there are as
+    many gangs as that makes.
 
     Raises:
-        UserError: ranks of one trial would share a GPU; or on one machine (`local`) the ranks together need more CPUs
-            or GPUs than it has.
+        UserError: ranks of one trial would share a GPU; `per_gpu` is given with `gpus`, or there is no GPU; or on one
+            machine (`local`) the ranks together need more CPUs or GPUs than it has; or a cluster has neither yet, and
+            nothing says what a rank needs.
     """
     threads = None
+    if per_gpu is not None:
+        _check_packs(gpus, workers or (before.workers if before is not None else 1), available_gpus)
+        gpus, concurrency = share(per_gpu), concurrency or per_gpu * available_gpus
     if before is not None:
         concurrency, workers = concurrency or before.gangs, workers or before.workers
         threads = before.threads if cpus is None else None
         cpus, gpus = cpus or before.cpus, before.gpus if gpus is None else gpus
+    if not local and not available_cpus and not available_gpus and not cpus and gpus is None:
+        raise UserError(
+            "the Ray cluster has no CPU and no GPU for trials yet: say what each rank needs, and how many trials run "
+            "at once: --gpus-per-worker 1 --concurrency 4"
+        )
     workers = workers or 1
     gpus = gpus if gpus is not None else (1.0 if available_gpus else 0.0)
     if workers > 1 and 0 < gpus <= 0.5:  # more than half a GPU: no two ranks fit on one
@@ -101,6 +117,20 @@ def choose_resources(
             f"{available_gpus}: lower --concurrency, --workers-per-trial or --gpus-per-worker"
         )
     return Resources(gangs=gangs, workers=workers, cpus=cpus, gpus=gpus, threads=threads)
+
+
+def share(trials: int) -> float:
+    """The share of a GPU of each of `trials`, in Ray's four decimals, rounded down: seven of 0.1429 would not fit."""
+    return math.floor(10_000 / trials) / 10_000
+
+
+def _check_packs(gpus: float | None, workers: int, available_gpus: int) -> None:
+    if gpus is not None:
+        raise UserError(f"--trials-per-gpu and --gpus-per-worker {gpus:g} both say how a GPU is shared: give one")
+    if workers > 1:
+        raise UserError(f"--trials-per-gpu: trials of {workers} workers need whole GPUs: --workers-per-trial 1")
+    if not available_gpus:
+        raise UserError("--trials-per-gpu: there is no GPU: leave it out, and trials train on CPUs")
 
 
 def check_fits(resources: Resources) -> None:

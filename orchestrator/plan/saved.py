@@ -45,17 +45,24 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         seed=plan.seed,
         hang_timeout_s=plan.hang_timeout_s,
         keep_checkpoints=plan.keep_checkpoints or default_keep(plan.space.confirm.top),
+        register=plan.register,
         checkpoint_bytes=plan.checkpoint_bytes,
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
         devices=resources.devices,
         gang_gpus=resources.workers * resources.gpus,
-        fingerprint=hashlib.sha256(" ".join(sorted(cache.path.stem for cache in caches)).encode()).hexdigest(),
+        prices=plan.prices,
+        fingerprint=fingerprint_of(caches),
         definition=space_as_yaml(plan.space),
         version=version("gan-sweep"),
         unique=uuid.uuid4().hex,
     )
+
+
+def fingerprint_of(caches: Sequence[Any]) -> str:
+    """`SavedPlan.fingerprint` of a sweep's images, from `orchestrator.plan.dataset.prepare_data`."""
+    return hashlib.sha256(" ".join(sorted(cache.path.stem for cache in caches)).encode()).hexdigest()
 
 
 def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) -> Plan:
@@ -83,9 +90,11 @@ def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) ->
         warm_start=None if saved.warm_start is None else Path(saved.warm_start),
         address=saved.address,
         budgets=Budgets(**saved.budgets),
+        prices=saved.prices,
         seed=saved.seed,
         hang_timeout_s=saved.hang_timeout_s,
         keep_checkpoints=saved.keep_checkpoints,
+        register=saved.register,
         checkpoint_bytes=saved.checkpoint_bytes,
     )
 

@@ -100,9 +100,15 @@ class GangUp(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class GangDown(Event):
-    """A gang has no ranks any more, until it is up again: it holds no devices from now on."""
+    """A gang has no ranks any more, until it is up again: it holds no devices from now on.
+
+    Attributes:
+        gang: its number.
+        left: whether it left because it was asked to, such as by the notice that its machine is taken back.
+    """
 
     gang: int
+    left: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from orchestrator.results.events import (
     Ended,
     Event,
     GangUp,
+    Interrupted,
     Opened,
     Started,
     from_json,
@@ -141,6 +142,8 @@ class Follower:
                     sink.resized(state, gang)
                 case Started(trial=name):
                     sink.started(state.trials[name])
+                case Interrupted(trial=name, why=why):
+                    sink.interrupted(state.trials[name], why)
                 case Ended(trial=name):
                     sink.ended(state.trials[name])
                 case Confirmed(trial=name):

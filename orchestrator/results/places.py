@@ -1,6 +1,7 @@
 """Names of the files in a sweep's directory, and where caches are."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from trainers.errors import UserError, first_line
@@ -14,6 +15,7 @@ STUDY_FILE = "study.journal"
 LOG_FILE = "sweep.log"
 SPACE_FILE = "space.yaml"
 TRACKED_FILE = "tracked.json"
+TRACKING_DB, TRACKING_FILES = "mlflow.db", "mlartifacts"  # MLflow's, beside the sweeps of a folder
 ROOM_FILE = "room"  # given up on a full disk, so that the sweep's end can be written
 
 
@@ -48,3 +50,8 @@ def sweeps_root() -> Path:
 def images_root() -> Path:
     """Where the local copies of remote folders of images are."""
     return default_cache_dir() / "remote-images"
+
+
+def page_file(sweeps: Sequence[str]) -> Path:
+    """Where the report of such sweeps is written unless the user says otherwise."""
+    return Path("+".join(sweeps)[:80] + ".html")

@@ -16,10 +16,14 @@ TOTALS = (
     "last_fid_n",
     "lowest_fid",
     "fid_seconds",
+    "epoch_seconds",
     "images_per_second",
     "checkpoint",
     "measured",
 )
+
+# What is said of a FID that stands for a trial without an objective.
+NOT_COUNTED = "does not count: before the window, or its fakes hardly vary"
 
 
 @dataclass
@@ -41,6 +45,8 @@ class TrialRecord:
         last_fid_n: generated images that it was measured on.
         lowest_fid: lowest FID on `last_fid_n` images at any epoch, before the window too.
         fid_seconds: time spent on FID during training.
+        epoch_seconds: time spent in epochs, FID included; 0 in logs of older versions.
+        held: seconds for which a gang that was up had it; of a gang with fewer ranks than planned, its share of them.
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
@@ -52,6 +58,7 @@ class TrialRecord:
         measured: epoch, FID, diversity and whether the fakes hardly vary (1) or not (0) of every measurement, in order:
             what a later driver's scheduler compares. None where the log of an older version does not say it.
         ended: wall clock of its end, in memory only; None while it is open.
+        gang: number of the gang that trained it last, in memory only; None before its first lease.
     """
 
     trial_id: str
@@ -68,6 +75,8 @@ class TrialRecord:
     last_fid_n: int | None = None
     lowest_fid: float | None = None
     fid_seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    held: float = 0.0
     confirmed: list[float] = field(default_factory=list)
     refused: str = ""
     epochs: int = 0
@@ -78,6 +87,7 @@ class TrialRecord:
     checkpoint: int = 0
     measured: list[list[float | None]] | None = field(default_factory=list)
     ended: float | None = None
+    gang: int | None = field(default=None, compare=False)
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
     _before: float = 0.0  # seconds until then
@@ -91,6 +101,7 @@ class TrialRecord:
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds, self._reported = self.running_seconds(report.ended), report.ended
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
+        self.epoch_seconds += report.ended - report.started
         if (newest := report.measurement) is not None:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
@@ -117,6 +128,12 @@ class TrialRecord:
     def fid_share(self) -> float | None:
         """Share of the trial's seconds that went into FID; None where none was measured."""
         return self.fid_seconds / self.seconds if self.fid_seconds and self.seconds > 0 else None
+
+    @property
+    def diversity(self) -> float | None:
+        """Of its fakes at its best epoch, as `trainers.run_report.Measurement` has it; None where it is not known."""
+        found = [diversity for epoch, _, diversity, _ in self.measured or () if epoch == self.best_epoch]
+        return found[-1] if found else None
 
     @property
     def objective_mean(self) -> float | None:
@@ -189,6 +206,7 @@ class TrialRecord:
             "last_fid_n": self.last_fid_n,
             "lowest_fid": self.lowest_fid,
             "fid_seconds": round(self.fid_seconds, 3),
+            "epoch_seconds": round(self.epoch_seconds, 3),
             "images_per_second": self.images_per_second,
             "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
             "confirmed": self.confirmed,
@@ -214,3 +232,15 @@ def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
     return min(measured, key=lambda trial: (trial.objective, trial.number), default=None)
+
+
+def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Best first, as `best_trial` compares: by confirmed mean, by objective, then by lowest FID; refused ones last."""
+
+    def place(trial: TrialRecord) -> tuple[int, float, int]:
+        values = (trial.objective_mean, trial.objective, trial.lowest_fid)
+        kind = next((kind for kind, value in enumerate(values) if value is not None), len(values))
+        refused = len(values) + 1 if trial.refused else 0
+        return refused + kind, values[kind] or 0.0 if kind < len(values) else 0.0, trial.number
+
+    return sorted(trials, key=place)

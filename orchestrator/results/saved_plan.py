@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.results.events import FORMAT, check_format
+from orchestrator.results.prices import Prices
 from trainers.errors import UserError, first_line
 
 PLAN_FILE = "plan.json"
@@ -38,9 +39,11 @@ class SavedPlan:
         objectives: what is minimised, FID first.
         devices: number of devices that a trial holds; see `Resources.devices`.
         gang_gpus: GPUs that one gang holds.
+        prices: of GPUs and head, as far as they are known; all that the sweep has used so far counts by them.
         fingerprint: hash of the images, at the sizes in which they are trained on.
         definition: the space, as the contents of a space file.
         version: of gan-sweep.
+        register: name of the registered model in MLflow whose champion the best generator becomes; empty: of none.
         unique: a random word, so that two sweeps of one name are not taken for one in MLflow.
     """
 
@@ -65,9 +68,11 @@ class SavedPlan:
     objectives: tuple[str, ...] = ("fid",)
     devices: float = 1.0
     gang_gpus: float = 0.0
+    prices: Prices = field(default_factory=Prices)
     fingerprint: str = ""
     definition: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+    register: str = ""
     unique: str = ""
 
 
@@ -87,7 +92,8 @@ def read_plan(file: Path, moved: Callable[[str], str] = str) -> SavedPlan:
         found = values.pop("format")
         check_format(found, str(file))
         known = {name: value for name, value in values.items() if name in SavedPlan.__dataclass_fields__}
-        return SavedPlan(**{**known, "objectives": tuple(known.get("objectives", ["fid"]))})
+        known |= {"objectives": tuple(known.get("objectives", ["fid"])), "prices": Prices(**known.get("prices", {}))}
+        return SavedPlan(**known)
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

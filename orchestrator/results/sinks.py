@@ -20,6 +20,9 @@ class Sink:
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """The trial finished an epoch."""
 
+    def interrupted(self, trial: TrialRecord, why: str) -> None:
+        """The trial's gang has died or left it, `why` in a few words: it waits for a gang again."""
+
     def ended(self, trial: TrialRecord) -> None:
         """The trial is over, or its sweep's end has cut it short."""
 

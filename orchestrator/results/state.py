@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.results.absence import Absence
 from orchestrator.results.events import (
     Changed,
     Closed,
@@ -48,8 +49,9 @@ class SweepState:
         attempts: attempts in a row that made no progress, by open trial.
         stopping: why an open trial has to end, by trial.
         sessions: the drivers that it had.
-        gangs: those that are up, with the time since when they have had as many ranks as now.
+        gangs: those that are up, with the time until which what they hold was counted last.
         sizes: of the gangs that are up, how many ranks each has, and how many are planned.
+        absence: of gangs that went down.
         halting: set when the last driver has begun to end the sweep.
         answers: to requests of other terminals, by key: why one was not done, empty where it was.
         longest_epoch: seconds of the longest epoch so far; of trials that are over, the mean of each counts.
@@ -73,6 +75,7 @@ class SweepState:
     planned: int = 0
     budgets: dict[str, float | None] = field(default_factory=dict)
     _seconds: float = 0.0  # of the sessions before
+    absence: Absence = field(default_factory=Absence)
     _gang_seconds: float = 0.0  # of gangs that are down, or have had another size
 
     def __post_init__(self) -> None:
@@ -119,11 +122,28 @@ class SweepState:
         """Time that drivers have spent on the sweep, until `now`."""
         return self._seconds + (max(0.0, now - self.sessions[-1].opened.at) if self.is_open else 0.0)
 
+    def held(self, now: float) -> float:
+        """Seconds that gangs were up until `now`, added up; of one with fewer ranks than planned, its share of them."""
+        return self._gang_seconds + sum(self._since_counted(gang, now) for gang in list(self.gangs))
+
+    def held_by(self, trial: TrialRecord, now: float) -> float:
+        """Of `held`, what the trial had of it."""
+        gang = self.holders.get(trial.trial_id)
+        return trial.held + (0.0 if gang is None else self._since_counted(gang, now))
+
     def gpu_hours(self, now: float) -> float:
         """GPUs that the gangs have held x hours since their ranks started, until `now`."""
-        up = list(self.gangs.items())
-        held = self._gang_seconds + sum(max(0.0, now - since) * self._share(gang) for gang, since in up)
-        return self.plan.gang_gpus * held / 3600
+        return self.plan.gang_gpus * self.held(now) / 3600
+
+    def cost(self, now: float) -> float | None:
+        """US dollars until `now`, by the plan's prices; None without."""
+        on_gpus = self.plan.gang_gpus > 0
+        return self.plan.prices.cost(on_gpus=on_gpus, gpu_hours=self.gpu_hours(now), seconds=self.seconds(now))
+
+    def away(self, now: float) -> float:
+        """The share of gangs' time in which they were down after they had been up, until `now`."""
+        away = self.absence.seconds
+        return away / (away + self.held(now)) if away else 0.0
 
     @property
     def short(self) -> list[str]:
@@ -177,16 +197,18 @@ class SweepState:
         self.answers[event.key] = event.why
         return True
 
-    def _share(self, gang: int) -> float:
-        """The share of its planned ranks that a gang has."""
+    def _since_counted(self, gang: int, at: float) -> float:
+        """Seconds that a gang has held what it holds since that was counted last, by the share of ranks that it has."""
         has, of = self.sizes.get(gang, (1, 1))
-        return has / max(1, of)
+        since = self.gangs.get(gang, at)
+        return max(0.0, at - since) * has / max(1, of)  # clocks are set back at times
 
     def _gang_up(self, event: GangUp) -> bool:
         size = (event.workers, event.of)
         if self.sizes.get(event.gang) == size:
             return False
         self._count_until(event.gang, event.at)
+        self.absence.up(event.gang, event.at)
         self.gangs[event.gang], self.sizes[event.gang] = event.at, size
         return True
 
@@ -195,12 +217,19 @@ class SweepState:
             return False
         self._count_until(event.gang, event.at)
         del self.gangs[event.gang], self.sizes[event.gang]
+        self.absence.down(event.gang, event.at, left=event.left)
         return True
 
     def _count_until(self, gang: int, at: float) -> None:
-        """Add what a gang has held until now, if it is up."""
-        held = max(0.0, at - self.gangs.get(gang, at))  # clocks are set back at times
-        self._gang_seconds += held * self._share(gang)
+        """Add what a gang has held until now, if it is up, to its trial's part too."""
+        if gang not in self.gangs:
+            return
+        held = self._since_counted(gang, at)
+        if (trial := next((name for name, holder in self.holders.items() if holder == gang), None)) is not None:
+            self.trials[trial].held += held
+        # In this order: who reads meanwhile, in another thread, finds too little rather than too much.
+        self.gangs[gang] = max(at, self.gangs[gang])
+        self._gang_seconds += held
 
     def _submitted(self, event: Submitted) -> bool:
         if event.trial in self.trials:
@@ -226,10 +255,11 @@ class SweepState:
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is not State.RUNNING:
             return False
+        self._count_until(event.gang, event.at)
         trial.go_on(event.at)
         if event.trial in self.interrupted:
             self.interrupted.remove(event.trial)
-        self.holders[event.trial] = event.gang
+        self.holders[event.trial] = trial.gang = event.gang
         self.attempts[event.trial] = event.attempt
         return True
 
@@ -240,8 +270,10 @@ class SweepState:
         return True
 
     def _interrupted(self, event: Interrupted) -> bool:
-        if self.holders.pop(event.trial, None) is None:
+        if (gang := self.holders.get(event.trial)) is None:
             return False
+        self._count_until(gang, event.at)
+        del self.holders[event.trial]
         self.interrupted.append(event.trial)
         self.attempts[event.trial] = event.attempts
         return True
@@ -262,6 +294,8 @@ class SweepState:
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is not State.RUNNING:
             return False
+        if event.trial in self.holders:
+            self._count_until(self.holders[event.trial], event.at)
         trial.restore_totals(event.totals)
         self._end(trial, TrialOutcome(**event.outcome), event.seconds, event.at)
         return True
@@ -292,6 +326,7 @@ class SweepState:
             self._count_until(gang, event.ended)
         self.gangs.clear()
         self.sizes.clear()
+        self.absence.close(event.ended)
         for trial in self.open_trials():
             reason = self.stopping.get(trial.trial_id, SweepStatus(event.status).trials_end_as)
             outcome = TrialOutcome(

@@ -2,8 +2,9 @@
 
 ::
 
+    sweeps/mlflow.db  sweeps/mlartifacts/    what MLflow shows, of all sweeps; all of it follows from what is below
     sweeps/NAME/
-      plan.json  events.jsonl  space.yaml  study.journal  mlflow.db  mlartifacts/  sweep.log  ray/
+      plan.json  events.jsonl  space.yaml  study.journal  tracked.json  sweep.log  ray/
       trials/0003/  config.yaml  history.jsonl  samples/epoch_0001.png  best.pt
 """
 
@@ -23,10 +24,11 @@ from orchestrator.results.histories import HistoryReader
 from orchestrator.results.lines import LineWriter
 from orchestrator.results.mirror import pull
 from orchestrator.results.pareto import pareto_front
-from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, history_file
+from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, TRACKING_DB, history_file
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.saved_plan import PLAN_FILE, SavedPlan, plan_text, read_plan
-from orchestrator.results.standing import Standing, standing_of
+from orchestrator.results.spending import spending_of
+from orchestrator.results.standing import Standing, last_sign, standing_of
 from orchestrator.results.state import SweepState
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.atomic import write_text
@@ -120,28 +122,35 @@ class ResultsStore:
         """What ``gan-sweep results --json`` prints."""
         state = self.read_state()
         trials, standing = state.by_number(), self.standing(state)
-        best = best_trial(trials)
+        best, spent = best_trial(trials), spending_of(state, last_sign(self.directory, state))
         return {
             "sweep": state.plan.sweep,
             "objective": state.plan.objective,
-            "best": best.to_json() if best else None,
+            "best": best.to_json() | spent.of_trial(best.trial_id) if best else None,
             "pareto_front": pareto_front(trials),
-            "trials": [trial.to_json() for trial in trials],
+            "trials": [trial.to_json() | spent.of_trial(trial.trial_id) for trial in trials],
+            "spent": spent.to_json(),
             "status": standing.status,
             "detail": standing.detail,
         }
 
 
 def _anywhere(text: str, directory: Path) -> str:
-    """A plan's text without the place of its sweep, which may be moved."""
+    """A plan's text without the place of its sweep, which may be moved, alone or with the store beside it."""
     here, name = _base(directory)
-    return text.replace(here, name)
+    return text.replace(*_shared_store(directory)).replace(here, name)
 
 
 def _here(text: str, directory: Path) -> str:
     """And back, where the sweep is now."""
     here, name = _base(directory)
-    return text.replace(name, here)
+    shared, beside = _shared_store(directory)
+    return text.replace(beside, shared).replace(name, here)
+
+
+def _shared_store(directory: Path) -> tuple[str, str]:
+    """The URI of MLflow's store beside a sweep, in JSON, and what is written for it."""
+    return json.dumps(f"sqlite:///{directory.parent / TRACKING_DB}"), f'"sqlite:///{{sweep}}/../{TRACKING_DB}"'
 
 
 def _base(directory: Path) -> tuple[str, str]:
@@ -164,8 +173,19 @@ def find_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsSt
     if store is None:
         if uri_of(Path(name).parent) is not None:  # it was given as a URI
             name, sweeps_dir = Path(name).name, Path(name).parent
+        elif len(Path(name).parts) > 1 and name != "..":
+            raise UserError(_why_no_sweep(Path(name)))
         raise unknown_name(f"sweep in {shown(sweeps_dir)}", name, sweep_names(sweeps_dir))
     return store
+
+
+def _why_no_sweep(path: Path) -> str:
+    if not path.exists():
+        return f"there is no sweep and no file {path}"
+    sweep = path.parent.parent
+    if (sweep / PLAN_FILE).is_file():
+        return f"{path} is a trial of the sweep {sweep}: name the sweep, or the trial's checkpoint {path}/best.pt"
+    return f"{path} is no sweep: it has no {PLAN_FILE}"
 
 
 def look_up_sweep(name: str, sweeps_dir: Path, *, whole: bool = False) -> ResultsStore | None:

@@ -17,6 +17,7 @@ class StopReason(StrEnum):
     OUTRANKED = "outranked"  # the scheduler preferred others
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
     OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
+    OUT_OF_MONEY = "out_of_money"  # the sweep has cost what it may
     TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the target FID
     INTERRUPTED = "interrupted"  # Ctrl-C, or the driver died
     SWEEP_FAILED = "sweep_failed"  # the sweep could not go on
@@ -38,6 +39,7 @@ class SweepStatus(StrEnum):
     TARGET_REACHED = "target_reached"
     OUT_OF_TIME = "out_of_time"
     OUT_OF_GPU_HOURS = "out_of_gpu_hours"
+    OUT_OF_MONEY = "out_of_money"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
 
@@ -52,6 +54,7 @@ _CUT_SHORT: dict[SweepStatus, StopReason] = {
     SweepStatus.TARGET_REACHED: StopReason.TARGET_REACHED,
     SweepStatus.OUT_OF_TIME: StopReason.OUT_OF_TIME,
     SweepStatus.OUT_OF_GPU_HOURS: StopReason.OUT_OF_GPU_HOURS,
+    SweepStatus.OUT_OF_MONEY: StopReason.OUT_OF_MONEY,
     SweepStatus.INTERRUPTED: StopReason.INTERRUPTED,
     SweepStatus.FAILED: StopReason.SWEEP_FAILED,
 }

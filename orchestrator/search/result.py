@@ -20,7 +20,7 @@ class TrialResult:
         epoch: the last epoch that was trained.
         measurement: the FID at that epoch, None where none was measured. FIDs on fewer fakes, before the window, have
             the objective's name in Tune too: schedulers compare trials at the same epoch, where all have the same
-            number of fakes (`trainers.measuring.fakes_at`).
+            number of fakes (`trainers.fid_schedule.fakes_at`).
         outcome: how the trial ended, None while it goes on.
         seconds: from its first lease to its end; 0 while it goes on.
     """

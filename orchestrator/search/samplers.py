@@ -14,6 +14,7 @@ from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from orchestrator.search.excerpt import Excerpter
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
 
@@ -95,6 +96,7 @@ class SeededByTrial(BaseSampler):
     def __init__(self, sampler: BaseSampler, seed: int) -> None:
         self.sampler = sampler
         self._seed = seed
+        self._excerpter = Excerpter() if isinstance(sampler, optuna.samplers.TPESampler) else None
 
     def __str__(self) -> str:
         return str(self.sampler)
@@ -108,14 +110,14 @@ class SeededByTrial(BaseSampler):
     ) -> dict[str, Any]:
         """As the sampler does, with the trial's seed."""
         self._start(trial)
-        return self.sampler.sample_relative(study, trial, search_space)
+        return self.sampler.sample_relative(self._shown(study, trial), trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """As the sampler does, with the seed of the trial and the parameter."""
         self._start(trial, param_name)
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self.sampler.sample_independent(self._shown(study, trial), trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """As the sampler does."""
@@ -124,6 +126,11 @@ class SeededByTrial(BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """As the sampler does."""
         self.sampler.after_trial(study, trial, state, values)
+
+    def _shown(self, study: Study, trial: FrozenTrial) -> Study:
+        """What the sampler sees of a study."""
+        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number)
+        return shown
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from orchestrator.results.state import SweepState
-from orchestrator.results.verdict import State, TrialOutcome
+from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.left_open import last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
@@ -56,6 +56,8 @@ class OptunaSearcher(Searcher):
         space: the searched space; its known points are proposed first.
         metric: name of the FID in Tune's results.
         submit: called with each new trial; its name is the trial's number in the study.
+        stop: called with the name of each trial that Tune has ended and why: cut by the scheduler, or its trainable has
+            failed for good. For one that ended by itself it must change nothing.
         state: what the log says of the sweep so far.
         history: returns the epochs of one of its trials.
         planned: returns how many trials are planned; None: no limit.
@@ -76,6 +78,7 @@ class OptunaSearcher(Searcher):
         metric: str,
         submit: Callable[[Proposal], None],
         *,
+        stop: Callable[[str, StopReason | Failure], None] = lambda name, why: None,
         state: SweepState | None = None,
         history: Callable[[str], Sequence[EpochReport]] = lambda name: (),
         planned: Callable[[], int] | None = None,
@@ -86,7 +89,7 @@ class OptunaSearcher(Searcher):
     ) -> None:
         super().__init__(metric=metric, mode="min")
         self._metric_name = metric
-        self._study, self._space, self._submit = study, space, submit
+        self._study, self._space, self._submit, self._stop = study, space, submit, stop
         self._history, self._planned, self._ending = history, planned, ending
         self._config, self._devices, self._say = dict(config or {}), devices, say
         self._violations = SAMPLERS[space.sampler.name].violations
@@ -149,14 +152,8 @@ class OptunaSearcher(Searcher):
         asked = self._open.pop(trial_id, None)
         if asked is None:
             return
-        ended = TrialResult.from_tune(result)
-        if ended is not None and ended.outcome is None:
-            self._measured(asked, ended)  # Tune passes the measurement of the cut only here
-        outcome = ended.outcome if ended is not None and not error else None
-        if outcome is None and self._ending():
-            return
-        epoch, seconds = (ended.epoch, ended.seconds) if ended is not None else (0, 0.0)
-        self._tell(asked, outcome, epoch=epoch, seconds=seconds, error=error)
+        self._report_end(asked, result, error)
+        self._stop(_name(asked.trial.number), Failure.ERROR if error else StopReason.OUTRANKED)
 
     def close(self, state: SweepState) -> None:
         """Report what is over by the log and was not reported yet; what the sweep's end cut short stays RUNNING.
@@ -178,6 +175,16 @@ class OptunaSearcher(Searcher):
     def __reduce__(self) -> Any:
         # Tune pickles its config for a later restore; the study's URL may hold a password and must not be in there.
         return (Searcher, (self._metric_name, "min"))
+
+    def _report_end(self, asked: _OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
+        ended = TrialResult.from_tune(result)
+        if ended is not None and ended.outcome is None:
+            self._measured(asked, ended)  # Tune passes the measurement of the cut only here
+        outcome = ended.outcome if ended is not None and not error else None
+        if outcome is None and self._ending():
+            return
+        epoch, seconds = (ended.epoch, ended.seconds) if ended is not None else (0, 0.0)
+        self._tell(asked, outcome, epoch=epoch, seconds=seconds, error=error)
 
     def _take_over(self, state: SweepState) -> list[optuna.Trial]:
         """Go on where another driver stopped; returns the trials that the log does not know."""

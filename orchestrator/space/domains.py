@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 import optuna
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from trainers.errors import UserError, first_problem, shortened, unknown_name
+from trainers.errors import UserError, first_problem, shortened, unknown_key
 
 Value = float | int | str | bool | None
 MOST_PROBES = 1000  # an int range with more values is checked at its ends only
@@ -149,6 +149,11 @@ def value_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+def searchable(name: str) -> bool:
+    """Whether a key of a config may be searched: not if it decides how trials are run or measured."""
+    return not name.startswith(("fid.", "runtime.", "labels")) and name != "family"
+
+
 def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
     """Validate one searched key: ``{float: [..]}``, ``{int: [..]}`` or ``{choice: [..]}``, and its ``when:``.
 
@@ -161,8 +166,8 @@ def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
         UserError: the key cannot be searched, or its domain is invalid; the message names the key.
     """
     if name not in known:
-        raise unknown_name("searched key", name, known)
-    if name.startswith(("fid.", "runtime.", "labels")) or name == "family":
+        raise unknown_key("searched key", name, known)
+    if not searchable(name):
         raise UserError(f"search.{name}: cannot be searched: it decides how trials are run or measured")
     kinds = [kind for kind in _KINDS if isinstance(values, dict) and kind in values]
     if len(kinds) != 1:

@@ -10,7 +10,7 @@ from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerC
 from orchestrator.space.space import Space, config_names, possible_search
 from orchestrator.space.yaml_text import parse_yaml
 from trainers.config import TrainConfig
-from trainers.errors import UserError, problem_text, unknown_name
+from trainers.errors import UserError, problem_text, unknown_key
 
 _SECTIONS: dict[str, type[Section]] = {
     "scheduler": SchedulerConfig,
@@ -38,7 +38,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
         if not equals:
             raise UserError(f"--set {setting!r}: write it as dotted.key=value")
         if name not in (known := [*config_names(space.base), *_SECTION_KEYS]):
-            raise unknown_name("--set key", name, known)
+            raise unknown_key("--set key", name, known, "`gan-sweep spaces show SPACE`")
         values[name] = parse_yaml(text, f"--set {name}")
     given: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
     for key in _SECTION_KEYS:
@@ -61,6 +61,20 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     space = possible_search(space.model_copy(update=changes))
     check_space(space)
     return space
+
+
+def check_each_once(settings: Iterable[str]) -> None:
+    """Check that no key is set twice.
+
+    Raises:
+        UserError: one is; which value is meant cannot be known.
+    """
+    seen: dict[str, str] = {}
+    for setting in settings:
+        name = setting.partition("=")[0]
+        if name in seen:
+            raise UserError(f"--set {name} is given twice: {seen[name]} and {setting}")
+        seen[name] = setting
 
 
 def _schedule_for(base: TrainConfig, epochs: Any) -> dict[str, int]:

@@ -17,33 +17,39 @@ class Space(Section):
 
     Attributes:
         name: the file's name without ``.yaml``.
-        description: one line for ``gan-sweep spaces list``.
-        base: the setting that the search starts from; always the first trial.
-        search: the domain of each searched key, by dotted name.
-        sampler: which sampler proposes settings.
-        scheduler: which trials are cut.
-        confirm: which trials are measured again at the end.
-        objectives: what is minimised: FID, and optionally a cost; see `orchestrator.space.objectives`.
-        pruning: rules that end doomed trials. True: all with their defaults; False: none; else settings by rule name.
-        trials: how many, unless ``--trials`` says otherwise.
-        points: further known-good settings to evaluate before sampling; dotted names to values.
-        synthetic: the kind of pictures that ``--demo`` draws.
-        demo: what ``--demo`` changes in this space besides its usual settings; dotted names (and trials) to values.
     """
 
     name: str
-    description: str = ""
-    base: TrainConfig
-    search: dict[str, Domain]
-    sampler: SamplerConfig = SamplerConfig()
-    scheduler: SchedulerConfig = SchedulerConfig()
-    confirm: ConfirmConfig = ConfirmConfig()
-    objectives: tuple[str, ...] = (FID,)
-    pruning: bool | dict[str, bool | dict[str, Any]] = True
-    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 20
-    points: tuple[dict[str, Value], ...] = ()
-    synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = None
-    demo: dict[str, Value] = Field(default_factory=dict)
+    description: str = Field("", description="one line for `gan-sweep spaces list`")
+    base: TrainConfig = Field(
+        description="the setting that the search starts from, always the first trial; keys left out have their defaults"
+    )
+    search: dict[str, Domain] = Field(
+        description="what varies, by dotted name: {float: [low, high], log: true}, {int: [low, high], step: 50} or "
+        "{choice: [a, b]}; with when: {other.key: value} a key exists only beside that value"
+    )
+    sampler: SamplerConfig = Field(SamplerConfig(), description="which sampler proposes settings")
+    scheduler: SchedulerConfig = Field(SchedulerConfig(), description="which trials are cut early")
+    confirm: ConfirmConfig = Field(
+        ConfirmConfig(), description="which trials are measured again at the end, before one wins"
+    )
+    objectives: tuple[str, ...] = Field(
+        (FID,), description="what is minimised: fid, or fid and one cost: device_seconds or generator_parameters"
+    )
+    pruning: bool | dict[str, bool | dict[str, Any]] = Field(
+        True, description="rules that end doomed trials: true: all; false: none; or settings by rule, false for off"
+    )
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = Field(20, description="how many, unless --trials says it")
+    points: tuple[dict[str, Value], ...] = Field(
+        (), description="further settings to try before sampling: dotted names to values; other keys as in the base"
+    )
+    synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = Field(
+        None, description="the kind of pictures that --demo draws"
+    )
+    demo: dict[str, Value] = Field(
+        default_factory=dict,
+        description="what --demo changes besides its usual settings: dotted names, and trials, to values",
+    )
 
     @property
     def conditional(self) -> bool:

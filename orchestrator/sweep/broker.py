@@ -6,11 +6,8 @@ Whatever it decides it writes to the log first, and folds into the state that ev
 Ray starts it again, it reads the log, and whoever waited for an answer asks again. Every method can be called twice.
 """
 
-import asyncio
-import contextlib
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,11 +17,13 @@ from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcom
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker_log import BrokerLog
+from orchestrator.sweep.driver_sign import DriverSign
 from orchestrator.sweep.epochs_elsewhere import EpochsElsewhere
 from orchestrator.sweep.line import Line
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
+from orchestrator.sweep.waiting_room import WaitingRoom
 from trainers.run_report import EpochReport
 
 DECISION_TIMEOUT_S = 10.0  # a gang waits this long for Tune's decision, then trains on and gets it later
@@ -36,15 +35,17 @@ class Broker:
 
     Args:
         directory: of the sweep, which its driver has opened.
+        release_after_s: see `DriverSign`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, release_after_s: float | None = None) -> None:
+        self._driver = DriverSign(release_after_s)
         self._store = ResultsStore(directory)
         self._state = state = self._store.read_state()
         self._log = BrokerLog(directory, state)
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
         self._lines: dict[str, Line] = {}
-        self._changed = asyncio.Condition()
+        self._room = WaitingRoom()
         self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
         self._pulses = Pulses(time.monotonic, state.longest_epoch)
@@ -93,9 +94,9 @@ class Broker:
             await self.end(trial_id, self._unfinished(trial_id, reason))
 
     async def halt(self, reason: StopReason | Failure) -> None:
-        """End all trials and let none start; the gangs stay, to measure the best ones again.
+        """End all trials and let none start; what no gang has taken waits for a later driver, and Tune hears that.
 
-        What no gang has taken yet goes on waiting, for a later driver; Tune hears that it is over.
+        The gangs stay, to measure the best ones again.
         """
         await self._halt(reason, gangs_exit=False)
 
@@ -126,26 +127,21 @@ class Broker:
 
     async def settled(self, wait_s: float) -> int:
         """Number of trials that gangs hold; waits up to `wait_s` for none held."""
-        await self._until(lambda: not self._queue.held, wait_s)
+        await self._room.change(lambda: not self._queue.held, wait_s)
         return self._queue.held
 
     async def measure_again(self, trial_ids: list[str], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
-        """Let gangs measure finished trials again; to be called until it says that none is left.
+        """Let gangs measure finished trials again, on `seeds` sets of fresh latents each; waits up to `wait_s` seconds.
 
-        Args:
-            trial_ids: in this order; one that was measured again before is left as it is.
-            seeds: on how many sets of fresh latents each.
-            wait_s: seconds to wait for none left.
-
-        Returns:
-            How many are left, and of the others those that were not confirmed, with the reason.
+        Returns how many are left, and why others were not confirmed; to be called until none is left. A trial that was
+        measured again before is left as it is.
         """
         self._seeds = seeds
         for trial_id in trial_ids:
             if trial_id not in self._confirmations and not self._measured_again(trial_id):
                 self._confirmations.add(trial_id)
         await self._notify()
-        await self._until(lambda: not self._confirmations.pending, wait_s)
+        await self._room.change(lambda: not self._confirmations.pending, wait_s)
         refused = {trial_id: self._state.trials[trial_id].refused for trial_id in trial_ids}
         why_not = self._unconfirmed | {trial_id: why for trial_id, why in refused.items() if why}
         return self._confirmations.pending, {name: why for name, why in why_not.items() if name in trial_ids}
@@ -157,30 +153,29 @@ class Broker:
 
         A trial that `gang` still holds was interrupted: it goes back to the front of the queue, for any gang.
         """
+        await self._look_for_driver()
         call = self._pulses.called(gang)
         if self._state.sizes.get(gang) != (workers, of):
             self._log.write(events.GangUp, gang=gang, workers=workers, of=of)
         for one in (gang, *self._pulses.gone()):
             await self._take_from(one)
-        async with self._changed:
-            try:
-                await asyncio.wait_for(self._changed.wait_for(self._has_work_or_end), IDLE_S)
-            except TimeoutError:
-                return NoLease.ASK_AGAIN
-            if self._over:
-                return NoLease.SWEEP_OVER
-            # The waiting work was withdrawn before this gang could take it, or its rank has died meanwhile.
-            if not self._has_work_or_end() or not self._pulses.is_newest(gang, call):
-                return NoLease.ASK_AGAIN
-            self._pulses.began(gang)
-            if self._state.halting or not self._queue:
-                trial_id, _ = self._confirmations.take(gang)
-                return ConfirmLease(trial_id, self._seeds)
-            trial_id, attempt = self._queue.first()
-            begun = trial_id in self._state.trials
-            if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
-                return NoLease.SWEEP_OVER
-            self._queue.take(gang)
+        if not await self._room.work(self._has_work_or_end, IDLE_S):
+            return NoLease.ASK_AGAIN
+        if self._over:
+            return NoLease.SWEEP_OVER
+        # The waiting work was withdrawn before this gang could take it, or its rank has died meanwhile.
+        if not self._has_work_or_end() or not self._pulses.is_newest(gang, call):
+            await self._notify()  # another takes what this one was woken for
+            return NoLease.ASK_AGAIN
+        self._pulses.began(gang)
+        if self._state.halting or not self._queue:
+            trial_id, _ = self._confirmations.take(gang)
+            return ConfirmLease(trial_id, self._seeds)
+        trial_id, attempt = self._queue.first()
+        begun = trial_id in self._state.trials
+        if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
+            return NoLease.SWEEP_OVER
+        self._queue.take(gang)
         return Lease(trial_id, self._state.trials[trial_id].params, begun=begun)
 
     async def abandon(self, gang: int) -> None:
@@ -195,19 +190,14 @@ class Broker:
             await self._notify()
 
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
-        """Take an epoch. At a measurement, wait for Tune's decision, so that a cut trial ends right there.
+        """Take an epoch; returns why the trial has to stop, None where it goes on.
 
-        An epoch that was reported before is not taken again: a gang that goes on from a checkpoint repeats the
-        epochs since then, and the report of the checkpoint's own epoch. A new checkpoint is progress there too.
-
-        Args:
-            trial_id: the trial.
-            report: the epoch.
-            last: whether the trial ends with this epoch, whatever Tune decides.
-
-        Returns:
-            Why the trial has to stop, None where it goes on.
+        At a measurement, wait for Tune's decision, so that a cut trial ends right there; not where the trial ends with
+        this epoch (`last`), whatever Tune decides. An epoch that was reported before is not taken again: a gang that
+        goes on from a checkpoint repeats the epochs since then, and the report of the checkpoint's own epoch. A new
+        checkpoint is progress there too.
         """
+        await self._look_for_driver()
         line, trial = self._line(trial_id), self._state.trials[trial_id]
         self._pulses.epoch(report.ended - report.started)
         if report.checkpoint > trial.checkpoint:
@@ -252,13 +242,13 @@ class Broker:
         """How often `gang` has got on so that something is kept; counted anew by a broker that was started again."""
         return self._queue.work(gang) + self._confirmations.work(gang)
 
-    async def died(self, gang: int, cause: str, *, blameless: bool) -> None:
-        """Ranks of `gang` have died, and Ray Train starts it again; where it stays away, others take what it holds.
+    async def died(self, gang: int, cause: str, *, blameless: bool, left: bool = False) -> None:
+        """Ranks of `gang` have died, and it is started again; where it stays away, others take what it holds.
 
-        The `cause`, a few words, is closer to it than any rank's error; empty where it is not known. `blameless`: the
-        host as a whole is at fault, see `RetryQueue.excuse`.
+        The `cause`, a few words, is closer to it than any rank's error. `blameless`: see `RetryQueue.excuse`;
+        `left`: it was asked to leave.
         """
-        self._down(gang)
+        self._down(gang, left=left)
         self._pulses.died(gang)
         for queue in (self._queue, self._confirmations):
             for name in queue.held_by(gang):
@@ -285,10 +275,7 @@ class Broker:
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
-        """Record the FIDs that a trial was measured at again.
-
-        One per set of latents; or why it was not measured, or cannot win, as its samples on fresh latents show.
-        """
+        """Record the FIDs that a trial was measured at again, one per set of latents; or why not; why it cannot win."""
         self._confirmations.finish(trial_id)
         self._confirmations.take_back(trial_id)  # queued again if its gang was taken for dead before
         if failure:
@@ -302,14 +289,19 @@ class Broker:
         self._pulses.beat(rank)
 
     async def hung(self, limit_s: float | None) -> tuple[list[int], list[Rank]]:
-        """The gangs that hang, and the ranks that were heard of, of all gangs; see `Pulses`."""
+        """The gangs that hang, and the ranks that were heard of, of all gangs; see `Pulses`. A sign of the driver."""
+        self._driver.heard()
         return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s), self._pulses.all_ranks()
 
     # what is the same on every side
 
-    def _down(self, gang: int) -> None:
+    async def _look_for_driver(self) -> None:
+        if self._driver.is_gone:
+            await self.close(StopReason.INTERRUPTED)
+
+    def _down(self, gang: int, *, left: bool = False) -> None:
         if gang in self._state.gangs:
-            self._log.write(events.GangDown, gang=gang)
+            self._log.write(events.GangDown, gang=gang, left=left)
 
     def _ending(self, line: Line) -> StopReason | Failure | None:
         """Why a trial has to end."""
@@ -390,11 +382,5 @@ class Broker:
         """Whether there is work for a gang, or the sweep is over."""
         return self._over or bool(self._confirmations) or (bool(self._queue) and not self._state.halting)
 
-    async def _until(self, condition: Callable[[], bool], wait_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with self._changed:
-                await asyncio.wait_for(self._changed.wait_for(condition), wait_s)
-
     async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        await self._room.wake(None if self._over else self._queue.waiting + self._confirmations.waiting)

@@ -14,6 +14,9 @@ from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
 from trainers.run_report import EpochReport
 
 MAX_RESTARTS = 1000
+# Messages that may wait for an answer at once. With Ray's own limit, 1,000, the broker of 1,000 gangs stood still: as
+# many trials waited for measurements, and no gang's report was let in.
+MOST_WAITING = 1_000_000
 
 
 class BrokerClient:
@@ -30,8 +33,10 @@ class BrokerClient:
         self._actor = actor
 
     @classmethod
-    def start(cls, directory: Path) -> "BrokerClient":
+    def start(cls, directory: Path, release_after_s: float | None = None) -> "BrokerClient":
         """Start the broker of the sweep in `directory` in the connected Ray, on this very node.
+
+        It lets the gangs go when the driver is silent for `release_after_s` seconds; None: it never does.
 
         When it dies, Ray starts it again, up to `MAX_RESTARTS` times, and asks again whatever it had not answered.
 
@@ -39,8 +44,9 @@ class BrokerClient:
             Exception: it cannot be started, such as for a damaged log.
         """
         here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor = ray.remote(num_cpus=0, max_restarts=MAX_RESTARTS, max_task_retries=-1, scheduling_strategy=here)(Broker)
-        broker = cls(actor.remote(directory))
+        options: Any = {"max_restarts": MAX_RESTARTS, "max_task_retries": -1, "max_concurrency": MOST_WAITING}
+        actor = ray.remote(num_cpus=0, scheduling_strategy=here, **options)(Broker)
+        broker = cls(actor.remote(directory, release_after_s))
         broker.pid()
         return broker
 
@@ -83,9 +89,9 @@ class BrokerClient:
         work: int = ray.get(self._actor.work.remote(gang))
         return work
 
-    def died(self, gang: int, cause: str, *, blameless: bool) -> None:
-        """Report that ranks of a gang have died, and why."""
-        ray.get(self._actor.died.remote(gang, cause, blameless=blameless))
+    def died(self, gang: int, cause: str, *, blameless: bool, left: bool = False) -> None:
+        """Report that ranks of a gang have died, and why; or that they `left`, as they were asked to."""
+        ray.get(self._actor.died.remote(gang, cause, blameless=blameless, left=left))
 
     # from trainables
 

@@ -40,7 +40,13 @@ class Casualties(UserCallback):
             return
         killed = [number for number, error in deaths.items() if isinstance(error, RayActorError)]
         starved = any(rank.rank in killed and _host_ran_out(rank) for rank in self._broker.ranks(self._gang))
-        self._broker.died(self._gang, OOM_KILLER if starved else "", blameless=False)
+        left = any(map(was_asked, [*worker_exceptions.values(), *deaths.values()]))
+        self._broker.died(self._gang, OOM_KILLER if starved else "", blameless=False, left=left)
+
+
+def was_asked(error: Exception) -> bool:
+    """Whether an actor ended because its machine is taken back, or because it was asked to leave."""
+    return isinstance(error, RayActorError) and error.preempted
 
 
 def _host_ran_out(rank: Rank) -> bool:

@@ -46,14 +46,22 @@ class DiskWatch:
         """Whether the sweep cannot go on."""
         if not self.line and self._clock() - self._looked >= LOOK_S:
             self._looked = self._clock()
-            try:
-                free = shutil.disk_usage(self._directory).free
-            except OSError as error:
-                self.line = f"{self._directory} cannot be reached ({error.strerror}): {self._cure('bring it back')}"
-                return True
-            if free < self._needed or (place := self._where_full()):
-                self._say(self._directory if free < self._needed else place)
+            self.look_here()
+            if not self.line and (place := self._where_full()):
+                self._say(place)
         return bool(self.line)
+
+    def look_here(self) -> None:
+        """Look at the sweep's own disk, at once: what ended a sweep may not say that it was a full disk."""
+        if self.line:
+            return
+        try:
+            free = shutil.disk_usage(self._directory).free
+        except OSError as error:
+            self.line = f"{self._directory} cannot be reached ({error.strerror}): {self._cure('bring it back')}"
+            return
+        if free < self._needed:
+            self._say(self._directory)
 
     def seen(self, error: BaseException) -> None:
         """Take an error of the driver's own; one that is not about room is none of this."""

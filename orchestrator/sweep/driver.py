@@ -1,81 +1,42 @@
 """Runs a sweep: starts Tune's trials, Ray Train's gangs and the recorder, and shuts them down again."""
 
+import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
-
-from ray import tune
+from typing import TYPE_CHECKING
 
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.resources import TRAINABLE
 from orchestrator.results.clock import driver_clock
 from orchestrator.results.follower import Follower
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import Failure, StopReason, SweepStatus
-from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
-from orchestrator.search.schedulers import build_scheduler
-from orchestrator.search.searcher import OptunaSearcher
-from orchestrator.search.studies import open_study
+from orchestrator.results.verdict import StopReason, SweepStatus
 from orchestrator.search.warm_start import WarmStart
 from orchestrator.sweep.broker_client import BrokerClient
-from orchestrator.sweep.confirm import confirm_best
-from orchestrator.sweep.desk import Desk
+from orchestrator.sweep.delivery import Delivery
 from orchestrator.sweep.disk_watch import DiskWatch, reserve
-from orchestrator.sweep.gang import MAX_RESTARTS, Gang
+from orchestrator.sweep.gang import Gang
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.recorder import Recorder
-from orchestrator.sweep.session import Session
+from orchestrator.sweep.session import Session, SweepOutcome
 from orchestrator.sweep.signals import Interrupts
-from orchestrator.sweep.stopper import SweepStopper
-from orchestrator.sweep.trainable import TrialTrainable
 from orchestrator.sweep.watchdog import Watchdog
 from orchestrator.sweep.worker import GangSetup
-from orchestrator.tracking.mlflow_tracker import MlflowTracker
 from trainers.errors import first_line
+
+if TYPE_CHECKING:
+    from orchestrator.sweep.stopper import SweepStopper
 
 log = logging.getLogger(__name__)
 
 STOP_GRACE_S = 5.0  # after a stop, gangs get this long to finish their epoch before they are ended
 EXIT_GRACE_S = 30.0  # at the end, idle gangs get this long to exit; one that never got its CPUs or GPUs never exits
 TRACKING_GRACE_S = 60.0  # at the end, an MLflow server may be unreachable this long before the rest is given up
-
-
-class StopForwarder(tune.Callback):
-    """A Tune callback that tells the broker which trials Tune has ended."""
-
-    def __init__(self, broker: BrokerClient) -> None:
-        self._broker = broker
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The scheduler has cut the trial; for a trial that ended by itself this changes nothing."""
-        self._broker.stop(trial.config["trial_id"], StopReason.OUTRANKED)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial's trainable has failed for good."""
-        self._broker.stop(trial.config["trial_id"], Failure.ERROR)
-
-
-@dataclass(frozen=True)
-class SweepOutcome:
-    """How a sweep ended.
-
-    Attributes:
-        status: in one word.
-        troubles: one line for each error of the sweep itself, the recorder or a gang.
-        tracking: a sentence on what MLflow has not taken; empty where it has everything.
-    """
-
-    status: SweepStatus
-    troubles: list[str]
-    tracking: str = ""
 
 
 def run_sweep(
@@ -98,8 +59,7 @@ def run_sweep(
         interrupts: takes the signals.
         warm: trials of another sweep for the sampler.
     """
-    tracker = MlflowTracker(store.directory, state.plan, plan.tracking_uri)
-    broker = BrokerClient.start(store.directory)
+    broker = BrokerClient.start(store.directory, plan.release_after_s)
     setup = GangSetup(
         space=plan.space,
         data=plan.data,
@@ -109,27 +69,36 @@ def run_sweep(
         broker=broker,
     )
     ray_dir = plan.directory / "ray" / f"session-{state.session}"
-    gangs = [Gang(number, setup, ray_dir) for number in range(plan.resources.gangs)]
-    pusher = session.pusher
-    elsewhere = [] if pusher is None else [pusher.drop]
-    housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top, *elsewhere)
-    follower = Follower(store.directory, state.plan, [housekeeper, screen])
-    follower.skip()
-    for watching in (housekeeper, screen):
-        watching.watch(follower.state)
-    recorder = Recorder(follower)
-    disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
-    clock = partial(driver_clock, state.sessions[-1].opened)
-    stopper = SweepStopper(broker, gangs, recorder, disk, clock)
-    searcher = _searcher(plan, store, state, broker, lambda: desk.planned, stopper, screen, warm)
-    desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
-    recorder.chores = [desk.answer, Watchdog(broker, plan.hang_timeout_s, screen.say).look]
-    if pusher is not None:
-        recorder.chores = [*recorder.chores, pusher.check_still_ours]
-    for trial_id in searcher.cut:
-        broker.stop(trial_id, StopReason.OUTRANKED)
-    for thread in (*gangs, recorder, tracker):
-        thread.start()
+    alone = plan.address is None
+    gangs = [Gang(number, setup, ray_dir, alone=alone) for number in range(plan.resources.gangs)]
+    with _starting(gangs):
+        # Their processes start meanwhile: these imports take some 4 s.
+        from orchestrator.sweep.confirm import confirm_best
+        from orchestrator.sweep.desk import Desk
+        from orchestrator.sweep.stopper import SweepStopper
+        from orchestrator.sweep.tuning import build_searcher, build_tuner
+
+        pusher = session.pusher
+        elsewhere = [] if pusher is None else [pusher.drop]
+        housekeeper = Housekeeper(store, state.plan.keep_checkpoints, plan.space.confirm.top, *elsewhere)
+        follower = Follower(store.directory, state.plan, [housekeeper, screen])
+        follower.skip()
+        for watching in (housekeeper, screen):
+            watching.watch(follower.state)
+        recorder = Recorder(follower)
+        delivery = Delivery(store.directory, state.plan, plan.tracking_uri, lambda: recorder.state)
+        disk = DiskWatch(store.directory, reserve(state.plan.checkpoint_bytes, plan.resources.gangs), broker.where_full)
+        clock = partial(driver_clock, state.sessions[-1].opened)
+        stopper = SweepStopper(broker, gangs, recorder, disk, clock)
+        searcher = build_searcher(plan, store, state, broker, lambda: desk.planned, stopper, screen, warm)
+        desk = Desk(store, state.session, lambda: recorder.state, broker, searcher, partial(_stop, stopper), screen.say)
+        watchdog = Watchdog(broker, plan.hang_timeout_s, screen.say)
+        recorder.chores = [desk.answer, watchdog.look, screen.look, delivery.look]
+        if pusher is not None:
+            recorder.chores = [*recorder.chores, pusher.check_still_ours]
+        for trial_id in searcher.cut:
+            broker.stop(trial_id, StopReason.OUTRANKED)
+        recorder.start()
     screen.open()
     troubles = []
 
@@ -141,7 +110,7 @@ def run_sweep(
         with interrupts.while_trials_run(stop_trials):
             known: SweepState | None = state  # for Tune's first run; a later one reads the log again
             while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
-                _tuner(plan, store, known or store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
+                build_tuner(plan, store, known or store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
                 known = None
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
@@ -160,11 +129,14 @@ def run_sweep(
         gang.closing.set()
     status = stopper.status
     if status in (SweepStatus.FINISHED, SweepStatus.FAILED):
-        threads: list[Recorder | Gang] = [recorder, *gangs]
-        troubles += [f"{thread.name}: {first_line(thread.error)}" for thread in threads if thread.error is not None]
-    if disk.line and status is SweepStatus.FAILED:
-        log.error("because the disk is full: %s", "; ".join(troubles))
-        troubles = [disk.line]
+        troubles += _troubles_of([recorder, *gangs], disk)
+    if status is SweepStatus.FAILED:
+        disk.look_here()
+        if disk.line:
+            log.error("because the disk is full: %s", "; ".join(troubles))
+            troubles = [disk.line]
+        elif not troubles:
+            troubles = ["all gangs have left, as they do when their driver gives no sign for long (--release-after)"]
     session.end(status, "; ".join(troubles))
     recorder.close()
     screen.close()
@@ -173,89 +145,43 @@ def run_sweep(
     except Exception as error:  # Optuna's storage is away: a later driver reports what is over
         log.exception("Optuna does not know everything")
         troubles.append(f"Optuna does not know everything: {first_line(error)}")
-    tracker.close(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
-    return SweepOutcome(status, troubles, tracker.missing)
+    missing = delivery.end(STOP_GRACE_S if status is SweepStatus.INTERRUPTED else TRACKING_GRACE_S)
+    return SweepOutcome(status, troubles, missing)
 
 
-def _searcher(
-    plan: Plan,
-    store: ResultsStore,
-    state: SweepState,
-    broker: BrokerClient,
-    planned: Callable[[], int],
-    stopper: SweepStopper,
-    screen: Screen,
-    warm: WarmStart | None,
-) -> OptunaSearcher:
-    imported = warm.trials if warm else ()
-    study = open_study(plan.storage, plan.sweep, plan.space, metric=plan.metric, seed=plan.seed, imported=imported)
-    return OptunaSearcher(
-        study,
-        plan.space,
-        plan.metric,
-        broker.submit,
-        state=state,
-        history=store.read_history,
-        planned=planned,
-        ending=lambda: stopper.status is not SweepStatus.RUNNING,
-        config={"broker": broker, "metric": plan.metric},
-        devices=plan.resources.devices,
-        say=screen.say,
-    )
+@contextlib.contextmanager
+def _starting(gangs: Sequence[Gang]) -> Iterator[None]:
+    """Start the gangs. Where the block fails, Ray shuts down next: what dies then is not started again."""
+    for gang in gangs:
+        gang.start()
+    try:
+        yield
+    except BaseException:
+        for gang in gangs:
+            gang.closing.set()
+        raise
 
 
-def _wait_for_exit(gangs: Sequence[Gang], stopper: SweepStopper) -> None:
+def _troubles_of(threads: Sequence[Recorder | Gang], disk: DiskWatch) -> list[str]:
+    """What ended threads, a line each; the disk's watch may not have seen yet that it was a full disk."""
+    ended = [(thread.name, thread.error) for thread in threads if thread.error is not None]
+    for _, error in ended:
+        disk.seen(error)
+    return [f"{name}: {first_line(error)}" for name, error in ended]
+
+
+def _wait_for_exit(gangs: Sequence[Gang], stopper: "SweepStopper") -> None:
     """Wait for the gangs to exit, for one grace period in all; gangs that do not exit end with Ray."""
     finished = stopper.status is SweepStatus.FINISHED
     deadline = time.monotonic() + (EXIT_GRACE_S if finished else STOP_GRACE_S)
+    for gang in gangs:
+        gang.dismissed.set()
     for gang in gangs:
         while gang.is_alive() and time.monotonic() < deadline and not (finished and stopper.interrupted.is_set()):
             gang.join(0.2)
 
 
-def _tuner(
-    plan: Plan,
-    store: ResultsStore,
-    state: SweepState,
-    searcher: OptunaSearcher,
-    broker: BrokerClient,
-    stopper: SweepStopper,
-    ray_dir: Path,
-    warm: WarmStart | None,
-) -> tune.Tuner:
-    scheduler = build_scheduler(plan.space)
-    scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
-    over, still_open = measured_before(scheduler, state, store.read_history)
-    count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
-    return tune.Tuner(
-        tune.with_resources(TrialTrainable, TRAINABLE),
-        tune_config=tune.TuneConfig(
-            num_samples=-1,  # the searcher knows how many are planned, which may change
-            # One more than there are gangs: the next trial already waits when a gang has finished one.
-            max_concurrent_trials=plan.resources.gangs + 1,
-            reuse_actors=True,
-            search_alg=searcher,
-            scheduler=scheduler,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name="tune",
-            storage_path=str(ray_dir),
-            verbose=0,
-            stop=stopper,
-            callbacks=[ShowEarlier(scheduler, plan.metric, still_open), StopForwarder(broker)],
-            failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # the gangs keep the checkpoints
-        ),
-    )
-
-
-def _trial_name(trial: Any) -> str:
-    return trial.config["trial_id"]
-
-
-def _stop(stopper: SweepStopper, now: bool) -> None:
+def _stop(stopper: "SweepStopper", now: bool) -> None:
     """As Ctrl-C, and as pressing it again: signals that come at the same moment would count as one."""
     if not stopper.interrupted.is_set():
         os.kill(os.getpid(), signal.SIGINT)

@@ -7,22 +7,28 @@ Measured on 2 CPU cores: a nested TorchTrainer per trial takes about 22 s to tur
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray.train
-from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.exceptions import ActorUnschedulableError, OutOfMemoryError, RayActorError
 
 from orchestrator.plan.checks import gang_sizes
-from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties
+from orchestrator.sweep.casualties import MEMORY_MONITOR, Casualties, was_asked
 from orchestrator.sweep.interface import NamesInterface
 from orchestrator.sweep.leaving import TakesSigterm
-from orchestrator.sweep.patience import MAX_RESTARTS, FailureRow
-from orchestrator.sweep.reserved import GivesBack
+from orchestrator.sweep.patience import MAX_RESTARTS, FailureRow, all_left
+from orchestrator.sweep.reserved import GivesBack, give_back
+from orchestrator.sweep.shares_gpu import SharesGpu
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
+
+if TYPE_CHECKING:
+    from orchestrator.sweep.elastic import GangTrainer
+    from orchestrator.sweep.placing import Reservation
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +37,9 @@ log = logging.getLogger(__name__)
 # (tests/benchmarks/bench_loop.py).
 SHARED_CPUS = {"GOMP_SPINCOUNT": "2000"}
 OPENMP_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # the user's own choice wins
+
+
+_DIED = (RayActorError, ActorUnschedulableError, OutOfMemoryError, ray.train.ControllerError)  # with the controller
 
 
 def openmp_settings() -> dict[str, str]:
@@ -45,18 +54,20 @@ class Gang(threading.Thread):
         number: its number for the broker, from 0.
         setup: settings of its ranks.
         storage: directory for Ray Train's own files.
+        alone: whether Ray was started for this sweep alone: there a gang has room at once, and one node.
 
     Attributes:
         number: as given.
         error: why it ended, None while it runs and after a regular exit.
         closing: set before Ray shuts down: what dies then is not started again.
+        dismissed: set at the end of the sweep: a gang that still waits for room does not start any more.
     """
 
-    def __init__(self, number: int, setup: GangSetup, storage: Path) -> None:
+    def __init__(self, number: int, setup: GangSetup, storage: Path, *, alone: bool = False) -> None:
         super().__init__(name=f"gang-{number}", daemon=True)
         self.error: BaseException | None = None
-        self.closing = threading.Event()
-        self.number, self._setup, self._storage = number, setup, storage
+        self.closing, self.dismissed = threading.Event(), threading.Event()
+        self.number, self._setup, self._storage, self._alone = number, setup, storage, alone
         self._work = partial(setup.broker.work, number)
 
     def run(self) -> None:
@@ -69,7 +80,11 @@ class Gang(threading.Thread):
             for start in count(1):
                 try:
                     return self._run_once(start)
-                except (RayActorError, OutOfMemoryError, ray.train.ControllerError) as error:
+                except ray.train.WorkerGroupError as error:
+                    if not all_left(error):
+                        raise
+                    log.info("%s has left its node, which goes", self.name)
+                except _DIED as error:
                     if self.closing.is_set() or failures.failed() > MAX_RESTARTS:
                         raise
                     self._clean_up(error)
@@ -80,22 +95,38 @@ class Gang(threading.Thread):
         """After a controller's death, of which `error` tells."""
         log.warning("the controller of %s has died, starting it again: %s", self.name, first_line(error))
         starved = isinstance(error, OutOfMemoryError)  # the memory monitor ends controllers together with the ranks
-        self._setup.broker.died(self.number, MEMORY_MONITOR if starved else "", blameless=starved)
+        cause = MEMORY_MONITOR if starved else ""
+        self._setup.broker.died(self.number, cause, blameless=starved, left=was_asked(error))
 
     def _run_once(self, start: int) -> None:
+        """Run until the sweep is over, or raise what ended the controller."""
+        per_worker, sizes = self._setup.resources.per_rank, gang_sizes(self._setup.space, self._setup.resources)
+        if self._alone:
+            self._trainer(start, per_worker, sizes, None).fit()
+            return
+        from orchestrator.sweep.placing import Reservation
+
+        give_back(self._setup.broker, self.number)
+        with Reservation(per_worker, sizes[0], lambda: not (self.dismissed.is_set() or self.closing.is_set())) as room:
+            if room.nodes:
+                self._trainer(start, per_worker, sizes, room).fit()
+
+    def _trainer(
+        self, start: int, per_worker: dict[str, float], sizes: Sequence[int], room: "Reservation | None"
+    ) -> "GangTrainer":
         from orchestrator.sweep.elastic import LOOK_S, GangTrainer
 
-        resources = self._setup.resources
-        use_gpu = resources.gpus > 0
-        per_worker = {"CPU": resources.cpus} | ({"GPU": resources.gpus} if use_gpu else {})
-        sizes = gang_sizes(self._setup.space, resources)
+        resources, use_gpu = self._setup.resources, "GPU" in per_worker
         workers: Any = (sizes[0], sizes[-1]) if resources.elastic else sizes[-1]
         known = (self._setup.broker, self.number)
         callbacks: list[Any] = [TakesSigterm(), NamesInterface(), GivesBack(*known), Casualties(*known)]
-        GangTrainer(
+        if 0 < resources.gpus < 1:
+            callbacks.append(SharesGpu(self._setup.directory))
+        return GangTrainer(
             gang_loop,
             sizes=sizes,
             work=self._work,
+            room=room,
             train_loop_config={"setup": self._setup, "gang": self.number},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=workers,
@@ -111,4 +142,4 @@ class Gang(threading.Thread):
                 callbacks=callbacks,
                 worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
             ),
-        ).fit()
+        )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from orchestrator.sweep.beside import beside
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import oom_kills
 from orchestrator.sweep.reserved import this_rank
@@ -23,10 +24,9 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
         rank: number of this rank in it.
         node: Ray's id of its node.
     """
-    stop = threading.Event()
     here = this_rank(gang, rank, node)
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         broker.beat(replace(here, oom_kills=oom_kills()))
         last = beats()
         while not stop.wait(BEAT_S):
@@ -34,10 +34,5 @@ def heart(broker: BrokerClient, gang: int, rank: int, node: str) -> Iterator[Non
                 broker.beat(replace(here, oom_kills=oom_kills()))
                 last = now
 
-    thread = threading.Thread(target=run, name="heart", daemon=True)
-    thread.start()
-    try:
+    with beside("heart", run):
         yield
-    finally:
-        stop.set()
-        thread.join()

@@ -45,7 +45,10 @@ class Housekeeper(Sink):
     def ended(self, trial: TrialRecord) -> None:
         """Delete what is of no use now that the trial is over."""
         self._let_go(trial)
-        self._drop()
+        if trial.objective is not None:
+            self._drop()
+        elif trial.over and self._most is not None:  # as most are; to look at all others takes 28 ms of 10,000
+            self._drop_these({trial.trial_id})
 
     def closed(self, state: SweepState) -> None:
         """Keep only what is to stay after the sweep's end."""
@@ -63,7 +66,10 @@ class Housekeeper(Sink):
             return
         most = max(self._most, self._candidates) if self._state.status in _GOES_ON else self._most
         two = len(self._state.plan.objectives) > 1
-        for trial_id in self._held - kept(self._state.trials.values(), most, front=two):
+        self._drop_these(self._held - kept(self._state.trials.values(), most, front=two))
+
+    def _drop_these(self, trials: set[str]) -> None:
+        for trial_id in trials:
             self._delete(trial_id, BEST)
             self._held.remove(trial_id)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.plan.going_on import with_secret
 from orchestrator.plan.saved import from_saved
-from orchestrator.results.argument import argument_of
+from orchestrator.results.argument import files_argument_of
 from orchestrator.results.driver_lock import DriverLock
 from orchestrator.results.standing import death_of
 from orchestrator.results.store import ResultsStore
@@ -17,7 +17,9 @@ from trainers.masking import is_masked
 PATIENCE_S = 5.0  # for a server that is away or slow
 
 
-def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, everything: bool = False) -> str:
+def end_for_the_dead(
+    store: ResultsStore, tracking_uri: str | None = None, *, everything: bool = False, register: str = ""
+) -> str:
     """Write the end that a dead driver could not write, and deliver to MLflow what it could not deliver.
 
     Args:
@@ -25,6 +27,7 @@ def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, ev
         tracking_uri: MLflow's, where the sweep's own has a secret, which is not kept; None: the sweep's own.
         everything: deliver for as long as the server takes writes, not just for `PATIENCE_S`, and begin at the first
             write that it refused earlier.
+        register: name of the registered model whose champion the best generator becomes; empty: as the sweep's plan.
 
     Returns:
         A sentence on what MLflow does not have; empty where it has everything.
@@ -42,8 +45,8 @@ def end_for_the_dead(store: ResultsStore, tracking_uri: str | None = None, *, ev
         lock.release()  # before the delivery, which may take long: a driver may start meanwhile
     uri = tracking_uri or state.plan.tracking_uri
     if is_masked(uri):
-        return f"{uri} wants its password: `gan-sweep sync {argument_of(store.directory)} --tracking-uri URI`"
-    tracker = MlflowTracker(store.directory, state.plan, uri, again=everything)
+        return f"{uri} wants its password: `gan-sweep sync {files_argument_of(store.directory)} --tracking-uri URI`"
+    tracker = MlflowTracker(store.directory, state.plan, uri, again=everything, register=register)
     tracker.start()
     tracker.close(PATIENCE_S, renewed=everything)
     return tracker.missing

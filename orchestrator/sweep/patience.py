@@ -4,7 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import ray
+from ray._private.state import state
+from ray.train.v2._internal.execution.failure_handling import FailureDecision
 from ray.train.v2._internal.execution.failure_handling.default import DefaultFailurePolicy
+from ray.train.v2.api.exceptions import WorkerGroupError
+
+from orchestrator.sweep.leaving import LeftError
 
 MAX_RESTARTS = 100  # at some 12 s each, a gang that never starts is given up after about 20 minutes
 WELL_S = 120.0  # a failure so long after the last one is the first of a new row
@@ -30,6 +36,12 @@ class FailureRow:
         return self._row
 
 
+def all_left(error: Any) -> bool:
+    """Whether all ranks that failed have left because they were asked to."""
+    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else ()
+    return bool(failures) and all(isinstance(failure, LeftError) for failure in failures)
+
+
 class FailuresInARow(DefaultFailurePolicy):
     """Ray Train's policy (ray 2.60), which counts the failures of a whole run; a gang's run may last for weeks."""
 
@@ -38,7 +50,12 @@ class FailuresInARow(DefaultFailurePolicy):
         self._failures = FailureRow(work)
 
     def make_decision(self, training_failed_error: Any) -> Any:
-        """Called by Ray Train's controller after a failure."""
+        """Called by Ray Train's controller after a failure.
+
+        Where its own node goes, it ends when its ranks have left: others that it started would die with it.
+        """
+        if all_left(training_failed_error) and ray.get_runtime_context().get_node_id() in state.get_draining_nodes():
+            return FailureDecision.RAISE
         if self._failures.failed() == 1:
             self._worker_group_failures = self._controller_failures = 0
         return super().make_decision(training_failed_error)

@@ -22,13 +22,18 @@ import psutil
 import ray
 from ray.exceptions import AuthenticationError
 
+from cluster.errors import WANTS_TOKEN
 from orchestrator.sweep.driver_mark import marking_children
 from orchestrator.sweep.loopback import on_loopback
 from orchestrator.sweep.own_sessions import own_sessions
 from orchestrator.sweep.signals import keeping_handlers
-from trainers.errors import UserError
+from trainers.errors import UserError, shortened
 from trainers.masking import MaskedFile, has_secret, masked
 
+_WATCHER = "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"
+
+# Environment variables of rendered clusters: Ray itself does not tell what its autoscaler may start (ray 2.60).
+MAY_HAVE_CPUS, MAY_HAVE_GPUS = "GAN_SWEEP_CLUSTER_CPUS", "GAN_SWEEP_CLUSTER_GPUS"
 CONNECT_S = 5.0
 HEALTH_S = 60.0  # the check imports Ray, which takes long on busy cores
 EXIT_S = 3.0  # after Ray's shutdown, its processes get this long to exit
@@ -40,10 +45,7 @@ class WantsToken(UserError):
     """A cluster wants a token, and did not get the right one."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(
-            f"the Ray cluster at --address {address} wants its token: export RAY_AUTH_MODE=token, and "
-            "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token"
-        )
+        super().__init__(f"the Ray cluster at --address {address} {WANTS_TOKEN}")
 
 
 @contextlib.contextmanager
@@ -85,6 +87,23 @@ def connected(address: str | None) -> Iterator[None]:
         _end_leftover_workers(workers)
 
 
+@contextlib.contextmanager
+def nobody_tells_of_nodes(address: str | None) -> Iterator[None]:
+    """Do without Ray Train's preemption watcher in the block where Ray runs on one machine: it takes 2 s of CPU.
+
+    Elsewhere it tells gangs that a node goes. Only in the block, since child processes inherit the environment, and
+    may join a cluster. The user's own choice wins.
+    """
+    if address is not None or _WATCHER in os.environ:
+        yield
+        return
+    os.environ[_WATCHER] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[_WATCHER]
+
+
 def _mask_command_line() -> None:
     """Mask the secrets of this process's command line, which `ps` shows and Ray keeps in its table of jobs."""
     words = " ".join(psutil.Process().cmdline())
@@ -109,9 +128,20 @@ def _end_leftover_workers(processes: list[psutil.Process]) -> None:
 
 
 def cluster_size() -> tuple[int, int]:
-    """CPUs and GPUs of the connected cluster."""
-    resources = ray.cluster_resources()
-    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    """CPUs and GPUs of the connected cluster, or those that it may grow to, where it says so.
+
+    Raises:
+        UserError: it says so in words that are no numbers.
+    """
+    has = ray.cluster_resources()
+    return max(int(has.get("CPU", 0)), _may_have(MAY_HAVE_CPUS)), max(int(has.get("GPU", 0)), _may_have(MAY_HAVE_GPUS))
+
+
+def _may_have(variable: str) -> int:
+    text = os.environ.get(variable, "0")
+    if not text.isdecimal():
+        raise UserError(f"${variable} {shortened(text)}: must be a number, such as 8")
+    return int(text)
 
 
 def read_address(address: str) -> tuple[str, int] | None:

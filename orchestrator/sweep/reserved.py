@@ -43,8 +43,16 @@ class GivesBack(WorkerCallback, WorkerGroupCallback):
 
     def before_worker_group_start(self, worker_group_context: Any) -> None:
         """Called by Ray Train in the controller, before it reserves anything."""
-        for group in {rank.placement_group for rank in self._broker.ranks(self._gang)} - {None}:
-            _give_back(str(group))
+        give_back(self._broker, self._gang)
+
+
+def give_back(broker: BrokerClient, gang: int) -> None:
+    """Remove the placement groups that earlier starts of a gang have left, with whatever still runs in them.
+
+    One that is gone already is no matter.
+    """
+    for group in {rank.placement_group for rank in broker.ranks(gang)} - {None}:
+        remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(str(group)))))
 
 
 def this_rank(gang: int, rank: int, node: str) -> Rank:
@@ -57,8 +65,3 @@ def this_rank(gang: int, rank: int, node: str) -> Rank:
     """
     pid = os.getpid()
     return Rank(gang=gang, rank=rank, pid=pid, started=start_ticks(pid), node=node, placement_group=_reserved)
-
-
-def _give_back(group: str) -> None:
-    """Remove a placement group, with whatever still runs in it; one that is gone already is no matter."""
-    remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(group))))

@@ -52,9 +52,14 @@ class RetryQueue:
         return set(self._holders.values())
 
     @property
+    def waiting(self) -> int:
+        """Number of items that wait for a gang."""
+        return len(self._waiting)
+
+    @property
     def pending(self) -> int:
         """Number of items that wait or are held."""
-        return len(self._waiting) + self.held
+        return self.waiting + self.held
 
     def add(self, name: str) -> None:
         """Add an item at the end."""

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import psutil
@@ -24,6 +25,21 @@ from orchestrator.sweep.pusher import Pusher
 log = logging.getLogger(__name__)
 
 ROOM_BYTES = 1 << 16  # kept for the end of the sweep, should the disk be full then
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """How a sweep ended.
+
+    Attributes:
+        status: in one word.
+        troubles: one line for each error of the sweep itself, the recorder or a gang.
+        tracking: a sentence on what MLflow has not taken; empty where it has everything.
+    """
+
+    status: SweepStatus
+    troubles: list[str]
+    tracking: str = ""
 
 
 class Session:

@@ -96,10 +96,13 @@ class SweepStopper(tune.Stopper):
         if self._disk.look():
             return SweepStatus.FAILED
         state, now = self._recorder.state, self._clock()
-        lowest = lowest_objective(list(state.trials.values()))
-        reached = Budgets(**state.budgets).reached(
+        budgets = Budgets(**state.budgets)
+        # Of 10,000 trials that takes 4 ms, and Tune asks in every turn.
+        lowest = None if budgets.target_fid is None else lowest_objective(list(state.trials.values()))
+        reached = budgets.reached(
             seconds=state.seconds(now),
             gpu_hours=state.gpu_hours(now),
+            cost=state.cost(now),
             objective=lowest,
         )
         if reached is not None:

@@ -4,6 +4,7 @@ import gc
 import math
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
 from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.node_use import NodeUse
+from orchestrator.sweep.telling import telling
 from orchestrator.sweep.uploads import Uploads
 from trainers.errors import UserError, first_line, is_full
 from trainers.run_report import Decision, EpochReport, OutOfMemoryError, RunEnd
@@ -155,8 +158,8 @@ def run_lease(
     def report(epoch_report: EpochReport) -> Decision:  # called on rank 0 alone
         nonlocal reason
         assert history is not None
-        if elastic:
-            epoch_report = replace(epoch_report, metrics=epoch_report.metrics | {"workers": float(world_size())})
+        more = use.metrics() | ({"workers": float(world_size())} if elastic else {})
+        epoch_report = replace(epoch_report, metrics=epoch_report.metrics | more)
         history.append(epoch_report)
         if epoch_report.samples is not None:
             uploads.push(lease.trial_id)
@@ -170,7 +173,7 @@ def run_lease(
         if progress.step:
             setup.broker.saved(lease.trial_id)
 
-    outcome, history, left = None, None, False
+    outcome, history, left, use = None, None, False, NodeUse(assets.device)
     try:
         train_config = setup.space.resolve(lease.params)
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
@@ -178,7 +181,8 @@ def run_lease(
         if rank() == 0:
             store.write_config(lease.trial_id, train_config)
             history = _History(store, lease.trial_id)
-        run = train(train_config, assets, run_dir, report, leave=leave, written=written)
+        with telling(setup.directory, lease.trial_id) if rank() == 0 else nullcontext():
+            run = train(train_config, assets, run_dir, report, leave=leave, written=written)
         left = run.end is RunEnd.LEFT
         if rank() == 0:
             outcome = outcome_of(run, guard.trip, reason)

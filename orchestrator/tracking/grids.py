@@ -1,4 +1,4 @@
-"""Fetches sample grids of a remote sweep that ranks of other nodes have drawn, before MLflow gets them."""
+"""Fetches files of a remote sweep that ranks of other nodes have written, before MLflow gets them."""
 
 import logging
 from pathlib import Path
@@ -13,24 +13,33 @@ log = logging.getLogger(__name__)
 
 
 class GridFetcher(Sink):
-    """To be put before the sink that reads the grids.
+    """Fetches sample grids; to be put before the sink that reads them.
 
     Args:
         directory: of the sweep; of one that is at home here, all grids are here.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory, self._home = directory, home_of(directory)
+        self._directory = directory
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
         """Fetch the epoch's grid where it is not here: its rank has pushed it before it reported the epoch."""
-        if self._home is None or report.samples is None:
-            return
-        name = f"trials/{trial.trial_id}/{report.samples}"
-        if (self._directory / name).exists():
-            return
-        try:
-            if (there := self._home.look(name)) is not None:
-                self._home.download(name, self._directory, there)
-        except StorageError as error:
-            log.warning("a grid of trial %s is not fetched: %s", trial.trial_id, error)
+        if report.samples is not None:
+            fetch(self._directory, f"trials/{trial.trial_id}/{report.samples}")
+
+
+def fetch(directory: Path, name: str) -> None:
+    """Fetch a file of a sweep that is not here, if its home has it.
+
+    Args:
+        directory: of the sweep.
+        name: of the file, below it.
+    """
+    home = home_of(directory)
+    if home is None or (directory / name).exists():
+        return
+    try:
+        if (there := home.look(name)) is not None:
+            home.download(name, directory, there)
+    except StorageError as error:
+        log.warning("%s is not fetched: %s", name, error)

@@ -2,31 +2,49 @@
 
 import logging
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # we look before we try again
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault(
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"
+)  # of each run that ends, which it asks for first
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from PIL import Image
+from mlflow.exceptions import MlflowException
 
 from orchestrator.results.databases import check_database
 from orchestrator.results.places import SPACE_FILE
-from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.records import TrialRecord, best_trial, ranked
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.space.space import Space
 from orchestrator.space.yaml_text import dump_yaml
+from orchestrator.tracking.described import (
+    TOP,
+    dataset_of,
+    end_tags,
+    params_of,
+    run_name,
+    tags_of,
+    trial_params,
+    trial_tags,
+)
+from orchestrator.tracking.grids import fetch
 from orchestrator.tracking.patience import Patience
 from orchestrator.tracking.refusals import Unreachable, is_temporary
 from orchestrator.tracking.runs import Runs
+from orchestrator.tracking.trial_pictures import TrialPictures, open_grid
+from orchestrator.tracking.trial_writes import Batch, TrialWrites, grouped, joined
+from orchestrator.tracking.view import write_views
+from trainers.config import TrainConfig
 from trainers.errors import UserError, first_line
 from trainers.folders import inside
 from trainers.masking import masked
@@ -34,8 +52,18 @@ from trainers.run_report import EpochReport
 
 log = logging.getLogger(__name__)
 
-MOST_METRICS = 1000  # of one request, as MLflow allows
-_STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "KILLED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
+CHECKPOINT = "best.pt"  # of a trial; `trainers.checkpoint` imports torch
+MOST_WAITING = 20_000  # metrics that wait: so many are kept in memory, and written again when the driver dies
+DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
+# MLflow shows KILLED as red as FAILED: pruning is as planned, but what the sweep's end cut short is not complete.
+_STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "FINISHED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
+_SWEEP_STATUS = {
+    SweepStatus.FINISHED: "FINISHED",
+    SweepStatus.TARGET_REACHED: "FINISHED",
+    SweepStatus.FAILED: "FAILED",
+}
+
+_T = TypeVar("_T")
 
 
 def check_tracking(uri: str) -> None:
@@ -56,6 +84,9 @@ def check_tracking(uri: str) -> None:
 class MlflowSink(Sink):
     """Writes a sweep to MLflow: a parent run for the sweep, and a run for each trial.
 
+    What is said of trials waits until `flush`, which writes all of a trial together: the longer a server takes, the
+    more epochs that are.
+
     Args:
         directory: of the sweep, with sample grids.
         plan: of the sweep.
@@ -72,54 +103,121 @@ class MlflowSink(Sink):
         self.refused, self.refusal = 0, ""
         self._directory, self._plan, self._space, self._patience = directory, plan, space, patience
         self._runs = Runs(directory, plan, tracking_uri)
-        self._metrics: dict[str, tuple[TrialRecord, list[Metric]]] = {}  # by trial, not written yet
-        self._pictures: dict[str, set[int]] = {}  # by trial, epochs whose grids are there
+        self._waiting: dict[str, TrialWrites] = {}  # by trial, in the order in which something was said of them
+        self._metrics = 0  # that wait
+        self._pictures = TrialPictures(directory, Path(plan.data))
+
+    @property
+    def full(self) -> bool:
+        """Whether enough waits for a `flush`."""
+        return self._metrics >= MOST_WAITING
+
+    def nobody_else_writes(self, state: SweepState) -> None:
+        """From now on, runs of trials that are not in this state are not there yet."""
+        self._runs.new_but(state.trials)
 
     def opened(self, state: SweepState) -> None:
         """Open the sweep's run, or open it again."""
+        self.flush()
         self._try(lambda: self._open_parent(state))
 
     def started(self, trial: TrialRecord) -> None:
-        """Open the trial's run and log its config, or open it again."""
-        self._try(lambda: self._open_trial(trial))
+        """Open the trial's run and log its config, or open it again, at the next `flush`."""
+        self._writes(trial).opens = True
 
     def progressed(self, trial: TrialRecord, report: EpochReport) -> None:
-        """Log the epoch's metrics, by the next `flush` at the latest, and its sample grid where it has one."""
-        new = self._metrics_of(report)
-        if len(self._metrics.get(trial.trial_id, (trial, []))[1]) + len(new) > MOST_METRICS:
-            self.flush()
-        self._metrics.setdefault(trial.trial_id, (trial, []))[1].extend(new)
+        """Log the epoch's metrics, and its sample grid where it has one, at the next `flush`."""
+        self._add(trial, self._metrics_of(trial, report))
         if report.samples is not None:
-            file = inside(self._directory, f"trials/{trial.trial_id}/{report.samples}")
-            try:
-                with Image.open(file) as grid:
-                    grid.load()
-            except OSError as error:  # deleted or damaged: no server is at fault
-                log.warning("%s is left out: %s", file, error)
-                return
-            self._try(lambda: self._log_grid(trial, report, grid))
+            self._writes(trial).grids.append(report)
 
     def ended(self, trial: TrialRecord) -> None:
-        """Log how it ended and close its run."""
-        self.flush()
-        self._try(lambda: self._end_trial(trial))
+        """Log how it ended and close its run, at the next `flush`."""
+        self._writes(trial).ends = True
 
     def confirmed(self, trial: TrialRecord) -> None:
-        """Log mean and spread of its confirmed FIDs."""
-        self._try(lambda: self._runs.client.log_batch(self._runs.trial(trial)[0], metrics=_confirmed_metrics(trial)))
+        """Log mean and spread of its confirmed FIDs, at the next `flush`."""
+        self._add(trial, _confirmed_metrics(trial))
 
     def closed(self, state: SweepState) -> None:
-        """Log the winner and close the sweep's run."""
+        """Log the winner and close the sweep's run, log the best generator, and rank the trials."""
+        self.flush()
         self._try(lambda: self._close_parent(state))
+        if state.status not in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
+            self.model(state, self._plan.register)
+        measured = [one for one in state.trials.values() if (one.objective, one.lowest_fid) != (None, None)]
+        for place, trial in enumerate(ranked(measured), 1):
+            self._try(partial(self._rank, trial, place))
+
+    def model(self, state: SweepState, register_as: str) -> None:
+        """Log the winner's generator as a model, where its checkpoint is here.
+
+        Args:
+            state: of the sweep.
+            register_as: name of the registered model whose champion it becomes; empty: of none.
+        """
+        best = best_trial(list(state.trials.values()))
+        if best is None or best.objective is None:
+            return
+        name = f"trials/{best.trial_id}/{CHECKPOINT}"
+        fetch(self._directory, name)
+        if not (file := inside(self._directory, name)).is_file():
+            log.warning("%s is not here: its generator is not logged", file)
+            return
+        self._try(lambda: self._log_model(best, file, register_as))
 
     def flush(self) -> None:
-        """Write the metrics that wait."""
-        for trial, metrics in self._metrics.values():
-            self._try(partial(self._log_metrics, trial, metrics))
-        self._metrics = {}
+        """Write what waits.
 
-    def _try(self, write: Callable[[], object]) -> None:
-        """Write, as often as it takes.
+        Raises:
+            Unreachable: the server has not taken all of it, and nobody waits any longer.
+        """
+        waiting, self._waiting, self._metrics = self._waiting, {}, 0
+        for writes in waiting.values():
+            self._write(writes)
+
+    def _writes(self, trial: TrialRecord) -> TrialWrites:
+        return self._waiting.setdefault(trial.trial_id, TrialWrites(trial=trial))
+
+    def _add(self, trial: TrialRecord, metrics: list[Metric]) -> None:
+        self._writes(trial).metrics.append(metrics)
+        self._metrics += len(metrics)
+
+    def _write(self, writes: TrialWrites) -> None:
+        """Write what waits of one trial."""
+        trial, config = writes.trial, self._config(writes.trial)
+        params = self._try(lambda: self._open_trial(trial, config)) if writes.opens else None
+        if config is not None:
+            for report in writes.grids:
+                self._try(partial(self._log_grid, trial, report, config))
+        parts = [Batch(params=params or []), *(Batch(metrics=metrics) for metrics in writes.metrics)]
+        if writes.ends:
+            grid = self._try(lambda: self._prepare_end(trial, config))
+            parts.append(Batch(tags=end_tags(trial, self._plan, grid)))
+        for group in grouped(parts):
+            self._log(trial, group)
+        if writes.ends:
+            self._try(lambda: self._end_trial(trial))
+
+    def _log(self, trial: TrialRecord, parts: list[Batch]) -> None:
+        """Write all parts in one request; where MLflow refuses that, each in one: one bad name costs one epoch."""
+
+        def together() -> None:
+            run, batch = self._runs.trial(trial)[0], joined(parts)
+            self._runs.client.log_batch(run, batch.metrics, batch.params, batch.tags)
+
+        def each() -> None:
+            for part in parts:
+                self._log(trial, [part])
+
+        self._try(together, each if len(parts) > 1 else None)
+
+    def _try(self, write: Callable[[], _T], otherwise: Callable[[], object] | None = None) -> _T | None:
+        """Write, as often as it takes; returns what `write` returns, None where the server refuses.
+
+        Args:
+            write: may be repeated.
+            otherwise: what to do where the server refuses; None: that is counted.
 
         Raises:
             Unreachable: the server has not taken it, and nobody waits any longer.
@@ -127,7 +225,7 @@ class MlflowSink(Sink):
         cause = None
         while not self._patience.over:
             try:
-                write()
+                written = write()
             except Exception as error:
                 level = logging.WARNING if cause is None else logging.DEBUG  # a server may be away for days
                 log.log(level, "MLflow did not take a write: %s", masked(str(error)))
@@ -135,63 +233,86 @@ class MlflowSink(Sink):
                     cause = error
                     self._patience.wait()
                     continue
+                if otherwise is not None:
+                    otherwise()
+                    return None
                 self.refused, self.refusal = self.refused + 1, self.refusal or first_line(error)
+                written = None
             self._patience.renew()
-            return
+            return written
         raise Unreachable("there is no time for more" if cause is None else first_line(cause))
 
     def _open_parent(self, state: SweepState) -> None:
+        client, plan = self._runs.client, self._plan
         run, there = self._runs.sweep(state.sessions[-1].opened.at)
         if there:
-            self._runs.client.update_run(run, status="RUNNING")
-        plan = self._plan
+            client.update_run(run, status="RUNNING")
         values = {"space": plan.space, "data": plan.data, "n_real": plan.n_real, "synthetic": plan.synthetic}
         values |= {"objective": plan.objective, "trials": plan.trials}
-        self._runs.client.log_batch(run, params=_params(values))
-        self._runs.client.log_artifact(run, str(self._directory / SPACE_FILE))
+        client.log_batch(run, params=self._new(run, params_of(values), there=there))
+        self._log_dataset(run)
+        client.log_artifact(run, str(self._directory / SPACE_FILE))
+        write_views(client, self._runs.experiment(), run, plan, self._space)
 
-    def _open_trial(self, trial: TrialRecord) -> None:
-        run, there = self._runs.trial(trial)
+    def _open_trial(self, trial: TrialRecord, config: TrainConfig | None) -> list[Param]:
+        """Returns the parameters that are to be written."""
+        client, tags = self._runs.client, trial_tags(trial, self._plan, config)
+        run, there = self._runs.trial(trial, tags)
         if there:
-            self._runs.client.update_run(run, status="RUNNING")
-        try:
-            config = self._space.resolve(trial.params)
-        except UserError:  # its gang meets the same error, which becomes the trial's verdict
-            self._runs.client.log_batch(run, params=_params(trial.params | {"n_real": self._plan.n_real}))
-            return
-        self._runs.client.log_batch(run, params=_params(config.flat() | {"n_real": self._plan.n_real}))
-        self._runs.client.log_text(run, dump_yaml(config.model_dump()), "config.yaml")
+            client.update_run(run, status="RUNNING", name=run_name(trial, self._plan))
+            client.log_batch(run, tags=tags_of(tags))
+        self._log_dataset(run)
+        if config is not None:
+            client.log_text(run, dump_yaml(config.model_dump()), "config.yaml")
+        return self._new(run, trial_params(trial, self._space, config), there=there)
 
-    def _metrics_of(self, report: EpochReport) -> list[Metric]:
-        values = {**report.logged, "images_seen": report.images_seen}
+    def _log_dataset(self, run: str) -> None:
+        """Where two sweeps do it at once, MLflow (3.17) makes the dataset for one and refuses the other."""
+        inputs = [dataset_of(self._plan)]
+        try:
+            self._runs.client.log_inputs(run, inputs)
+        except MlflowException as error:
+            if error.error_code != "BAD_REQUEST":
+                raise
+            self._runs.client.log_inputs(run, inputs)
+
+    def _new(self, run: str, params: list[Param], *, there: bool) -> list[Param]:
+        """Those that the run does not have: MLflow refuses another text, such as an older version wrote."""
+        known = self._runs.client.get_run(run).data.params if there else {}
+        return [param for param in params if param.key not in known]
+
+    def _config(self, trial: TrialRecord) -> TrainConfig | None:
+        """A trial's config; None where its gang meets an error instead, which becomes the trial's verdict."""
+        try:
+            return self._space.resolve(trial.params)
+        except UserError:
+            return None
+
+    def _metrics_of(self, trial: TrialRecord, report: EpochReport) -> list[Metric]:
+        values = {**report.logged, "images_seen": report.images_seen, "seconds": trial.seconds}
         if (newest := report.measurement) is not None:
             # Older versions wrote measurements without a name, all on the objective's number of fakes.
             values[newest.name or self._plan.objective] = newest.fid
-        if report.objective is not None:
-            values["objective"] = report.objective
+        so_far = {"objective": report.objective, "best_epoch": report.best_epoch}
+        so_far |= {"fid_best": trial.lowest_fid, "fid_share": trial.fid_share}
+        values |= {name: round(value, DIGITS) for name, value in so_far.items() if value is not None}
         stamp = int(report.ended * 1000)
         return [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
 
-    def _log_metrics(self, trial: TrialRecord, metrics: list[Metric]) -> None:
-        self._runs.client.log_batch(self._runs.trial(trial)[0], metrics=metrics)
+    def _log_grid(self, trial: TrialRecord, report: EpochReport, config: TrainConfig) -> None:
+        grid = open_grid(self._directory, trial.trial_id, str(report.samples))
+        if grid is not None:
+            run = self._runs.trial(trial)[0]
+            self._pictures.log_grid(self._runs.client, run, grid, config, report.epoch, report.ended)
 
-    def _log_grid(self, trial: TrialRecord, report: EpochReport, grid: Image.Image) -> None:
-        run = self._runs.trial(trial)[0]
-        if trial.trial_id not in self._pictures:
-            there = (item.path for item in self._runs.client.list_artifacts(run, "images"))
-            self._pictures[trial.trial_id] = {
-                int(step) for path in there for step in re.findall(r"step\D(\d+)\D", path)
-            }
-        if report.epoch in self._pictures[trial.trial_id]:
-            return
-        self._runs.client.log_image(run, grid, key="samples", step=report.epoch, timestamp=int(report.ended * 1000))
-        self._pictures[trial.trial_id].add(report.epoch)
+    def _prepare_end(self, trial: TrialRecord, config: TrainConfig | None) -> str | None:
+        """Log what a run has only at its end; returns the address of its best grid."""
+        run, _ = self._runs.trial(trial, trial_tags(trial, self._plan, config))
+        self._runs.settle(trial.trial_id)
+        return None if config is None else self._pictures.log_best(self._runs.client, run, trial, config)
 
     def _end_trial(self, trial: TrialRecord) -> None:
-        tags = {"verdict": str(trial.verdict), "state": trial.state.value, "detail": trial.detail}
         run, _ = self._runs.trial(trial)
-        self._runs.settle(trial.trial_id)
-        self._runs.client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
         self._runs.client.set_terminated(run, _STATUS[trial.state], _milliseconds(trial.ended))
 
     def _close_parent(self, state: SweepState) -> None:
@@ -201,24 +322,31 @@ class MlflowSink(Sink):
         self._runs.settle()
         if best is not None and best.objective is not None:
             metrics = [
-                Metric("objective", best.objective, int(closed.ended * 1000), state.session),
+                Metric("objective", round(best.objective, DIGITS), int(closed.ended * 1000), state.session),
                 *_confirmed_metrics(best),
             ]
             self._runs.client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
-        reached = state.status in (SweepStatus.FINISHED, SweepStatus.TARGET_REACHED)
-        self._runs.client.set_terminated(run, "FINISHED" if reached else "KILLED", _milliseconds(closed.ended))
+        self._runs.client.set_terminated(run, _SWEEP_STATUS.get(state.status, "KILLED"), _milliseconds(closed.ended))
+
+    def _log_model(self, best: TrialRecord, checkpoint: Path, register_as: str) -> None:
+        from orchestrator.tracking.winner_model import log_winner, register
+
+        run, _ = self._runs.trial(best)
+        model = log_winner(self._runs.client, self._runs.experiment(), run, self._plan, best, checkpoint)
+        if register_as:
+            register(self._runs.client, register_as, model, run)
+
+    def _rank(self, trial: TrialRecord, place: int) -> None:
+        tags = {"rank": str(place), "top10": str(place <= TOP).lower()}
+        self._runs.client.log_batch(self._runs.trial(trial)[0], tags=tags_of(tags))
 
 
 def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
     """Confirmed mean and spread, at the checkpoint's epoch; none without a new measurement, no spread of one value."""
     values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
     stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
-    return [Metric(name, value, stamp, step) for name, value in values.items() if value is not None]
+    return [Metric(name, round(value, DIGITS), stamp, step) for name, value in values.items() if value is not None]
 
 
 def _milliseconds(at: float | None) -> int | None:
     return None if at is None else int(at * 1000)
-
-
-def _params(values: dict[str, Any]) -> list[Param]:
-    return [Param(name, str(value)) for name, value in values.items()]

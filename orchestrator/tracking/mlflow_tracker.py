@@ -7,11 +7,11 @@ write that the server refuses is left out, logged and counted, and `gan-sweep sy
 
 import logging
 import threading
-import time
 from pathlib import Path
 
-from orchestrator.results.argument import argument_of
+from orchestrator.results.argument import files_argument_of
 from orchestrator.results.follower import Follower
+from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space
 from orchestrator.tracking.grids import GridFetcher
@@ -24,7 +24,7 @@ from trainers.errors import first_line
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5  # between looks at the log, and at least between notes of how far it is
+LOOK_S = 0.5  # between looks at the log
 LAST_WRITE_S = 15.0  # for the write that is under way when patience ends
 
 
@@ -36,21 +36,25 @@ class MlflowTracker(threading.Thread):
         plan: of the sweep.
         tracking_uri: MLflow's, with its secrets.
         again: whether to begin at the first write that the server refused earlier; if not, where it stands.
+        register: name of the registered model whose champion the best generator becomes when all is delivered.
 
     Attributes:
         error: the exception that ended it, None without one.
     """
 
-    def __init__(self, directory: Path, plan: SavedPlan, tracking_uri: str, *, again: bool = False) -> None:
+    def __init__(
+        self, directory: Path, plan: SavedPlan, tracking_uri: str, *, again: bool = False, register: str = ""
+    ) -> None:
         super().__init__(name="mlflow", daemon=True)
         self.error: BaseException | None = None
         self._patience = Patience()
         space = build_space(plan.space, plan.definition)
         self._sink = MlflowSink(directory, plan, space, tracking_uri, self._patience)
         self._follower = Follower(directory, plan, [GridFetcher(directory), self._sink])
-        self._directory, self._again = directory, again
+        self._directory, self._again, self._register = directory, again, register
         self._tracked = self._noted = Tracked()  # what MLflow has, and what the file says of that
         self._refused_before = 0
+        self._log_before: float = 0  # bytes of the log that another may have begun to write; infinity: all are passed
 
     def run(self) -> None:
         """Write what happens until `close`, then what is left."""
@@ -59,6 +63,9 @@ class MlflowTracker(threading.Thread):
                 self._take_over()
                 try:
                     self._deliver()
+                    if self._register:
+                        self._sink.model(self._follower.state, self._register)
+                        self._passed()
                 finally:
                     self._note()
         except Unreachable as error:
@@ -81,7 +88,7 @@ class MlflowTracker(threading.Thread):
     @property
     def missing(self) -> str:
         """A sentence on what MLflow does not have; empty where it has everything."""
-        sync = f"`gan-sweep sync {argument_of(self._directory)}`"
+        sync = f"`gan-sweep sync {files_argument_of(self._directory)}`"
         if self.error is not None or self.is_alive():
             cause = "a write takes too long" if self.error is None else first_line(self.error)
             return f"MLflow has not taken everything ({cause}): {sync} goes on with it"
@@ -93,6 +100,7 @@ class MlflowTracker(threading.Thread):
     def _take_over(self) -> None:
         """Find where to begin."""
         self._tracked = self._noted = read_tracked(self._directory)
+        self._log_before = (self._directory / EVENTS_FILE).stat().st_size
         if self._again and self._tracked.first_refused is not None:
             self._tracked = Tracked(position=self._tracked.first_refused)
         self._refused_before = self._tracked.refused
@@ -100,22 +108,27 @@ class MlflowTracker(threading.Thread):
         self._patience.renew()  # a long log takes its time
 
     def _deliver(self) -> None:
-        noted_at = time.monotonic()
         while True:
             ending, new = self._patience.ending.is_set(), False
             for _ in self._follower.steps():
                 new = True
-                self._sink.flush()
-                self._passed()
-                if time.monotonic() - noted_at > LOOK_S:
-                    self._note()
-                    noted_at = time.monotonic()
+                if self._sink.full:
+                    self._flush()
             if new:
-                self._note()
+                self._flush()
             elif ending:
                 return
             else:
                 self._patience.ending.wait(LOOK_S)
+
+    def _flush(self) -> None:
+        """Write what was read so far, all of it together: the slower the server, the more that is."""
+        self._sink.flush()
+        self._passed()
+        self._note()
+        if self._tracked.position.events >= self._log_before:
+            self._sink.nobody_else_writes(self._follower.state)
+            self._log_before = float("inf")
 
     def _passed(self) -> None:
         """MLflow has what was read so far, or has refused it."""

@@ -1,15 +1,19 @@
 """A sweep's experiment and runs in MLflow: looked up before they are made, so that none is made twice."""
 
 import logging
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from orchestrator.results.places import TRACKING_FILES
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.tracking.described import run_name
 from orchestrator.tracking.new_database import make_database
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ class Runs:
         self._experiment_id: str | None = None
         self._ids: dict[str, str] = {}  # by trial; the sweep's own under "none"
         self._unsure: set[str] = set()  # of which the server may make a second one yet: it did not answer
+        self._known: set[str] | None = None  # trials whose runs may be there already; None: any
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -44,12 +49,23 @@ class Runs:
         """The id of the sweep's own run, and whether it was there."""
         return self._run("none", f"sweep {self._plan.sweep}", started, {})
 
-    def trial(self, trial: TrialRecord) -> tuple[str, bool]:
-        """The id of a trial's run, and whether it was there."""
+    def trial(self, trial: TrialRecord, tags: dict[str, str] | None = None) -> tuple[str, bool]:
+        """The id of a trial's run, and whether it was there; if not, it is made with these `tags`."""
         name = trial.trial_id
         if name in self._ids:
             return self._ids[name], True
-        return self._run(name, f"trial {name}", trial.started, {"mlflow.parentRunId": self.sweep(trial.started)[0]})
+        parent = {MLFLOW_PARENT_RUN_ID: self.sweep(trial.started)[0]}
+        return self._run(name, run_name(trial, self._plan), trial.started, {**(tags or {}), **parent})
+
+    def experiment(self) -> str:
+        """The id of the space's experiment, which is made where it is not there."""
+        if self._experiment_id is None:
+            self._experiment_id = self._look_up_experiment() or self._new_experiment()
+        return self._experiment_id
+
+    def new_but(self, trials: Iterable[str]) -> None:
+        """From now on only these trials may have a run that was made by others: others' are made without a look-up."""
+        self._known = {"none", *trials}
 
     def settle(self, trial: str = "none") -> None:
         """Delete what an earlier request for the run, which seemed to fail, has made after all."""
@@ -60,12 +76,13 @@ class Runs:
     def _run(self, trial: str, name: str, started: float, tags: dict[str, str]) -> tuple[str, bool]:
         if trial in self._ids:
             return self._ids[trial], True
-        if found := self._found(trial):
+        may_be_there = self._known is None or trial in self._known or trial in self._unsure
+        if may_be_there and (found := self._found(trial)):
             self._ids[trial] = max(found, key=_written).info.run_id
             self._keep(trial, found)
             return self._ids[trial], True
         try:
-            run = self.client.create_run(self._experiment(), int(started * 1000), {**self._tags(trial), **tags}, name)
+            run = self.client.create_run(self.experiment(), int(started * 1000), {**self._tags(trial), **tags}, name)
         except Exception:
             self._unsure.add(trial)
             raise
@@ -74,7 +91,7 @@ class Runs:
 
     def _found(self, trial: str) -> list[Run]:
         query = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in self._tags(trial).items())
-        return list(self.client.search_runs([self._experiment()], query, max_results=MOST_FOUND))
+        return list(self.client.search_runs([self.experiment()], query, max_results=MOST_FOUND))
 
     def _keep(self, trial: str, found: list[Run]) -> None:
         for run in found:
@@ -86,11 +103,6 @@ class Runs:
 
     def _tags(self, trial: str) -> dict[str, str]:
         return {SWEEP_TAG: self._plan.sweep, UNIQUE_TAG: self._plan.unique, TRIAL_TAG: trial}
-
-    def _experiment(self) -> str:
-        if self._experiment_id is None:
-            self._experiment_id = self._look_up_experiment() or self._new_experiment()
-        return self._experiment_id
 
     def _look_up_experiment(self) -> str | None:
         found = self.client.get_experiment_by_name(self._plan.space)
@@ -115,8 +127,8 @@ class Runs:
         if self._uri.startswith("http"):
             return None
         if self._uri.startswith("sqlite:///"):
-            return Path(self._uri.removeprefix("sqlite:///")).parent / "mlartifacts"
-        return self._directory.parent / "mlartifacts"
+            return Path(self._uri.removeprefix("sqlite:///")).parent / TRACKING_FILES
+        return self._directory.parent / TRACKING_FILES
 
 
 def _written(run: Run) -> int:

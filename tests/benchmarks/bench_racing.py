@@ -22,8 +22,9 @@ from trainers.checkpoint import BEST, load_checkpoint
 from trainers.config import TrainConfig
 from trainers.data import draw_synthetic
 from trainers.families import Family, build_family
+from trainers.fid_schedule import fakes_at, fid_due
 from trainers.loop import train
-from trainers.measuring import fakes_at, fid_due, measure
+from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision
 

@@ -7,12 +7,16 @@ Usage: python -m tests.benchmarks.bench_turnaround [--trials 12] [--workers 1] [
 2. reused actors: a plain Tune function with ``reuse_actors=True``, from its last line to the next trial's first.
 3. nested: the documented way, ``TorchTrainer.fit()`` inside a Tune function, from the last line of one trial's training
    loop to the first of the next's.
+
+Before that it times the parts of a `gan-sweep launch` in a process of its own, up to its first training step.
 """
 
 import argparse
 import io
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +32,7 @@ from rich.console import Console
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.results.driver_lock import BEAT_S, DriverLock
+from orchestrator.results.events import Event, GangUp, Opened, from_json
 from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
 from orchestrator.results.places import EVENTS_FILE
@@ -61,6 +66,28 @@ def gangs(scratch: Path, trials: int, workers: int, data: Path | None) -> tuple[
     busy = sum(report.ended - report.started for history in histories for report in history)
     seconds = histories[-1][-1].ended - histories[0][0].started
     return gaps, busy / seconds, log_seconds(store, scratch, seconds) / seconds
+
+
+def first_step(scratch: Path, data: Path | None) -> dict[str, float]:
+    """Seconds of each part of a launch, from its process's start to the first training step; one trial is trained."""
+    name, options = "launched", [] if data is None else ["--data", str(data)]
+    command = [sys.executable, "-m", "orchestrator.cli", "launch", "--space", "ralsgan_motorbike", "--demo"]
+    command += ["--trials", "1", "--sweeps-dir", str(scratch), "--name", name, *options]
+    subprocess.run([*command, "--set", "confirm.top=0"], check=True, stdout=subprocess.DEVNULL)
+    store = find_sweep(name, scratch)
+    at: dict[type[Event], Event] = {}
+    for line in LineReader(store.directory / EVENTS_FILE).read():
+        event = from_json(line)
+        at.setdefault(type(event), event)
+    opened = at[Opened]
+    assert isinstance(opened, Opened)
+    times = {
+        "start": opened.process_started,
+        "imports, checks and decoded images": opened.at,
+        "Ray and the gang": at[GangUp].at,
+        "extractor, networks and statistics of the real images": store.read_history("0000")[0].started,
+    }
+    return {part: after - before for (_, before), (part, after) in pairwise(times.items())}
 
 
 def log_seconds(store: ResultsStore, scratch: Path, seconds: float) -> float:
@@ -147,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--nested-trials", type=int, default=3)
+    parser.add_argument("--nested-trials", type=int, default=3, help="at least 2: the time between them is measured")
     parser.add_argument("--data", type=Path, help="images of the gangs' trials; 512 drawn ones where not given")
     return parser
 
@@ -155,6 +182,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run all three and print medians and ratios."""
     asked = parser().parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        parts = first_step(Path(folder), asked.data)
     with tempfile.TemporaryDirectory() as folder, connected(None):
         scratch = Path(folder)
         gang_gaps, busy, logging = gangs(scratch, asked.trials, asked.workers, asked.data)
@@ -165,6 +194,9 @@ def main() -> None:
         }
     print_setting("ray", "torch", "optuna", "mlflow")
     print(f"{asked.trials} trials ({asked.nested_trials} nested), {asked.workers} ranks, one at a time")
+    print(f"from launch to the first training step {sum(parts.values()):.1f} s (aim: below 12)")
+    for part, seconds in parts.items():
+        print(f"  {seconds:5.1f} s {part}")
     for way, values in gaps.items():
         ratio = statistics.median(values) / statistics.median(gang_gaps)
         spread = f"min {min(values):.3f}, max {max(values):.3f}"

@@ -20,13 +20,18 @@ SMALLEST = {
     "bench_demo": "--seeds 1 --trials 1 --set schedule.epochs=1 --set schedule.window_first=1 --set fid.n_fake=8",
     "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
+    "bench_generate": "--image-size 32 --images 16",
     "bench_loop": "--image-size 32 --base-width 4 --batch-size 4 --steps 1 --rounds 1 --copies 1 --seconds 0.1"
     " --openmp GOMP_SPINCOUNT=2000",
     "bench_opening": "--trials 4 --epochs 2 --open 1",
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
+    "bench_report": "--trials 3",
+    "bench_scale": "--trials 6 --gangs 2 --epochs 4 --every 2 --pace 0.01 --deliver-seconds 100",
     "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600"
     " --min-diversity 0",
+    "bench_serving": "--seconds 0.2 --clients 1 2 --counts 1 3",
+    "bench_tracking": "--epochs 2 --runs 3",
     "bench_turnaround": "--trials 2 --nested-trials 2 --data {pictures}",
 }
 
@@ -53,6 +58,15 @@ PROMISED = {
         "n_fake +pytorch-fid s +ours s +ratio +FID +relative difference",
         "16 +# +# +# +# +#e[-+]#",
     ],
+    "bench_generate": [
+        "generator alone, float64: # images/s",
+        "generator alone, float32: # images/s",
+        *(f"encoder alone, {kind}: # images/s in one thread, # in #, # in # processes" for kind in ("png", "webp")),
+        *(
+            f"both, {kind}: # images/s, generator # s, encoder # s, in # s on # threads"
+            for kind in ("png", "webp", "parquet")
+        ),
+    ],
     "bench_loop": [
         "the article's loop +# images/s",
         r"trainers\.loop +# images/s",
@@ -76,6 +90,25 @@ PROMISED = {
         "ralsgan_motorbike, whole trial: # fakes instead of #, # times fewer",
         "ralsgan_motorbike, cut at epoch #: # fakes instead of #, # times fewer",
     ],
+    "bench_report": [
+        "3 trials, 11 grids of 64 images of 32 px",
+        "page +# MB in # s",
+        "memory +# MB at most",
+    ],
+    "bench_scale": [
+        "6 trials, # epochs on 2 gangs, at most 2 at once, in # s: # epochs/s",
+        "real GPUs, # s per epoch, would take # s: # epochs/s, # trials/s",
+        "decisions +# /s, real GPUs ask for #",
+        "messages +# /s, real GPUs ask for #, pulses #",
+        "log +# lines/s, # kB/s; real GPUs ask for #, # kB/s; log # MB, histories # MB",
+        *(
+            rf"{part} .*# s +carries +[\d,]+ GPUs"
+            for part in ("searcher", "scheduler", "stopper", "broker", "recorder:")
+        ),
+        "tracking +# of 6 trials are in MLflow when the last one ends; .*it has everything",
+        "memory: driver # MB, broker # MB at most",
+        r"first bottleneck: .*, at [\d,]+ GPUs",
+    ],
     "bench_search": [
         r"0 \| +# +# +# +# \| +1 +# +# +# \| +(> )?# +(> )?#",
         "ours was as good as the best random trial in [01] of 1 seeds",
@@ -83,7 +116,22 @@ PROMISED = {
         "seed 0: 1 random settings, FID # to #, .*the best one with other seeds: #",
         r'\{"rows": ',
     ],
+    "bench_serving": [
+        "computing +64 at once: float32 #, float64 # images/s, ratio #",
+        "one by one without a server # images/s, # ms of CPU each",
+        *(f"{count} +{clients} +# +# +# +#x +# +#" for count in (1, 3) for clients in (1, 2)),
+    ],
+    "bench_tracking": [
+        *(rf"{what} +# requests" for what in ("the sweep's start", "a trial's start", "epoch 1", "a trial's end")),
+        "epoch 2, measured, with a grid +# requests",
+        "the sweep's end, of one trial +# requests",
+        *(f"the first 3 of 3 runs, by objective, {how}: # s" for how in ("as MLflow left it", "analysed as by .*")),
+    ],
     "bench_turnaround": [
+        r"from launch to the first training step # s \(aim: below 12\)",
+        "# s imports, checks and decoded images",
+        "# s Ray and the gang",
+        "# s extractor, networks and statistics of the real images",
         *(rf"{way} +# s median \(min #, max #\), +# x gangs" for way in ("gangs", "reused actors", "nested")),
         "share of the time from first to last step in training, FID, samples and checkpoints: #%",
         r"share of it that log, histories and heartbeat take, done again and timed: #% \(aim: below 1%\)",

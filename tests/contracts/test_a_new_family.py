@@ -117,7 +117,7 @@ def test_it_is_planned_trained_and_sampled(data: Path, tmp_path: Path) -> None:
 
     images = generate(run / "best.pt", 3)
     assert images.shape == (3, 3, 32, 32) and torch.equal(images, generate(run / "best.pt", 3))
-    with pytest.raises(UserError, match="holds a generator without classes"):
+    with pytest.raises(UserError, match="this is a generator without classes"):
         generate(run / "best.pt", 3, classes={"season": "20"})
 
 
@@ -135,5 +135,5 @@ def test_one_that_translates_is_asked_to_translate(tmp_path: Path) -> None:
     assert translate(tmp_path / "best.pt", images, "b2a").shape == images.shape
     with pytest.raises(UserError, match="unknown direction 'b2c'"):
         translate(tmp_path / "best.pt", images, "b2c")
-    with pytest.raises(UserError, match=r"holds a mirrors, which translates images: use trainers\.inf"):
+    with pytest.raises(UserError, match=r"by the family mirrors, which translates images: give it images"):
         generate(tmp_path / "best.pt", 3)

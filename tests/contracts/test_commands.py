@@ -14,7 +14,7 @@ from cluster.errors import ClusterError
 from orchestrator.cli import COMMANDS, main
 from orchestrator.commands.shared import CommandGroup
 
-NOT_COMMANDS = {"__init__", "parameters", "running", "shared"}
+NOT_COMMANDS = {"__init__", "elsewhere", "parameters", "running", "shared", "travelling"}
 HEAVY = ("torch", "ray", "optuna", "mlflow", "rich", "orchestrator.plan", "orchestrator.space.space")
 
 

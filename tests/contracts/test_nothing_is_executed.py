@@ -41,7 +41,11 @@ CALLS = {
     "runpy.run_path": "a file's code",
 }
 # What may differ from the rule, by file, and why.
-ALLOWED: dict[str, dict[str, str]] = {}
+ALLOWED: dict[str, dict[str, str]] = {
+    "trainers/inference/formats.py": {
+        "torch.jit.load(): code in an archive": "the file that the same command has just written, to compare"
+    },
+}
 
 
 def forbidden(source: str) -> Iterator[str]:

@@ -32,7 +32,17 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "trainers.metrics": (
         modules(extractors._EXTRACTORS.values()) & set(BUILT_IN),
-        {"extractor", "registry", "fid", "folder_fid", "frechet", "moments", "statistics_cache", "weights"},
+        {
+            "extractor",
+            "registry",
+            "fid",
+            "folder_fid",
+            "folder_sets",
+            "frechet",
+            "moments",
+            "statistics_cache",
+            "weights",
+        },
     ),
     "trainers.data.synthetic": (
         modules(SYNTHETIC.values(), lambda kind: kind.save),

@@ -105,16 +105,16 @@ def test_a_sweeps_description_holds_no_secret(tmp_path: Path) -> None:
 
 
 def test_ui_prints_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    assert serve_ui(replace(PLAN, tracking_uri=f"http://me:{SECRET}@host"), 1) == 0
-    assert "is tracked at http://me:***@host" in capsys.readouterr().out
+    plan = replace(PLAN, tracking_uri=f"http://me:{SECRET}@127.0.0.1:1")
+    assert serve_ui([plan], "127.0.0.1", 1, one=True, in_browser=False) == 0
+    assert "is tracked at http://me:***@127.0.0.1:1" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_a_whole_sweep_keeps_no_secret(tmp_path: Path, motorbikes: Path) -> None:
     """On a real MLflow server and a real database: not on the screen, in the sweep's folder, in Ray's, or in `ps`."""
     temporary = Path("/tmp") / f"gs-secrets-{os.getpid()}"  # Ray's sockets want a short path
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server", tmp_path / "server" / "m.db")
+    server = Server(tmp_path / "server")
     words = ["launch", "--space", "ralsgan_motorbike", "--demo", "--data", str(motorbikes), "--trials", "1"]
     words += [word for setting in (*SMALL, "confirm.top=0") for word in ("--set", setting)]
     words += ["--sweeps-dir", str(tmp_path / "sweeps"), "--name", "s"]

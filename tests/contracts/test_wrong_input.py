@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from cluster.render import RenderOptions, render
 from orchestrator.cli import main
 from orchestrator.commands.parameters import (
     FileToRead,
@@ -33,6 +34,7 @@ from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
 from tests.contracts.wrong_values import HUGE, TEXTS, WRONG
 from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, keep
+from tests.trainers.trainer_helpers import checkpoint, small_config
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
@@ -41,12 +43,27 @@ from trainers.run_report import RunEnd
 _NAMED = FolderToRead | FileToRead | FolderToMake | SweepsFolder | FileToWrite | Number
 VALID = {
     "budget": ["s", "--trials", "2"],
+    "cluster dashboard": ["cluster.yaml"],
+    "cluster mlflow": ["cluster.yaml"],
+    "cluster down": ["cluster.yaml"],
+    "cluster list": [],
+    "cluster logs": ["cluster.yaml"],
+    "cluster render": ["aws"],
+    "cluster show": ["aws"],
+    "cluster ssh": ["cluster.yaml"],
+    "cluster status": ["cluster.yaml"],
+    "cluster up": ["cluster.yaml"],
+    "cluster validate": ["cluster.yaml"],
+    "compare": ["s", "s"],
     "launch": ["--space", "ralsgan_motorbike", "--demo", "--data", "photos", "--dry-run"],
     "data prepare": ["photos", "new"],
     "data inspect": ["photos"],
     "doctor": [],
+    "export": ["s", "--out", "model"],
     "fid": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
+    "generate": ["s", "--out", "fakes", "--count", "2"],
     "replay": ["log.csv"],
+    "report": ["s", "-o", "report.html"],
     "results": ["s"],
     "resume": ["s"],
     "status": ["s"],
@@ -56,13 +73,20 @@ VALID = {
     "trial stop": ["s", "0001"],
     "ui": ["s"],
     "watch": ["s"],
+    "serve": ["s", "--ray", "--trial", "0001"],
     "spaces list": [],
+    "spaces new": ["new.yaml"],
+    "spaces schema": [],
     "spaces show": ["ralsgan_motorbike"],
 }
 _OVER = "sweep s does not run: finished"
+_NO_TOOL = "the Python package of azure.identity is not installed"
 NOTHING_LEFT = {
+    **{f"cluster {action}": _NO_TOOL for action in ("dashboard", "down", "logs", "mlflow", "ssh", "status")},
+    "cluster up": "REPLACE-ME in line",
     **dict.fromkeys(("budget", "stop", "trial add", "trial stop", "watch"), _OVER),
     "resume": "sweep s is finished: 2 of 2 trials; more: --trials 4",
+    "serve": "has no checkpoint of its best epoch",
     "sync": "MLflow has not taken everything",
 }
 
@@ -127,12 +151,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(40):
         Image.new("RGB", (40, 30), (6 * number, 90, 120)).save(home / "photos" / f"{number}.png")
     (home / "log.csv").write_text("step,d_loss,g_loss,fid\n" + "".join(f"{i},1,1,{99 - i}\n" for i in range(30)))
+    (home / "cluster.yaml").write_text(render("azure", RenderOptions()))  # of a cloud that the tests cannot reach
     resources = asdict(Resources(gangs=1, workers=1, cpus=1.0, gpus=0.0, threads=1))
     space = {"base": {}, "search": {"optimizer.lr_g": {"float": [1e-4, 1e-2]}}}
     plan = replace(PLAN, trials=2, tracking_uri="http://127.0.0.1:1", resources=resources, definition=space)
     store = begun(home / "sweeps" / "s", plan)
     keep(store, ended("0000", RunEnd.COMPLETED, 80.0), TrialRecord("0001", {}, 4, 0.0))
     close(store, SweepStatus.FINISHED)
+    checkpoint(store.trials_dir / "0000" / "best.pt", small_config())
     return home
 
 
@@ -170,7 +196,7 @@ def test_every_command_has_a_valid_line(tmp_path: Path, monkeypatch: pytest.Monk
     """So that it is the wrong value which is refused above."""
     assert {words for words, _ in leaves()} == set(VALID)
     monkeypatch.setenv("GAN_SWEEP_CACHE", str(tmp_path / "cache"))
-    instead = {"new": str(tmp_path / "new")}
+    instead = {name: str(tmp_path / name) for name in ("new", "new.yaml", "model", "fakes", "report.html")}
     for words, valid in VALID.items():
         more = ["--sheet", str(tmp_path / "sheet.png")] if words == "data inspect" else []
         result = typed(*words.split(), *(instead.get(word, word) for word in valid), *more)
@@ -185,10 +211,23 @@ def test_going_on_wants_a_sweep_that_is_there_and_has_not_changed(home: Path) ->
         home, "resume", "s", "--tracking-uri", "http://127.0.0.1:2"
     )
     assert "--max-gpu-hours needs GPUs" in refused(home, "resume", "s", "--max-gpu-hours", "2")
+    assert "--max-cost 5: the price of its machine is not known: " in refused(home, "resume", "s", "--max-cost", "5")
     assert "its target FID is reached: a lower --target-fid goes on" in refused(
         home, "resume", "s", "--target-fid", "80"
     )
     assert "sweeps/s exists already" in refused(home, *VALID_LAUNCH, "--name", "s")
+
+
+def test_money_wants_a_price_that_somebody_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = (*VALID_LAUNCH, "--gpus-per-worker", "0", "--max-cost", "5")
+    assert "give launch or resume --head-price X, US dollars per hour, or set $GAN_SWEEP_HEAD_PRICE" in refused(
+        home, *limited
+    )
+    assert "--max-cost 5: the price of its machine is not known" in refused(home, "budget", "s", "--max-cost", "5")
+    monkeypatch.setenv("GAN_SWEEP_HEAD_PRICE", "cheap")
+    assert "$GAN_SWEEP_HEAD_PRICE 'cheap': give a number" in refused(home, *limited)
+    monkeypatch.setenv("GAN_SWEEP_HEAD_PRICE", "0.192")
+    assert typed(*limited).exit_code == 0
 
 
 @pytest.mark.parametrize("words", [words for words, _ in leaves()])
@@ -199,7 +238,7 @@ def test_a_wrong_word_names_the_nearest(words: str, home: Path) -> None:
 def test_wrong_words_before_any_command(home: Path) -> None:
     assert "did you mean --version?" in refused(home, "--versoin")
     assert "Missing option '--space' (`main launch --help` says more)" in refused(home, "launch")
-    assert "Missing argument 'DIR_B'" in refused(home, "fid", "photos")
+    assert "give two folders, or one and --sweep NAME, or --sweep NAME alone" in refused(home, "fid", "photos")
     assert "unexpected extra argument (x)" in refused(home, "results", "s", "x")
 
 
@@ -358,4 +397,4 @@ def test_fid_takes_prepared_datasets_and_is_never_below_zero(home: Path, tmp_pat
     for pair in ((prepared, prepared), ("photos", prepared), ("photos", "photos")):
         result = typed("fid", *pair, "--fid-extractor", "efficientnet_lite0")
         assert result.exit_code == 0 and "(40 and 40 images)" in result.output, result.output
-        assert " -" not in result.output
+        assert " -" not in result.stdout

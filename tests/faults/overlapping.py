@@ -7,14 +7,14 @@ from tests.faults.processes import running
 from tests.faults.ranks import kill_one_rank
 from tests.faults.rows import Row
 from tests.faults.scenario import Fault, strike_once
-from tests.faults.servers import MlflowServer
 from tests.faults.sweep_under_fault import SweepUnderFault
+from tests.orchestrator.tracking.servers import Server
 
 
 def driver_rank_and_mlflow(bench: Bench) -> Row:
     """All three die at once; MLflow is back before the sweep is resumed."""
     name = "driver-rank-mlflow"
-    with running(MlflowServer(bench.folder / name)) as server, bench.sweep(name, "--tracking-uri", server.uri) as sweep:
+    with running(Server(bench.folder / name)) as server, bench.sweep(name, "--tracking-uri", server.uri) as sweep:
         sweep.tracking_uri = server.uri
 
         def strike(_: SweepUnderFault) -> None:

@@ -75,7 +75,7 @@ class Family:
 
     def titled(self, title: str) -> list[psutil.Process]:
         """Those whose title or program's name is `title`, or `title` and a method, the oldest first."""
-        found = [process for process in self.living() if _title(process) == title]
+        found = [process for process in self.living() if title_of(process) == title]
         return sorted(found, key=lambda process: process.create_time())
 
     def find(self, title: str, limit_s: float = 60.0) -> list[psutil.Process]:
@@ -97,7 +97,7 @@ class Family:
         """What has not gone after a while: ids and titles."""
         with contextlib.suppress(Exception):
             wait_until("their end", lambda: not self.living(), limit_s)
-        return [f"{process.pid} {_title(process)}" for process in self.living()]
+        return [f"{process.pid} {title_of(process)}" for process in self.living()]
 
     def end(self) -> None:
         """Kill whatever is left, and stop looking."""
@@ -143,7 +143,8 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def _title(process: psutil.Process) -> str:
+def title_of(process: psutil.Process) -> str:
+    """A process's title without its method where it is Ray's, else its program's name; empty where it is gone."""
     with contextlib.suppress(*GONE):
         first = (process.cmdline() or [""])[0]
         return first.split(".")[0] if first.startswith("ray::") else process.name()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,13 +18,23 @@ from tests.faults.processes import BROKER, CONTROLLER, EXIT_S, RANKS, TRAINABLES
 from tests.faults.waiting import NotInTimeError, wait_until
 
 START_S = 60.0
+ATTEMPTS = 3  # to start a node
 
 _STARTED = "Ray runtime started."
+_TOO_BUSY = "The current node timed out during startup."
 _GROUPS = "print(json.dumps([group['state'] for group in ray.util.placement_group_table().values()]))"
+_RESOURCES = """
+nodes = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+print(json.dumps({"nodes": nodes, "total": ray.cluster_resources(), "free": ray.available_resources()}))
+"""
 _DEATH = """
 while any(node['Alive'] for node in ray.nodes() if node['NodeManagerAddress'] == sys.argv[2]):
     time.sleep(0.2)
 """
+
+
+class TooBusyError(RuntimeError):
+    """Ray has given up on a node of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +64,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.family = Family()
-        self._folder, self._port = folder, free_port()
+        self._folder, self._port, self._jobs_port = folder, free_port(), free_port()
         self._head: Host | None = None
         self.nodes: list[subprocess.Popen[bytes]] = []
         folder.mkdir()
@@ -70,21 +81,41 @@ class Cluster:
     @property
     def address(self) -> str:
         """Of its head."""
-        return f"{self.head.ip}:{self._port}"
+        return self.address_on(self.head)
 
-    def start_head(self, host: Host, cpus: int) -> None:
-        """Start the head node."""
+    def address_on(self, host: Host) -> str:
+        """Of its head, were it on this host."""
+        return f"{host.ip}:{self._port}"
+
+    @property
+    def jobs(self) -> str:
+        """Of its jobs server, where the head has one."""
+        return f"http://{self.head.ip}:{self._jobs_port}"
+
+    def start_head(self, host: Host, cpus: int, *options: str, jobs: bool = False) -> None:
+        """Start the head node, with a server that takes jobs or without; `options` are more of ``ray start``."""
         self._head = host
-        files = ("--temp-dir", str(self._folder), "--include-dashboard=false")
-        self._start(host, "--head", "--port", str(self._port), "--num-cpus", str(cpus), *files)
+        files = ("--temp-dir", str(self._folder))
+        server = ("--dashboard-host", host.ip, "--dashboard-port", str(self._jobs_port))
+        more = (*files, *(server if jobs else ("--include-dashboard=false",)), *options)
+        self._start(host, "--head", "--port", str(self._port), "--num-cpus", str(cpus), *more)
 
     def add_node(self, host: Host, cpus: int) -> subprocess.Popen[bytes]:
         """Start one more node; its process is the parent of its raylet, and ends with it."""
-        return self._start(host, "--address", self.address, "--num-cpus", str(cpus))
+        # Files of its own, as on another machine: Ray's agent of a node removes a job's folder before it unpacks it.
+        files = ("--temp-dir", str(self._folder / f"n{len(self.nodes)}"))
+        return self._start(host, "--address", self.address, "--num-cpus", str(cpus), *files)
 
     def kill_node(self, node: subprocess.Popen[bytes]) -> None:
         """SIGKILL of a node's raylet."""
         kill([one for one in psutil.Process(node.pid).children(recursive=True) if one.name() == "raylet"])
+
+    def vanish(self, node: subprocess.Popen[bytes]) -> int:
+        """SIGKILL of everything on a node, as when its machine is taken away; returns how many processes that were."""
+        root = psutil.Process(node.pid)
+        everything = [*root.children(recursive=True), root]
+        kill(everything)
+        return len(everything)
 
     def wait_for_death(self, host: Host, limit_s: float) -> None:
         """Return when the head takes a host's node for dead.
@@ -104,6 +135,11 @@ class Cluster:
         states = json.loads(self._ask(_GROUPS, limit_s=START_S).splitlines()[-1])
         return left + [f"placement group left: {state}" for state in states if state != "REMOVED"]
 
+    def resources(self) -> dict[str, Any]:
+        """Addresses of its living nodes (`nodes`), and by name what they have (`total`), and have `free`."""
+        found: dict[str, Any] = json.loads(self._ask(_RESOURCES, limit_s=START_S).splitlines()[-1])
+        return found
+
     def end(self) -> None:
         """Kill all of it, and remove its files. Once is enough."""
         self.family.end()
@@ -120,7 +156,16 @@ class Cluster:
         return asked.stdout
 
     def _start(self, host: Host, *options: str) -> subprocess.Popen[bytes]:
+        """Start a node; where this machine is so busy that Ray gives up after 30 s (ray 2.60), start it again."""
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(TooBusyError):
+                return self._start_once(host, *options)
+        return self._start_once(host, *options)
+
+    def _start_once(self, host: Host, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        # Ray's agent has a fixed port otherwise: a second Ray on this machine would take no jobs.
+        options = ("--dashboard-agent-listen-port", str(free_port()), *options)
         path = self._folder / f"node-{len(self.nodes)}.log"
         with path.open("wb") as log:
             node = subprocess.Popen(
@@ -135,14 +180,17 @@ class Cluster:
 
         def is_in_the_cluster() -> bool:  # which its raylet's process is not at once
             said = path.read_text()
-            assert node.poll() is None, f"ray start ended: {said[-2000:]}"
+            if node.poll() is not None:
+                raise (TooBusyError if _TOO_BUSY in said else RuntimeError)(f"ray start ended: {said[-2000:]}")
             return _STARTED in said
 
         wait_until("a node", is_in_the_cluster, START_S)
         return node
 
     def _env(self) -> dict[str, str]:
-        return {**os.environ, **self.wants, "OMP_NUM_THREADS": "1"}
+        # Jobs call `python`: that of this environment, as on a machine where it is active.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, **self.wants, "OMP_NUM_THREADS": "1", "PATH": path}
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ from tests.faults.postgres import Postgres
 from tests.faults.processes import running
 from tests.faults.ray_cluster import Cluster, Host, ray_cluster
 from tests.faults.scenario import Strike
-from tests.faults.servers import MlflowServer
 from tests.faults.storage import CannotMountError, fill_for_a_while, small_disk
 from tests.faults.sweep_under_fault import SweepUnderFault
+from tests.orchestrator.tracking.servers import Server
 
 DISK = "400m"  # thirty trials need 110 MB
 FULL_S = 15.0  # how long the disk stays full, unless the driver ends before
@@ -56,7 +56,7 @@ def staged(bench: Bench, *, local: bool) -> Iterator[Stage]:
         cluster = None if local else stack.enter_context(ray_cluster(bench.folder / RAY))
         database = _database(bench.folder / "postgres", stack, strikes)
         store = None if database is None else database.uri("mlflow")
-        server = stack.enter_context(running(MlflowServer(bench.folder / "mlflow", store)))
+        server = stack.enter_context(running(Server(bench.folder / "mlflow", store)))
         disk = _disk(bench.folder / "disk", stack, strikes)
         options = ["--tracking-uri", server.uri, "--hang-timeout", ranks.HANG]
         if database is not None:
@@ -117,7 +117,7 @@ def _second_node(cluster: Cluster) -> Strike:
     return strike
 
 
-def _usual(server: MlflowServer) -> dict[str, Strike]:
+def _usual(server: Server) -> dict[str, Strike]:
     """What can happen to any sweep that tracks to a server."""
 
     def overlapping(sweep: SweepUnderFault) -> None:

@@ -56,7 +56,7 @@ class SweepUnderFault:
         self.strikes: list[float] = []
         self.repeated = self.resumed = 0
         self.started = 0.0
-        self.tracking_uri = f"sqlite:///{self.directory / 'mlflow.db'}"
+        self.tracking_uri = f"sqlite:///{sweeps / 'mlflow.db'}"
         self.storage = str(self.directory / "study.journal")
         self.troubles: list[str] = []
         self.scratch = (folder / f"t-{name}", folder / f"cwd-{name}")
@@ -204,7 +204,12 @@ class SweepUnderFault:
     def _surroundings(self) -> dict[str, object]:
         temporary, here = self.scratch
         env = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "RAY_TMPDIR")}
-        env |= {"TMPDIR": str(temporary), "GAN_SWEEP_CACHE": str(self._folder / "cache"), "PYTHONPATH": str(ROOT)}
-        # torch makes this folder as soon as it is imported
-        env |= {"OMP_NUM_THREADS": "1", "TORCHINDUCTOR_CACHE_DIR": str(self._folder / "inductor")}
+        env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **own_files(self._folder, temporary)}
         return {"cwd": here, "env": {**env, **self._env}}
+
+
+def own_files(folder: Path, temporary: Path) -> dict[str, str]:
+    """Environment variables with which a process leaves files in these folders alone, temporary ones in the second."""
+    # torch makes its folder as soon as it is imported
+    caches = {"GAN_SWEEP_CACHE": str(folder / "cache"), "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
+    return {"TMPDIR": str(temporary), **caches}

@@ -66,8 +66,11 @@ def test_a_gang_spans_two_nodes_and_the_head_has_no_rank() -> None:
         options = ("--address", cluster.address, "--cpus-per-worker", "1", "--set", "confirm.top=0")
         with bench.sweep("nodes", *options) as sweep:
             sweep.wait_for(trial=0, epoch=1)
-            ranks = [one for one in psutil.process_iter() if one.ppid() in raylets and RANKS in "".join(one.cmdline())]
-            assert {rank.ppid() for rank in ranks} == raylets and len(ranks) == 2
+            titles = [(one.ppid(), "".join(one.cmdline())) for one in psutil.process_iter() if one.ppid() in raylets]
+            ranks = [raylet for raylet, title in titles if RANKS in title]
+            assert set(ranks) == raylets and len(ranks) == 2
+            # Ray Train's detached actor outlives every sweep: its node would never be given back.
+            assert not [title for _, title in titles if "AutoscalingCoordinator" in title]
             assert sweep.wait() == 0, sweep.said()
             (trial,) = sweep.results().trials().values()
             assert (trial["verdict"], trial["epochs"]) == ("completed", 8)

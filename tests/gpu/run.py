@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks.common import print_setting
-from tests.gpu import checks, shared, speed
+from tests.gpu import checks, packed, shared, speed
 from tests.gpu.table import TINY, Row, Sizes, table
 
 RESULTS = Path(__file__).parent / "results"
@@ -43,6 +43,7 @@ def parts(device: torch.device, sizes: Sizes, tiny: bool) -> dict[str, Callable[
         "resume": lambda: checks.resume(device),
         "images/s": lambda: speed.races(device, sizes),
         "gangs": lambda: shared.gangs(device, sizes),
+        "packing": lambda: [*packed.dry_step(device, sizes), *packed.mps(device, sizes)],
         "ranks": lambda: shared.ranks(device),
     }
 

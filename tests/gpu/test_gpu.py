@@ -37,7 +37,14 @@ def test_the_same_code_runs_without_a_gpu(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d-cpu\.md", file.name)
     text = file.read_text()
     assert text in done.stdout and "torch " in text and "FAILED" not in text and "| ok |" in text
-    for what in ("resumed against uninterrupted", "two gangs on one device", "two gloo ranks", "Frechet distance"):
+    for what in (
+        "resumed against uninterrupted",
+        "two gangs on one device",
+        "two gloo ranks",
+        "Frechet distance",
+        "dry step",
+        "CUDA MPS",
+    ):
         assert what in text
     for name, *_ in RACES:
         assert re.search(

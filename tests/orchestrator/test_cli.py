@@ -37,7 +37,11 @@ def typed(*arguments: str | Path) -> Result:
         (["launch", "--space", "ralsgan_motorbik", "--demo"], "did you mean ralsgan_motorbike?"),
         (["launch", "--space", "ralsgan_motorbike"], "no images: give a folder with --data DIR"),
         ([*DEMO, "--data", "nowhere"], "nowhere"),
-        ([*DEMO, "--set", "optimizer.lr=1"], "did you mean optimizer.lr_d?"),
+        ([*DEMO, "--set", "optimizer.lr=1"], "did you mean optimizer.lr_d or optimizer.lr_g?"),
+        ([*DEMO, "--set", "lr_g=1"], "did you mean optimizer.lr_g? valid: confirm.*, cycle.*, data.*, family"),
+        ([*DEMO, "--set", "regime.g_step=1"], "did you mean regime.g_steps? valid: regime.d_updates, regime.ema_"),
+        ([*DEMO, "--set", "fid.every=2", "--set", "fid.every=3"], "--set fid.every is given twice: fid.every=2 and"),
+        ([*DEMO, "--sampler", "gp", "--set", "sampler.name=tpe"], "--set sampler.name is given twice"),
         ([*DEMO, "--set", "data.batch_size=1024"], "fewer images than one batch of 1024"),
         ([*DEMO, "--address", "127.0.0.1:1"], "nothing answers at --address 127.0.0.1:1"),
         ([*DEMO, "--address", "somewhere"], "write HOST:PORT of the cluster's head node, or auto"),
@@ -96,7 +100,7 @@ def test_a_dry_run_of_a_sweep_that_goes_on_starts_nothing(tmp_path: Path, motorb
     log = (store.directory / "events.jsonl").read_bytes()
     result = typed(*words)
     assert result.exit_code == 0, result.output
-    assert "going on: 1 trials are over, 0 go on from their last checkpoint, 0 wait" in result.output
+    assert "going on: 1 trial over, 0 to go on from the last checkpoint, 0 waiting" in result.output
     assert "nothing was started" in result.output
 
     changed = [*words, "--sampler", "random"]
@@ -157,7 +161,7 @@ def test_fid_of_a_folder_with_itself_is_zero(tmp_path: Path, motorbikes: Path) -
             picture.convert("RGB").save(pictures / path.name)
     result = typed("fid", pictures, pictures, "--fid-extractor", "efficientnet_lite0", "--json")
     assert result.exit_code == 0, result.output
-    measured = json.loads(result.output)
+    measured = json.loads(result.stdout)  # a note on the sizes of the pictures goes elsewhere
     assert measured["name"] == "fid_efflite0_unit_64px_n6"
     assert measured["value"] == pytest.approx(0, abs=1e-3)
 

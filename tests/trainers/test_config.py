@@ -1,5 +1,6 @@
 """TrainConfig: frozen, without unknown keys, and with errors that name what is wrong."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,9 +101,10 @@ def test_an_unknown_key_names_the_nearest(wrong: str, right: str) -> None:
         assert f"did you mean {right}?" in text
 
 
-def test_an_unknown_key_like_no_other_lists_all() -> None:
+def test_an_unknown_key_like_no_other_lists_all_sections() -> None:
     text = message({"zzzzzz": 1})
-    assert "did you mean" not in text and all(name in text for name in field_names())
+    names = {re.sub(r"\..*", ".*", name) for name in field_names()}
+    assert "did you mean" not in text and all(name in text for name in names)
 
 
 # Values

@@ -15,8 +15,8 @@ from trainers.checkpoint_times import CheckpointTimes
 from trainers.epoch import Inside
 from trainers.errors import UserError
 from trainers.families import build_family
+from trainers.fid_schedule import fid_due
 from trainers.loop import train
-from trainers.measuring import fid_due
 from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 

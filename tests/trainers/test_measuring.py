@@ -9,8 +9,9 @@ from tests.trainers.trainer_helpers import Recorder, small_config
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.errors import UserError
+from trainers.fid_schedule import fakes_at, first_measurement
 from trainers.loop import train
-from trainers.measuring import combine, fakes_at
+from trainers.measuring import combine
 from trainers.metrics import FidResult
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,6 +48,16 @@ def test_the_number_does_not_depend_on_how_long_a_trial_runs() -> None:
         TrainConfig.build({}, {"fid.n_fake_first": 1000, "schedule.epochs": epochs}) for epochs in (550, 750)
     )
     assert [fakes_at(epoch, short) for epoch in range(1, 551)] == [fakes_at(epoch, long) for epoch in range(1, 551)]
+
+
+def test_the_first_measurement_may_be_on_twice_as_many() -> None:
+    """The number has doubled by then where measurements are rare, or the window begins early."""
+    long = TrainConfig.build({}, {"fid.n_fake_first": 1000})
+    assert first_measurement(long) == (25, 1000)
+    short = {"fid.n_fake_first": 1000, "schedule.epochs": 4, "schedule.window_first": 3, "fid.every": 1}
+    assert first_measurement(TrainConfig.build({}, short)) == (1, 2000)
+    assert first_measurement(TrainConfig.build({}, {**short, "fid.every": 25})) == (3, 10_000)
+    assert first_measurement(TrainConfig()) == (25, 10_000)
 
 
 def test_more_fakes_at_first_than_later_are_refused() -> None:

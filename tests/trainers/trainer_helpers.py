@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from trainers.assets import Assets
+from trainers.checkpoint import Progress, save_checkpoint
 from trainers.checkpoint_times import CheckpointTimes
 from trainers.config import TrainConfig
+from trainers.families import find_family
 from trainers.loop import train
 from trainers.metrics import Extractor, register_extractor
 from trainers.networks.dcgan import Generator
@@ -47,6 +49,14 @@ SMALL = {
 def small_config(overrides: dict[str, Any] | None = None) -> TrainConfig:
     """Four steps an epoch, six epochs, about a second in all."""
     return TrainConfig.build({}, {**SMALL, **(overrides or {})})
+
+
+def checkpoint(path: Path, config: TrainConfig, seed: int = 0) -> Path:
+    """Write a checkpoint with a generator that has learnt nothing."""
+    torch.manual_seed(seed)
+    generator, _ = find_family(config).build_pair(config)
+    save_checkpoint(path, config, Progress(epoch=5), {"generator": generator.state_dict()})
+    return path
 
 
 class TinyFeatures(nn.Module):

@@ -5,6 +5,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from zlib import crc32
@@ -77,7 +78,7 @@ def build_cache(
                     _require_room(cache_dir, images.total, image_size)
                     results = _decode_all(images, image_size, fit, pool, progress)
                     _write(path, results, source, digest, image_size, fit)
-                return ImageCache.open(path)
+                cache = ImageCache.open(path)
         except OSError as error:
             _remove_traces(path, made)
             if is_full(error):
@@ -86,6 +87,8 @@ def build_cache(
         except UserError:
             _remove_traces(path, made)
             raise
+    cache.report = replace(cache.report, source=str(source))  # another folder may have had the same images first
+    return cache
 
 
 def _check(source: Path, image_size: int, fit: str, cache_dir: Path) -> None:

@@ -20,7 +20,7 @@ class SkippedFile:
 class BuildReport:
     """How one cache was built; lies next to it as ``<digest>.report.json``."""
 
-    source: str  # the folder as it was named at the time
+    source: str  # the folder, as it was named
     digest: str
     image_size: int  # pixels
     fit: str

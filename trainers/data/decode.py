@@ -79,12 +79,15 @@ def decode_image(source: Path | bytes, image_size: int, fit: str) -> NDArray[np.
 
 
 @contextmanager
-def open_image(source: Path | bytes, *, first_frame: bool = False) -> Iterator[Image.Image]:
+def open_image(
+    source: Path | bytes, *, first_frame: bool = False, formats: tuple[str, ...] | None = None
+) -> Iterator[Image.Image]:
     """Open an image and read its header. Errors of decoding it inside the block become a SkippedError with a reason.
 
     Args:
         source: the file, or its content.
         first_frame: accept animations; their first frame is the image.
+        formats: Pillow's names of those to try; None: all.
 
     Raises:
         SkippedError: the file gives no image.
@@ -96,7 +99,7 @@ def open_image(source: Path | bytes, *, first_frame: bool = False) -> Iterator[I
             raise SkippedError(SkipReason.UNREADABLE, "not a regular file")
         if not (source.stat().st_size if isinstance(source, Path) else source):
             raise SkippedError(SkipReason.EMPTY, "zero bytes")
-        with Image.open(source if isinstance(source, Path) else BytesIO(source)) as image:
+        with Image.open(source if isinstance(source, Path) else BytesIO(source), formats=formats) as image:
             _check(image, first_frame)
             yield image
     except (SkippedError, UserError):

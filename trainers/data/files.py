@@ -6,6 +6,9 @@ from pathlib import Path
 
 from trainers.errors import UserError
 
+# Beside images that a generator made: what they were made from.
+GENERATED = "generated.json"
+
 
 def require_folder(root: Path) -> None:
     """Check that a folder of images is one.
@@ -20,8 +23,8 @@ def require_folder(root: Path) -> None:
 def find_files(root: Path) -> list[str]:
     """Every file below `root` as a sorted relative posix path, with any suffix.
 
-    Hidden files and folders are left out, and so are CSV files in `root` itself: tags beside the images. Links to
-    folders are followed; each folder is read once, so loops end.
+    Hidden files and folders are left out. So are, in `root` itself, CSV files, which are tags beside the images, and
+    GENERATED. Links to folders are followed; each folder is read once, so loops end.
 
     Raises:
         UserError: when a folder cannot be read.
@@ -41,7 +44,7 @@ def find_files(root: Path) -> list[str]:
             found += [(relative / name).as_posix() for name in names if not name.startswith(".")]
     except OSError as error:
         raise UserError(f"cannot read the folder {error.filename}: {error.strerror}") from error
-    return sorted(file for file in found if not _is_sidecar(file))
+    return sorted(file for file in found if not _is_sidecar(file) and file != GENERATED)
 
 
 def find_sidecars(root: Path) -> list[str]:

@@ -69,8 +69,8 @@ def find_manifest(folder: Path) -> Manifest | None:
     if not path.is_file():
         if is_unfinished(folder):
             raise UserError(
-                f"the dataset {folder} is unfinished: run the same `gan-sweep data prepare` again to finish it, "
-                f"or remove it"
+                f"the dataset {folder} is unfinished: run the same `gan-sweep data prepare` or `gan-sweep generate` "
+                f"again to finish it, or remove it"
             )
         return None
     try:

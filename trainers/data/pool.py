@@ -20,9 +20,9 @@ def cores() -> int:
 
 
 def in_order(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], at_once: int = AHEAD
 ) -> Generator[Result, None, None]:
-    """`function` of every item, in the items' order; at most AHEAD results wait at a time.
+    """`function` of every item, in the items' order; at most `at_once` results wait at a time.
 
     Closing the generator, or an exception in it, cancels what no thread has begun.
     """
@@ -30,7 +30,7 @@ def in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         while True:
-            waiting.extend(pool.submit(function, item) for item in islice(ahead, AHEAD - len(waiting)))
+            waiting.extend(pool.submit(function, item) for item in islice(ahead, at_once - len(waiting)))
             if not waiting:
                 return
             yield waiting.popleft().result()

@@ -106,9 +106,21 @@ def write_shard(path: Path, rows: Iterable[Row]) -> Shard:
         if group:
             yield pa.Table.from_pylist(group, schema=_DATASET)
 
-    images = _write(path, _DATASET, tables())
+    _write(path, _DATASET, tables())
+    return describe_shard(path)
+
+
+def describe_shard(path: Path) -> Shard:
+    """What `write_shard` returned when it wrote this file."""
     with path.open("rb") as file:
-        return Shard(file=path.name, images=images, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Shard(file=path.name, images=pq.read_metadata(path).num_rows, sha256=digest)
+
+
+def read_origins(path: Path) -> Iterator[tuple[str, str]]:
+    """`Row.path` and `Row.sha256` of every row of a shard, in order."""
+    for row in pq.read_table(path, columns=["path", "sha256"]).to_pylist():
+        yield row["path"], row["sha256"]
 
 
 def read_images(root: Path) -> Iterator[tuple[str, bytes]]:
@@ -161,8 +173,7 @@ def _read_columns(root: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
             ) from error
 
 
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    rows = 0
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     # PNGs do not get smaller, and the other columns are some 400 bytes a row: no compression, no dictionaries.
     with (
         replacing(path, sync=True) as part,
@@ -171,5 +182,3 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     ):
         for table in tables:
             out.write_table(table)
-            rows += len(table)
-    return rows

@@ -71,10 +71,18 @@ class AcGan(Adversarial):
         return config.labels
 
     @classmethod
-    def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
+    def sampling_inputs(
+        cls,
+        config: TrainConfig,
+        numbers: Sequence[int],
+        *,
+        wanted: Mapping[str, str],
+        seed: int,
+        truncation: float = 1.0,
+    ) -> Tensor:
         """Latents and one-hot classes side by side: the classes wanted, random ones of the other attributes."""
-        latents = super().sampling_inputs(config, count, wanted=wanted, seed=seed)
-        return join_inputs(latents, wanted_classes(config, wanted, count, seed), class_counts(config))
+        latents = super().sampling_inputs(config, numbers, wanted=wanted, seed=seed, truncation=truncation)
+        return join_inputs(latents, wanted_classes(config, wanted, numbers, seed), class_counts(config))
 
     def batches(self, assets: Assets) -> Iterator[tuple[Tensor, ...]]:
         """Images ``[B, 3, S, S]`` in [-1, 1] and classes ``[B, attributes]`` int64, -1 where a tag is missing."""
@@ -150,8 +158,8 @@ def join_inputs(latents: Tensor, classes: Tensor, counts: list[int]) -> Tensor:
     return torch.cat([latents, *one_hots], dim=1)
 
 
-def wanted_classes(config: TrainConfig, names: Mapping[str, str], count: int, seed: int) -> Tensor:
-    """Classes ``[count, attributes]`` int64: those named for an attribute, random ones elsewhere.
+def wanted_classes(config: TrainConfig, names: Mapping[str, str], numbers: Sequence[int], seed: int) -> Tensor:
+    """Classes ``[len(numbers), attributes]`` int64: those named for an attribute, random ones elsewhere.
 
     Raises:
         UserError: no such attribute or class.
@@ -163,9 +171,10 @@ def wanted_classes(config: TrainConfig, names: Mapping[str, str], count: int, se
     columns = []
     for attribute, valid in classes.items():
         if attribute not in names:
-            columns.append(fixed_choices(len(valid), count, seed=seed, purpose=f"generate {attribute}"))
+            drawn = (fixed_choices(len(valid), 1, seed=seed, purpose=f"generate {attribute} {n}") for n in numbers)
+            columns.append(torch.tensor([int(choice) for choice in drawn], dtype=torch.int64))
         elif names[attribute] in valid:
-            columns.append(torch.full((count,), valid.index(names[attribute])))
+            columns.append(torch.full((len(numbers),), valid.index(names[attribute])))
         else:
             raise unknown_name(f"class of {attribute}", names[attribute], valid)
     return torch.stack(columns, dim=1)

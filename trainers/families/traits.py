@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from trainers.config import TrainConfig
@@ -71,17 +72,29 @@ class FamilyTraits(ABC):
         return build_loss(config.loss).scale()
 
     @classmethod
-    def sampling_inputs(cls, config: TrainConfig, count: int, *, wanted: Mapping[str, str], seed: int) -> Tensor:
-        """Inputs of a finished generator, ``[count, ...]`` on the CPU. By default latents ``[count, latent_dim]``.
+    def sampling_inputs(
+        cls,
+        config: TrainConfig,
+        numbers: Sequence[int],
+        *,
+        wanted: Mapping[str, str],
+        seed: int,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        """Inputs of a finished generator, ``[len(numbers), ...]`` on the CPU. By default latents ``[..., latent_dim]``.
+
+        Each depends on its own number and the other arguments alone, not on which others are asked for.
 
         Args:
             config: the run that it comes from.
-            count: how many.
+            numbers: of the images, from 0.
             wanted: attribute to class; empty for a family without `classes`.
             seed: of everything that is drawn.
+            truncation: factor on latents.
 
         Raises:
             UserError: no such attribute or class.
         """
-        sigma, dim = config.noise.latent_sigma, config.network.latent_dim
-        return fixed_latents(count, dim, sigma, seed=seed, purpose="generate")
+        sigma, dim = config.noise.latent_sigma * truncation, config.network.latent_dim
+        each = [fixed_latents(1, dim, sigma, seed=seed, purpose=f"generate {number}") for number in numbers]
+        return torch.cat(each) if each else torch.empty(0, dim)

@@ -1,16 +1,12 @@
-"""Images from the generator of a checkpoint."""
+"""Images from a checkpoint in one call."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainers.checkpoint import load_checkpoint
-from trainers.config import TrainConfig
-from trainers.errors import UserError, unknown_name
-from trainers.families import FAMILIES, find_family
+from trainers.inference.finished import FinishedGenerator
 
 
 def generate(
@@ -19,6 +15,7 @@ def generate(
     *,
     classes: Mapping[str, str] | None = None,
     seed: int = 0,
+    truncation: float = 1.0,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """`count` images of a checkpoint's generator, from latents like those of its training.
@@ -28,6 +25,7 @@ def generate(
         count: how many.
         classes: the wanted class of an attribute, such as ``{"hair": "blonde"}``; random where not given.
         seed: of the latents, and of classes not given.
+        truncation: latents are multiplied by it: below 1 images are more typical and vary less.
         device: where to compute.
 
     Returns:
@@ -37,16 +35,8 @@ def generate(
         UserError: the checkpoint is missing or damaged, or its generator has no such class or translates images (see
             `translate`).
     """
-    checkpoint = load_checkpoint(Path(path), device)
-    config = TrainConfig.build(checkpoint["config"])
-    family = find_family(config)
-    if family.directions:
-        raise UserError(f"{path} holds a {config.family}, which translates images: use trainers.inference.translate")
-    if classes and not family.classes(config):
-        raise UserError(f"{path} holds a generator without classes, got {dict(classes)}")
-    inputs = family.sampling_inputs(config, count, wanted=classes or {}, seed=seed)
-    generator = _generator(checkpoint, config, device)
-    return torch.cat([generator(part) for part in inputs.to(device).split(256)])
+    generator = FinishedGenerator.load(path, device)
+    return generator.images(generator.inputs(range(count), classes=classes, seed=seed, truncation=truncation))
 
 
 def translate(path: Path | str, images: Tensor, direction: str = "a2b") -> Tensor:
@@ -61,31 +51,13 @@ def translate(path: Path | str, images: Tensor, direction: str = "a2b") -> Tenso
         UserError: the checkpoint is missing or damaged, or its generator has no such direction or draws latents (see
             `generate`).
     """
-    checkpoint = load_checkpoint(Path(path), images.device)
-    config = TrainConfig.build(checkpoint["config"])
-    directions = find_family(config).directions
-    if not directions:
-        translating = " or ".join(name for name, family in FAMILIES.items() if family.directions)
-        raise UserError(f"{path} holds no {translating}: use trainers.inference.generate")
-    if direction not in directions:
-        raise unknown_name("direction", direction, directions)
-    generator = _generator(checkpoint, config, images.device).get_submodule(direction)
-    return torch.cat([generator(part) for part in images.split(64)])
+    return FinishedGenerator.load(path, images.device).translated(images, direction)
 
 
 def load_generator(path: Path, device: torch.device | str = "cpu") -> nn.Module:
     """The generator of a checkpoint, its moving average where there is one, ready to sample.
 
     Returns:
-        A module in eval mode: from what `Family.sampling_inputs` gives to images ``[B, 3, S, S]`` in [-1, 1]; or, where
-        the family has `directions`, a ModuleDict of modules by these names, from images to images.
+        A module in eval mode, see `FinishedGenerator.module`.
     """
-    checkpoint = load_checkpoint(path, device)
-    return _generator(checkpoint, TrainConfig.build(checkpoint["config"]), device)
-
-
-def _generator(checkpoint: dict[str, Any], config: TrainConfig, device: torch.device | str) -> nn.Module:
-    generator, _ = find_family(config).build_pair(config)
-    family = checkpoint["family"]
-    generator.load_state_dict(family.get("average", family["generator"]))
-    return generator.to(device).eval().requires_grad_(False)
+    return FinishedGenerator.load(path, device).module

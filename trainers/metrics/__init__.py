@@ -2,7 +2,8 @@
 
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
-from trainers.metrics.folder_fid import fid_between_folders, find_images
+from trainers.metrics.folder_fid import fid_between_folders, find_images, image_sizes
+from trainers.metrics.folder_sets import FolderFid, fid_of_folder
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
 from trainers.metrics.registry import build_extractor, extractor_names, register_extractor
@@ -11,13 +12,16 @@ from trainers.metrics.statistics_cache import real_statistics
 __all__ = [
     "Extractor",
     "FidResult",
+    "FolderFid",
     "Moments",
     "RealStatistics",
     "build_extractor",
     "extractor_names",
     "fid_between_folders",
+    "fid_of_folder",
     "find_images",
     "frechet_distance",
+    "image_sizes",
     "measure_fid",
     "protocol_name",
     "real_statistics",

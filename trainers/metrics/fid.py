@@ -91,7 +91,7 @@ def measure_fid(
         features = extractor(to_uint8(fakes))
         nonfinite += (~fakes.isfinite()).sum() + (~features.isfinite()).sum()
         moments.update(features)
-        beat()
+        beat("FID", start - first + len(fakes), last - first)
     fake = moments.all_reduce()
     value = spread = math.nan
     if all_reduce_sum(nonfinite).item() == 0 and rank() == 0:

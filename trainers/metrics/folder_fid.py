@@ -1,7 +1,7 @@
 """FID between two folders of images, as ``python -m pytorch_fid DIR_A DIR_B`` computes it."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -80,6 +80,16 @@ def find_images(folder: Path) -> Sequence[Path | bytes]:
     if odd := [path for path in files if not path.is_file()]:  # opening a pipe would wait for ever
         raise UserError(f"{odd[0]} cannot be read as an image: it is not a regular file")
     return files
+
+
+def image_sizes(files: Sequence[Path | bytes]) -> Counter[tuple[int, int]]:
+    """How many of the images have which width and height, pixels.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        return Counter(pool.map(_size, files))
 
 
 def _moments(

@@ -70,7 +70,7 @@ def real_statistics(
         moments = Moments(extractor.dim, device)
         for batch in images.batches(batch_size):
             moments.update(extractor(batch.to(device)))
-            beat()
+            beat("FID of the real images", moments.n, len(images))
             if progress is not None:
                 progress(moments.n, len(images))
         statistics = RealStatistics.from_moments(moments)

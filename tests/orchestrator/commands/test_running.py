@@ -11,7 +11,7 @@ from orchestrator.plan.saved import from_saved
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.yaml_text import read_yaml
-from orchestrator.sweep.driver import SweepOutcome
+from orchestrator.sweep.session import SweepOutcome
 
 SWEEP = Path(__file__).parent.parent / "results" / "format_1"
 

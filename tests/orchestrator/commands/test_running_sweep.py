@@ -12,10 +12,10 @@ import pytest
 from orchestrator.results.driver_lock import driver_lives
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from tests.orchestrator.sweep_helpers import SMALL
+from tests.orchestrator.sweep_helpers import small
 
 LAUNCH = ["launch", "--space", "ralsgan_motorbike", "--demo", "--trials", "2", "--name", "here"]
-LAUNCH += [word for setting in (*SMALL, "schedule.epochs=5000", "confirm.top=0") for word in ("--set", setting)]
+LAUNCH += [word for setting in small("schedule.epochs=5000", "confirm.top=0") for word in ("--set", setting)]
 LAUNCH += ["--rules", "off", "--scheduler", "none"]  # nothing else ends a trial
 
 
@@ -52,7 +52,7 @@ def test_a_sweep_is_asked_from_another_terminal(
 
     wait_for(lambda state: any(trial.epochs >= 3 for trial in state.trials.values()))
     code, shown = typed("status", sweeps=tmp_path)
-    assert code == 0 and "here running 0/2" in shown
+    assert code == 0 and "here running 1/2" in shown
     code, shown = typed("status", "here", sweeps=tmp_path)
     assert code == 0 and f"process {process.pid} on" in shown and "trial 0000 at epoch" in shown
 
@@ -65,6 +65,8 @@ def test_a_sweep_is_asked_from_another_terminal(
     assert code == 2 and "did you mean optimizer.lr_d" in shown
     code, shown = typed("trial", "add", "here", "optimizer.lr_g=5", sweeps=tmp_path)
     assert code == 2 and "lies outside its range" in shown
+    code, shown = typed("trial", "add", "here", "optimizer.lr_g=0.001", "optimizer.lr_g=0.0005", sweeps=tmp_path)
+    assert code == 2 and "optimizer.lr_g is given twice" in shown
     code, shown = typed("trial", "add", "here", "optimizer.lr_g=0.0005", sweeps=tmp_path)
     assert code == 0 and "here tries next: optimizer.lr_g=0.0005" in shown
     code, shown = typed("budget", "here", "--trials", "5", "--time-budget", "3h", sweeps=tmp_path)

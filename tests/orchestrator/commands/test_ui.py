@@ -33,6 +33,23 @@ def test_a_store_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "gone.db").exists()
 
 
+def test_without_a_name_stores_are_listed_where_there_are_several(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        begun(tmp_path / name, replace(PLAN, sweep=name, tracking_uri=f"sqlite:///{tmp_path}/{name}/mlflow.db"))
+    result = CliRunner().invoke(main, ["ui", "--sweeps-dir", str(tmp_path)])
+    assert result.exit_code == 0
+    heading, *lines = result.stdout.splitlines()
+    assert heading.endswith("open one:") and [line.split() for line in lines] == [
+        ["gan-sweep", "ui", f"{tmp_path}/{name}", f"sqlite:///{tmp_path}/{name}/mlflow.db"] for name in ("one", "other")
+    ]
+    (tmp_path / "other" / "plan.json").write_text("{")
+    result = CliRunner().invoke(main, ["ui", "--sweeps-dir", str(tmp_path)])
+    assert "left out: " in result.stderr and "other/plan.json is damaged" in result.stderr
+    assert result.exit_code == 2 and "one/mlflow.db, which is not there" in result.stderr, "the other is opened"
+    empty = CliRunner().invoke(main, ["ui", "--sweeps-dir", str(tmp_path / "one" / "trials")])
+    assert empty.exit_code == 2 and "no sweeps in" in empty.stderr
+
+
 @pytest.mark.slow
 def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
     plan = replace(PLAN, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -40,17 +57,18 @@ def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
     close(store, SweepStatus.FINISHED)
     tracker = MlflowTracker(store.directory, plan, plan.tracking_uri)
     tracker.start()
-    tracker.close(patience_s=5)
+    tracker.close(patience_s=600)
     assert tracker.missing == ""
     server = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator.cli", "ui", str(store.directory), "--port", str(free_port())],
+        [sys.executable, "-m", "orchestrator.cli", "ui", "--sweeps-dir", str(tmp_path), "--port", str(free_port())],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     assert server.stdout is not None
     try:
+        assert server.stdout.readline() == "starting MLflow's server, some 10 s ...\n"
         said = next(line for line in server.stdout if line.startswith("MLflow shows"))
         with urlopen(said.split(" at ")[1].split("#")[0]) as page:
             assert page.status == 200
@@ -60,4 +78,7 @@ def test_the_page_answers_when_its_address_is_printed(tmp_path: Path) -> None:
     finally:
         os.killpg(server.pid, signal.SIGINT)
         server.stdout.close()
+        assert server.stderr is not None
+        assert server.stderr.read() == "", "MLflow's warnings are nobody's business here"
+        server.stderr.close()
     assert server.wait(60) in (0, 130, -signal.SIGINT)

@@ -15,7 +15,10 @@ from tests.orchestrator.sweep_helpers import PLAN, begun
 def test_the_screen_and_status_say_which_gang_is_short(tmp_path: Path) -> None:
     store = begun(tmp_path / "s")
     told, live, asked = io.StringIO(), io.StringIO(), io.StringIO()
-    lines, table = Screen(Console(file=told)), Screen(Console(file=live, force_terminal=True, width=120))
+    lines, table = (
+        Screen(Console(file=told), tmp_path),
+        Screen(Console(file=live, force_terminal=True, width=120), tmp_path),
+    )
     follower = Follower(store.directory, PLAN, [lines, table])
     table.watch(follower.state)
     for gang, workers in ((0, 2), (1, 2), (1, 1)):

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 from click.testing import CliRunner
 
 from orchestrator.cli import main
 from orchestrator.doctor.cluster import check_cluster
+from orchestrator.doctor.devices import check_gpu_works
 from orchestrator.doctor.finding import Asked, Finding, Level
+from orchestrator.doctor.first_contact import first_contact
 from orchestrator.doctor.placement_groups import check_placement_groups
 
 OWNER = """
@@ -54,6 +57,31 @@ def here() -> str:
 
 def levels(found: list[Finding]) -> dict[str, set[Level]]:
     return {name: {one.level for one in found if one.name == name} for name in {one.name for one in found}}
+
+
+@pytest.mark.slow
+def test_the_first_machine_with_room_is_asked_and_given_back(
+    ray_instance: None, motorbikes: Path, tmp_path: Path
+) -> None:
+    everything = {"CPU": ray.cluster_resources()["CPU"]}
+    asked = Asked(address=here(), data=motorbikes, sweeps_dir=tmp_path, tracking_uri="http://127.0.0.1:1")
+    found = list(first_contact(asked, everything))
+    assert {Level.FAILED} not in levels(found).values() and set(levels(found)) == {
+        "nodes",
+        "storage",
+        "versions",
+        "gpus",
+    }
+    assert list(first_contact(asked, everything)) == found, "the room was given back"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sweep_on_gpus_needs_one_that_works(tmp_path: Path) -> None:
+    found = list(check_gpu_works(Asked(sweeps_dir=tmp_path)))
+    if torch.cuda.is_available():
+        assert [one.level for one in found] == [Level.OK]
+    else:
+        assert found[-1].level is Level.FAILED and found[-1].text == "torch sees none, and the sweep needs some"
 
 
 @pytest.mark.slow

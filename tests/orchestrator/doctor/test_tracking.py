@@ -80,7 +80,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_server_keeps_nothing(tmp_path: Path) -> None:
-    server = Server(tmp_path, tmp_path / "m.db")
+    server = Server(tmp_path / "server")
     server.start()
     try:
         finding = look(tmp_path, server.uri)
@@ -90,5 +90,5 @@ def test_a_server_keeps_nothing(tmp_path: Path) -> None:
         assert not experiment.tags and not client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL)
     finally:
         server.kill()
-    with sqlite3.connect(tmp_path / "m.db") as database:
+    with sqlite3.connect(tmp_path / "server" / "server.db") as database:
         assert database.execute("SELECT count(*) FROM experiment_tags").fetchone() == (0,)

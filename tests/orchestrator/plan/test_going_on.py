@@ -12,6 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.saved import from_saved
 from orchestrator.results.events import Changed, Halting
 from orchestrator.results.places import LOCK_FILE
+from orchestrator.results.prices import Prices
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
@@ -43,7 +44,8 @@ def plan_of(store: ResultsStore) -> Plan:
 
 def stands(store: ResultsStore, **given: Any) -> Plan:
     nothing: dict[str, Any] = {"trials": None, "budgets": Budgets(), "tracking_uri": "http://me:pw@h", "storage": None}
-    return as_it_stands(plan_of(store), store.read_state(), **{**nothing, **given})
+    plan = given.pop("plan", None) or plan_of(store)
+    return as_it_stands(plan, store.read_state(), **{**nothing, **given})
 
 
 def test_what_is_not_given_stays_as_it_is_by_now(store: ResultsStore) -> None:
@@ -80,12 +82,30 @@ def test_the_time_without_a_driver_is_not_used_up(store: ResultsStore) -> None:
     check_left(store.read_state(), stands(store, budgets=Budgets(time_s=200.0)))
 
 
+def test_money_that_is_used_up_is_said_and_more_of_it_goes_on(store: ResultsStore) -> None:
+    """On a CPU, so 90 s of the driver's machine at 40 USD per hour."""
+    dead_since(store, 90.0)
+    priced = replace(plan_of(store), prices=Prices(head_hour=40.0))
+    limited = stands(store, plan=priced, budgets=Budgets(cost=0.99))
+    with pytest.raises(UserError, match="its money is used up: a larger --max-cost goes on"):
+        check_left(store.read_state(), limited)
+    check_left(store.read_state(), stands(store, plan=priced, budgets=Budgets(cost=1.01)))
+
+
+def test_a_limit_in_money_stays_and_wants_a_price(store: ResultsStore) -> None:
+    store.append(Changed(at=1.0, session=1, budgets={"cost": 5.0}))
+    priced = replace(plan_of(store), prices=Prices(head_hour=40.0))
+    assert stands(store, plan=priced).budgets == Budgets(time_s=100.0, cost=5.0)
+    with pytest.raises(UserError, match=r"^--max-cost 5: the price of its machine is not known"):
+        stands(store)
+
+
 def test_a_finished_sweep_wants_more_trials(store: ResultsStore) -> None:
     keep(store, ended("0000", RunEnd.COMPLETED, 80.0), ended("0001", StopReason.OUTRANKED, None))
     close(store, SweepStatus.FINISHED, ended=50.0)
     with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
         check_left(store.read_state(), stands(store))
-    with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
+    with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4; 1 would be fewer"):
         check_left(store.read_state(), stands(store, trials=1))
     check_left(store.read_state(), stands(store, trials=3))
 

@@ -58,7 +58,7 @@ def test_options_override_the_demo(tmp_path: Path) -> None:
     assert plan.space.base.schedule.epochs == 20
     assert plan.metric == "fid_efflite0_unit_64px_n32"
     assert "schedule.epochs" not in plan.space.search
-    assert plan.tracking_uri == f"sqlite:///{tmp_path / plan.sweep / 'mlflow.db'}"
+    assert plan.tracking_uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
 def test_epochs_alone_take_the_schedule_along() -> None:
@@ -201,7 +201,9 @@ def test_resources_fill_the_machine() -> None:
     assert chosen(1, 0, workers=2).cpus * 2 <= 1
     assert chosen(16, 2, workers=2, gpus=0.6).gangs == 1  # two ranks of 0.6 GPUs never share one
     # A cluster's head node may have no CPUs, and any number of ranks may wait for nodes.
-    assert chosen(0, 0, local=False).cpus == 1
+    assert chosen(0, 0, local=False, cpus=1).cpus == 1 and chosen(0, 0, local=False, gpus=1).cpus == 1
+    with pytest.raises(UserError, match=r"no CPU and no GPU for trials yet: .* --gpus-per-worker 1 --concurrency 4"):
+        chosen(0, 0, local=False, concurrency=4)
     assert chosen(2, 0, local=False, concurrency=10_000).cpus == 0.01
     for wish in ({"concurrency": 100}, {"workers": 8}):
         with pytest.raises(UserError, match=r"ranks, this machine has 2 CPUs for at most 4"):

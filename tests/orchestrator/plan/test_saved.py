@@ -42,7 +42,9 @@ def test_a_plan_survives_the_file(plan: Plan, tmp_path: Path) -> None:
     again = to_saved(from_saved(read, plan.directory, read.definition), caches)
     assert replace(again, unique=saved.unique) == saved and again.unique != saved.unique
     assert differences(read, to_saved(from_saved(read, plan.directory, read.definition), caches)) == []
-    assert from_saved(read, plan.directory, read.definition) == replace(plan, keep_checkpoints="top:6", disk=None)
+    assert from_saved(read, plan.directory, read.definition) == replace(
+        plan, keep_checkpoints="top:6", disk=None, memory=None
+    )
 
 
 class NoImages:

@@ -1,6 +1,7 @@
 """A sweep's state: folded from its plan, its log and its trials' epochs."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from orchestrator.results.events import (
     from_json,
     to_json,
 )
+from orchestrator.results.prices import Prices
 from orchestrator.results.saved_plan import SavedPlan, plan_text, read_plan
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, StopReason, SweepStatus
@@ -185,6 +187,30 @@ def test_a_gang_with_fewer_ranks_holds_fewer_gpus() -> None:
     assert (state.sizes, state.gpu_hours(99.0)) == ({}, 2 * (10.0 + 20.0 / 2 + 20.0) / 3600)
 
 
+def test_what_a_gang_holds_is_its_trials_while_it_has_one() -> None:
+    """From 10 s gang 0 is up for trial 0000; it dies at 20, is back with half of its ranks at 25, and idle from 35."""
+    state = folded(*BEGUN, GangDown(at=20.0, session=1, gang=0))
+    trial = state.trials["0000"]
+    assert (trial.held, state.held_by(trial, 22.0), state.held(22.0)) == (10.0, 10.0, 10.0)
+    state.apply(GangUp(at=25.0, session=1, gang=0, workers=1, of=2))
+    assert (state.held_by(trial, 29.0), state.held(29.0)) == (12.0, 12.0)
+    state.apply(Ended(at=35.0, session=1, trial="0000", outcome=COMPLETED, seconds=25.0, totals={}))
+    assert (trial.held, state.held_by(trial, 39.0), state.held(39.0)) == (15.0, 15.0, 17.0)
+    state.apply(Started(at=41.0, session=1, trial="0001", gang=0, attempt=1))
+    state.apply(Interrupted(at=45.0, session=1, trial="0001", why="died", attempts=1))
+    state.apply(closed(51.0, SweepStatus.INTERRUPTED))
+    assert (state.trials["0001"].held, state.held(99.0)) == (2.0, 23.0)
+
+
+def test_cost_is_that_of_gpus_and_head() -> None:
+    state = folded(*BEGUN)
+    assert state.cost(46.0) is None
+    state.plan = replace(PLAN, prices=Prices(gpu_hour=3600.0, head_hour=1800.0))
+    assert state.cost(46.0) == 2 * 36.0 + 23.0
+    state.plan = replace(state.plan, gang_gpus=0.0)
+    assert state.cost(46.0) == 23.0
+
+
 def test_plans_and_budgets_change() -> None:
     state = folded(*BEGUN, Changed(at=2.0, session=1, budgets={"time_s": 60.0}))
     assert (state.planned, state.budgets) == (3, {"time_s": 60.0})
@@ -235,6 +261,7 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
         assert state.sessions or state.halting is None
     assert state.seconds(99.0) >= 0
     assert state.gpu_hours(99.0) >= 0
+    assert sum(state.held_by(trial, 99.0) for trial in state.trials.values()) <= state.held(99.0) + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -255,6 +282,9 @@ def test_the_plan_survives_the_file(tmp_path: Any) -> None:
     file = tmp_path / "plan.json"
     file.write_text(plan_text(PLAN))
     assert read_plan(file) == PLAN
+    priced = replace(PLAN, prices=Prices(gpu_hour=1.5))
+    file.write_text(plan_text(priced))
+    assert read_plan(file) == priced
     file.write_text(plan_text(PLAN).replace('"format": 1', '"format": 2'))
     with pytest.raises(UserError, match=r"plan\.json was written by a newer gan-sweep"):
         read_plan(file)

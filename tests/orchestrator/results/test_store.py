@@ -63,6 +63,15 @@ def test_a_sweep_may_be_moved_with_what_lies_in_it(tmp_path: Path) -> None:
     assert found == (f"sqlite:///{new}/mlflow.db", f"{new}/study.journal", "/photos")
 
 
+def test_sweeps_may_be_moved_with_the_store_beside_them(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    create_sweep(old / "s", replace(PLAN, tracking_uri=f"sqlite:///{old}/mlflow.db", data=f"{old}/photos"))
+    new = (tmp_path / "new").resolve()
+    old.rename(new)
+    plan = ResultsStore(new / "s").read_plan()
+    assert (plan.tracking_uri, plan.data) == (f"sqlite:///{new}/mlflow.db", f"{old}/photos")
+
+
 def test_the_disk_has_what_optuna_may_hear_of(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Optuna syncs its journal: after a power failure it must not know more than the log."""
     synced: list[int] = []
@@ -125,6 +134,11 @@ def test_sweeps_are_found_by_name_and_by_path(store: ResultsStore, tmp_path: Pat
     assert look_up_sweep("no sweep", sweeps) is None
     with pytest.raises(UserError, match=r"unknown sweep in .*'t'"):
         find_sweep("t", sweeps)
+    with pytest.raises(UserError, match=r"no sweep is no sweep: it has no plan\.json$"):
+        find_sweep(str(sweeps / "no sweep"), sweeps)
+    (trial := store.trials_dir / "0000").mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UserError, match=rf"is a trial of the sweep {store.directory}: .* checkpoint {trial}/best\.pt$"):
+        find_sweep(str(trial), sweeps)
 
 
 def test_what_is_there_is_not_made_again(store: ResultsStore, tmp_path: Path) -> None:
@@ -170,7 +184,7 @@ def test_a_name_stays_in_the_sweeps_directory(store: ResultsStore, tmp_path: Pat
     for find in (find_sweep, look_up_sweep):
         with pytest.raises(UserError, match=r"^'linked' leads out of .*sweeps, to '.*elsewhere'$"):
             find("linked", sweeps)
-    with pytest.raises(UserError, match=r"unknown sweep in .*sweeps '\.\./elsewhere'"):
+    with pytest.raises(UserError, match=r"^there is no sweep and no file \.\./elsewhere$"):
         find_sweep("../elsewhere", sweeps)
     assert find_sweep(str(sweeps / "linked"), sweeps).directory == elsewhere
 

@@ -100,6 +100,17 @@ def test_every_end_has_its_state(storage: str) -> None:
     assert not any(trial.constraints for trial in (*failed, still_open))
 
 
+def test_whom_tune_has_ended_is_stopped_once(tmp_path: Path) -> None:
+    stopped: list[tuple[str, str]] = []
+    sweep = Sweep(tmp_path / "j", space_with(), stop=lambda name, why: stopped.append((name, str(why))))
+    cut, failed = sweep.suggest(), sweep.suggest()
+    for _ in range(2):
+        sweep.searcher.on_trial_complete(failed, None, error=True)
+        sweep.searcher.on_trial_complete(cut, result_of(4, 80.0).to_tune(METRIC))
+    assert stopped == [("0001", "error"), ("0000", "outranked")]
+    assert [trial.state for trial in sweep.trials()] == [TrialState.PRUNED, TrialState.FAIL], "and Optuna knew it first"
+
+
 @pytest.mark.parametrize("name", ["gp", "cmaes", "nsga2", "random", "qmc"])
 def test_samplers_that_learn_nothing_from_violations_are_told_fail(tmp_path: Path, name: str) -> None:
     sweep = Sweep(tmp_path / "j", space_with(sampler={"name": name}))

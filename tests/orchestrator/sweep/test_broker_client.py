@@ -5,9 +5,12 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import ray
 
 from orchestrator.results.events import Ended, Started
-from orchestrator.results.verdict import StopReason
+from orchestrator.results.verdict import StopReason, TrialOutcome
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.messages import Lease
@@ -39,6 +42,18 @@ def test_a_broker_that_is_killed_is_back_and_answers_what_it_was_asked(ray_insta
         assert asked.result(60).epoch == 1
     assert broker.pid() != before
     assert len(events_of(directory, Started)) == 1, "its gang has lived on, and still has its trial"
+
+
+def test_as_many_messages_may_wait_as_there_are_gangs(ray_instance: None, tmp_path: Path) -> None:
+    """Ray lets 1,000 into an async actor: with as many trials waiting for measurements, none could be reported."""
+    broker = BrokerClient.start(begun(tmp_path / "s").directory)
+    broker.submit(proposal("0000"))
+    actor: Any = broker._actor
+    waiting = [actor.next_result.remote("0000") for _ in range(1001)]
+    assert broker.lease(0) == Lease("0000", {})
+    broker.report("0000", epoch(1, fid=90.0), last=True)
+    broker.end("0000", TrialOutcome(verdict="completed", epochs=1))
+    assert ray.get(waiting[-1]).epoch == 1
 
 
 def test_every_message_of_the_broker_has_its_call() -> None:

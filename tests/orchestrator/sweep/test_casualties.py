@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import ray
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
-from orchestrator.results.events import Ended, Interrupted
+from orchestrator.results.events import Ended, GangDown, Interrupted
 from orchestrator.space.load import build_space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.casualties import MEMORY_MONITOR, OOM_KILLER, Casualties, oom_kills, oom_kills_on
 from orchestrator.sweep.gang import Gang
+from orchestrator.sweep.leaving import LeftError
 from orchestrator.sweep.messages import Lease, Rank
 from orchestrator.sweep.retry_queue import MAX_ATTEMPTS, MAX_EXCUSED
 from orchestrator.sweep.worker import GangSetup
@@ -102,3 +103,18 @@ def test_the_kernels_oom_killer_is_named_where_its_count_has_grown(
 def test_a_node_that_is_gone_says_nothing(ray_instance: None) -> None:
     assert oom_kills_on(ray.get_runtime_context().get_node_id()) == oom_kills()
     assert oom_kills_on("0" * 56) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "left"),
+    [
+        (LeftError(), True),
+        (RayActorError(error_msg="its node was preempted", preempted=True), True),
+        (RayActorError(), False),
+    ],
+)
+def test_a_machine_that_is_taken_back_is_told_from_one_that_dies(
+    broker: BrokerClient, tmp_path: Path, failure: Exception, left: bool
+) -> None:
+    dies(broker, failure)
+    assert [event.left for event in events_of(tmp_path / "s", GangDown)] == [left]

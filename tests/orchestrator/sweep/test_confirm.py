@@ -105,12 +105,14 @@ def test_a_fid_of_nought_is_the_lowest() -> None:
     assert running((1, 0.0, 256), (2, 5.0, 256)).lowest_fid == 0.0
 
 
-def test_fid_on_fewer_fakes_says_so_and_is_compared_with_its_like() -> None:
+def test_fid_on_fewer_fakes_says_so_and_is_compared_with_its_like(tmp_path: Path) -> None:
     record = running((1, 70.0, 64), (2, 90.0, 128), (3, 80.0, 128), (4, 85.0, 128))
     assert (record.last_fid, record.lowest_fid, record.last_fid_n) == (85.0, 80.0, 128)
     assert row(record)[1:6] == ["4/20", "85.0", "n128", "~80.0", "n128"]
     screen = io.StringIO()
-    Screen(Console(file=screen)).progressed(record, epoch(4, 85.0, n_fake=128, metrics={"images_per_second": 9}))
+    Screen(Console(file=screen), tmp_path).progressed(
+        record, epoch(4, 85.0, n_fake=128, metrics={"images_per_second": 9})
+    )
     assert screen.getvalue() == "trial 0000  epoch 4/20  FID 85.0 n128  9 images/s\n"
 
 

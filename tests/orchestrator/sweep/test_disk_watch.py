@@ -46,3 +46,12 @@ def test_an_error_of_the_drivers_own(tmp_path: Path) -> None:
     assert not watch.line
     watch.seen(OSError(errno.ENOSPC, "No space left on device", "/x/study.journal"))
     assert watch.line.startswith("no space left in /x/study.journal: ")
+
+
+def test_an_end_that_does_not_say_that_the_disk_was_full(tmp_path: Path) -> None:
+    watch = DiskWatch(tmp_path, 0, lambda: "", Clock())
+    assert not watch.look()
+    watch._needed = 10**18
+    assert not watch.look(), "it was looked at a moment ago"
+    watch.look_here()
+    assert watch.line.startswith(f"no space left in {tmp_path}: ")

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 import torch
+from ray._private.state import actors
 from ray.train import ScalingConfig
 
 from orchestrator.plan.resources import Resources
@@ -46,6 +48,9 @@ def story(tmp_path: Path, images: Path, cache: Path, address: str, say: Connecti
                 gang.join(0.1)
 
         wait_for(lambda: numbers_of_ranks() == [2])
+        name = "AutoscalingCoordinator"
+        lasts = actors(ray.get_actor(name, namespace=name)._actor_id.hex())
+        assert lasts["Address"]["NodeID"] == ray.get_runtime_context().get_node_id(), "its node is never given back"
         say.send("two")
         wait_for(lambda: numbers_of_ranks() == [2, 1])
         say.send("one")
@@ -98,6 +103,16 @@ def test_a_gang_has_as_many_ranks_as_there_is_room_for_and_as_share_the_batch(
 
     scaling = ScalingConfig(num_workers=(1, 4), resources_per_worker={"CPU": 0.33})  # type: ignore[arg-type]
     assert ElasticPolicy(scaling, (1, 2, 4))._count_possible_workers(free) == ranks
+
+
+def test_a_gang_of_a_fixed_size_starts_no_actor_that_outlives_it() -> None:
+    """There is no Ray here: whatever asks for such an actor fails."""
+    from orchestrator.sweep.elastic import FixedPolicy
+
+    policy: Any = FixedPolicy(ScalingConfig(num_workers=1))
+    policy.after_controller_start(None)
+    policy._maybe_send_resource_request()
+    assert policy._coordinator_client is None
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,8 @@ def test_a_sweep_goes_on_where_its_machine_is_lost_with_its_disk(
     assert code == 0 and "its driver died at " in shown, shown
     code, shown = second.run("resume", f"{home}/killed")
     assert code == 0 and "finished: 3 of 3 trials" in shown, shown
-    assert "going on: 1 trials are over, 1 go on from their last checkpoint" in shown
+    # How much of the log was pushed before the end depends on how busy the machine was; what comes out does not.
+    assert re.search(r"going on: [01] trials? over, 1 to go on from the last checkpoint", shown), shown
 
     code, shown = run(*launch, "--data", str(motorbikes), "--sweeps-dir", str(tmp_path), "--name", "whole")
     assert code == 0, shown

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.results.events import GangUp, Opened
+from orchestrator.results.prices import Prices
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.state import SweepState
@@ -19,11 +20,12 @@ from tests.orchestrator.sweep_helpers import PLAN, epoch
 class Setup:
     """A stopper with two gangs, and fakes of everything that it uses."""
 
-    def __init__(self, gpus_per_gang: float = 0, **budgets: float) -> None:
+    def __init__(self, gpus_per_gang: float = 0, prices: Prices | None = None, **budgets: float) -> None:
         self.now = 1000.0
         self.gangs = [Gang(0), Gang(1)]
         self.broker = Broker()
-        self.recorder = Recorder(replace(PLAN, gang_gpus=float(gpus_per_gang)), self.now, budgets)
+        plan = replace(PLAN, gang_gpus=float(gpus_per_gang), prices=prices or Prices())
+        self.recorder = Recorder(plan, self.now, budgets)
         self.full = ""
         self.disk = DiskWatch(Path.cwd(), 0, lambda: self.full, clock=lambda: self.now)
         self.stopper = SweepStopper(self.broker, self.gangs, self.recorder, self.disk, clock=lambda: self.now)
@@ -89,6 +91,21 @@ def test_gpu_hours_count_while_a_gang_holds_its_gpus() -> None:
     assert setup.wait(2.4 * 3600) is SweepStatus.RUNNING
     assert setup.wait(0.2 * 3600) is SweepStatus.OUT_OF_GPU_HOURS
     assert setup.broker.calls == [("halt", StopReason.OUT_OF_GPU_HOURS)]
+
+
+def test_money_is_that_of_the_head_and_of_the_gpus_that_gangs_hold() -> None:
+    setup = Setup(gpus_per_gang=4, prices=Prices(gpu_hour=2.0, head_hour=0.5), cost=10)
+    assert setup.wait(4 * 3600) is SweepStatus.RUNNING  # 2 USD, of the head
+    setup.recorder.gang_up(0, setup.now)
+    assert setup.wait(0.9 * 3600) is SweepStatus.RUNNING  # 2.45 + 7.2
+    assert setup.wait(0.1 * 3600) is SweepStatus.OUT_OF_MONEY  # 2.5 + 8
+    assert setup.broker.calls == [("halt", StopReason.OUT_OF_MONEY)]
+
+
+def test_without_gpus_money_is_that_of_the_head() -> None:
+    setup = Setup(prices=Prices(gpu_hour=2.0, head_hour=0.5), cost=1)
+    assert setup.wait(2 * 3600) is SweepStatus.RUNNING
+    assert setup.wait(1) is SweepStatus.OUT_OF_MONEY
 
 
 def test_a_target_is_reached_by_an_objective() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -64,7 +65,11 @@ def outcome_of_training(
 def test_a_trial_is_trained_and_measured_again(setup: GangSetup, assets: Assets, one_thread: None) -> None:
     outcome = outcome_of_training(setup, assets, {"optimizer.lr_g": 8e-4})
     assert (outcome.verdict, outcome.epochs, outcome.best_epoch) == ("completed", 2, 2)
-    assert [report.epoch for report in ResultsStore(setup.directory).read_history("0000")] == [1, 2]
+    history = ResultsStore(setup.directory).read_history("0000")
+    assert [report.epoch for report in history] == [1, 2]
+    assert 0 < history[1].metrics["system/cpu_utilization_percentage"] <= 100
+    used = history[1].metrics["system/system_memory_usage_megabytes"] * 1e6
+    assert psutil.Process().memory_info().rss / 2 < used < psutil.virtual_memory().total
     assert "lr_g: 0.0008" in (setup.directory / "trials" / "0000" / "config.yaml").read_text()
     assert (setup.directory / "trials" / "0000" / "best.pt").is_file()
     setup.broker.measure_again(["0000"], 2, 0)

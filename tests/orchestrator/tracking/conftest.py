@@ -27,7 +27,7 @@ def database(tables: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def server(tables: Path, tmp_path: Path) -> Iterator[Server]:
     """Not started yet, for a test that kills it, and ended however the test ends."""
-    server = Server(tmp_path, shutil.copy(tables, tmp_path / "m.db"))
+    server = Server(tmp_path, f"sqlite:///{shutil.copy(tables, tmp_path / 'm.db')}")
     yield server
     server.kill()
 
@@ -36,7 +36,7 @@ def server(tables: Path, tmp_path: Path) -> Iterator[Server]:
 def shared_server(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """For tests with an experiment each."""
     folder = tmp_path_factory.mktemp("server")
-    server = Server(folder, shutil.copy(tables, folder / "m.db"))
+    server = Server(folder, f"sqlite:///{shutil.copy(tables, folder / 'm.db')}")
     server.start()
     yield server
     server.kill()

@@ -15,24 +15,26 @@ class Server:
     """An MLflow server on a port of its own, on one database however often it is started.
 
     Args:
-        folder: for its artifacts.
-        database: its file, with MLflow's tables or not there yet.
+        folder: for its artifacts, which it takes and gives for its clients; made when missing.
+        store: URI of its database, with MLflow's tables or not there yet; None: one of its own in `folder`.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, store: str | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.uri = f"http://127.0.0.1:{self.port}"
-        self._folder, self._database = folder, database
+        self._folder, self._store = folder, store or f"sqlite:///{folder / 'server.db'}"
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *options: str) -> None:
         """Start it and wait until it answers."""
+        self._folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), "--workers", "1", *options]
-        command += ["--backend-store-uri", f"sqlite:///{self._database}", "--artifacts-destination", str(self._folder)]
+        command += ["--backend-store-uri", self._store, "--artifacts-destination", str(self._folder / "artifacts")]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self._process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
+        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # eight processes more, and 2 GB
+        self._process = subprocess.Popen(command, **pipes, env=env, text=True, start_new_session=True)
         assert self._process.stdout is not None
         assert any("Uvicorn running on" in line for line in self._process.stdout)  # it listens by then
         # A full pipe would hold the server up.
@@ -49,6 +51,11 @@ class Server:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
+
+    def kill_and_restart(self) -> None:
+        """As it says; returns when it answers again."""
+        self.kill()
+        self.start()
 
 
 class Relay:

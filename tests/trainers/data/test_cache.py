@@ -127,7 +127,9 @@ def test_progress_counts_every_file_and_the_order_is_kept(
 def test_digest_does_not_depend_on_the_place(photos: Path, cache_dir: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "deeper"
     shutil.copytree(photos, moved)
-    assert build(moved, cache_dir).digest == build(photos, cache_dir).digest
+    first, second = build(moved, cache_dir), build(photos, cache_dir)
+    assert first.digest == second.digest and first.path == second.path
+    assert [cache.report.source for cache in (first, second)] == [str(moved), str(photos)], "each names its own folder"
 
 
 def changes(photos: Path) -> Iterator[None]:

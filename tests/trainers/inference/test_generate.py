@@ -7,7 +7,7 @@ import torch
 
 from tests.trainers.trainer_helpers import Recorder, load, small_config
 from trainers.assets import Assets
-from trainers.inference import load_generator
+from trainers.inference import FinishedGenerator, load_generator
 from trainers.loop import train
 from trainers.metrics import measure_fid
 from trainers.randomness import fixed_latents
@@ -46,3 +46,34 @@ def test_the_average_is_preferred(assets: Assets, tmp_path: Path) -> None:
     weights = load_generator(tmp_path / "best.pt").state_dict()
     assert all(torch.equal(value, family["average"][name]) for name, value in weights.items())
     assert any(not torch.equal(value, family["generator"][name]) for name, value in weights.items())
+
+
+def test_an_image_depends_on_its_number_and_seed_alone(assets: Assets, tmp_path: Path) -> None:
+    """Byte for byte, whichever others are made along with it: a large set can be made in parts, and gone on with."""
+    train(small_config(), assets, tmp_path, Recorder())
+    generator = FinishedGenerator.load(tmp_path / "best.pt", dtype=torch.float64)
+    whole = generator.pixels(generator.inputs(range(70), seed=3))
+    assert whole.dtype == torch.uint8 and whole.shape == (70, 3, 32, 32)
+    for part in (range(5), range(41, 70), range(69, 70)):
+        assert torch.equal(generator.pixels(generator.inputs(part, seed=3)), whole[part.start : part.stop])
+    assert not torch.equal(generator.pixels(generator.inputs(range(70), seed=4)), whole)
+
+
+def test_truncation_brings_latents_closer_to_their_mean(assets: Assets, tmp_path: Path) -> None:
+    train(small_config(), assets, tmp_path, Recorder())
+    generator = FinishedGenerator.load(tmp_path / "best.pt")
+    assert torch.allclose(generator.inputs(range(4), truncation=0.5), generator.inputs(range(4)) / 2)
+    assert generator.pixels(generator.inputs(range(4), truncation=0.0)).float().std(dim=0).max() == 0
+
+
+def test_the_digest_names_the_weights(assets: Assets, tmp_path: Path) -> None:
+    train(small_config(), assets, tmp_path, Recorder())
+    one, again = (
+        FinishedGenerator.load(tmp_path / "best.pt"),
+        FinishedGenerator.load(tmp_path / "best.pt", dtype=torch.float64),
+    )
+    assert one.digest == again.digest and len(one.digest) == 16
+    next(iter(again.module.parameters()))[:] += 1
+    other = FinishedGenerator.load(tmp_path / "best.pt")
+    next(iter(other.module.parameters()))[:] += 1
+    assert other.digest != one.digest

@@ -1,0 +1,83 @@
+"""Two sweeps side by side, for people."""
+
+import time
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.display.live import confirmed_text
+from orchestrator.display.spending_text import saved_amount
+from orchestrator.display.waiting import duration
+from orchestrator.display.winner_text import counts_text, short
+from orchestrator.results.comparison import Row, conclusion, differing
+from orchestrator.results.prices import money
+from orchestrator.results.records import best_trial
+from orchestrator.results.spending import spending_of
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
+
+
+def print_comparison(console: Console, first: ResultsStore, second: ResultsStore) -> None:
+    """What differs in what was asked, how each went, and whether the winners differ."""
+    states = first.read_state(), second.read_state()
+    names = first.directory.name, second.directory.name
+    if names[0] == names[1]:
+        names = str(first.directory), str(second.directory)
+    rows = differing(*states)
+    if rows:
+        _print_table(console, "differs", names, rows)
+    else:
+        console.print("asked for the same: space, images, objective, budgets, seed, version", soft_wrap=True)
+    went = [_went(store, state) for store, state in zip((first, second), states, strict=True)]
+    console.print()
+    _print_table(console, "outcome", names, [Row(name, went[0][name], went[1][name]) for name in went[0]])
+    best = [best_trial(list(state.trials.values())) for state in states]
+    settings = [trial.params if trial is not None else {} for trial in best]
+    keys = dict.fromkeys([*settings[0], *settings[1]])
+    texts = [Row(key, *(short(one[key]) if key in one else "-" for one in settings)) for key in keys]
+    if unlike := [row for row in texts if row.first != row.second]:
+        console.print()
+        _print_table(console, "winner's setting", names, unlike)
+    console.print()
+    for sentence in conclusion(*states, names):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:
+    now = time.time()
+    best, spent = best_trial(list(state.trials.values())), spending_of(state, now)
+    found = {
+        "status": str(store.standing(state).status),
+        "trials": f"{len(state.trials)} of {state.planned}: {counts_text(state.trials.values()) or 'none yet'}",
+        "verdicts": _verdicts(state),
+        "time": duration(state.seconds(now)),
+        "GPU hours": f"{spent.whole.hours:.2f}" if spent.on_gpus else "none: CPUs",
+        "cost": "no price" if spent.whole.cost is None else money(spent.whole.cost),
+        "pruning saved": saved_amount(spent) if spent.saved.known else "nothing",
+        "winner": "-",
+        "in training": "-",
+        "confirmed": "-",
+    }
+    if best is not None and best.objective is not None:
+        seeds = f" ({len(best.confirmed)} seeds)" if best.confirmed else ""
+        found["winner"] = best.trial_id
+        found["in training"] = f"{best.objective:.2f} at epoch {best.best_epoch}"
+        found["confirmed"] = f"{confirmed_text(best, '.2f')}{seeds}" if best.confirmed else "not measured again"
+    return found
+
+
+def _verdicts(state: SweepState) -> str:
+    counts = Counter(trial.verdict for trial in state.by_number() if trial.verdict is not None)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()) or "-"
+
+
+def _print_table(console: Console, what: str, names: tuple[str, str], rows: list[Row]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(what, overflow="fold")
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    for row in rows:
+        table.add_row(escape(row.name), escape(row.first), escape(row.second))
+    console.print(table, highlight=False)

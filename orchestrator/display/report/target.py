@@ -1,0 +1,96 @@
+"""Which FID is compared with the searched values: of each trial one number, measured alike in all of them."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FixedTrial, FrozenTrial, create_trial
+
+from orchestrator.display.report.entries import Entry, Group
+from orchestrator.display.report.text import plural, verb
+
+ENOUGH = 20  # trials with an objective; with fewer, an earlier FID that more trials have says more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A number of each trial.
+
+    Attributes:
+        name: of the number, on axes.
+        short: the same, on small ones.
+        sentence: what it is and why it was chosen, for people.
+        values: by entry; only finite ones.
+    """
+
+    name: str
+    short: str
+    sentence: str
+    values: dict[str, float]
+
+
+def target_of(group: Group) -> Target:
+    """The objective where enough trials have one, else the FID at the epoch that the most trials were measured at."""
+    objectives = {entry.key: value for entry in group.entries if (value := entry.finite_objective) is not None}
+    whole = Target(
+        name="objective (FID)",
+        short="FID",
+        sentence=f"Of the objective, which {_have(len(objectives))}.",
+        values=objectives,
+    )
+    if len(objectives) >= ENOUGH:
+        return whole
+    by_epoch: dict[tuple[int, int | None], dict[str, float]] = defaultdict(dict)
+    for entry in group.entries:
+        for one in entry.measured:
+            by_epoch[one.epoch, one.n_fake][entry.key] = one.fid
+    (epoch, _), values = max(by_epoch.items(), key=lambda item: (len(item[1]), item[0][0]), default=((0, None), {}))
+    if len(values) <= len(objectives):
+        return whole
+    return Target(
+        name=f"FID at epoch {epoch}",
+        short=f"FID, epoch {epoch}",
+        sentence=f"Only {_have(len(objectives))} an objective, so this is the FID at epoch {epoch}, "
+        f"which {_have(len(values))}: what makes a good start, which need not be what wins.",
+        values=values,
+    )
+
+
+def _have(count: int) -> str:
+    return f"{plural(count, 'trial')} {verb(count, 'has', 'have')}"
+
+
+def optuna_trials(group: Group, target: Target) -> dict[str, FrozenTrial]:
+    """The trials as Optuna takes them, by entry; those whose values the space does not know are left out."""
+    found = {}
+    for entry in group.entries:
+        if entry.key in target.values and (distributions := _distributions(entry)):
+            params = {name: entry.trial.params[name] for name in distributions}
+            found[entry.key] = create_trial(params=params, distributions=distributions, value=target.values[entry.key])
+    return found
+
+
+def study_of(trials: list[FrozenTrial]) -> optuna.Study:
+    """A study in memory."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        study = optuna.create_study()
+        study.add_trials(trials)
+    finally:
+        optuna.logging.set_verbosity(before)
+    return study
+
+
+def _distributions(entry: Entry) -> dict[str, BaseDistribution]:
+    if entry.sweep.space is None:
+        return {}
+    fixed = FixedTrial(dict(entry.trial.params))
+    try:
+        for name, domain in entry.sweep.space.search.items():
+            if name in entry.trial.params:
+                domain.suggest(fixed, name)
+    except ValueError:  # a value outside its domain
+        return {}
+    return fixed.distributions

@@ -1,0 +1,120 @@
+"""The winner: what it reached, with which setting, and what it draws."""
+
+from typing import Any
+
+from orchestrator.display.report.entries import Entry, Group
+from orchestrator.display.report.front import front_of
+from orchestrator.display.report.part import Part
+from orchestrator.display.report.text import confirmed_text, fid_text, plural, short_value, verb
+from orchestrator.results.verdict import State, StopReason
+
+MOST_REFUSED = 3  # trials, each with a sentence of its own
+
+
+def winner(group: Group) -> Part:
+    """The first thing that people see; says so where nothing has won."""
+    best = group.best
+    values: dict[str, Any] = {"best": best, "runs": group.runs, "objective": group.objective}
+    if best is None:
+        why = "no trial was measured inside its window with fakes that vary"
+        values["remarks"] = _refused(group)
+        values["missing"] = (
+            f"No winner{' yet' if group.runs else ''}: {why}." if group.entries else "No trial has started."
+        )
+    else:
+        base = best.sweep.space.base.flat() if best.sweep.space is not None else {}
+        values |= {
+            "fid": confirmed_text(best.trial) or fid_text(best.trial.objective),
+            "how": _how(best),
+            "of": f"the lowest FID of {len(front_of(group))} on the front" if group.costs else "",
+            "costs": _costs(best, group),
+            "remarks": _remarks(best, group),
+            "setting": [
+                (name, short_value(value), _from(base, name, value)) for name, value in best.trial.params.items()
+            ],
+            "is_start": _is_start(best),
+        }
+    return Part(name="winner", title="Lowest FID" if group.costs else "Winner", values=values)
+
+
+def _costs(best: Entry, group: Group) -> str:
+    """The other objectives, with what the winner has of them: `` and generator parameters 304,019``."""
+    amounts = [(name.replace("_", " "), best.trial.costs.get(name)) for name in group.costs]
+    return "".join(f" and {name} {'-' if amount is None else f'{amount:,.0f}'}" for name, amount in amounts)
+
+
+def _how(best: Entry) -> str:
+    trial = best.trial
+    in_training = f"{fid_text(trial.objective)} in training, at epoch {trial.best_epoch} of {trial.epochs}"
+    count = len(trial.confirmed)
+    if not count:
+        return f"{in_training}; not measured again, and the lowest of several measurements is biased low"
+    if count == 1:
+        return f"measured again once on fresh latents; {in_training}"
+    return f"mean and standard deviation of {count} measurements on fresh latents each; {in_training}"
+
+
+def _remarks(best: Entry, group: Group) -> list[str]:
+    """What a reader would want to know before believing it."""
+    trial, remarks = best.trial, []
+    if trial.state is State.RUNNING:
+        remarks.append("It still trains.")
+    if trial.verdict == StopReason.OUTRANKED:
+        remarks.append(
+            f"The scheduler cut it after epoch {trial.epochs} of {trial.total_epochs}; its best epoch counts anyway."
+        )
+    elif trial.verdict not in (None, "completed"):
+        remarks.append(
+            f"It ended as {trial.verdict}{': ' + best.detail if best.detail else ''}; its best epoch counts."
+        )
+    if _is_start(best):
+        remarks.append("It has the setting that the search began at: the search has found none better.")
+    rivals = _close(best, group)
+    if rivals:
+        labels = ", ".join(entry.label for entry in rivals[:3])
+        remarks.append(
+            f"Within the spread of the measurements it is level with {labels}: their means differ by no more than "
+            "their standard deviations."
+        )
+    unconfirmed = [entry for entry in group.entries if entry.trial.can_win and not entry.trial.confirmed]
+    if trial.confirmed and unconfirmed:
+        remarks.append(
+            f"{plural(len(unconfirmed), 'trial')} with an objective, ranked behind, "
+            f"{verb(len(unconfirmed), 'was', 'were')} not measured again."
+        )
+    return remarks + _refused(group)
+
+
+def _refused(group: Group) -> list[str]:
+    """A sentence for each of the lowest refused trials."""
+    found, remarks = group.refused, []
+    for entry in found[:MOST_REFUSED]:
+        fid = fid_text(entry.trial.objective)
+        remarks.append(f"Trial {entry.label}, {fid} in training, cannot win: {entry.trial.refused}.")
+    if (more := len(found) - MOST_REFUSED) > 0:
+        remarks.append(f"{plural(more, 'more trial')} cannot win either, for such reasons.")
+    return remarks
+
+
+def _is_start(best: Entry) -> bool:
+    space = best.sweep.space
+    return space is not None and best.trial.params == space.known_points()[0]
+
+
+def _close(best: Entry, group: Group) -> list[Entry]:
+    mean, spread = best.trial.objective_mean, best.trial.objective_spread
+    if mean is None or spread is None:
+        return []
+    found = []
+    for entry in group.entries:
+        other, its = entry.trial.objective_mean, entry.trial.objective_spread
+        if entry is best or not entry.trial.can_win or other is None or its is None:
+            continue
+        if other - mean <= spread + its:
+            found.append(entry)
+    return found
+
+
+def _from(base: dict[str, Any], name: str, value: Any) -> str:
+    """What the search started from, where that is another value."""
+    return short_value(base[name]) if name in base and base[name] != value else ""

@@ -1,0 +1,156 @@
+"""Two sweeps side by side: what differs in what they were asked to do, and whether their winners differ.
+
+A winner's confirmed FIDs are of one checkpoint, on fresh latents each. So their spread tells which of two generators is
+the better one, and nothing of what another run of either search would have found.
+"""
+
+from dataclasses import asdict, dataclass
+
+from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.state import SweepState
+from orchestrator.space.domains import build_domain, value_text
+from orchestrator.space.space import condition_text
+from trainers.config import flatten
+
+LEVEL = 0.95  # of the interval of a difference
+ONE_DRAW = (
+    "The spread is of the latents that fakes are made of. It tells these two generators apart, not the two searches: "
+    "each was run once, and with another seed either may find another winner."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that differs, as texts."""
+
+    name: str
+    first: str
+    second: str
+
+
+def differing(first: SweepState, second: SweepState) -> list[Row]:
+    """What differs in space, images, objective, budgets, resources and versions; a searched key is one row."""
+    ours, theirs = _asked(first), _asked(second)
+    rows = (Row(name, ours.get(name, "-"), theirs.get(name, "-")) for name in dict.fromkeys([*ours, *theirs]))
+    return [row for row in rows if row.first != row.second]
+
+
+def _asked(state: SweepState) -> dict[str, str]:
+    """Everything that a sweep was asked to do, by name."""
+    plan, space = state.plan, dict(state.plan.definition)
+    base, search = flatten(space.pop("base", {})), space.pop("search", {})
+    found = {"space": plan.space, "objective": plan.objective}
+    for key in dict.fromkeys([*search, *base]):
+        found[key] = value_text(base.get(key))
+        if key in search:
+            domain = build_domain(key, search[key], [key])
+            condition = f", {condition_text(domain.when)}" if domain.when else ""
+            found[key] = f"{domain}{condition}; first {found[key]}"
+    for name in ("description", "trials", "synthetic", "demo"):
+        space.pop(name, None)
+    if isinstance(space.get("pruning"), bool):
+        space["pruning"] = {} if space["pruning"] else "off"
+    for name, value in flatten(space).items():
+        if value not in ({}, [], None):
+            found[name] = "off" if value is False else value_text(value)
+    found |= {
+        "images": plan.data,
+        "usable images": str(plan.n_real),
+        "fingerprint of the images": plan.fingerprint[:12],
+        "trials": str(state.planned),
+        **{f"budget {name}": str(value) for name, value in state.budgets.items() if value is not None},
+        **{f"resources {name}": str(value) for name, value in plan.resources.items() if value is not None},
+        **{f"price of {name}": str(value) for name, value in asdict(plan.prices).items() if value is not None},
+        "seed": str(plan.seed),
+        "warm start": value_text(plan.warm_start),
+        "version": plan.version,
+    }
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Welch's comparison of two means.
+
+    Attributes:
+        mean: second minus first.
+        error: its standard error.
+        low, high: its interval at `LEVEL`.
+    """
+
+    mean: float
+    error: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval has no zero in it."""
+        return self.low > 0 or self.high < 0
+
+
+def welch(first: list[float], second: list[float]) -> Difference:
+    """The difference of two means whose spreads may differ (Welch 1947), each of two values at least."""
+    import numpy as np
+    from scipy import stats
+
+    a, b = np.asarray(first), np.asarray(second)
+    mean = float(b.mean() - a.mean())
+    shares = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    error = float(np.sqrt(sum(shares)))
+    if error == 0.0:
+        return Difference(mean, 0.0, mean, mean)
+    freedom = sum(shares) ** 2 / (shares[0] ** 2 / (len(a) - 1) + shares[1] ** 2 / (len(b) - 1))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    return Difference(mean, error, mean - reach, mean + reach)
+
+
+def conclusion(first: SweepState, second: SweepState, names: tuple[str, str]) -> list[str]:
+    """Which winner is better, in sentences, and what cannot be said."""
+    ours, theirs = first.plan, second.plan
+    if ours.objective != theirs.objective:
+        return [
+            f"Not compared: {names[0]} measures {ours.objective}, {names[1]} {theirs.objective}. FIDs of different "
+            "protocols mean different things."
+        ]
+    said = []
+    if ours.fingerprint != theirs.fingerprint:
+        if (ours.data, ours.n_real) != (theirs.data, theirs.n_real):
+            return ["Not compared: a FID is measured against the real images, and these two sweeps have others."]
+        said = [
+            "The images differ, or are used at other sizes or fits. If it is the images, the following means nothing: "
+            "a FID is measured against them."
+        ]
+    best = best_trial(list(first.trials.values())), best_trial(list(second.trials.values()))
+    for winner, name in zip(best, names, strict=True):
+        if winner is None:
+            return [*said, f"{name} has no winner: no trial has an objective so far."]
+    assert best[0] is not None and best[1] is not None
+    return [*said, *_of_winners(best[0], best[1], names)]
+
+
+def _of_winners(first: TrialRecord, second: TrialRecord, names: tuple[str, str]) -> list[str]:
+    if min(len(first.confirmed), len(second.confirmed)) < 2:
+        assert first.objective is not None and second.objective is not None
+        apart = _apart(second.objective - first.objective, names[1])
+        return [
+            f"{apart}, by the lowest FID in training. Whether that is more than chance cannot be said: both winners "
+            "must be measured again at two seeds or more (confirm: {seeds: 3} in the space), and the lowest of many "
+            "values is too low by luck."
+        ]
+    found = welch(first.confirmed, second.confirmed)
+    seeds = f"({len(first.confirmed)} and {len(second.confirmed)} seeds)"
+    interval = f"the {LEVEL:.0%} interval of the difference is {found.low:+.1f} to {found.high:+.1f} (Welch)"
+    if not found.is_clear:
+        return [
+            f"The difference is within the spread {seeds}: {_apart(found.mean, names[1])}, but {interval}.",
+            ONE_DRAW,
+        ]
+    times = f", {abs(found.mean) / found.error:.1f} times its standard error" if found.error else ""
+    return [f"{_apart(found.mean, names[1])}{times} {seeds}: {interval}.", ONE_DRAW]
+
+
+def _apart(difference: float, name: str) -> str:
+    if f"{abs(difference):.2f}" == "0.00":
+        return f"{name}'s winner has the same FID"
+    return f"{name}'s winner is {abs(difference):.2f} {'lower, so better' if difference < 0 else 'higher, so worse'}"

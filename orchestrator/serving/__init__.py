@@ -1,0 +1,1 @@
+"""Images from a finished generator over HTTP."""

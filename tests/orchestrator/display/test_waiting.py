@@ -1,0 +1,131 @@
+"""What people see while an epoch is long, and when a worker is lost."""
+
+import io
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.display import live
+from orchestrator.display.live import Screen
+from orchestrator.display.status_text import print_one
+from orchestrator.display.waiting import doing_text, left_text
+from orchestrator.results.events import Interrupted
+from orchestrator.results.follower import Follower
+from orchestrator.results.now import Now, read_now, write_now
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import State
+from tests.orchestrator.sweep_helpers import PLAN, begun, keep
+
+
+def now(**other: object) -> Now:
+    return Now(**{"what": "training", "share": 0.52, "epoch": 1, "left_s": 200.0, "at": time.time(), **other})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultsStore:
+    """A sweep with one trial in its first epoch of four."""
+    store = begun(tmp_path / "s")
+    keep(store, TrialRecord("0000", {}, total_epochs=4, started=time.time()))
+    return store
+
+
+def screen_of(store: ResultsStore, console: Console) -> tuple[Screen, Follower]:
+    screen = Screen(console, store.directory)
+    follower = Follower(store.directory, PLAN, [screen])
+    follower.skip()
+    screen.watch(follower.state)
+    return screen, follower
+
+
+def test_a_bar_and_the_time_that_is_left() -> None:
+    assert doing_text(now()) == "training █████░░░░░ 52%, 3 min 20 s left in this epoch"
+    assert doing_text(now(), bar=False) == "training 52%, 3 min 20 s left"
+    assert doing_text(now(left_s=None, what="FID", share=1.0)) == "FID ██████████ 100%"
+    assert doing_text(now(left_s=2.0, epoch=0)) == "training █████░░░░░ 52%"  # not worth saying
+
+
+@pytest.mark.parametrize(("width", "text"), [(120, "training █████░░░░░ 52%"), (100, "training 52%, 3 min 20 s left")])
+def test_the_live_table_shows_where_in_its_epoch_a_trial_is(store: ResultsStore, width: int, text: str) -> None:
+    write_now(store.directory, "0000", now())
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=width)
+    screen, _ = screen_of(store, console)
+    console.print(screen._render())
+    assert text in shown.getvalue()
+
+
+def test_lines_say_it_where_nothing_was_said_for_long(store: ResultsStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_now(store.directory, "0000", now())
+    shown = io.StringIO()
+    screen, _ = screen_of(store, Console(file=shown))
+    screen.look()
+    assert shown.getvalue() == ""  # it was quiet for a moment only
+    monkeypatch.setattr(live, "QUIET_S", 0.0)
+    screen.look()
+    line = "trial 0000  epoch 1/4  training █████░░░░░ 52%, 3 min 20 s left in this epoch\n"
+    assert shown.getvalue() == line
+
+
+def test_status_says_it_from_another_terminal(store: ResultsStore) -> None:
+    write_now(store.directory, "0000", now(what="FID", epoch=1, left_s=None))
+    shown = io.StringIO()
+    print_one(Console(file=shown, width=120), store, store.read_state())
+    assert "trial 0000 at epoch 0/4 (FID 52%)" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [now(at=time.time() - 100), now(epoch=3), None],
+    ids=["its rank may be dead", "another epoch's", "nothing was written"],
+)
+def test_what_is_not_of_this_moment_is_not_shown(store: ResultsStore, stale: Now | None) -> None:
+    (trial,) = store.read_trials()
+    write_now(store.directory, "0000", now())
+    assert read_now(store.directory, trial) is not None
+    (store.directory / "now" / "0000.json").unlink()
+    if stale is not None:
+        write_now(store.directory, "0000", stale)
+    assert read_now(store.directory, trial) is None
+    write_now(store.directory, "0000", now())
+    trial.state = State.PRUNED
+    assert read_now(store.directory, trial) is None
+
+
+def test_a_lost_worker_is_said_on_the_screen(store: ResultsStore) -> None:
+    told, table = io.StringIO(), io.StringIO()
+    _, follower = screen_of(store, Console(file=told))
+    console = Console(file=table, force_terminal=True, width=120)
+    live_screen, live_follower = screen_of(store, console)
+    store.append(Interrupted(at=1.0, session=1, trial="0000", why="its workers died", attempts=1))
+    follower.poll()
+    live_follower.poll()
+    console.print(live_screen._render())
+    text = "trial 0000  its workers died: it goes on from its last checkpoint when they are up again"
+    assert told.getvalue() == f"{text}\n"
+    assert "its workers died: it goes on" in table.getvalue()  # in the title, where it may be broken into lines
+
+
+def trial(number: int, state: State, epochs: int, seconds: float) -> TrialRecord:
+    made = TrialRecord(f"{number:04d}", {}, total_epochs=4, started=0.0)
+    made.state, made.epochs, made.seconds = state, epochs, seconds
+    return made
+
+
+def left(*trials: TrialRecord, gangs: int = 1) -> str:
+    state = SweepState(replace(PLAN, trials=5, resources={"gangs": gangs}))
+    state.planned, state.trials = 5, {one.trial_id: one for one in trials}
+    return left_text(state)
+
+
+def test_how_long_a_sweep_will_take() -> None:
+    assert left() == left(trial(0, State.RUNNING, 0, 0.0)) == ""
+    assert left(trial(0, State.RUNNING, 2, 20.0)) == "at most about 3 min 00 s left"  # 5 x 40 s, of which 20 are over
+    over = trial(0, State.COMPLETED, 4, 40.0), trial(1, State.PRUNED, 1, 20.0)
+    assert left(*over) == "about 1 min 30 s left"  # 3 x 30 s
+    assert left(*over, trial(2, State.RUNNING, 1, 10.0)) == "about 1 min 20 s left"
+    assert left(*over, gangs=3) == "about 30 s left"

@@ -1,0 +1,134 @@
+"""Two sweeps side by side: what differs, and what may be said of their winners."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from orchestrator.cli import main
+from orchestrator.results.comparison import ONE_DRAW, Row, conclusion, differing, welch
+from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.results.state import SweepState
+from orchestrator.results.store import ResultsStore
+from orchestrator.results.verdict import SweepStatus
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, keep
+from trainers.run_report import RunEnd
+
+DEFINITION: dict[str, Any] = {
+    "base": {"optimizer": {"lr_g": 1e-3, "beta1": 0.5}, "loss": {"real_label": None}},
+    "search": {"optimizer.lr_g": {"float": [1e-4, 1e-2], "log": True}},
+    "sampler": {"name": "tpe"},
+    "pruning": True,
+}
+FIRST = replace(PLAN, definition=DEFINITION, fingerprint="abc")
+
+
+def sweep(tmp_path: Path, name: str, plan: SavedPlan = FIRST, *, fids: list[float], objective: float = 60.0) -> Path:
+    store = begun(tmp_path / name, replace(plan, sweep=name))
+    trial = ended("0000", RunEnd.COMPLETED, objective)
+    trial.confirmed = fids
+    keep(store, trial)
+    close(store, SweepStatus.FINISHED)
+    return store.directory
+
+
+def states(*directories: Path) -> tuple[SweepState, SweepState]:
+    first, second = (ResultsStore(directory).read_state() for directory in directories)
+    return first, second
+
+
+def said(*directories: Path) -> str:
+    return " ".join(conclusion(*states(*directories), ("a", "b")))
+
+
+def test_welch_is_scipys(tmp_path: Path) -> None:
+    first, second = [60.0, 61.5, 59.2], [57.0, 57.2, 58.9, 56.1]
+    found, theirs = welch(first, second), stats.ttest_ind(second, first, equal_var=False)
+    low, high = theirs.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.mean / found.error == pytest.approx(theirs.statistic)
+    assert found.is_clear == (theirs.pvalue < 0.05)
+
+
+def test_a_clear_difference_is_one_and_says_what_it_does_not_show(tmp_path: Path) -> None:
+    text = said(sweep(tmp_path, "a", fids=[60.0, 61.0, 59.0]), sweep(tmp_path, "b", fids=[50.0, 51.0, 49.0]))
+    assert text.startswith("b's winner is 10.00 lower, so better, 12.2 times its standard error (3 and 3 seeds): ")
+    assert text.endswith(ONE_DRAW)
+    other_way = said(tmp_path / "b", tmp_path / "a")
+    assert other_way.startswith("b's winner is 10.00 higher, so worse, 12.2 times")
+
+
+def test_a_difference_within_the_spread_is_none(tmp_path: Path) -> None:
+    """Two spreads wide, but of two seeds each: too few to say."""
+    text = said(sweep(tmp_path, "a", fids=[60.0, 61.0]), sweep(tmp_path, "b", fids=[58.6, 59.6]))
+    assert text.startswith(
+        "The difference is within the spread (2 and 2 seeds): b's winner is 1.40 lower, so better, but"
+    )
+
+
+def test_without_seeds_only_the_numbers_are_given(tmp_path: Path) -> None:
+    text = said(sweep(tmp_path, "a", fids=[60.0]), sweep(tmp_path, "b", fids=[50.0, 51.0], objective=50.0))
+    assert text.startswith("b's winner is 10.00 lower, so better, by the lowest FID in training. Whether that is more")
+
+
+def test_equal_values_have_no_spread_to_divide_by(tmp_path: Path) -> None:
+    text = said(sweep(tmp_path, "a", fids=[60.0, 60.0]), sweep(tmp_path, "b", fids=[60.0, 60.0]))
+    assert text.startswith("The difference is within the spread (2 and 2 seeds): b's winner has the same FID")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "fid_other_n2"}, "Not compared: a measures fid_test_n2, b fid_other_n2."),
+        ({"fingerprint": "xyz", "data": "/other"}, "Not compared: a FID is measured against the real images"),
+        ({"fingerprint": "xyz"}, "The images differ, or are used at other sizes or fits. If it is the images"),
+    ],
+)
+def test_what_cannot_be_compared_is_not(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    first = sweep(tmp_path, "a", fids=[60.0, 61.0])
+    text = said(first, sweep(tmp_path, "b", replace(FIRST, **change), fids=[50.0, 51.0]))
+    assert text.startswith(message) and ("lower" in text) == ("If it is" in message)
+
+
+def test_a_sweep_without_a_winner(tmp_path: Path) -> None:
+    begun(tmp_path / "b", replace(FIRST, sweep="b"))
+    text = said(sweep(tmp_path, "a", fids=[60.0, 61.0]), tmp_path / "b")
+    assert text == "b has no winner: no trial has an objective so far."
+
+
+def test_what_differs_is_a_row_each(tmp_path: Path) -> None:
+    definition = {
+        "base": {"optimizer": {"lr_g": 2e-3, "beta1": 0.0}, "loss": {"real_label": None}},
+        "search": {"loss.real_label": {"float": [0.5, 1.0], "when": {"loss.name": ["ralsgan"]}}},
+        "sampler": {"name": "gp", "startup": 5},
+        "pruning": {"fid_plateau": False},
+    }
+    plan = replace(FIRST, definition=definition, seed=3, budgets={"time_s": 60.0, "gpu_hours": None}, version="2")
+    found = differing(*states(sweep(tmp_path, "a", fids=[1.0]), sweep(tmp_path, "b", plan, fids=[1.0])))
+    assert found == [
+        Row("optimizer.lr_g", "0.0001 to 0.01, log; first 0.001", "0.002"),
+        Row("optimizer.beta1", "0.5", "0.0"),
+        Row("loss.real_label", "null", "0.5 to 1, only when loss.name = ralsgan; first null"),
+        Row("sampler.name", "tpe", "gp"),
+        Row("seed", "0", "3"),
+        Row("version", "", "2"),
+        Row("sampler.startup", "-", "5"),
+        Row("pruning.fid_plateau", "-", "off"),
+        Row("budget time_s", "-", "60.0"),
+    ]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    sweep(tmp_path, "a", fids=[60.0, 61.0])
+    sweep(tmp_path, "b", replace(FIRST, seed=1), fids=[40.0, 41.0])
+    shown = CliRunner().invoke(main, ["compare", "a", "b", "--sweeps-dir", str(tmp_path)])
+    assert shown.exit_code == 0, shown.output
+    lines = [line.split() for line in shown.output.splitlines()]
+    assert lines[0] == ["differs", "a", "b"] and lines[1] == ["seed", "0", "1"]
+    assert ["trials", "1", "of", "3:", "1", "completed", "1", "of", "3:", "1", "completed"] in lines
+    assert "60.50 ± 0.71 (2 seeds)" in shown.output and "b's winner is 20.00 lower" in shown.output
+    same = CliRunner().invoke(main, ["compare", "a", "a", "--sweeps-dir", str(tmp_path)]).output
+    assert same.startswith("asked for the same: ")
