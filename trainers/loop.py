@@ -106,6 +106,8 @@ def _train(
     while progress.epoch < config.schedule.epochs:
         if answer is Decision.STOP:
             return _outcome(RunEnd.STOPPED, progress)
+        if answer is Decision.PAUSE:
+            return _outcome(RunEnd.PAUSED, progress)
         if leaving:
             return _outcome(RunEnd.LEFT, progress)
         epoch = progress.epoch + 1
@@ -130,6 +132,8 @@ def _train(
         if finite and rank() == 0:
             made = writer.after_epoch(made, progress, best=best, now=leaving)
         answer = _ask(report, made)
+        if answer is Decision.PAUSE and rank() == 0 and writer.newest < progress.epoch:
+            writer.after_epoch(made, progress, best=False, now=True)
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")
     return _outcome(RunEnd.COMPLETED, progress, "" if progress.objective is not None else NO_OBJECTIVE)

@@ -12,6 +12,7 @@ class Decision(StrEnum):
     """The answer to a report."""
 
     CONTINUE = "continue"
+    PAUSE = "pause"  # write a checkpoint and return: the run may go on from it later
     STOP = "stop"
 
 
@@ -20,6 +21,7 @@ class RunEnd(StrEnum):
 
     COMPLETED = "completed"  # all its epochs
     STOPPED = "stopped"  # the answer to a report was to stop
+    PAUSED = "paused"  # the answer was to pause; the run can go on from the checkpoint that it wrote
     LEFT = "left"  # a rank was asked to leave; the run can go on elsewhere from the checkpoint that it wrote
     OUT_OF_MEMORY = "out_of_memory"  # the device's
     NONFINITE = "nonfinite"  # a loss, a gradient or the samples stopped being finite

@@ -23,6 +23,7 @@ from trainers.run_report import EpochReport
 
 _STYLES = {
     State.RUNNING: "bold",
+    State.PAUSED: "dim",
     State.COMPLETED: "green",
     State.PRUNED: "yellow",
     State.STOPPED: "yellow",
@@ -156,7 +157,7 @@ def _number(value: float | None, form: str) -> str:
 
 def _verdict(trial: TrialRecord, now: str | None = None) -> str:
     if trial.verdict is None:
-        return now or "training"
+        return now or ("paused" if trial.paused else "training")
     details = "; ".join(filter(None, (trial.detail, trial.refused)))
     return f"{trial.verdict}: {details}" if details else str(trial.verdict)
 
@@ -265,7 +266,7 @@ class Screen(Sink):
             return self._notice
         if not trials or self._state is None:
             return "the gangs are starting ..."
-        done = sum(trial.state is not State.RUNNING for trial in trials)
+        done = sum(not trial.open for trial in trials)
         soon = left_text(self._state) if done < self._state.planned else ""
         return ", ".join(filter(None, (f"{done} of {self._state.planned} trials done", soon)))
 

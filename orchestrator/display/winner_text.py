@@ -65,7 +65,7 @@ def _place(store: ResultsStore, trial: TrialRecord, file: str) -> str:
         return str(path)
     if uri_of(store.directory.parent) is not None:
         return child(place_of(store.directory), f"trials/{trial.trial_id}/{file}")
-    return "none yet" if trial.state is State.RUNNING else "not there any more"
+    return "none yet" if trial.open else "not there any more"
 
 
 def earlier_rows(store: ResultsStore) -> dict[str, str]:

@@ -168,6 +168,20 @@ class Interrupted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """A trial waits at a rung of the scheduler: its checkpoint is on disk, and its gang takes another."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promoted(Event):
+    """A paused trial is among the best at its rung: it waits for a gang."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stopping(Event):
     """A trial has to end; its gang is told at its next report.
 
@@ -252,6 +266,8 @@ _NAMES: dict[str, type[Event]] = {
         Started,
         Saved,
         Interrupted,
+        Paused,
+        Promoted,
         Stopping,
         Halting,
         Ended,

@@ -35,7 +35,7 @@ class TrialRecord:
         params: its searched values.
         total_epochs: planned epochs.
         started: wall clock of its first lease, seconds since 1970.
-        state: RUNNING until it ends.
+        state: RUNNING, and PAUSED at times, until it ends.
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
         objective: lowest FID inside the window so far whose fakes vary.
         best_epoch: the epoch it was measured at.
@@ -50,7 +50,8 @@ class TrialRecord:
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
-        seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver.
+        seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
+            and in which it was paused.
         costs: values of the objectives besides FID, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         images_per_second: of its newest epoch, over all ranks.
@@ -59,6 +60,8 @@ class TrialRecord:
             what a later driver's scheduler compares. None where the log of an older version does not say it.
         ended: wall clock of its end, in memory only; None while it is open.
         gang: number of the gang that trained it last, in memory only; None before its first lease.
+        paused: it waits at a rung, or did when the end of its sweep cut it short; another driver lets it wait there
+            again.
     """
 
     trial_id: str
@@ -88,6 +91,7 @@ class TrialRecord:
     measured: list[list[float | None]] | None = field(default_factory=list)
     ended: float | None = None
     gang: int | None = field(default=None, compare=False)
+    paused: bool = False
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
     _before: float = 0.0  # seconds until then
@@ -115,9 +119,14 @@ class TrialRecord:
         return int(self.trial_id)
 
     @property
+    def open(self) -> bool:
+        """Whether it has not ended: it runs, waits for a gang again, or is paused."""
+        return self.state in (State.RUNNING, State.PAUSED)
+
+    @property
     def over(self) -> bool:
         """Whether it has ended for good: not open, nor cut short by its sweep's end."""
-        return self.state not in (State.RUNNING, State.STOPPED)
+        return not self.open and self.state is not State.STOPPED
 
     @property
     def can_win(self) -> bool:
@@ -152,8 +161,19 @@ class TrialRecord:
 
     def reopen(self) -> None:
         """Another driver goes on with it, though the end of its sweep had cut it short."""
-        self.state, self.verdict, self.detail, self.ended = State.RUNNING, None, "", None
+        self.state = State.PAUSED if self.paused else State.RUNNING
+        self.verdict, self.detail, self.ended = None, "", None
         self._before, self._since = self.seconds, math.inf
+
+    def pause(self, now: float) -> None:
+        """Its gang has left it; its time does not count until one takes it again."""
+        self.seconds = self.running_seconds(now)
+        self.state, self.paused = State.PAUSED, True
+        self._before, self._since = self.seconds, math.inf
+
+    def promote(self) -> None:
+        """It goes on as soon as a gang takes it."""
+        self.state, self.paused = State.RUNNING, False
 
     def go_on(self, now: float) -> None:
         """A gang has taken it."""

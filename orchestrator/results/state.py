@@ -17,6 +17,8 @@ from orchestrator.results.events import (
     Interrupted,
     NotDone,
     Opened,
+    Paused,
+    Promoted,
     Saved,
     Started,
     Stopping,
@@ -44,7 +46,7 @@ class SweepState:
         plan: as launched.
         trials: all trials that have started, by number.
         waiting: trials that no gang has taken yet, in order.
-        interrupted: of `trials`, those that wait for a gang again, first in line.
+        interrupted: of `trials`, those that wait for a gang again, first in line: theirs died, or they were promoted.
         holders: gang that holds a trial, by trial.
         attempts: attempts in a row that made no progress, by open trial.
         stopping: why an open trial has to end, by trial.
@@ -112,7 +114,7 @@ class SweepState:
 
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""
-        return [trial for trial in self.trials.values() if trial.state is State.RUNNING]
+        return [trial for trial in self.trials.values() if trial.open]
 
     def proposed(self) -> int:
         """Number of trials that the search has proposed."""
@@ -165,7 +167,7 @@ class SweepState:
     def progress(self, trial_id: str, report: EpochReport) -> bool:
         """Add an epoch of a trial that is open; returns False for one that it has already."""
         trial = self.trials.get(trial_id)
-        if trial is None or trial.state is not State.RUNNING or report.epoch <= trial.epochs:
+        if trial is None or not trial.open or report.epoch <= trial.epochs:
             return False
         if report.checkpoint > trial.checkpoint:
             self.attempts[trial_id] = 0
@@ -184,7 +186,8 @@ class SweepState:
         for trial in self.trials.values():
             if trial.state is State.STOPPED:  # the sweep's end had cut it short: it goes on
                 trial.reopen()
-                self.interrupted.append(trial.trial_id)
+                if not trial.paused:
+                    self.interrupted.append(trial.trial_id)
         return True
 
     def _changed(self, event: Changed) -> bool:
@@ -253,7 +256,7 @@ class SweepState:
     def _started(self, event: Started) -> bool:
         self._take_waiting(event.trial, event.at)
         trial = self.trials.get(event.trial)
-        if trial is None or trial.state is not State.RUNNING:
+        if trial is None or not trial.open:
             return False
         self._count_until(event.gang, event.at)
         trial.go_on(event.at)
@@ -278,9 +281,26 @@ class SweepState:
         self.attempts[event.trial] = event.attempts
         return True
 
+    def _paused(self, event: Paused) -> bool:
+        if (gang := self.holders.get(event.trial)) is None:
+            return False
+        self._count_until(gang, event.at)
+        del self.holders[event.trial]
+        self.attempts.pop(event.trial, None)
+        self.trials[event.trial].pause(event.at)
+        return True
+
+    def _promoted(self, event: Promoted) -> bool:
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is not State.PAUSED:
+            return False
+        trial.promote()
+        self.interrupted.append(event.trial)
+        return True
+
     def _stopping(self, event: Stopping) -> bool:
         trial = self.trials.get(event.trial)
-        if trial is None or trial.state is not State.RUNNING or event.trial in self.stopping:
+        if trial is None or not trial.open or event.trial in self.stopping:
             return False
         self.stopping[event.trial] = event.reason
         return True
@@ -292,7 +312,7 @@ class SweepState:
     def _ended(self, event: Ended) -> bool:
         self._take_waiting(event.trial, event.at)  # stopped before a gang took it
         trial = self.trials.get(event.trial)
-        if trial is None or trial.state is not State.RUNNING:
+        if trial is None or not trial.open:
             return False
         if event.trial in self.holders:
             self._count_until(self.holders[event.trial], event.at)
@@ -346,6 +366,8 @@ _APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
     Started: SweepState._started,
     Saved: SweepState._saved,
     Interrupted: SweepState._interrupted,
+    Paused: SweepState._paused,
+    Promoted: SweepState._promoted,
     Stopping: SweepState._stopping,
     Halting: SweepState._halting,
     Ended: SweepState._ended,

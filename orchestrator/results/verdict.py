@@ -64,6 +64,7 @@ class State(StrEnum):
     """The state of a trial."""
 
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"  # it waits at a rung of the scheduler, and goes on when it is among the best there
     COMPLETED = "COMPLETED"
     PRUNED = "PRUNED"  # the scheduler, the user, or a rule that saw no hope, ended it
     STOPPED = (

@@ -12,7 +12,6 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.state import SweepState
-from orchestrator.results.verdict import State
 from orchestrator.search.result import TrialResult
 from trainers.run_report import EpochReport, Measurement
 
@@ -57,11 +56,11 @@ def measured_before(
     if type(scheduler) is FIFOScheduler:
         return over, still_open
     for trial in state.trials.values():
-        if trial.state is not State.RUNNING and trial.measured is not None:
+        if not trial.open and trial.measured is not None:
             over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
             continue
         reports = history(trial.trial_id)
-        goes_on = trial.state is State.RUNNING
+        goes_on = trial.open and not trial.paused
         decided = reports[:-1] if goes_on else reports
         measured = [report.measurement for report in decided if report.measurement is not None]
         (still_open if goes_on else over)[trial.trial_id] = measured

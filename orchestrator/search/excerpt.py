@@ -1,4 +1,9 @@
-"""What TPE gets of a long study: an excerpt, since it looks at every trial again for each proposal.
+"""What TPE gets of a study: paused trials as pruned ones, and of a long study an excerpt.
+
+To Optuna a paused trial is RUNNING, and TPE learns nothing from such a trial. As a pruned one it ranks behind all that
+have finished, and before those that were measured at earlier epochs alone, whatever their FIDs.
+
+TPE looks at every trial again for each proposal.
 
 With all of 10,000 trials a proposal took 164 ms (2 Intel Xeon cores), in the thread that also answers all measurements.
 TPE compares the density of the best few trials, at most 25, with that of all others. The best stay, and the others are
@@ -7,7 +12,8 @@ thinned out evenly, which leaves that density as it is.
 
 import math
 from bisect import insort
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
+from copy import copy
 from typing import Any
 
 from optuna.study import Study, StudyDirection
@@ -24,20 +30,24 @@ class Excerpter:
         self._ranked: list[tuple[tuple[float, ...], int]] = []  # rank and number of each that has finished
         self._known: set[int] = set()
 
-    def of(self, study: Study, number: int) -> Any:
-        """The study as the sampler is to see it for trial `number`; the study itself where it is short.
+    def of(self, study: Study, number: int, paused: Collection[int] = ()) -> Any:
+        """The study as the sampler is to see it for trial `number`; the study itself where nothing differs.
 
-        What is in it depends on that number and on the trials that are over, not on when they were seen.
+        What is in it depends on that number and on the trials that are over, or `paused`, not on when they were seen.
         """
         if len(study.directions) > 1:
             return study
         trials = study._get_trials(deepcopy=False, use_cache=True)
+        waiting = [_as_pruned(trial) for trial in trials if trial.number in paused and trial.intermediate_values]
+        if waiting:
+            known = {trial.number: trial for trial in waiting}
+            trials = [known.get(trial.number, trial) for trial in trials]
         done = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         if len(done) <= BEST + OTHERS:
-            return study
+            return _Excerpt(study, trials) if waiting else study
         sign = 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
         for trial in done:
-            if trial.number not in self._known:
+            if trial.number not in self._known and trial.number not in paused:
                 self._known.add(trial.number)
                 insort(self._ranked, (_rank(trial, sign), trial.number))
         best = {number for _, number in self._ranked[:BEST]}
@@ -46,6 +56,12 @@ class Excerpter:
         kept = best | {trial.number for trial in others[number % step :: step]}
         running = TrialState.RUNNING
         return _Excerpt(study, [one for one in trials if one.state is running or one.number in kept])
+
+
+def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    pruned = copy(trial)
+    pruned.state = TrialState.PRUNED
+    return pruned
 
 
 class _Excerpt:

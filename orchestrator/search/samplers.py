@@ -1,7 +1,7 @@
 """Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -91,11 +91,15 @@ class SeededByTrial(BaseSampler):
     Args:
         sampler: draws from Optuna's random states alone.
         seed: of all draws.
+
+    Attributes:
+        paused: returns the numbers of the trials that wait at a rung of the scheduler; TPE learns from their FIDs.
     """
 
     def __init__(self, sampler: BaseSampler, seed: int) -> None:
         self.sampler = sampler
         self._seed = seed
+        self.paused: Callable[[], Collection[int]] = tuple
         self._excerpter = Excerpter() if isinstance(sampler, optuna.samplers.TPESampler) else None
 
     def __str__(self) -> str:
@@ -129,7 +133,7 @@ class SeededByTrial(BaseSampler):
 
     def _shown(self, study: Study, trial: FrozenTrial) -> Study:
         """What the sampler sees of a study."""
-        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number)
+        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number, self.paused())
         return shown
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import TrialState
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.results.state import SweepState
@@ -18,6 +19,8 @@ from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcom
 from orchestrator.search.left_open import last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.search.samplers import SeededByTrial
+from orchestrator.search.schedulers.asha_promotion import AshaPromotion
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
@@ -56,6 +59,8 @@ class OptunaSearcher(Searcher):
         space: the searched space; its known points are proposed first.
         metric: name of the FID in Tune's results.
         submit: called with each new trial; its name is the trial's number in the study.
+        pause: called with the name of each trial that waits at a rung of its scheduler.
+        promote: called with the name of each of those that goes on.
         stop: called with the name of each trial that Tune has ended and why: cut by the scheduler, or its trainable has
             failed for good. For one that ended by itself it must change nothing.
         state: what the log says of the sweep so far.
@@ -79,6 +84,8 @@ class OptunaSearcher(Searcher):
         submit: Callable[[Proposal], None],
         *,
         stop: Callable[[str, StopReason | Failure], None] = lambda name, why: None,
+        pause: Callable[[str], None] = lambda name: None,
+        promote: Callable[[str], None] = lambda name: None,
         state: SweepState | None = None,
         history: Callable[[str], Sequence[EpochReport]] = lambda name: (),
         planned: Callable[[], int] | None = None,
@@ -90,16 +97,21 @@ class OptunaSearcher(Searcher):
         super().__init__(metric=metric, mode="min")
         self._metric_name = metric
         self._study, self._space, self._submit, self._stop = study, space, submit, stop
+        self._pause, self._promote = pause, promote
         self._history, self._planned, self._ending = history, planned, ending
         self._config, self._devices, self._say = dict(config or {}), devices, say
         self._violations = SAMPLERS[space.sampler.name].violations
         self._open: dict[str, _OpenTrial] = {}
         self._again: deque[_OpenTrial] = deque()
+        self._paused: dict[str, _OpenTrial] = {}
+        self._scheduler: AshaPromotion | None = None
         self._proposed, self._exhausted = 0, False
         self.cut: list[str] = []
         for point in space.known_points():
             study.enqueue_trial(point, skip_if_exists=True)
         self._unsubmitted = deque(self._take_over(state) if state is not None else left_open(study))
+        if isinstance(study.sampler, SeededByTrial):
+            study.sampler.paused = lambda: {asked.trial.number for asked in self._paused.values()}
         fresh = {trial.number for trial in self._unsubmitted}
         self._untried = Untried(space)
         self._own_added, self._own_asked = 0, 0  # each is of one thread
@@ -116,12 +128,15 @@ class OptunaSearcher(Searcher):
         """
         if self._again:
             asked = self._again.popleft()
-        else:
-            new = self._ask() if self.has_more() else None
-            if new is None:
-                return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
+        elif (promoted := self._next_promoted()) is not None:
+            asked = promoted
+        elif (new := self._ask() if self.has_more() else None) is not None:
             asked, self._proposed = new, self._proposed + 1
             self._submit(_propose(self._space, asked))
+        elif (promoted := self._next_promoted(none_new=True, none_runs=not self._open)) is not None:
+            asked = promoted
+        else:
+            return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
         self._open[trial_id] = asked
         return {"trial_id": _name(asked.trial.number), **self._config}
 
@@ -129,6 +144,17 @@ class OptunaSearcher(Searcher):
         """Whether anything is left to suggest by now."""
         planned = self._planned is None or self._proposed < self._planned()
         return bool(self._again) or (planned and (self._own_waits or not self._exhausted))
+
+    def follow(self, scheduler: TrialScheduler) -> None:
+        """Keep the trials that this scheduler pauses, and propose them again when it promotes them.
+
+        Args:
+            scheduler: knows what the trials have measured that are paused already.
+        """
+        if isinstance(scheduler, AshaPromotion):
+            self._scheduler = scheduler
+            for name in self._paused:
+                scheduler.wait(name)
 
     def add(self, params: dict[str, Value]) -> None:
         """Propose a setting of the user's own next; may be called by another thread."""
@@ -151,6 +177,10 @@ class OptunaSearcher(Searcher):
         """
         asked = self._open.pop(trial_id, None)
         if asked is None:
+            return
+        if self._waits(TrialResult.from_tune(result), error):
+            self._measured(asked, TrialResult.from_tune(result))
+            self._hold(asked)
             return
         self._report_end(asked, result, error)
         self._stop(_name(asked.trial.number), Failure.ERROR if error else StopReason.OUTRANKED)
@@ -175,6 +205,27 @@ class OptunaSearcher(Searcher):
     def __reduce__(self) -> Any:
         # Tune pickles its config for a later restore; the study's URL may hold a password and must not be in there.
         return (Searcher, (self._metric_name, "min"))
+
+    def _waits(self, last: TrialResult | None, error: bool) -> bool:
+        """Whether a trial that Tune has ended waits at a rung."""
+        cut = last is not None and last.outcome is None and not error
+        return cut and self._scheduler is not None and not self._ending()
+
+    def _hold(self, asked: _OpenTrial) -> None:
+        name = _name(asked.trial.number)
+        self._paused[name] = asked
+        if self._scheduler is not None:
+            self._scheduler.wait(name)
+        self._pause(name)
+
+    def _next_promoted(self, *, none_new: bool = False, none_runs: bool = False) -> _OpenTrial | None:
+        if self._scheduler is None:
+            return None
+        name = self._scheduler.promote(none_new=none_new, none_runs=none_runs)
+        if name is None:
+            return None
+        self._promote(name)
+        return self._paused.pop(name)
 
     def _report_end(self, asked: _OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
         ended = TrialResult.from_tune(result)
@@ -208,6 +259,10 @@ class OptunaSearcher(Searcher):
             self._catch_up(self._again[-1])
         for name in [name for name in running if name in state.trials]:
             trial = running.pop(name)
+            if (record := state.trials[name]).state is State.PAUSED:
+                self._paused[name] = _OpenTrial(trial, record.params, last_measured(trial))
+                self._catch_up(self._paused[name])
+                continue
             self._tell_over(_OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
         return list(running.values())
 

@@ -14,7 +14,6 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.space.domains import FloatRange, Value
@@ -128,7 +127,7 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
 def _import(
     record: TrialRecord, measured: Sequence[Measurement], store: ResultsStore, old: Space, new: Space
 ) -> FrozenTrial:
-    if record.state is State.RUNNING or record.verdict is None:
+    if record.open or record.verdict is None:
         raise _Unfit("not finished")
     fids = {one.epoch: one.fid for one in measured if not one.collapsed}
     state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(measured))

@@ -24,6 +24,7 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
 # Each scheduler is a file in `orchestrator.search.schedulers`.
 SCHEDULERS = {
     "asha": "every trial runs {grace}, then one in {reduction_factor:g} goes on",
+    "asha_promotion": "every trial runs {grace} and waits; one in {reduction_factor:g} goes on to the next rung",
     "hyperband": "every trial runs {grace}, some {reduction_factor:g} times as many and so on "
     "(at most {brackets} brackets), then one in {reduction_factor:g} goes on",
     "median": "every trial runs {grace}, then those worse than the median end",
@@ -47,11 +48,17 @@ class SchedulerConfig(Section):
     """Which trials are cut early in favour of better ones."""
 
     name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
-        "asha", description="asha: successive halving on FID (arXiv:1810.05934); hyperband: with several graces; median"
+        "asha",
+        description="asha: successive halving on FID (arXiv:1810.05934); asha_promotion: its trials wait, and none is "
+        "cut; hyperband: with several graces; median",
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
-        3, description="asha, hyperband: one trial in this many goes on at a rung"
+        3, description="asha, asha_promotion, hyperband: one trial in this many goes on at a rung"
+    )
+    rung_factor: Annotated[float | None, Field(gt=1, le=MOST)] = Field(
+        None,
+        description="asha_promotion: each rung is this many times as far as the one before; None: reduction_factor",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,

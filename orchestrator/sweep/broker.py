@@ -8,7 +8,7 @@ Ray starts it again, it reads the log, and whoever waited for an answer asks aga
 
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.results import events
@@ -20,7 +20,8 @@ from orchestrator.sweep.broker_log import BrokerLog
 from orchestrator.sweep.driver_sign import DriverSign
 from orchestrator.sweep.epochs_elsewhere import EpochsElsewhere
 from orchestrator.sweep.line import Line
-from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
+from orchestrator.sweep.lines import Lines
+from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
 from orchestrator.sweep.retry_queue import RetryQueue
 from orchestrator.sweep.waiting_room import WaitingRoom
@@ -44,7 +45,7 @@ class Broker:
         self._state = state = self._store.read_state()
         self._log = BrokerLog(directory, state)
         self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
-        self._lines: dict[str, Line] = {}
+        self._lines = Lines(self._store, state)
         self._room = WaitingRoom()
         self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
         self._unconfirmed: dict[str, str] = {}  # trial to the reason
@@ -71,7 +72,7 @@ class Broker:
 
         The last result stays in the queue: when a trainable dies with it, Tune starts another, which asks again.
         """
-        line = self._line(trial_id)
+        line = self._lines.of(trial_id)
         line.decided = line.taken
         line.heard.set()
         result = await line.results.get()
@@ -84,14 +85,32 @@ class Broker:
         """End a trial: at its gang's next report, or at once when no gang has it."""
         if trial_id not in self._state.trials and trial_id not in self._state.waiting:
             return
-        line = self._line(trial_id)
+        line = self._lines.of(trial_id)
         if line.outcome is not None or line.stopped is not None:
             return
         self._log.write(events.Stopping, trial=trial_id, reason=reason)
         line.stopped = reason
         line.heard.set()
-        if self._queue.take_back(trial_id):
-            await self.end(trial_id, self._unfinished(trial_id, reason))
+        trial = self._state.trials.get(trial_id)
+        if self._queue.take_back(trial_id) or (trial is not None and trial.state is State.PAUSED):
+            await self.end(trial_id, self._lines.unfinished(trial_id, reason))
+
+    async def pause(self, trial_id: str) -> None:
+        """Let a trial wait at its rung: its gang leaves it at its next report, and takes another."""
+        if trial_id in self._state.trials:
+            line = self._lines.of(trial_id)
+            line.pausing = True
+            line.heard.set()
+
+    async def promote(self, trial_id: str) -> None:
+        """Let a paused trial go on, behind those that wait for a gang; one its gang has not left yet just stays."""
+        trial = self._state.trials.get(trial_id)
+        if trial is None:
+            return
+        self._lines.of(trial_id).pausing = False
+        if trial.state is State.PAUSED and self._log.write(events.Promoted, trial=trial_id):
+            self._queue.add(trial_id)
+            await self._notify()
 
     async def halt(self, reason: StopReason | Failure) -> None:
         """End all trials and let none start; what no gang has taken waits for a later driver, and Tune hears that.
@@ -109,12 +128,12 @@ class Broker:
         if halting is None or gangs_exit > halting.gangs_exit:
             self._log.write(events.Halting, reason=reason, gangs_exit=gangs_exit)
         for trial_id in dict.fromkeys([*self._state.waiting, *self._lines]):
-            line = self._line(trial_id)
+            line = self._lines.of(trial_id)
             if trial_id in self._state.trials or line.outcome is not None:
                 continue
             self._queue.take_back(trial_id)
             line.outcome = TrialOutcome(verdict=reason, epochs=0)
-            self._tell_tune(trial_id)
+            self._lines.tell_tune(trial_id)
         for trial in self._state.open_trials():
             await self.stop(trial.trial_id, reason)
         await self._notify()
@@ -176,7 +195,7 @@ class Broker:
         if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
             return NoLease.SWEEP_OVER
         self._queue.take(gang)
-        return Lease(trial_id, self._state.trials[trial_id].params, begun=begun)
+        return Lease(trial_id, self._state.trials[trial_id].params, begun=begun, gang=gang)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
@@ -189,8 +208,21 @@ class Broker:
             await self._put_back(trial_id, "its workers were asked to leave", counts=False)
             await self._notify()
 
-    async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
-        """Take an epoch; returns why the trial has to stop, None where it goes on.
+    async def paused(self, trial_id: str, gang: int) -> None:
+        """A gang has left a trial at its rung, with a checkpoint; one that was promoted meanwhile waits for a gang."""
+        if trial_id not in self._queue.held_by(gang):
+            return
+        line = self._lines.of(trial_id)
+        if (stopped := self._ending(line)) is not None:
+            await self.end(trial_id, self._lines.unfinished(trial_id, stopped))
+        elif self._log.write(events.Paused, trial=trial_id):
+            self._queue.finish(trial_id)
+            if not line.pausing:
+                await self.promote(trial_id)
+            await self._notify()
+
+    async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | Hold | None:
+        """Take an epoch; returns why the trial has to stop or to pause, None where it goes on.
 
         At a measurement, wait for Tune's decision, so that a cut trial ends right there; not where the trial ends with
         this epoch (`last`), whatever Tune decides. An epoch that was reported before is not taken again: a gang that
@@ -198,7 +230,7 @@ class Broker:
         checkpoint is progress there too.
         """
         await self._look_for_driver()
-        line, trial = self._line(trial_id), self._state.trials[trial_id]
+        line, trial = self._lines.of(trial_id), self._state.trials[trial_id]
         self._pulses.epoch(report.ended - report.started)
         if report.checkpoint > trial.checkpoint:
             self._queue.progressed(trial_id)
@@ -208,12 +240,12 @@ class Broker:
         if self._state.progress(trial_id, report):
             line.last = report
             if report.measurement is not None and not last and line.stopped is None:
-                self._tell_tune(trial_id)
+                self._lines.tell_tune(trial_id)
         else:
             trial.checkpoint = report.checkpoint
         if report.measurement is not None and report.epoch == trial.epochs and not last:
             await line.decision(DECISION_TIMEOUT_S)
-        return self._ending(line)
+        return self._ending(line) or (Hold.PAUSE if line.pausing else None)
 
     async def saved(self, trial_id: str) -> None:
         """A checkpoint inside an epoch is on disk: the attempt has made progress, which no report tells."""
@@ -231,7 +263,7 @@ class Broker:
 
     async def complain(self, trial_id: str, detail: str) -> None:
         """Keep a rank's error, before its gang restarts: the first of each attempt, the closest to the cause."""
-        over = self._line(trial_id).outcome is not None
+        over = self._lines.of(trial_id).outcome is not None
         (self._confirmations if over else self._queue).complain(trial_id, detail)
 
     async def ranks(self, gang: int) -> list[Rank]:
@@ -259,11 +291,11 @@ class Broker:
 
     async def end(self, trial_id: str, outcome: TrialOutcome) -> None:
         """Record how a trial ended."""
-        line, trial = self._line(trial_id), self._state.trials.get(trial_id)
+        line, trial = self._lines.of(trial_id), self._state.trials.get(trial_id)
         if line.outcome is not None:
             return
         if trial is not None and outcome.epochs < trial.epochs:  # an error after epochs that were reported
-            outcome = self._unfinished(trial_id, outcome.verdict, outcome.detail)
+            outcome = self._lines.unfinished(trial_id, outcome.verdict, outcome.detail)
         seconds, totals = (trial.running_seconds(self._log.now()), trial.totals) if trial is not None else (0.0, {})
         ended = {"trial": trial_id, "outcome": asdict(outcome), "seconds": seconds, "totals": totals}
         if not self._log.write(events.Ended, **ended):  # no room on the disk: a later driver goes on with the trial
@@ -271,7 +303,7 @@ class Broker:
         self._queue.finish(trial_id)
         self._queue.take_back(trial_id)  # queued again if its gang was taken for dead before
         line.outcome = outcome
-        self._tell_tune(trial_id)
+        self._lines.tell_tune(trial_id)
         await self._notify()
 
     async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
@@ -307,43 +339,6 @@ class Broker:
         """Why a trial has to end."""
         return line.stopped or (StopReason.SWEEP_FAILED if self._log.full else None)
 
-    def _line(self, trial_id: str) -> Line:
-        """A trial's line to Tune: a new one, or after the death of a broker or driver, what is known of the old one."""
-        if trial_id in self._lines:
-            return self._lines[trial_id]
-        self._lines[trial_id] = line = Line()
-        trial = self._state.trials.get(trial_id)
-        if trial is not None:
-            history = self._store.read_history(trial_id)
-            line.last = history[-1] if history else None
-            stopped = self._state.stopping.get(trial_id)
-            line.stopped = StopReason(stopped) if stopped in set(StopReason) else Failure(stopped) if stopped else None
-            if trial.state is not State.RUNNING:
-                line.outcome = self._unfinished(trial_id, str(trial.verdict), trial.detail)
-            # Whether Tune had the newest measurement is not known: it gets it again, or at last.
-            if line.outcome is not None or (line.last is not None and line.last.measurement is not None):
-                self._tell_tune(trial_id)
-        return line
-
-    def _tell_tune(self, trial_id: str) -> None:
-        self._lines[trial_id].tell(self._result(trial_id))
-
-    def _result(self, trial_id: str) -> TrialResult:
-        line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
-        epoch, measurement = (line.last.epoch, line.last.measurement) if line.last is not None else (0, None)
-        seconds = trial.seconds if trial is not None and line.outcome is not None else 0.0
-        return TrialResult(epoch=epoch, measurement=measurement, outcome=line.outcome, seconds=seconds)
-
-    def _unfinished(self, trial_id: str, verdict: str, detail: str = "") -> TrialOutcome:
-        """The outcome of a trial that no gang will continue."""
-        outcome = TrialOutcome(verdict=verdict, epochs=0, detail=detail)
-        trial = self._state.trials.get(trial_id)
-        if trial is None:
-            return outcome
-        for report in self._store.read_history(trial_id):  # a rank may have died before it reported the last
-            self._state.progress(trial_id, report)
-        return replace(outcome, epochs=trial.epochs, objective=trial.objective, best_epoch=trial.best_epoch)
-
     async def _take_from(self, gang: int) -> None:
         """Queue again what `gang` holds: it has died, or has come back from the dead."""
         for trial_id in self._queue.held_by(gang):
@@ -358,11 +353,11 @@ class Broker:
 
     async def _put_back(self, trial_id: str, why: str, *, counts: bool = True) -> None:
         """Queue a trial again that a gang holds, or end it where it has to stop or was tried too often."""
-        stopped, cause = self._ending(self._line(trial_id)), self._queue.complaint(trial_id)
+        stopped, cause = self._ending(self._lines.of(trial_id)), self._queue.complaint(trial_id)
         if stopped is not None:
-            await self.end(trial_id, self._unfinished(trial_id, stopped))
+            await self.end(trial_id, self._lines.unfinished(trial_id, stopped))
         elif (too_often := self._queue.given_up(trial_id, counts=counts)) is not None:
-            await self.end(trial_id, self._unfinished(trial_id, Failure.LOST, too_often))
+            await self.end(trial_id, self._lines.unfinished(trial_id, Failure.LOST, too_often))
         else:
             why += f": {cause}" if cause else ""
             self._log.write(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))

@@ -10,7 +10,7 @@ from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker import Broker
-from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease, Rank
+from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease, Rank
 from trainers.run_report import EpochReport
 
 MAX_RESTARTS = 1000
@@ -59,6 +59,14 @@ class BrokerClient:
     def stop(self, trial_id: str, reason: StopReason | Failure) -> None:
         """Ask for a trial's end."""
         ray.get(self._actor.stop.remote(trial_id, reason))
+
+    def pause(self, trial_id: str) -> None:
+        """Let a trial wait at its rung."""
+        ray.get(self._actor.pause.remote(trial_id))
+
+    def promote(self, trial_id: str) -> None:
+        """Let a paused trial go on."""
+        ray.get(self._actor.promote.remote(trial_id))
 
     def halt(self, reason: StopReason | Failure) -> None:
         """Ask for the end of all trials, and let none start; the gangs stay."""
@@ -119,9 +127,9 @@ class BrokerClient:
         lease: Lease | ConfirmLease | NoLease = ray.get(self._actor.lease.remote(gang, workers, of))
         return lease
 
-    def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | None:
-        """Report an epoch; returns why the trial has to stop, None where it goes on."""
-        reason: StopReason | Failure | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
+    def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | Hold | None:
+        """Report an epoch; returns why the trial has to stop or to pause, None where it goes on."""
+        reason: StopReason | Failure | Hold | None = ray.get(self._actor.report.remote(trial_id, report, last=last))
         return reason
 
     def saved(self, trial_id: str) -> None:
@@ -149,6 +157,10 @@ class BrokerClient:
     def leave(self, trial_id: str) -> None:
         """Report that a trial's gang leaves it, as it was asked."""
         ray.get(self._actor.leave.remote(trial_id))
+
+    def paused(self, trial_id: str, gang: int) -> None:
+        """Report that a gang has left a trial at its rung."""
+        ray.get(self._actor.paused.remote(trial_id, gang))
 
     def complain(self, trial_id: str, detail: str) -> None:
         """Report a rank's error, before its gang restarts."""

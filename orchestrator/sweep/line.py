@@ -18,9 +18,10 @@ class Line:
         put: how many were put there.
         taken: how many of them Tune has taken.
         decided: of how many of these Tune has decided that the trial goes on.
-        heard: set when `decided` or `stopped` changes.
+        heard: set when `decided`, `stopped` or `pausing` changes.
         last: the newest epoch.
         stopped: why it has to stop.
+        pausing: it has to leave its gang, and to wait at a rung.
         outcome: how it ended.
     """
 
@@ -31,6 +32,7 @@ class Line:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     last: EpochReport | None = None
     stopped: StopReason | Failure | None = None
+    pausing: bool = False
     outcome: TrialOutcome | None = None
 
     def tell(self, result: TrialResult) -> None:
@@ -39,9 +41,9 @@ class Line:
         self.put += 1
 
     async def decision(self, most_s: float) -> None:
-        """Wait until Tune has decided on all that it was told, or the trial has to stop; `most_s` seconds at most."""
+        """Wait until Tune has decided on all it was told, or the trial stops or pauses; at most `most_s` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(most_s):
-                while self.decided < self.put and self.stopped is None:
+                while self.decided < self.put and self.stopped is None and not self.pausing:
                     self.heard.clear()
                     await self.heard.wait()

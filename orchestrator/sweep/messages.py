@@ -1,4 +1,4 @@
-"""The broker's answers to gangs that ask for work."""
+"""The broker's answers to gangs."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,6 +10,12 @@ class NoLease(Enum):
 
     ASK_AGAIN = "ask_again"  # nothing to do yet
     SWEEP_OVER = "sweep_over"
+
+
+class Hold(Enum):
+    """The broker's answer to the report of a trial that does not end, but does not go on now either."""
+
+    PAUSE = "pause"  # it waits at a rung of the scheduler, and its gang takes another
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,12 @@ class Rank:
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial for a gang to train: id, searched values, and whether a gang had it before, with its checkpoint."""
+    """A trial for `gang` to train: id, searched values, and whether a gang had it before, with its checkpoint."""
 
     trial_id: str
     params: dict[str, Any]
     begun: bool = field(default=False, compare=False)
+    gang: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

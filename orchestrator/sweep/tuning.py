@@ -14,7 +14,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import TRAINABLE
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import SweepStatus
+from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.searcher import OptunaSearcher
@@ -59,6 +59,8 @@ def build_searcher(
         plan.metric,
         broker.submit,
         stop=broker.stop,
+        pause=broker.pause,
+        promote=broker.promote,
         state=state,
         history=store.read_history,
         planned=planned,
@@ -80,10 +82,11 @@ def build_tuner(
     warm: WarmStart | None,
 ) -> tune.Tuner:
     """Tune, ready to `fit`, from where the sweep stands; arguments as of `build_searcher`, and Tune's own directory."""
-    scheduler = build_scheduler(plan.space)
+    scheduler = build_scheduler(plan.space, done=sum(one.state is State.COMPLETED for one in state.trials.values()))
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
     over, still_open = measured_before(scheduler, state, store.read_history)
     count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
+    searcher.follow(scheduler)
     return tune.Tuner(
         tune.with_resources(TrialTrainable, TRAINABLE),
         tune_config=tune.TuneConfig(
@@ -94,7 +97,7 @@ def build_tuner(
             search_alg=searcher,
             scheduler=scheduler,
             trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
+            trial_dirname_creator=lambda trial: f"{_trial_name(trial)}_{trial.trial_id}",  # a promoted one comes again
         ),
         run_config=tune.RunConfig(
             name="tune",

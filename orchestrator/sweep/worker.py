@@ -19,7 +19,7 @@ from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
-from orchestrator.sweep.messages import ConfirmLease, Lease, NoLease
+from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease
 from orchestrator.sweep.node_use import NodeUse
 from orchestrator.sweep.telling import telling
 from orchestrator.sweep.uploads import Uploads
@@ -127,7 +127,7 @@ def run_lease(
     *,
     elastic: bool = False,
 ) -> None:
-    """Train one trial and report to the broker how it ended.
+    """Train one trial and report to the broker how it ended, or that it pauses.
 
     With one rank an error is the trial's verdict, and the gang goes on. With several, other ranks may wait for the one
     that raised, or a rank may raise only because another died: the gang is restarted and the trial tried again, unless
@@ -153,7 +153,7 @@ def run_lease(
 
     store, uploads = ResultsStore(setup.directory), uploads or Uploads(setup.directory)
     run_dir = store.trials_dir / lease.trial_id
-    reason: StopReason | Failure | None = None
+    reason: StopReason | Failure | Hold | None = None
 
     def report(epoch_report: EpochReport) -> Decision:  # called on rank 0 alone
         nonlocal reason
@@ -166,6 +166,8 @@ def run_lease(
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
+        if trip is None and reason is Hold.PAUSE:
+            return Decision.PAUSE
         return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
     def written(progress: "Progress") -> None:  # called on rank 0 alone
@@ -184,8 +186,8 @@ def run_lease(
         with telling(setup.directory, lease.trial_id) if rank() == 0 else nullcontext():
             run = train(train_config, assets, run_dir, report, leave=leave, written=written)
         left = run.end is RunEnd.LEFT
-        if rank() == 0:
-            outcome = outcome_of(run, guard.trip, reason)
+        if rank() == 0 and run.end is not RunEnd.PAUSED:
+            outcome = outcome_of(run, guard.trip, None if isinstance(reason, Hold) else reason)
     except OutOfMemoryError as error:  # on one of several ranks: the others wait for it, so the gang has to restart
         setup.broker.end(lease.trial_id, outcome_of(error.outcome, None, None))
         raise
@@ -204,8 +206,10 @@ def run_lease(
         broadcast_object(None)
         raise LeftError
     if rank() == 0:
-        assert outcome is not None
-        setup.broker.end(lease.trial_id, outcome)
+        if outcome is None:
+            setup.broker.paused(lease.trial_id, lease.gang)
+        else:
+            setup.broker.end(lease.trial_id, outcome)
     _free_memory()
 
 

@@ -262,6 +262,27 @@ def test_leaving_writes_a_checkpoint_at_once(assets: Assets, tmp_path: Path, bet
     assert [report.epoch for report in recorder.reports] == [1, 2, 3, 3, 4, 5, 6]
 
 
+class Pauses(Recorder):
+    """Pauses at its third report, whatever epoch that is."""
+
+    def __call__(self, report: EpochReport) -> Decision:
+        super().__call__(report)
+        return Decision.PAUSE if len(self.reports) == 3 else Decision.CONTINUE
+
+
+def test_pausing_writes_a_checkpoint_at_once(assets: Assets, tmp_path: Path, between_epochs: None) -> None:
+    recorder, config = Pauses(), small_config(NO_CHECKPOINTS)
+    outcome = train(config, assets, tmp_path, recorder, times=still_times())
+    assert (outcome.end, outcome.epochs) == (RunEnd.PAUSED, 3)
+    assert load(tmp_path / "latest.pt")["progress"]["epoch"] == 3
+    assert train(config, assets, tmp_path, recorder, times=still_times()).end is RunEnd.COMPLETED
+    assert [(report.epoch, report.checkpoint) for report in recorder.reports[2:4]] == [(3, 1), (3, 3)]
+    assert [report.epoch for report in recorder.reports] == [1, 2, 3, 3, 4, 5, 6]
+    train(config, assets, tmp_path / "whole", Recorder(), times=still_times())
+    ends = (load(folder / "latest.pt")["family"] for folder in (tmp_path, tmp_path / "whole"))
+    assert differing(*ends) == []
+
+
 def test_who_is_asked_before_the_start_trains_nothing(assets: Assets, tmp_path: Path) -> None:
     recorder, config = Recorder(), small_config(NO_CHECKPOINTS)
     outcome = train(config, assets, tmp_path, recorder, leave=AskedToLeave(1))

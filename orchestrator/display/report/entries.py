@@ -203,7 +203,7 @@ class Group:
     @property
     def runs(self) -> bool:
         """Whether one of its trials still trains."""
-        return any(entry.trial.state is State.RUNNING for entry in self.entries)
+        return any(entry.trial.open for entry in self.entries)
 
 
 def look_of(verdict: str, state: State) -> str:
@@ -212,8 +212,9 @@ def look_of(verdict: str, state: State) -> str:
         return "rule"
     if state is State.PRUNED:
         return "outranked"
-    looks = {State.RUNNING: "training", State.COMPLETED: "completed", State.STOPPED: "stopped", State.FAILED: "failed"}
-    return looks[state]
+    if state in (State.RUNNING, State.PAUSED):
+        return "training"
+    return {State.COMPLETED: "completed", State.STOPPED: "stopped", State.FAILED: "failed"}[state]
 
 
 def read_sweeps(stores: Sequence[ResultsStore], progress: Callable[[int, int], None]) -> list[Group]:

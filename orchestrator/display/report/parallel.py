@@ -8,7 +8,6 @@ from orchestrator.display.report.figures import Figure, is_wide, plain, short_na
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import fid_text, plural, refused_text, short_value, verb
 from orchestrator.results.records import NOT_COUNTED
-from orchestrator.results.verdict import State
 
 FEWEST = 2
 NONE = "none"  # what the FID axis says of trials without one
@@ -31,7 +30,7 @@ _LAST, _WINNER, _FAILED = 0.8, 0.87, 1.0
 
 def parallel(group: Group) -> Part:
     """All trials; of those without an objective, their lowest FID, and those without any at the top."""
-    entries = [entry for entry in group.entries if lowest(entry) is not None or entry.trial.state is not State.RUNNING]
+    entries = [entry for entry in group.entries if lowest(entry) is not None or not entry.trial.open]
     varied = any(len({short_value(one.trial.params.get(name)) for one in entries}) > 1 for name in group.searched)
     drawn = len(entries) >= FEWEST and varied
     values = {

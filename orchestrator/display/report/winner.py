@@ -6,7 +6,7 @@ from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import confirmed_text, fid_text, plural, short_value, verb
-from orchestrator.results.verdict import State, StopReason
+from orchestrator.results.verdict import StopReason
 
 MOST_REFUSED = 3  # trials, each with a sentence of its own
 
@@ -57,7 +57,7 @@ def _how(best: Entry) -> str:
 def _remarks(best: Entry, group: Group) -> list[str]:
     """What a reader would want to know before believing it."""
     trial, remarks = best.trial, []
-    if trial.state is State.RUNNING:
+    if trial.open:
         remarks.append("It still trains.")
     if trial.verdict == StopReason.OUTRANKED:
         remarks.append(

@@ -23,7 +23,7 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
         return decision
 
 
-def build(config: SchedulerConfig, longest: int) -> Asha:
+def build(config: SchedulerConfig, longest: int, finish: int = 1) -> Asha:
     """ASHA for trials of at most `longest` epochs."""
     return with_grace(config.grace_epochs, config, longest)
 

@@ -71,6 +71,6 @@ class Hyperband(FIFOScheduler):
         return "\n".join(bracket.debug_string() for bracket in self._brackets)
 
 
-def build(config: SchedulerConfig, longest: int) -> Hyperband:
+def build(config: SchedulerConfig, longest: int, finish: int = 1) -> Hyperband:
     """Hyperband for trials of at most `longest` epochs."""
     return Hyperband(config, longest)

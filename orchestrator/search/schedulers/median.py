@@ -25,7 +25,7 @@ class Median(ComparesMeasured, MedianStoppingRule):
         return TrialScheduler.STOP if enough else TrialScheduler.CONTINUE
 
 
-def build(config: SchedulerConfig, longest: int) -> Median:
+def build(config: SchedulerConfig, longest: int, finish: int = 1) -> Median:
     """The median rule for trials of at most `longest` epochs."""
     # A gang cannot pause: min_time_slice keeps the rule from pausing trials until it has enough to compare.
     never: Any = math.inf

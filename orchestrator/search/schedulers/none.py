@@ -5,6 +5,6 @@ from ray.tune.schedulers import FIFOScheduler
 from orchestrator.space.sections import SchedulerConfig
 
 
-def build(config: SchedulerConfig, longest: int) -> FIFOScheduler:
+def build(config: SchedulerConfig, longest: int, finish: int = 1) -> FIFOScheduler:
     """A scheduler that cuts no trial."""
     return FIFOScheduler()

@@ -1,0 +1,65 @@
+"""Asynchronous successive halving in its promotion type (arXiv:1810.05934): trials wait at rungs, and none is cut."""
+
+import math
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from orchestrator.results.verdict import State
+from orchestrator.search.result import WORST_FID, TrialResult
+from orchestrator.search.schedulers.ladder import Ladder
+from orchestrator.space.sections import SchedulerConfig
+
+
+class AshaPromotion(FIFOScheduler):
+    """Tune's side of a `Ladder`. Tune has no pause that costs no process: a trial that waits has ended for Tune.
+
+    When it goes on, the searcher hands it to Tune again, under the same name. So STOP means: it waits, or it is over.
+
+    Args:
+        ladder: of the sweep.
+    """
+
+    def __init__(self, ladder: Ladder) -> None:
+        super().__init__()
+        self._ladder = ladder
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """CONTINUE where the trial goes on, STOP where it waits. FIDs of fakes that hardly vary are worse than any."""
+        goes_on = self._reach(trial, TrialResult.from_tune(result))
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Keep what a trial that is over has measured; Tune calls this for one that waits too."""
+        last = TrialResult.from_tune(result)
+        if last is not None and last.outcome is not None:
+            self._reach(trial, last)
+            self._ladder.end(name_of(trial), finished=last.outcome.state is State.COMPLETED)
+
+    def wait(self, name: str) -> None:
+        """A trial waits at its rung, until `promote` names it."""
+        self._ladder.wait(name)
+
+    def promote(self, *, none_new: bool = False, none_runs: bool = False) -> str | None:
+        """As `Ladder.promote`."""
+        return self._ladder.promote(none_new=none_new, none_runs=none_runs)
+
+    def _reach(self, trial: Trial, now: TrialResult | None) -> bool:
+        if now is None or now.measurement is None:
+            return True
+        value = WORST_FID * (2 - (now.measurement.diversity or 0.0)) if now.collapsed else now.fid
+        return self._ladder.reach(name_of(trial), now.epoch, value)
+
+
+def name_of(trial: Trial) -> str:
+    """A trial's number in the sweep, which stays when Tune gets it again; of one without, Tune's own name."""
+    return str(trial.config.get("trial_id", trial.trial_id))
+
+
+def build(config: SchedulerConfig, longest: int, finish: int = 1) -> AshaPromotion:
+    """Promotion for trials of at most `longest` epochs, of which `finish` train to their end."""
+    factor = config.rung_factor or config.reduction_factor
+    first = min(config.grace_epochs, longest)
+    rungs = [first * factor**k for k in range(1 + math.floor(math.log(longest / first, factor) + 1e-9))]
+    return AshaPromotion(Ladder([math.ceil(rung) for rung in rungs if rung < longest], config.reduction_factor, finish))
