@@ -13,6 +13,7 @@ from trainers.errors import UserError
 from trainers.samples import SMALLEST_TILE
 
 SWEEP_BYTES = 20_000_000  # of any sweep: MLflow's database, Ray's files, logs
+PAUSED_CHECKPOINTS = 2  # of a trial that waits at a rung: latest and previous
 OPEN_CHECKPOINTS = 4  # of a trial that runs: latest, previous, best, and the one that is being written
 EPOCH_BYTES = 6000  # a line of the history, 800, and its 20 numbers in MLflow's database
 GRID_TILES, PIXEL_BYTES = 64, 2  # of a grid; a PNG of photographs has 1.5 to 2.5 bytes per pixel
@@ -25,6 +26,7 @@ class DiskForecast:
 
     Attributes:
         running: checkpoints of the trials that run at once.
+        waiting: checkpoints of trials that wait at rungs: all the others, before the last of them has started.
         kept: ``best.pt`` of the trials that keep it.
         rest: grids, histories and tracking.
     """
@@ -32,11 +34,17 @@ class DiskForecast:
     running: int
     kept: int
     rest: int
+    waiting: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.running + self.kept + self.rest
+        return self.checkpoints + self.rest
+
+    @property
+    def checkpoints(self) -> int:
+        """Of which checkpoints."""
+        return self.running + self.waiting + self.kept
 
 
 def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: str | None = None) -> DiskForecast:
@@ -55,8 +63,11 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     epochs = space.trials * mean_epochs(space)
     grids = space.trials + epochs / schedule.samples_every
     pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
+    run = min(resources.gangs, space.trials)
+    wait = space.trials - run if space.scheduler.name == "asha_promotion" else 0
     return DiskForecast(
-        running=OPEN_CHECKPOINTS * min(resources.gangs, space.trials) * networks.saved,
+        running=OPEN_CHECKPOINTS * run * networks.saved,
+        waiting=PAUSED_CHECKPOINTS * wait * networks.saved,
         kept=kept * networks.saved,
         rest=SWEEP_BYTES + round(epochs * EPOCH_BYTES + pictures),
     )
@@ -65,13 +76,16 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
 def mean_epochs(space: Space) -> float:
     """Epochs that a trial runs on average: with successive halving, one in so many goes on at each rung."""
     epochs, scheduler = space.base.schedule.epochs, space.scheduler
-    if scheduler.name not in ("asha", "hyperband"):
+    if scheduler.name not in ("asha", "asha_promotion", "hyperband"):
         return float(epochs)
+    farther = scheduler.reduction_factor
+    if scheduler.name == "asha_promotion" and scheduler.rung_factor is not None:
+        farther = scheduler.rung_factor
     rung, share, mean = 0.0, 1.0, 0.0
     following = float(scheduler.grace_epochs)
     while rung < epochs:
         mean += share * (min(following, epochs) - rung)
-        rung, following = following, following * scheduler.reduction_factor
+        rung, following = following, following * farther
         share /= scheduler.reduction_factor
     return mean
 
@@ -93,7 +107,7 @@ def check_disk(forecast: DiskForecast, networks: Networks, folder: Path, keep: s
     fewer = ", or give --keep-checkpoints best" if forecast.kept > forecast.running and keep != "best" else ""
     raise UserError(
         f"the disk of --sweeps-dir {folder} has {gb(free)} free, this sweep needs about "
-        f"{gb(forecast.total)} ({gb(forecast.running + forecast.kept)} of checkpoints: {networks}, "
+        f"{gb(forecast.total)} ({gb(forecast.checkpoints)} of checkpoints: {networks}, "
         f"{gb(networks.saved)} each): make room, or name a place on another disk{fewer}"
     )
 

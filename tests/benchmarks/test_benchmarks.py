@@ -27,6 +27,7 @@ SMALLEST = {
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
     "bench_report": "--trials 3",
+    "bench_rungs": "--trials 4 --orders 2",
     "bench_scale": "--trials 6 --gangs 2 --epochs 4 --every 2 --pace 0.01 --deliver-seconds 100",
     "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600"
     " --min-diversity 0",
@@ -94,6 +95,11 @@ PROMISED = {
         "3 trials, 11 grids of 64 images of 32 px",
         "page +# MB in # s",
         "memory +# MB at most",
+    ],
+    "bench_rungs": [
+        "36 trials of 16 epochs, made up",
+        r"4 trials +none +cost #  behind the best +#%, at most +#%  found it +#%  whole #",
+        r"4 trials +asha_promotion +grace_epochs=1 rung_factor=3 reduction_factor=4 +cost #",
     ],
     "bench_scale": [
         "6 trials, # epochs on 2 gangs, at most 2 at once, in # s: # epochs/s",

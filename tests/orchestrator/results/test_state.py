@@ -21,6 +21,8 @@ from orchestrator.results.events import (
     Interrupted,
     NotDone,
     Opened,
+    Paused,
+    Promoted,
     Saved,
     Started,
     Stopping,
@@ -223,6 +225,8 @@ EVERY: list[Event] = [
     GangUp(at=11.0, session=1, gang=0, workers=1, of=2),
     GangDown(at=1.0, session=1, gang=0),
     Interrupted(at=1.0, session=1, trial="0000", why="its node left", attempts=0),
+    Paused(at=1.0, session=1, trial="0001"),
+    Promoted(at=1.0, session=1, trial="0001"),
     Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),
     Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
     Confirmed(at=1.0, session=1, trial="0000", values=[1.0]),
@@ -255,7 +259,7 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
     assert len(state.interrupted) == len(set(state.interrupted))
     assert state.proposed() == len(state.trials) + len(state.waiting)
     for trial in state.trials.values():
-        assert (trial.verdict is None) == (trial.state is State.RUNNING) == (trial.ended is None)
+        assert (trial.verdict is None) == trial.open == (trial.ended is None)
     if not state.is_open:
         assert not open_trials and not state.gangs and not state.sizes
         assert state.sessions or state.halting is None
