@@ -288,7 +288,7 @@ def test_every_verdict_has_a_sentence() -> None:
         *StopReason,
         *Failure,
         *RULES,
-        *(end for end in RunEnd if end not in (RunEnd.STOPPED, RunEnd.LEFT)),
+        *(end for end in RunEnd if end not in (RunEnd.STOPPED, RunEnd.PAUSED, RunEnd.LEFT)),
     ):
         assert sentence_of(verdict).endswith("."), verdict
 
