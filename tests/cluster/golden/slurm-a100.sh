@@ -12,7 +12,10 @@
 #   4. sbatch FILE launch --space ralsgan_motorbike --data /shared/photos --name bikes --resume
 #                                         runs `gan-sweep launch ...` in the allocation, and ends with it; a job that
 #                                         is requeued, or submitted again, goes on with the sweep of that name;
-#                                         without arguments Ray stays up for jobs until the time is over or scancel
+#                                         without arguments Ray stays up for jobs until the time is over or step 5
+#   5. gan-sweep cluster down FILE        tells this script alone, so that running trials are saved and the sweep ends
+#                                         in order. A plain scancel tells every process at once, Ray's too: the sweep
+#                                         is cut off, and goes on from its checkpoints where it is submitted again
 
 #SBATCH --job-name=gan-sweep
 # One Ray worker per node, with all of the node's GPUs that are asked for here.
