@@ -47,6 +47,8 @@ chmod 600 "$RAY_AUTH_TOKEN_PATH"
 export PATH="$HOME/gan-sweep/venv/bin:$PATH"
 run=(env)
 export RAY_USAGE_STATS_ENABLED=0
+# Ray is told to end when the sweep has ended: it need not wait 30 seconds for others to leave.
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 export GAN_SWEEP_BUCKET="${GAN_SWEEP_BUCKET:-/shared/sweeps}"
 # Where you pay by the hour, US dollars, for `launch --max-cost` and the results. No table has your cluster's prices.
 # export GAN_SWEEP_GPU_PRICE=X GAN_SWEEP_HEAD_PRICE=Y
