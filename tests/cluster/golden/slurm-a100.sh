@@ -67,7 +67,10 @@ dashboard=$((25000 + offset))
 # MLflow's is the same in your next job too: a sweep that goes on there is tracked where it was.
 tracking=$((30000 + UID % 5000))
 head_agent=$((35000 + offset)) worker_agent=$((40000 + offset))
-head_ip=$(hostname --ip-address | awk '{print $1}')
+# The address by which other nodes reach this one: Debian's /etc/hosts has 127.0.1.1 beside a machine's own name.
+for head_ip in $(hostname --ip-address) $(hostname --all-ip-addresses) 127.0.0.1; do
+    [[ $head_ip == 127.* || $head_ip == *:* ]] || break
+done
 address="$head_ip:$port"
 started="" mlflow=""
 
