@@ -21,6 +21,9 @@ MLFLOW_PORT = 5000
 _LAST = "100"  # lines of a log
 _UNFILLED = re.compile(r"REPLACE-?ME[-\w]*")
 _MONITOR = "/tmp/ray/session_latest/logs/monitor.log"  # of Ray's autoscaler: which machines it starts and why
+# A running job's script alone is told: it ends the sweep before it ends Ray. A plain scancel tells all processes of the
+# job at once: the driver waits for a Ray that is gone, and is killed after 30 seconds.
+_TELL = 'scancel --state=PENDING "$@" && scancel --batch --signal=TERM "$@"'
 
 Command = list[str]
 
@@ -144,7 +147,7 @@ def _slurm(action: str, file: ClusterFile, yes: bool, port: int) -> Command:
     ours = ["--me", "--name", file.name]
     commands = {
         "up": ["sbatch", str(file.path)],
-        "down": ["scancel", *ours],
+        "down": ["bash", "-c", _TELL, "scancel", *ours],
         "status": ["squeue", *ours],
         "ssh": ["bash", "-c", 'srun --overlap --jobid "$(squeue --me --name "$0" -ho %A)" --pty bash', file.name],
     }

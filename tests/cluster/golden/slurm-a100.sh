@@ -12,7 +12,10 @@
 #   4. sbatch FILE launch --space ralsgan_motorbike --data /shared/photos --name bikes --resume
 #                                         runs `gan-sweep launch ...` in the allocation, and ends with it; a job that
 #                                         is requeued, or submitted again, goes on with the sweep of that name;
-#                                         without arguments Ray stays up for jobs until the time is over or scancel
+#                                         without arguments Ray stays up for jobs until the time is over or step 5
+#   5. gan-sweep cluster down FILE        tells this script alone, so that running trials are saved and the sweep ends
+#                                         in order. A plain scancel tells every process at once, Ray's too: the sweep
+#                                         is cut off, and goes on from its checkpoints where it is submitted again
 
 #SBATCH --job-name=gan-sweep
 # One Ray worker per node, with all of the node's GPUs that are asked for here.
@@ -44,6 +47,8 @@ chmod 600 "$RAY_AUTH_TOKEN_PATH"
 export PATH="$HOME/gan-sweep/venv/bin:$PATH"
 run=(env)
 export RAY_USAGE_STATS_ENABLED=0
+# Ray is told to end when the sweep has ended: it need not wait 30 seconds for others to leave.
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 export GAN_SWEEP_BUCKET="${GAN_SWEEP_BUCKET:-/shared/sweeps}"
 # Where you pay by the hour, US dollars, for `launch --max-cost` and the results. No table has your cluster's prices.
 # export GAN_SWEEP_GPU_PRICE=X GAN_SWEEP_HEAD_PRICE=Y
@@ -62,7 +67,10 @@ dashboard=$((25000 + offset))
 # MLflow's is the same in your next job too: a sweep that goes on there is tracked where it was.
 tracking=$((30000 + UID % 5000))
 head_agent=$((35000 + offset)) worker_agent=$((40000 + offset))
-head_ip=$(hostname --ip-address | awk '{print $1}')
+# The address by which other nodes reach this one: Debian's /etc/hosts has 127.0.1.1 beside a machine's own name.
+for head_ip in $(hostname --ip-address) $(hostname --all-ip-addresses) 127.0.0.1; do
+    [[ $head_ip == 127.* || $head_ip == *:* ]] || break
+done
 address="$head_ip:$port"
 started="" mlflow=""
 

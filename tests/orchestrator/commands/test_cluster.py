@@ -93,7 +93,7 @@ def test_commands_are_those_of_rays_launcher_kubectl_or_slurm(cloud: str, tmp_pa
         assert words["dashboard"][-2:] == ["--port", "9000"]
         assert words["mlflow"][-4:] == ["--port", "9000", "--remote-port", "5000"]
     if program == "sbatch":
-        assert words["down"] == ["scancel", "--me", "--name", "mine"]
+        assert words["down"][0] == "bash" and words["down"][3:] == ["scancel", "--me", "--name", "mine"]
         with pytest.raises(ClusterError, match=r"^cluster dashboard: there is none for Slurm"):
             command_for("dashboard", read)
     if program == "kubectl":
