@@ -11,7 +11,7 @@ import click
 from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, SweepToFind, Text, Whole
 from orchestrator.commands.resume import go_on
-from orchestrator.commands.running import meet_cluster, run_to_the_end, with_packing
+from orchestrator.commands.running import ending_the_dead, meet_cluster, run_to_the_end, with_packing
 from orchestrator.commands.shared import price_options, register_option, release_option, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
 from trainers.errors import UserError, disk_is_full, is_full
@@ -145,7 +145,12 @@ def command(dry_run: bool, detach: bool, **values: Any) -> None:
         sys.exit(run_detached())
     from orchestrator.plan.launch_options import LaunchOptions
 
-    sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))
+    options = LaunchOptions(**values)
+    with contextlib.ExitStack() as stack:
+        if options.resume and options.name is not None and not dry_run:
+            stack.enter_context(ending_the_dead(options.name, options.sweeps_dir, options.tracking_uri))
+        code = launch(options, dry_run=dry_run)
+    sys.exit(code)
 
 
 def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | None = None) -> int:
