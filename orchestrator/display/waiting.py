@@ -17,11 +17,13 @@ def duration(seconds: float) -> str:
 
 
 def left_text(state: SweepState) -> str:
-    """``about 12 min 00 s left``; empty where nothing can be said.
+    """``about 12 min 00 s left``; empty where nothing can be said, or no trial starts any more.
 
     The trials that are left take as long as those that are over did. Before one is over, they take as long as those
     that run will by all their epochs: the scheduler will cut some of them.
     """
+    if state.halting is not None:
+        return ""
     trials = list(state.trials.values())  # at once: another thread adds to them
     over = [trial.seconds for trial in trials if trial.over]
     whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]

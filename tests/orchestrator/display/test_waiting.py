@@ -19,6 +19,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
+from tests.orchestrator.results.test_driver_lock import another_driver
 from tests.orchestrator.sweep_helpers import PLAN, begun, keep
 
 
@@ -74,7 +75,8 @@ def test_lines_say_it_where_nothing_was_said_for_long(store: ResultsStore, monke
 def test_status_says_it_from_another_terminal(store: ResultsStore) -> None:
     write_now(store.directory, "0000", now(what="FID", epoch=1, left_s=None))
     shown = io.StringIO()
-    print_one(Console(file=shown, width=120), store, store.read_state())
+    with another_driver(store.directory):
+        print_one(Console(file=shown, width=120), store, store.read_state())
     assert "trial 0000 at epoch 0/4 (FID 52%)" in shown.getvalue()
 
 
