@@ -98,8 +98,9 @@ def test_a_wrong_command_is_one_line(words: list[str], said: str) -> None:
     assert result.stderr.startswith(f"gan-sweep: {said}") and result.stderr.count("\n") == 1
 
 
-def job(number: int, command: str = "launch", *, runs: bool = False, refused: bool = False) -> Job:
-    return Job(id=str(number), sweep="far", command=command, facts={}, started=number, runs=runs, refused=refused)
+def job(number: int, command: str = "launch", *, place: str = "", runs: bool = False, refused: bool = False) -> Job:
+    facts = {"sweeps_dir": place} if place else {}
+    return Job(id=str(number), sweep="far", command=command, facts=facts, started=number, runs=runs, refused=refused)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,21 @@ def job(number: int, command: str = "launch", *, runs: bool = False, refused: bo
 )
 def test_a_sweeps_driver_is_the_job_that_runs_it(jobs: list[Job], driver: int) -> None:
     assert driver_among(jobs, "far", NOWHERE) == jobs[driver]
+
+
+def test_two_sweeps_of_one_name_are_told_apart_by_their_folders() -> None:
+    jobs = [job(1, place="/a", runs=True), job(2, place="/b/", runs=True), job(3, place="/a", runs=True)]
+    for place, its in (("/a/", 0), ("/b", 1)):
+        assert driver_among(jobs, "far", NOWHERE, place) == jobs[its]
+    with pytest.raises(UserError, match=f"^sweep far on {NOWHERE} runs in /a and /b: say which: --sweeps-dir /b$"):
+        driver_among(jobs, "far", NOWHERE)
+    own = [job(1, runs=True), job(2, place="/b", runs=True)]
+    assert driver_among(own, "far", NOWHERE, "s3://bucket/sweeps") == own[0], "the cluster's own folder, by its name"
+    with pytest.raises(UserError, match=r"runs in the cluster's own folder and /b: say which: --sweeps-dir /b$"):
+        driver_among(own, "far", NOWHERE)
+    with pytest.raises(UserError, match=r"^unknown sweep on "):
+        driver_among(jobs, "far", NOWHERE, "/c")
+    assert driver_among([job(1, place="/a"), job(2, place="/b")], "far", NOWHERE).id == "2", "the newest"
 
 
 def test_a_sweep_whose_only_launch_was_refused_is_none() -> None:
