@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.jobs import Head, Job
-from cluster.token import own_token
+from cluster.token import own_token, why_refused
 from orchestrator.cli import main
 from orchestrator.commands.elsewhere import _follow, _Words, driver_among
 from orchestrator.commands.launch import command as launch
 from orchestrator.commands.travelling import Receiver, at_home, send
 from orchestrator.results.argument import VIA, argument_of, files_argument_of
 from orchestrator.results.store import ResultsStore
+from orchestrator.sweep.ray_session import WantsToken, check_answers
 from tests.faults.processes import CONTROLLER, RANKS, free_port
 from tests.faults.ray_cluster import Cluster, Host, ray_cluster
 from tests.orchestrator.sweep_helpers import SMALL
@@ -153,6 +155,35 @@ def test_the_token_is_sent_for_this_command_alone(tmp_path: Path, monkeypatch: p
         assert os.environ["RAY_AUTH_MODE"] == "disabled", "what was said counts"
 
 
+def test_a_refused_token_is_not_told_like_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    token = tmp_path / "token"
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    for make in (lambda: None, token.touch):  # an empty file is none
+        make()
+        assert why_refused().startswith(f"wants its token, and there is none in {token}: ")
+    token.write_text("t" * 64)
+    assert why_refused().startswith("wants its token: export RAY_AUTH_MODE=token")
+    with own_token():
+        assert why_refused().startswith(f"refuses the token in {token}: ")
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "u" * 64)
+        assert why_refused().startswith("refuses the token in $RAY_AUTH_TOKEN: ")
+
+
+def test_where_a_token_is_to_be_sent_and_there_is_none_ray_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would abort the process with a trace of C++."""
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(WantsToken, match=f"^the Ray cluster at --address {address} wants its token, and there is"):
+            check_answers(address)
+
+
 def test_a_cluster_with_a_bucket_knows_where_sweeps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("GAN_SWEEP_BUCKET", raising=False)
@@ -260,8 +291,11 @@ def test_a_sweep_outlives_the_laptop_that_launched_it(cluster: Cluster, motorbik
 
     asked = ["launch", "--space", "ralsgan_motorbike", "--demo", "--trials", "400", "--name", "far"]
     asked += ["--data", str(motorbikes), *(word for setting in SMALL for word in ("--set", setting))]
-    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={"RAY_AUTH_MODE": "disabled"})
+    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={**cluster.wants, "RAY_AUTH_MODE": "disabled"})
     assert code == 2 and text.startswith(f"gan-sweep: --cluster {cluster.jobs} wants its token: export RAY_AUTH_MODE")
+    (tmp_path / "token").write_text("0" * 64)
+    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={"RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")})
+    assert code == 2 and text.startswith(f"gan-sweep: --cluster {cluster.jobs} refuses the token in {tmp_path}/token:")
     code, text = said(*asked)
     assert code == 2 and text.startswith("gan-sweep: --cluster: say where the sweep is kept: --sweeps-dir s3://")
 
