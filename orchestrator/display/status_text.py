@@ -10,6 +10,7 @@ from orchestrator.display.live import confirmed_text
 from orchestrator.display.spending_text import used_text
 from orchestrator.display.waiting import doing_text, duration, left_text
 from orchestrator.display.winner_text import counts_text, print_rows, resume_rows, won_with
+from orchestrator.results.argument import ray_text
 from orchestrator.results.now import read_now
 from orchestrator.results.prices import money
 from orchestrator.results.records import TrialRecord, best_trial
@@ -59,7 +60,7 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     if runs:
         opened = state.sessions[-1].opened
         rows["where"] = f"process {opened.pid} on {opened.host}, since {_at(opened.at)}"
-        rows["Ray"] = state.plan.address or "on that host"
+        rows["Ray"] = "on that host" if state.plan.address is None else ray_text(state.plan.address, "that host")
     counts = filter(None, (counts_text(state.trials.values()), f"{len(state.waiting)} waiting"))
     rows["trials"] = f"{len(state.trials)} of {state.planned}: {', '.join(counts)}"
     best = best_trial(list(state.trials.values()))

@@ -23,7 +23,7 @@ from orchestrator.display.winner_text import (
     short,
     winner_rows,
 )
-from orchestrator.results.argument import place_of
+from orchestrator.results.argument import place_of, ray_text
 from orchestrator.results.records import NOT_COUNTED, TrialRecord, best_trial
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
@@ -92,7 +92,7 @@ def _where_text(resources: Resources, address: str | None) -> str:
     at_least = f", at least {resources.min_workers}" if resources.elastic else ""
     gpus = counted(resources.gpus, "GPU") if resources.gpus else "no GPU"
     return (
-        f"{counted(resources.gangs, 'trial')} at once on {address or 'this machine'}: "
+        f"{counted(resources.gangs, 'trial')} at once on {ray_text(address)}: "
         f"{counted(resources.workers, 'worker')} each{at_least}, with {gpus} and "
         f"{counted(resources.threads, 'CPU thread')} per worker"
     )

@@ -12,6 +12,7 @@ from orchestrator.display.summary import print_plan
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.resources import Resources
+from orchestrator.results.argument import VIA
 from trainers.data.cache_report import BuildReport, SkippedFile
 
 SPACE = {"space": "ralsgan_motorbike", "fid_extractor": "efficientnet_lite0"}
@@ -59,6 +60,13 @@ def test_one_and_several(motorbikes: Path) -> None:
     many = Resources(gangs=3, workers=4, cpus=1, gpus=1, threads=1, min_workers=2)
     several = "3 trials at once on h:6379: 4 workers each, at least 2, with 1 GPU and 1 CPU thread per worker"
     assert shown(replace(plan, resources=many, address="h:6379"))["where"] == several
+
+
+def test_the_address_auto_is_told_in_words(motorbikes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(planned(motorbikes), address="auto")
+    assert shown(plan)["where"].startswith("1 trial at once on the Ray cluster of this machine: ")
+    monkeypatch.setenv(VIA, "my.yaml")  # typed elsewhere: its driver runs on the cluster
+    assert shown(plan)["where"].startswith("1 trial at once on the cluster my.yaml: ")
 
 
 def test_broken_drawings_are_there_on_purpose(motorbikes: Path) -> None:
