@@ -218,7 +218,7 @@ def _plan_and_run(
 ) -> int:
     """Run a new sweep, or go on with one that stands as `state` says."""
     from orchestrator.display.progress import progress_bar
-    from orchestrator.display.summary import print_plan
+    from orchestrator.display.summary import kept_text, print_plan
     from orchestrator.plan.dataset import prepare_data, with_labels
     from orchestrator.plan.saved import to_saved
     from orchestrator.results.store import ResultsStore, create_sweep
@@ -241,8 +241,8 @@ def _plan_and_run(
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
     print_plan(console, plan, caches, warm)
     if dry_run:
-        kept = f"; the decoded images stay in {plan.cache_dir} for the launch"
-        console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
+        text = f"dry run: nothing was started; {kept_text(plan)}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         return 0
     if plan.address is not None:
         meet_cluster(plan, console)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from orchestrator.display.winner_text import (
     short,
     winner_rows,
 )
-from orchestrator.results.argument import place_of, ray_text
+from orchestrator.results.argument import VIA, place_of, ray_text
 from orchestrator.results.records import NOT_COUNTED, TrialRecord, best_trial
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
@@ -111,6 +113,13 @@ def _images(report: Any, path: Path, *, drawn: bool) -> str:
     if report.skipped and drawn:
         listed = "; the others are broken on purpose, to show that such files do no harm"
     return f"{report.summary()} in {shown(Path(report.source))}{listed}"
+
+
+def kept_text(plan: Plan) -> str:
+    """What a dry run leaves: the decoded images, on one machine."""
+    here = f"on {socket.gethostname()}, the cluster's head," if VIA in os.environ else "on this machine"
+    others = "" if plan.address is None else "; the cluster's other machines decode their own"
+    return f"the decoded images stay in {plan.cache_dir} {here} for the launch{others}"
 
 
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
