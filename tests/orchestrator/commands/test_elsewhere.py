@@ -209,9 +209,10 @@ def test_a_file_comes_back_in_what_a_job_prints(tmp_path: Path) -> None:
     assert max(map(len, lines)) < 20_000, "Ray cuts longer lines"
     shown: list[str] = []
     receive = Receiver(tmp_path / "here", shown.append)
-    for line in ["before\n", *(f"{line}\n" for line in lines), "after\n"]:
+    for line in ["before\n", "here: 0.1 MB\n", *(f"{line}\n" for line in lines), "after\n"]:
         receive(line)
-    assert shown == ["before\n", "after\n"] and (tmp_path / "here").read_bytes() == content
+    assert shown == ["before\n", f"{tmp_path}/here: 0.1 MB\n", "after\n"]
+    assert (tmp_path / "here").read_bytes() == content
     gone = Receiver(tmp_path / "no" / "here", shown.append)
     with pytest.raises(UserError, match=r"^cannot write .*/no/here: No such file or directory$"):
         for line in lines:
@@ -353,7 +354,7 @@ def test_a_sweep_outlives_the_laptop_that_launched_it(cluster: Cluster, motorbik
         assert code == 0 and f"gan-sweep report far --cluster {tmp_path}/k.yaml --open" in text, text
         assert "gan-sweep generate" not in text, "its files are not here"
     code, text = said("report", "far", "--no-nearest", "-o", str(tmp_path / "page.html"))
-    assert code == 0 and text.startswith("page.html: "), text
+    assert code == 0 and text.startswith(f"{tmp_path}/page.html: "), text
     assert (tmp_path / "page.html").read_text().count("<html") == 1
     store = ResultsStore(sweeps / "far")
     assert 0 < len(store.read_trials()) < 400 and not list(laptop.iterdir())
