@@ -9,8 +9,8 @@ SOON_S = 5.0  # less is not worth saying
 
 
 def duration(seconds: float) -> str:
-    """``2 h 05 min``, ``3 min 20 s`` or ``45 s``."""
-    whole = round(seconds)
+    """``2 h 05 min``, ``3 min 20 s`` or ``45 s``; ``0 s`` of less than nothing."""
+    whole = max(0, round(seconds))
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

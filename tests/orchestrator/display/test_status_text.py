@@ -2,11 +2,13 @@
 
 import io
 import socket
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.display.status_text import print_all, print_one
+from orchestrator.results.clock import machine, since_start
 from orchestrator.results.events import Halting, Opened
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
@@ -66,3 +68,15 @@ def test_a_sweep_whose_driver_elsewhere_gives_no_sign_does_nothing_now(tmp_path:
     store.append(Opened(at=1.0, session=2, host=f"not-{socket.gethostname()}", **driver))
     for text in both(store):
         assert "interrupted" in text and "no sign of its driver on not-" in text and "  now " not in text
+
+
+def test_the_time_of_a_sweep_that_runs_is_by_its_drivers_clock(tmp_path: Path) -> None:
+    """The wall clock was set back a day after the driver had opened the sweep, five hours ago."""
+    store = begun(tmp_path / "s")
+    close(store, SweepStatus.INTERRUPTED, ended=0.0)
+    driver = {"pid": 7, "process_started": 1.0, "version": "1", "trials": 3, "host": socket.gethostname()}
+    clock = {"monotonic": since_start() - 5 * 3600, "machine": machine()}
+    store.append(Opened(at=time.time() + 86400, session=2, **driver, **clock))
+    with another_driver(store.directory):
+        assert all("5 h 00 min" in text for text in both(store))
+    assert all(" 0 s" in text for text in both(store)), "until its last sign, which was before"

@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.display import live
 from orchestrator.display.live import Screen
 from orchestrator.display.status_text import print_one
-from orchestrator.display.waiting import doing_text, left_text
+from orchestrator.display.waiting import doing_text, duration, left_text
 from orchestrator.results.events import Interrupted
 from orchestrator.results.follower import Follower
 from orchestrator.results.now import Now, read_now, write_now
@@ -122,6 +122,10 @@ def left(*trials: TrialRecord, gangs: int = 1) -> str:
     state = SweepState(replace(PLAN, trials=5, resources={"gangs": gangs}))
     state.planned, state.trials = 5, {one.trial_id: one for one in trials}
     return left_text(state)
+
+
+def test_no_time_is_negative() -> None:
+    assert [duration(seconds) for seconds in (-3600.0, -0.4, 59.6)] == ["0 s", "0 s", "1 min 00 s"]
 
 
 def test_how_long_a_sweep_will_take() -> None:
