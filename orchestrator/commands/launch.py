@@ -91,7 +91,10 @@ if TYPE_CHECKING:
     help="A running Ray cluster, HOST:PORT or auto. [default: start one here]",
 )
 @click.option(
-    "--time-budget", type=Text(), metavar="2h", help="End the sweep after this long, wherever its trials are."
+    "--time-budget",
+    type=Text(),
+    metavar="2h",
+    help="End the sweep after this long, its start included, wherever its trials are.",
 )
 @click.option(
     "--max-gpu-hours",

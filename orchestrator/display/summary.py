@@ -128,8 +128,10 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     trials, status = state.by_number(), state.status
     ending = status.replace("_", " ").replace("gpu", "GPU")
     console.print(f"\n{ending}: {_trials_text(trials, state.planned)}", highlight=False, soft_wrap=True)
+    if state.detail and status is not SweepStatus.FAILED:  # of which every trouble is told
+        console.print(state.detail, markup=False, highlight=False, soft_wrap=True)
     best = best_trial(trials)
-    if best is None:
+    if best is None and trials:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
     rows = {} if best is None else winner_rows(store, plan.metric, best)
     until = last_sign(store.directory, state)
