@@ -19,7 +19,8 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from cluster.actions import JOBS_PORT
-from cluster.errors import WANTS_TOKEN, ClusterError
+from cluster.errors import ClusterError
+from cluster.token import why_refused
 
 OWNER, COMMAND = "gan_sweep", "command"  # metadata of our jobs: the sweep, and the first word after `gan-sweep`
 _OVER = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -69,7 +70,8 @@ class Head:
         given: what the user named: for commands to type, and for errors.
 
     Raises:
-        ClusterError: nothing answers there, it wants a token, or its Ray has another version than this process's.
+        ClusterError: nothing answers there, it refuses the token that is here, or its Ray has another version than
+            this process's.
     """
 
     def __init__(self, address: str, given: str = "") -> None:
@@ -172,7 +174,7 @@ class Head:
         try:
             yield
         except AuthenticationError:
-            raise ClusterError(f"--cluster {self.given} {WANTS_TOKEN}") from None
+            raise ClusterError(f"--cluster {self.given} {why_refused()}") from None
         except ConnectionError as error:
             raise ClusterError(f"nothing answers at --cluster {self.given}: {_first_line(error)}") from None
         except RuntimeError as error:

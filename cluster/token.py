@@ -12,8 +12,26 @@ def token_source() -> str | None:
     """Where Ray takes its token from, in its own order: a variable or a file; None: there is none."""
     if os.environ.get("RAY_AUTH_TOKEN"):
         return "$RAY_AUTH_TOKEN"
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or default_token_file())
-    return str(file) if file.is_file() else None
+    file = _token_file()
+    return str(file) if file.is_file() and file.stat().st_size else None
+
+
+def why_refused() -> str:
+    """The end of a sentence about a cluster that has refused this process: why, and after a colon the cure."""
+    if (source := token_source()) is None:
+        return f"wants its token, and there is none in {_token_file()}: copy its head's, or export RAY_AUTH_TOKEN_PATH"
+    if not sends_token():
+        return f"wants its token: export RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where it is not in {source}"
+    return f"refuses the token in {source}: put the one of its head there"
+
+
+def sends_token() -> bool:
+    """Whether Ray was told to send a token from this process."""
+    return os.environ.get(_MODE, "").lower() == "token"
+
+
+def _token_file() -> Path:
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or default_token_file())
 
 
 def default_token_file() -> Path:

@@ -78,7 +78,7 @@ def _run_there(context: click.Context, command: click.Command, cluster: str, giv
     name = names[0]
     with reached(cluster) as head:
         if name == "watch":
-            return _watch(head, words.sweep)
+            return _watch(head, words)
         if name == "launch":
             words.sweeps = words.sweeps or [f"{Path(given['space']).stem}-{time.strftime('%Y%m%d-%H%M%S')}"]
             words.set("--name", words.sweeps[0])
@@ -213,10 +213,10 @@ def _submit(head: Head, names: list[str], words: _Words) -> str:
         return head.submit(ENTRYPOINT, folder, sweep=about, command=command, facts=facts, columns=width)
 
 
-def _watch(head: Head, sweep: str | None) -> int:
-    assert sweep is not None, "click asks for it"
-    job = _driver_of(head, sweep)
-    return _follow(head, job.id, sweep)
+def _watch(head: Head, words: _Words) -> int:
+    assert words.sweep is not None, "click asks for it"
+    place = words.get("--sweeps-dir") if words.has("--sweeps-dir") else None
+    return _follow(head, driver_among(head.jobs(), words.sweep, head.given, place).id, words.sweep)
 
 
 def _follow(head: Head, job: str, sweep: str) -> int:
@@ -231,30 +231,42 @@ def _follow(head: Head, job: str, sweep: str) -> int:
         return 130
 
 
-def _driver_of(head: Head, sweep: str) -> Job:
-    """The job that runs a sweep, else the newest that did.
+def driver_among(jobs: Sequence[Job], sweep: str, given: str, place: str | None = None) -> Job:
+    """The job that runs a sweep, else the newest that did, among the jobs of a cluster that was `given`, oldest first.
+
+    Of two that run in one place the older has the sweep: the other is about to be refused.
+
+    Args:
+        jobs: all of them.
+        sweep: its name.
+        given: what the user named the cluster by, for errors.
+        place: the ``--sweeps-dir`` that was given; None: any.
 
     Raises:
-        UserError: there is none; the message names those that there are.
-    """
-    return driver_among(head.jobs(), sweep, head.given)
-
-
-def driver_among(jobs: Sequence[Job], sweep: str, given: str) -> Job:
-    """The same among the jobs of a cluster that was `given`, oldest first.
-
-    Of two that run the older has the sweep: the other is about to be refused.
+        UserError: there is none; the message names those that there are. Or sweeps of this name run in several places.
     """
     drivers = [job for job in jobs if job.command in DRIVERS and not job.refused]
     found = [job for job in drivers if job.sweep == sweep]
+    if place is not None:  # one that was started without may be there too: the cluster's own folder has a name
+        there = [job for job in found if _kept_in(job) == place.rstrip("/")]
+        found = there or [job for job in found if not _kept_in(job)]
     if not found:
         raise unknown_name(f"sweep on {given}", sweep, sorted({job.sweep for job in drivers}))
-    return next((job for job in found if job.runs), found[-1])
+    running = [job for job in found if job.runs]
+    if len(places := sorted({_kept_in(job) for job in running})) > 1:
+        shown = " and ".join(one or "the cluster's own folder" for one in places)
+        raise UserError(f"sweep {sweep} on {given} runs in {shown}: say which: --sweeps-dir {places[-1]}")
+    return running[0] if running else found[-1]
+
+
+def _kept_in(job: Job) -> str:
+    """The ``--sweeps-dir`` with which a sweep was started; empty: the cluster's own."""
+    return job.facts.get(SWEEPS_DIR, "").rstrip("/")
 
 
 def _place_of(head: Head, sweep: str) -> str | None:
-    """The ``--sweeps-dir`` with which a sweep was started; None: the cluster's own. Errors as `_driver_of`."""
-    return _driver_of(head, sweep).facts.get(SWEEPS_DIR)
+    """The ``--sweeps-dir`` with which a sweep was started; None: the cluster's own. Errors as `driver_among`."""
+    return driver_among(head.jobs(), sweep, head.given).facts.get(SWEEPS_DIR)
 
 
 def _print(text: str) -> None:

@@ -11,7 +11,7 @@ import click
 from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPath, Number, SweepToFind, Text, Whole
 from orchestrator.commands.resume import go_on
-from orchestrator.commands.running import meet_cluster, run_to_the_end, with_packing
+from orchestrator.commands.running import ending_the_dead, meet_cluster, run_to_the_end, with_packing
 from orchestrator.commands.shared import price_options, register_option, release_option, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
 from trainers.errors import UserError, disk_is_full, is_full
@@ -91,7 +91,10 @@ if TYPE_CHECKING:
     help="A running Ray cluster, HOST:PORT or auto. [default: start one here]",
 )
 @click.option(
-    "--time-budget", type=Text(), metavar="2h", help="End the sweep after this long, wherever its trials are."
+    "--time-budget",
+    type=Text(),
+    metavar="2h",
+    help="End the sweep after this long, its start included, wherever its trials are.",
 )
 @click.option(
     "--max-gpu-hours",
@@ -145,7 +148,12 @@ def command(dry_run: bool, detach: bool, **values: Any) -> None:
         sys.exit(run_detached())
     from orchestrator.plan.launch_options import LaunchOptions
 
-    sys.exit(launch(LaunchOptions(**values), dry_run=dry_run))
+    options = LaunchOptions(**values)
+    with contextlib.ExitStack() as stack:
+        if options.resume and options.name is not None and not dry_run:
+            stack.enter_context(ending_the_dead(options.name, options.sweeps_dir, options.tracking_uri))
+        code = launch(options, dry_run=dry_run)
+    sys.exit(code)
 
 
 def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | None = None) -> int:
@@ -213,7 +221,7 @@ def _plan_and_run(
 ) -> int:
     """Run a new sweep, or go on with one that stands as `state` says."""
     from orchestrator.display.progress import progress_bar
-    from orchestrator.display.summary import print_plan
+    from orchestrator.display.summary import kept_text, print_plan
     from orchestrator.plan.dataset import prepare_data, with_labels
     from orchestrator.plan.saved import to_saved
     from orchestrator.results.store import ResultsStore, create_sweep
@@ -236,8 +244,8 @@ def _plan_and_run(
         warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
     print_plan(console, plan, caches, warm)
     if dry_run:
-        kept = f"; the decoded images stay in {plan.cache_dir} for the launch"
-        console.print(f"dry run: nothing was started{kept}", markup=False, highlight=False, soft_wrap=True)
+        text = f"dry run: nothing was started; {kept_text(plan)}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         return 0
     if plan.address is not None:
         meet_cluster(plan, console)

@@ -13,7 +13,7 @@ import click
 
 from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind, Text, Whole
-from orchestrator.commands.running import meet_cluster, run_to_the_end
+from orchestrator.commands.running import ending_the_dead, meet_cluster, run_to_the_end
 from orchestrator.commands.shared import budget_options, price_options, release_option, sweeps_dir_option
 from orchestrator.space.sections import MOST_TRIALS
 from trainers.errors import UserError
@@ -55,7 +55,9 @@ def command(sweep: str, sweeps_dir: Path, detach: bool, allow_changes: bool, **o
 
     if detach and not is_detached():
         sys.exit(run_detached())
-    sys.exit(resume(sweep, sweeps_dir, allow_changes=allow_changes, **options))
+    with ending_the_dead(sweep, sweeps_dir, options["tracking_uri"]):
+        code = resume(sweep, sweeps_dir, allow_changes=allow_changes, **options)
+    sys.exit(code)
 
 
 def resume(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from trainers.errors import UserError, disk_is_full, first_line, is_full
+from trainers.masking import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.plan.launch_options import LaunchOptions
     from orchestrator.plan.plan import Plan
     from orchestrator.results.saved_plan import SavedPlan
+    from orchestrator.results.state import SweepState
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import WarmStart
     from orchestrator.sweep.session import SweepOutcome
@@ -56,11 +61,13 @@ def run_to_the_end(
                 interrupts.check()
                 ending = run_sweep(plan, store, session, state, Screen(console, plan.directory), interrupts, warm)
         except KeyboardInterrupt:
-            ending = SweepOutcome(SweepStatus.INTERRUPTED, [])
-            session.end(ending.status)
+            session.end(SweepStatus.INTERRUPTED)
+            ending = SweepOutcome(SweepStatus.INTERRUPTED, [], _end_in_mlflow(plan, store, state))
         except Exception as error:
             if ending is None or not isinstance(error, OSError):  # else the log cannot be closed: its storage is away
                 session.end(SweepStatus.FAILED, first_line(error))
+                if missing := _end_in_mlflow(plan, store, state):
+                    click.echo(f"{plan.sweep}: {missing}", err=True)
                 if is_full(error):
                     raise disk_is_full(error, plan.directory.parent) from error
                 raise
@@ -72,6 +79,62 @@ def run_to_the_end(
         text = f"{session.pusher.missing}: {cure}"
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     return {SweepStatus.INTERRUPTED: 130, SweepStatus.FAILED: 1}.get(ending.status, 0)
+
+
+def _end_in_mlflow(plan: Plan, store: ResultsStore, state: SweepState) -> str:
+    """Tell MLflow of a start that came to nothing: a driver before it may have left the sweep's run open there.
+
+    Returns:
+        A sentence on what MLflow does not have; empty where it has everything.
+    """
+    from orchestrator.sweep.delivery import Delivery
+    from orchestrator.sweep.late_end import PATIENCE_S
+
+    if state.session == 1:  # nobody has told MLflow anything
+        return ""
+    return Delivery(store.directory, state.plan, plan.tracking_uri, lambda: state).end(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def ending_the_dead(name: str, sweeps_dir: Path, tracking_uri: str | None = None) -> Iterator[None]:
+    """Where the block refuses to go on with a sweep whose driver has died, write that end, in MLflow too.
+
+    Args:
+        name: of the sweep.
+        sweeps_dir: where it is.
+        tracking_uri: as it was given; None: the sweep's own.
+    """
+    try:
+        yield
+    except UserError:
+        from orchestrator.results.store import look_up_sweep
+
+        with contextlib.suppress(UserError):  # what is wrong with the sweep itself was said
+            if (store := look_up_sweep(name, sweeps_dir)) is not None:
+                end_of_the_dead(store, tracking_uri)
+        raise
+
+
+def end_of_the_dead(store: ResultsStore, tracking_uri: str | None = None) -> bool:
+    """Write the end of a sweep whose driver has died; what cannot be written is said on standard error.
+
+    Returns:
+        Whether its driver has died.
+
+    Raises:
+        UserError: the sweep cannot be read.
+    """
+    if store.standing().died is None:
+        return False
+    from orchestrator.sweep.late_end import end_for_the_dead
+
+    same = tracking_uri is not None and masked(tracking_uri) == store.read_plan().tracking_uri
+    try:
+        if missing := end_for_the_dead(store, tracking_uri if same else None):
+            click.echo(f"{store.directory.name}: {missing}", err=True)
+    except (UserError, OSError) as error:  # such as a folder that is read only: how it stands is known all the same
+        click.echo(f"{store.directory.name}: its end is not written: {first_line(error)}", err=True)
+    return True
 
 
 def meet_cluster(plan: Plan, console: Console) -> None:

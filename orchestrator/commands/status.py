@@ -9,8 +9,9 @@ import click
 
 from orchestrator.commands.elsewhere import OnCluster, cluster_option
 from orchestrator.commands.parameters import SweepToFind
+from orchestrator.commands.running import end_of_the_dead
 from orchestrator.commands.shared import names_of_sweeps, sweeps_dir_option
-from trainers.errors import UserError, first_line
+from trainers.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.results.state import SweepState
@@ -49,20 +50,9 @@ def _read(store: ResultsStore) -> SweepState | str:
     from orchestrator.tracking.tracked import left_over
 
     try:
-        state = store.read_state()
-        if store.standing(state).died is None:
-            if not driver_lives(store.directory) and (missing := left_over(store.directory)):
-                cure = f"`gan-sweep sync {files_argument_of(store.directory)}` delivers it"
-                click.echo(f"{store.directory.name}: {missing}: {cure}", err=True)
-            return state
-        from orchestrator.sweep.late_end import end_for_the_dead
-
-        try:
-            if missing := end_for_the_dead(store):
-                click.echo(f"{store.directory.name}: {missing}", err=True)
-        except (UserError, OSError) as error:  # such as a folder that is read only: how it stands is known all the same
-            click.echo(f"{store.directory.name}: its end is not written: {first_line(error)}", err=True)
-            return state
+        if not end_of_the_dead(store) and not driver_lives(store.directory) and (missing := left_over(store.directory)):
+            cure = f"`gan-sweep sync {files_argument_of(store.directory)}` delivers it"
+            click.echo(f"{store.directory.name}: {missing}: {cure}", err=True)
         return store.read_state()
     except UserError as error:
         return str(error)

@@ -58,7 +58,7 @@ def send(file: Path, show: Callable[[str], None]) -> None:
 
 
 class Receiver:
-    """Takes a file out of what a job prints, and shows the rest.
+    """Takes a file out of what a job prints, and shows the rest; what it says of the file, with the file's path here.
 
     Args:
         file: where it is written when its last line has come.
@@ -79,7 +79,8 @@ class Receiver:
         if text == _BEGIN:
             self._lines = []
         elif self._lines is None:
-            self._show(line)
+            there = f"{self._file.name}: "
+            self._show(f"{self._file}: {line.removeprefix(there)}" if line.startswith(there) else line)
         elif text == _END:
             content = zlib.decompress(b"".join(map(base64.b64decode, self._lines)))
             self._lines = None

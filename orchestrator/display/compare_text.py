@@ -1,12 +1,12 @@
 """Two sweeps side by side, for people."""
 
-import time
 from collections import Counter
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.display.fitting import GAP
 from orchestrator.display.live import confirmed_text
 from orchestrator.display.spending_text import saved_amount
 from orchestrator.display.waiting import duration
@@ -15,38 +15,50 @@ from orchestrator.results.comparison import Row, conclusion, differing
 from orchestrator.results.prices import money
 from orchestrator.results.records import best_trial
 from orchestrator.results.spending import spending_of
+from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 
+LABEL = 25  # letters that the first column wants
+
 
 def print_comparison(console: Console, first: ResultsStore, second: ResultsStore) -> None:
-    """What differs in what was asked, how each went, and whether the winners differ."""
+    """What differs in what was asked, how each went, and whether the winners differ.
+
+    Names that columns have no room for stand above the tables.
+    """
     states = first.read_state(), second.read_state()
     names = first.directory.name, second.directory.name
     if names[0] == names[1]:
         names = str(first.directory), str(second.directory)
+    heads = names
+    if max(map(len, names)) > (console.width - LABEL - 2 * GAP) // 2:
+        heads = "first", "second"
+        for head, name in zip(heads, names, strict=True):
+            console.print(f"{head:<6}  {name}", markup=False, highlight=False, soft_wrap=True)
+        console.print()
     rows = differing(*states)
     if rows:
-        _print_table(console, "differs", names, rows)
+        _print_table(console, "differs", heads, rows)
     else:
         console.print("asked for the same: space, images, objective, budgets, seed, version", soft_wrap=True)
     went = [_went(store, state) for store, state in zip((first, second), states, strict=True)]
     console.print()
-    _print_table(console, "outcome", names, [Row(name, went[0][name], went[1][name]) for name in went[0]])
+    _print_table(console, "outcome", heads, [Row(name, went[0][name], went[1][name]) for name in went[0]])
     best = [best_trial(list(state.trials.values())) for state in states]
     settings = [trial.params if trial is not None else {} for trial in best]
     keys = dict.fromkeys([*settings[0], *settings[1]])
     texts = [Row(key, *(short(one[key]) if key in one else "-" for one in settings)) for key in keys]
     if unlike := [row for row in texts if row.first != row.second]:
         console.print()
-        _print_table(console, "winner's setting", names, unlike)
+        _print_table(console, "winner's setting", heads, unlike)
     console.print()
     for sentence in conclusion(*states, names):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:
-    now = time.time()
+    now = last_sign(store.directory, state)
     best, spent = best_trial(list(state.trials.values())), spending_of(state, now)
     found = {
         "status": str(store.standing(state).status),
@@ -77,7 +89,7 @@ def _print_table(console: Console, what: str, names: tuple[str, str], rows: list
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(what, overflow="fold")
     for name in names:
-        table.add_column(escape(name), overflow="fold")
+        table.add_column(escape(name), overflow="fold", min_width=len(name))
     for row in rows:
         table.add_row(escape(row.name), escape(row.first), escape(row.second))
     console.print(table, highlight=False)

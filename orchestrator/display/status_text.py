@@ -10,11 +10,12 @@ from orchestrator.display.live import confirmed_text
 from orchestrator.display.spending_text import used_text
 from orchestrator.display.waiting import doing_text, duration, left_text
 from orchestrator.display.winner_text import counts_text, print_rows, resume_rows, won_with
+from orchestrator.results.argument import ray_text
 from orchestrator.results.now import read_now
 from orchestrator.results.prices import money
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.spending import spending_of
-from orchestrator.results.standing import Standing
+from orchestrator.results.standing import Standing, last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
@@ -34,7 +35,7 @@ def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | st
             table.add_row(store.directory.name, "unreadable", *"-----")
             notes.append(f"{store.directory.name}: {state}")
             continue
-        standing, now = store.standing(state), time.time()
+        standing, now = store.standing(state), last_sign(store.directory, state)
         best = best_trial(list(state.trials.values()))
         lowest = "-" if best is None else confirmed_text(best, ".1f") or f"{best.objective:.1f}"
         row = [store.directory.name, standing.status, f"{len(state.trials)}/{state.planned}", lowest]
@@ -52,20 +53,23 @@ def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | st
 
 def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     """Where it runs, its trials by state, what it has used, what it waits for, and when it may end."""
-    standing, now = store.standing(state), time.time()
+    standing, now = store.standing(state), last_sign(store.directory, state)
+    # One whose driver gives no sign does not run, whatever its log says.
+    runs = state.is_open and standing.status is SweepStatus.RUNNING
     rows = {"status": f"{standing.status}{': ' if standing.detail else ''}{standing.detail}"}
-    if state.is_open:
+    if runs:
         opened = state.sessions[-1].opened
         rows["where"] = f"process {opened.pid} on {opened.host}, since {_at(opened.at)}"
-        rows["Ray"] = state.plan.address or "on that host"
+        rows["Ray"] = "on that host" if state.plan.address is None else ray_text(state.plan.address, "that host")
     counts = filter(None, (counts_text(state.trials.values()), f"{len(state.waiting)} waiting"))
     rows["trials"] = f"{len(state.trials)} of {state.planned}: {', '.join(counts)}"
     best = best_trial(list(state.trials.values()))
     if best is not None:
         rows["best"] = f"{best.trial_id}: {state.plan.objective} {won_with(best)}"
     rows["used"] = ", ".join(filter(None, (duration(state.seconds(now)), used_text(spending_of(state, now)))))
-    if state.is_open:
-        rows["now"] = _doing(state, store)
+    if runs:
+        if doing := _doing(state, store):
+            rows["now"] = doing
         if state.short:
             rows["workers"] = ", ".join(state.short)
         if left := left_text(state):
@@ -74,14 +78,13 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
 
 
 def _doing(state: SweepState, store: ResultsStore) -> str:
-    if state.halting is not None:
-        return "ending: the best trials are measured again" if not state.halting.gangs_exit else "ending"
-    if not state.gangs and not state.interrupted and not state.holders:
+    if not state.halting and not state.gangs and not state.interrupted and not state.holders:
         return "waiting for the gangs to start"
     training = [_short(state.trials[name], store) for name in state.holders if name in state.trials]
     if state.interrupted:
         training.append(f"{len(state.interrupted)} waiting for a gang again")
-    return ", ".join(training) or "waiting for the next trial, or measuring the best again"
+    idle = "" if state.halting else "waiting for the next trial"  # at its end the status says it
+    return ", ".join(training) or idle
 
 
 def _short(trial: TrialRecord, store: ResultsStore) -> str:

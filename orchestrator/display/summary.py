@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from orchestrator.display.winner_text import (
     short,
     winner_rows,
 )
-from orchestrator.results.argument import place_of
+from orchestrator.results.argument import VIA, place_of, ray_text
 from orchestrator.results.records import NOT_COUNTED, TrialRecord, best_trial
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
@@ -92,7 +94,7 @@ def _where_text(resources: Resources, address: str | None) -> str:
     at_least = f", at least {resources.min_workers}" if resources.elastic else ""
     gpus = counted(resources.gpus, "GPU") if resources.gpus else "no GPU"
     return (
-        f"{counted(resources.gangs, 'trial')} at once on {address or 'this machine'}: "
+        f"{counted(resources.gangs, 'trial')} at once on {ray_text(address)}: "
         f"{counted(resources.workers, 'worker')} each{at_least}, with {gpus} and "
         f"{counted(resources.threads, 'CPU thread')} per worker"
     )
@@ -113,14 +115,23 @@ def _images(report: Any, path: Path, *, drawn: bool) -> str:
     return f"{report.summary()} in {shown(Path(report.source))}{listed}"
 
 
+def kept_text(plan: Plan) -> str:
+    """What a dry run leaves: the decoded images, on one machine."""
+    here = f"on {socket.gethostname()}, the cluster's head," if VIA in os.environ else "on this machine"
+    others = "" if plan.address is None else "; the cluster's other machines decode their own"
+    return f"the decoded images stay in {plan.cache_dir} {here} for the launch{others}"
+
+
 def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     """Print the best trial, where its samples and checkpoint are, and the commands that show and use it."""
     state = store.read_state()
     trials, status = state.by_number(), state.status
     ending = status.replace("_", " ").replace("gpu", "GPU")
     console.print(f"\n{ending}: {_trials_text(trials, state.planned)}", highlight=False, soft_wrap=True)
+    if state.detail and status is not SweepStatus.FAILED:  # of which every trouble is told
+        console.print(state.detail, markup=False, highlight=False, soft_wrap=True)
     best = best_trial(trials)
-    if best is None:
+    if best is None and trials:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
     rows = {} if best is None else winner_rows(store, plan.metric, best)
     until = last_sign(store.directory, state)

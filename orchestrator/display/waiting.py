@@ -9,19 +9,21 @@ SOON_S = 5.0  # less is not worth saying
 
 
 def duration(seconds: float) -> str:
-    """``2 h 05 min``, ``3 min 20 s`` or ``45 s``."""
-    whole = round(seconds)
+    """``2 h 05 min``, ``3 min 20 s`` or ``45 s``; ``0 s`` of less than nothing."""
+    whole = max(0, round(seconds))
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
 
 
 def left_text(state: SweepState) -> str:
-    """``about 12 min 00 s left``; empty where nothing can be said.
+    """``about 12 min 00 s left``; empty where nothing can be said, or no trial starts any more.
 
     The trials that are left take as long as those that are over did. Before one is over, they take as long as those
     that run will by all their epochs: the scheduler will cut some of them.
     """
+    if state.halting is not None:
+        return ""
     trials = list(state.trials.values())  # at once: another thread adds to them
     over = [trial.seconds for trial in trials if trial.over]
     whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]

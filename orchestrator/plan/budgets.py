@@ -18,7 +18,7 @@ class Budgets:
     """Limits of a sweep; the first that is reached ends it. None: no limit.
 
     Attributes:
-        time_s: seconds since the sweep started.
+        time_s: seconds since the sweep started, its images decoded; the start of Ray and the gangs counts.
         gpu_hours: GPUs that the gangs hold x hours since their ranks started, busy or idle: what a cloud bills.
         target_fid: reached when a trial's objective is this or less.
         cost: US dollars, by the sweep's prices; see `orchestrator.results.prices`.

@@ -20,6 +20,19 @@ def on_cluster(sweep: str, cluster: str) -> str:
     return f"{sweep} --cluster {shlex.quote(cluster)}"
 
 
+def ray_text(address: str | None, here: str = "this machine") -> str:
+    """Which Ray a sweep runs on, for people.
+
+    Args:
+        address: of a running one, ``HOST:PORT`` or ``auto``; None: one of its own.
+        here: the driver's machine in words.
+    """
+    if address == "auto":
+        cluster = os.environ.get(VIA)
+        return f"the cluster {cluster}" if cluster else f"the Ray cluster of {here}"
+    return address or here
+
+
 def are_elsewhere(directory: Path) -> bool:
     """Whether a sweep's files are on a cluster's machines, where who reads this text cannot reach them."""
     return VIA in os.environ and uri_of(directory.parent) is None

@@ -105,7 +105,7 @@ class TrialRecord:
         self.objective, self.best_epoch = report.objective, report.best_epoch
         self.seconds, self._reported = self.running_seconds(report.ended), report.ended
         self.fid_seconds += report.logged.get("fid_seconds", 0.0)
-        self.epoch_seconds += report.ended - report.started
+        self.epoch_seconds += max(0.0, report.ended - report.started)  # clocks are set back at times
         if (newest := report.measurement) is not None:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)

@@ -5,16 +5,25 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.results.clock import machine
+from orchestrator.results.clock import driver_clock, machine
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
 from orchestrator.results.state import SweepState
-from orchestrator.results.verdict import SweepStatus
+from orchestrator.results.verdict import StopReason, SweepStatus
 from trainers.errors import UserError
 
 SILENT_S = 60.0  # a driver on another host is dead after so long without a heartbeat
 WATCH_S = 5.0  # and one whose heartbeat changes within this time lives, whatever the clocks of the hosts say
 LOOK_S = 0.25
+_ENDS: dict[str, str] = {
+    StopReason.OUT_OF_TIME: "its time budget is used up",
+    StopReason.OUT_OF_GPU_HOURS: "its GPU hours are used up",
+    StopReason.OUT_OF_MONEY: "its money is used up",
+    StopReason.TARGET_REACHED: "its target FID is reached",
+    StopReason.INTERRUPTED: "it was interrupted",
+    StopReason.SWEEP_FAILED: "it has failed",
+    StopReason.OUTRANKED: "all its trials are over",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +32,7 @@ class Standing:
 
     Attributes:
         status: in one word.
-        detail: a sentence for people; empty where the status says it all.
+        detail: a sentence for people, also on how a sweep that runs ends; empty where the status says it all.
         died: when its driver died, seconds since 1970; None where it lives, or wrote its end, or was on another host:
             from here that cannot be told from one whose heartbeat is held up.
     """
@@ -40,14 +49,27 @@ def standing_of(directory: Path, state: SweepState) -> Standing:
         directory: of the sweep.
         state: by its log.
     """
-    if state.status is not SweepStatus.RUNNING or driver_lives(directory) or _beats_elsewhere(directory, state):
+    if state.status is not SweepStatus.RUNNING:
         return Standing(status=state.status, detail=state.detail)
+    if driver_lives(directory) or _beats_elsewhere(directory, state):
+        return Standing(status=state.status, detail=_ending(state))
     if not state.sessions:
         return Standing(status=SweepStatus.INTERRUPTED, detail="it was never started")
     died = _last_known(directory, state)
     if (host := _other_host(state)) is not None:
         return Standing(status=SweepStatus.INTERRUPTED, detail=f"no sign of its driver on {host} since {_time(died)}")
     return Standing(status=SweepStatus.INTERRUPTED, detail=_died_at(died), died=died)
+
+
+def _ending(state: SweepState) -> str:
+    """What a living driver does at the end of its sweep, and why it ends; empty before."""
+    if state.halting is None:
+        return ""
+    if state.holders:
+        doing = "its trials stop"
+    else:
+        doing = "its gangs exit" if state.halting.gangs_exit else "the best trials are measured again"
+    return f"ending, {_ENDS.get(state.halting.reason, state.halting.reason)}: {doing}"
 
 
 def check_not_elsewhere(directory: Path, state: SweepState) -> None:
@@ -89,8 +111,13 @@ def _beats_elsewhere(directory: Path, state: SweepState) -> bool:
 
 
 def last_sign(directory: Path, state: SweepState) -> float:
-    """Until when a sweep's time counts: now where its driver has written its end, else its last sign of life."""
-    return _last_known(directory, state) if state.is_open else time.time()
+    """Until when a sweep's time counts: now while its driver lives, or has written its end; else its last sign of life.
+
+    While it lives here that is by its own clock, which nobody sets.
+    """
+    if not state.is_open:
+        return time.time()
+    return driver_clock(state.sessions[-1].opened) if driver_lives(directory) else _last_known(directory, state)
 
 
 def death_of(directory: Path, state: SweepState, *, taken_over: bool = False) -> Closed | None:

@@ -137,7 +137,7 @@ def run_sweep(
             troubles = [disk.line]
         elif not troubles:
             troubles = ["all gangs have left, as they do when their driver gives no sign for long (--release-after)"]
-    session.end(status, "; ".join(troubles))
+    session.end(status, "; ".join(troubles) or before_the_first(status, store))
     recorder.close()
     screen.close()
     try:
@@ -168,6 +168,18 @@ def _troubles_of(threads: Sequence[Recorder | Gang], disk: DiskWatch) -> list[st
     for _, error in ended:
         disk.seen(error)
     return [f"{name}: {first_line(error)}" for name, error in ended]
+
+
+def before_the_first(status: SweepStatus, store: ResultsStore) -> str:
+    """A sentence where a budget was used up before a trial could start; empty where one has started."""
+    names = {
+        SweepStatus.OUT_OF_TIME: "time budget was",
+        SweepStatus.OUT_OF_GPU_HOURS: "GPU hours were",
+        SweepStatus.OUT_OF_MONEY: "money was",
+    }
+    if status not in names or store.read_state().trials:  # the recorder may not have read of the first yet
+        return ""
+    return f"the {names[status]} used up before a trial could start: starting Ray and the gangs counts"
 
 
 def _wait_for_exit(gangs: Sequence[Gang], stopper: "SweepStopper") -> None:

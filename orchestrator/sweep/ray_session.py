@@ -22,7 +22,7 @@ import psutil
 import ray
 from ray.exceptions import AuthenticationError
 
-from cluster.errors import WANTS_TOKEN
+from cluster.token import sends_token, token_source, why_refused
 from orchestrator.sweep.driver_mark import marking_children
 from orchestrator.sweep.loopback import on_loopback
 from orchestrator.sweep.own_sessions import own_sessions
@@ -45,7 +45,7 @@ class WantsToken(UserError):
     """A cluster wants a token, and did not get the right one."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"the Ray cluster at --address {address} {WANTS_TOKEN}")
+        super().__init__(f"the Ray cluster at --address {address} {why_refused()}")
 
 
 @contextlib.contextmanager
@@ -166,6 +166,8 @@ def check_answers(address: str) -> None:
         socket.create_connection(place, timeout=CONNECT_S).close()
     except OSError as error:
         raise UserError(f"nothing answers at --address {address}: {error}") from None
+    if sends_token() and token_source() is None:  # Ray would abort the process (ray 2.60)
+        raise WantsToken(address)
     # `ray.init` compares the versions, and says them.
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check", "--address", address]
     try:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.jobs import Head, Job
-from cluster.token import own_token
+from cluster.token import own_token, why_refused
 from orchestrator.cli import main
 from orchestrator.commands.elsewhere import _follow, _Words, driver_among
 from orchestrator.commands.launch import command as launch
 from orchestrator.commands.travelling import Receiver, at_home, send
 from orchestrator.results.argument import VIA, argument_of, files_argument_of
 from orchestrator.results.store import ResultsStore
+from orchestrator.sweep.ray_session import WantsToken, check_answers
 from tests.faults.processes import CONTROLLER, RANKS, free_port
 from tests.faults.ray_cluster import Cluster, Host, ray_cluster
 from tests.orchestrator.sweep_helpers import SMALL
@@ -98,8 +100,9 @@ def test_a_wrong_command_is_one_line(words: list[str], said: str) -> None:
     assert result.stderr.startswith(f"gan-sweep: {said}") and result.stderr.count("\n") == 1
 
 
-def job(number: int, command: str = "launch", *, runs: bool = False, refused: bool = False) -> Job:
-    return Job(id=str(number), sweep="far", command=command, facts={}, started=number, runs=runs, refused=refused)
+def job(number: int, command: str = "launch", *, place: str = "", runs: bool = False, refused: bool = False) -> Job:
+    facts = {"sweeps_dir": place} if place else {}
+    return Job(id=str(number), sweep="far", command=command, facts=facts, started=number, runs=runs, refused=refused)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,21 @@ def job(number: int, command: str = "launch", *, runs: bool = False, refused: bo
 )
 def test_a_sweeps_driver_is_the_job_that_runs_it(jobs: list[Job], driver: int) -> None:
     assert driver_among(jobs, "far", NOWHERE) == jobs[driver]
+
+
+def test_two_sweeps_of_one_name_are_told_apart_by_their_folders() -> None:
+    jobs = [job(1, place="/a", runs=True), job(2, place="/b/", runs=True), job(3, place="/a", runs=True)]
+    for place, its in (("/a/", 0), ("/b", 1)):
+        assert driver_among(jobs, "far", NOWHERE, place) == jobs[its]
+    with pytest.raises(UserError, match=f"^sweep far on {NOWHERE} runs in /a and /b: say which: --sweeps-dir /b$"):
+        driver_among(jobs, "far", NOWHERE)
+    own = [job(1, runs=True), job(2, place="/b", runs=True)]
+    assert driver_among(own, "far", NOWHERE, "s3://bucket/sweeps") == own[0], "the cluster's own folder, by its name"
+    with pytest.raises(UserError, match=r"runs in the cluster's own folder and /b: say which: --sweeps-dir /b$"):
+        driver_among(own, "far", NOWHERE)
+    with pytest.raises(UserError, match=r"^unknown sweep on "):
+        driver_among(jobs, "far", NOWHERE, "/c")
+    assert driver_among([job(1, place="/a"), job(2, place="/b")], "far", NOWHERE).id == "2", "the newest"
 
 
 def test_a_sweep_whose_only_launch_was_refused_is_none() -> None:
@@ -135,6 +153,35 @@ def test_the_token_is_sent_for_this_command_alone(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with own_token():
         assert os.environ["RAY_AUTH_MODE"] == "disabled", "what was said counts"
+
+
+def test_a_refused_token_is_not_told_like_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    token = tmp_path / "token"
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    for make in (lambda: None, token.touch):  # an empty file is none
+        make()
+        assert why_refused().startswith(f"wants its token, and there is none in {token}: ")
+    token.write_text("t" * 64)
+    assert why_refused().startswith("wants its token: export RAY_AUTH_MODE=token")
+    with own_token():
+        assert why_refused().startswith(f"refuses the token in {token}: ")
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "u" * 64)
+        assert why_refused().startswith("refuses the token in $RAY_AUTH_TOKEN: ")
+
+
+def test_where_a_token_is_to_be_sent_and_there_is_none_ray_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would abort the process with a trace of C++."""
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(WantsToken, match=f"^the Ray cluster at --address {address} wants its token, and there is"):
+            check_answers(address)
 
 
 def test_a_cluster_with_a_bucket_knows_where_sweeps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +209,10 @@ def test_a_file_comes_back_in_what_a_job_prints(tmp_path: Path) -> None:
     assert max(map(len, lines)) < 20_000, "Ray cuts longer lines"
     shown: list[str] = []
     receive = Receiver(tmp_path / "here", shown.append)
-    for line in ["before\n", *(f"{line}\n" for line in lines), "after\n"]:
+    for line in ["before\n", "here: 0.1 MB\n", *(f"{line}\n" for line in lines), "after\n"]:
         receive(line)
-    assert shown == ["before\n", "after\n"] and (tmp_path / "here").read_bytes() == content
+    assert shown == ["before\n", f"{tmp_path}/here: 0.1 MB\n", "after\n"]
+    assert (tmp_path / "here").read_bytes() == content
     gone = Receiver(tmp_path / "no" / "here", shown.append)
     with pytest.raises(UserError, match=r"^cannot write .*/no/here: No such file or directory$"):
         for line in lines:
@@ -244,8 +292,11 @@ def test_a_sweep_outlives_the_laptop_that_launched_it(cluster: Cluster, motorbik
 
     asked = ["launch", "--space", "ralsgan_motorbike", "--demo", "--trials", "400", "--name", "far"]
     asked += ["--data", str(motorbikes), *(word for setting in SMALL for word in ("--set", setting))]
-    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={"RAY_AUTH_MODE": "disabled"})
+    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={**cluster.wants, "RAY_AUTH_MODE": "disabled"})
     assert code == 2 and text.startswith(f"gan-sweep: --cluster {cluster.jobs} wants its token: export RAY_AUTH_MODE")
+    (tmp_path / "token").write_text("0" * 64)
+    code, text = said(*asked, "--sweeps-dir", str(sweeps), wants={"RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")})
+    assert code == 2 and text.startswith(f"gan-sweep: --cluster {cluster.jobs} refuses the token in {tmp_path}/token:")
     code, text = said(*asked)
     assert code == 2 and text.startswith("gan-sweep: --cluster: say where the sweep is kept: --sweeps-dir s3://")
 
@@ -303,7 +354,7 @@ def test_a_sweep_outlives_the_laptop_that_launched_it(cluster: Cluster, motorbik
         assert code == 0 and f"gan-sweep report far --cluster {tmp_path}/k.yaml --open" in text, text
         assert "gan-sweep generate" not in text, "its files are not here"
     code, text = said("report", "far", "--no-nearest", "-o", str(tmp_path / "page.html"))
-    assert code == 0 and text.startswith("page.html: "), text
+    assert code == 0 and text.startswith(f"{tmp_path}/page.html: "), text
     assert (tmp_path / "page.html").read_text().count("<html") == 1
     store = ResultsStore(sweeps / "far")
     assert 0 < len(store.read_trials()) < 400 and not list(laptop.iterdir())

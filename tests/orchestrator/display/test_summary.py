@@ -1,6 +1,7 @@
 """What a plan says of a sweep that has not begun."""
 
 import io
+import socket
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from orchestrator.display.summary import print_plan
+from orchestrator.display.summary import kept_text, print_plan
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.resources import Resources
+from orchestrator.results.argument import VIA
 from trainers.data.cache_report import BuildReport, SkippedFile
 
 SPACE = {"space": "ralsgan_motorbike", "fid_extractor": "efficientnet_lite0"}
@@ -59,6 +61,22 @@ def test_one_and_several(motorbikes: Path) -> None:
     many = Resources(gangs=3, workers=4, cpus=1, gpus=1, threads=1, min_workers=2)
     several = "3 trials at once on h:6379: 4 workers each, at least 2, with 1 GPU and 1 CPU thread per worker"
     assert shown(replace(plan, resources=many, address="h:6379"))["where"] == several
+
+
+def test_the_address_auto_is_told_in_words(motorbikes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(planned(motorbikes), address="auto")
+    assert shown(plan)["where"].startswith("1 trial at once on the Ray cluster of this machine: ")
+    monkeypatch.setenv(VIA, "my.yaml")  # typed elsewhere: its driver runs on the cluster
+    assert shown(plan)["where"].startswith("1 trial at once on the cluster my.yaml: ")
+
+
+def test_a_dry_run_says_where_the_decoded_images_stay(motorbikes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(motorbikes)
+    assert kept_text(plan) == f"the decoded images stay in {plan.cache_dir} on this machine for the launch"
+    far = replace(plan, address="h:6379")
+    assert kept_text(far) == f"{kept_text(plan)}; the cluster's other machines decode their own"
+    monkeypatch.setenv(VIA, "my.yaml")
+    assert f" on {socket.gethostname()}, the cluster's head, for the launch; " in kept_text(far)
 
 
 def test_broken_drawings_are_there_on_purpose(motorbikes: Path) -> None:

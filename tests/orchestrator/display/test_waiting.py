@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.display import live
 from orchestrator.display.live import Screen
 from orchestrator.display.status_text import print_one
-from orchestrator.display.waiting import doing_text, left_text
+from orchestrator.display.waiting import doing_text, duration, left_text
 from orchestrator.results.events import Interrupted
 from orchestrator.results.follower import Follower
 from orchestrator.results.now import Now, read_now, write_now
@@ -19,6 +19,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
+from tests.orchestrator.results.test_driver_lock import another_driver
 from tests.orchestrator.sweep_helpers import PLAN, begun, keep
 
 
@@ -74,7 +75,8 @@ def test_lines_say_it_where_nothing_was_said_for_long(store: ResultsStore, monke
 def test_status_says_it_from_another_terminal(store: ResultsStore) -> None:
     write_now(store.directory, "0000", now(what="FID", epoch=1, left_s=None))
     shown = io.StringIO()
-    print_one(Console(file=shown, width=120), store, store.read_state())
+    with another_driver(store.directory):
+        print_one(Console(file=shown, width=120), store, store.read_state())
     assert "trial 0000 at epoch 0/4 (FID 52%)" in shown.getvalue()
 
 
@@ -120,6 +122,10 @@ def left(*trials: TrialRecord, gangs: int = 1) -> str:
     state = SweepState(replace(PLAN, trials=5, resources={"gangs": gangs}))
     state.planned, state.trials = 5, {one.trial_id: one for one in trials}
     return left_text(state)
+
+
+def test_no_time_is_negative() -> None:
+    assert [duration(seconds) for seconds in (-3600.0, -0.4, 59.6)] == ["0 s", "0 s", "1 min 00 s"]
 
 
 def test_how_long_a_sweep_will_take() -> None:

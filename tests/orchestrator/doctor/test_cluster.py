@@ -159,7 +159,7 @@ def test_a_wrong_token_is_one_failed_line(ray_instance: None, tmp_path: Path) ->
     shown = subprocess.run(command, env=wrong, capture_output=True, text=True, check=False)
     failed = [one for one in json.loads(shown.stdout)["findings"] if one["level"] == "failed"]
     assert shown.returncode == 1 and [one["name"] for one in failed] == ["token"], shown
-    assert "wants its token" in failed[0]["text"] and "RAY_AUTH_TOKEN_PATH" in failed[0]["cure"]
+    assert failed[0]["text"].endswith(" refuses the token in $RAY_AUTH_TOKEN") and failed[0]["cure"]
 
 
 def test_a_token_for_a_ray_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

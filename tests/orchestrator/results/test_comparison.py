@@ -131,4 +131,14 @@ def test_the_command(tmp_path: Path) -> None:
     assert ["trials", "1", "of", "3:", "1", "completed", "1", "of", "3:", "1", "completed"] in lines
     assert "60.50 ± 0.71 (2 seeds)" in shown.output and "b's winner is 20.00 lower" in shown.output
     same = CliRunner().invoke(main, ["compare", "a", "a", "--sweeps-dir", str(tmp_path)]).output
-    assert same.startswith("asked for the same: ")
+    assert "\nasked for the same: " in same
+
+
+def test_long_names_are_not_cut_into_columns(tmp_path: Path) -> None:
+    names = "ralsgan_motorbike-20261129-062257", "ralsgan_motorbike-20261129-081500"
+    for name, seed in zip(names, (0, 1), strict=True):
+        sweep(tmp_path, name, replace(FIRST, seed=seed), fids=[60.0, 61.0])
+    shown = CliRunner().invoke(main, ["compare", *names, "--sweeps-dir", str(tmp_path)]).output
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines[:4] == [["first", names[0]], ["second", names[1]], [], ["differs", "first", "second"]]
+    assert ["outcome", "first", "second"] in lines and ["seed", "0", "1"] in lines
