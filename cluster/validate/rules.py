@@ -58,6 +58,7 @@ LAUNCHER: tuple[Callable[[Launcher], Iterator[Problem]], ...] = (
     machine_rules.accelerator,
     machine_rules.resource_names,
     machine_rules.gpu_count,
+    machine_rules.worker_cpus,
     machine_rules.host_maintenance,
     machine_rules.disk_size,
     software_rules.ray_default,

@@ -207,7 +207,7 @@ def _places(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     [
         ("aws.yaml", "g5.xlarge", "g5.2xlarge", True),
         ("aws.yaml", "g5.xlarge", "p3.2xlarge", False),
-        ("azure.yaml", "NC24ads_A100_v4", "NC36ads_A100_v4", True),
+        ("azure.yaml", "NC24ads_A100_v4", "NC48ads_A100_v4", True),
     ],
 )
 def test_another_size_of_a_known_family_is_no_mistake(
