@@ -28,7 +28,7 @@ _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _METADATA = {
     "type": "object",
     "properties": {
-        "name": {"type": "string", "pattern": r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"},
+        "name": {"type": "string"},
         "generateName": {"type": "string"},
         "namespace": {"type": "string"},
         "labels": _TEXTS,

@@ -145,6 +145,14 @@ def test_an_image_is_pinned_by_a_version_or_a_digest(image: str, pinned: bool) -
     assert (list(software.unpinned_image(Item(image, 1, ("image",)))) == []) is pinned
 
 
+def test_several_tasks_per_node_are_refused_where_each_would_start_a_ray(tmp_path: Path) -> None:
+    good = (GOOD / "slurm.sh").read_text().replace('srun --nodes=1 --ntasks=1 -w "$node"', "srun")
+    for given, wrong in (("--ntasks-per-node=4", True), ("--ntasks=12", True), ("--ntasks-per-node=1", False)):
+        (tmp_path / "x.sh").write_text(good.replace("--ntasks-per-node=1", given))
+        said = [(one.rule, one.warning) for one in findings(tmp_path / "x.sh")]
+        assert said == ([("one_task", False)] if wrong else [])
+
+
 def test_servers_on_their_own_machine_are_no_finding() -> None:
     commands = ["ray start --head --dashboard-host=127.0.0.1", "mlflow server --host 127.0.0.1", "echo 10.0.0.0/8"]
     items = [Item(text, 1, ("x",)) for text in commands]
