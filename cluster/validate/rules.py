@@ -101,6 +101,7 @@ KUBERAY: tuple[Callable[[Manifests], Iterator[Problem]], ...] = (
     pod_rules.image_pinned,
     kuberay_rules.versions,
     kuberay_rules.open_port,
+    kuberay_rules.open_server,
     token_rules.kuberay_token,
     kuberay_rules.secret,
 )
