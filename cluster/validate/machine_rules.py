@@ -47,9 +47,9 @@ def machine_type(file: Launcher) -> Iterator[Problem]:
             others = f": {listed(family)}" if family else ""
             yield problem(node.machine, f"{name!r} is no instance type of EC2{others}", nearest=near)
         elif (numbers := sizes(file.cloud).get(_family(file.cloud, name))) and _size(name) not in numbers:
-            family = _family(file.cloud, name).replace("#", "{}")
-            near = family.format(min(numbers, key=lambda number: abs(number - _size(name))))
-            text = f"there is no {name!r}: {', '.join(family.format(number) for number in numbers)}"
+            pattern = _family(file.cloud, name).replace("#", "{}")
+            near = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
+            text = f"there is no {name!r}: {', '.join(pattern.format(number) for number in numbers)}"
             yield problem(node.machine, text, nearest=near)
         elif table and not node.gpu_machine and _brings_gpus(file, node):
             yield _not_in_table(file.cloud, name, node.machine, table)

@@ -137,7 +137,9 @@ def gpus_of_ray(file: BatchScript) -> Iterator[Problem]:
         parts = [part for part in (each.value or "").split(",") if not gres or part.split(":")[0] == "gpu"]
         counts = [part.rsplit(":", 1)[-1] for part in parts]
         asked = sum(int(n) for n in counts) if counts and all(n.isdigit() for n in counts) else asked
-    for item in _workers(file) if asked is not None else ():
+    if asked is None:
+        return
+    for item in _workers(file):
         for value in re.findall(r"--num-gpus[=\s]+['\"]?(\d+)\b", item.value):
             if int(value) > asked:
                 text = f"Ray would believe in {value} GPUs per node, and the job asks for {asked}"
