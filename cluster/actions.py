@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cluster.clouds import CLOUDS, Cloud
 from cluster.errors import ClusterError
 from cluster.names import one_of
@@ -60,6 +58,8 @@ class ClusterFile:
         Raises:
             ClusterError: it cannot be read, or is none.
         """
+        from cluster.validate.tree import TreeError, documents  # with all the rules, which `launch` has no use for
+
         try:
             text = path.read_text(encoding="utf-8")
             lines = enumerate(text.splitlines(), 1)
@@ -67,10 +67,13 @@ class ClusterFile:
             if text.startswith("#!"):
                 job = re.search(r"^#SBATCH\s+--job-name[= ](\S+)", text, re.MULTILINE)
                 return cls(path=path, cloud=CLOUDS["slurm"], name=job[1] if job else path.stem, unfilled=unfilled)
-            documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            found = [item.value for item in documents(text) if isinstance(item.value, dict)]
+        except (OSError, UnicodeDecodeError) as error:
             raise ClusterError(f"{path} is no cluster file: {str(error).splitlines()[0]}") from None
-        for one in documents:
+        except TreeError as error:
+            place = f"{error.line}:{error.column}" if error.column else str(error.line)
+            raise ClusterError(f"{path}:{place}: {error}") from None
+        for one in found:
             if one.get("kind") in ("RayCluster", "RayJob"):
                 facts: Mapping[str, Any] = one.get("metadata") or {}
                 name, space = str(facts.get("name")), facts.get("namespace")

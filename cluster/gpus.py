@@ -24,6 +24,7 @@ class Price:
         region: where it holds.
         date: when it was read, YYYY-MM-DD.
         source: where it was read.
+        key: what the table calls that source.
     """
 
     on_demand: float | None = None
@@ -31,6 +32,7 @@ class Price:
     region: str | None = None
     date: str | None = None
     source: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ class Machine:
         memory_gb: main memory.
         accelerator: what has to be attached to the machine to have the GPUs; None where it brings them.
         zones: region -> zone, None where the provider chooses one itself.
+        table: the file of the user's that the row is from; None for the table of this package.
     """
 
     cloud: str
@@ -70,6 +73,7 @@ class Machine:
     accelerator: str | None
     zones: Mapping[str, str | None]
     price: Price
+    table: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +115,7 @@ def load_gpus(override: Path | None = None) -> GpuTable:
     """
     tables = [_read(TABLE)] + ([_read(override)] if override else [])
     try:
-        return _build(tables)
+        return _build(tables, override)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ClusterError):
             raise
@@ -134,23 +138,30 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _build(tables: list[dict[str, Any]]) -> GpuTable:
+def _build(tables: list[dict[str, Any]], override: Path | None) -> GpuTable:
     def merged(section: str) -> dict[str, Any]:
         return {name: row for table in tables for name, row in (table.get(section) or {}).items()}
 
     sources = merged("sources")
     types = {name: GpuType(name=name, **row) for name, row in merged("gpu_types").items()}
-    heads = {cloud: _machine(cloud, row, types, sources) for cloud, row in merged("heads").items()}
+    files = (None, override)
+    heads = {
+        cloud: _machine(cloud, row, types, sources, file)
+        for table, file in zip(tables, files, strict=False)
+        for cloud, row in (table.get("heads") or {}).items()
+    }
     rows: dict[tuple[str, str | None, int], Machine] = {}
-    for table in tables:
+    for table, file in zip(tables, files, strict=False):
         for cloud, lines in (table.get("machines") or {}).items():
             for line in lines:
-                machine = _machine(cloud, line, types, sources)
+                machine = _machine(cloud, line, types, sources, file)
                 rows[cloud, machine.gpu, machine.gpus] = machine
     return GpuTable(types=MappingProxyType(types), heads=MappingProxyType(heads), machines=tuple(rows.values()))
 
 
-def _machine(cloud: str, row: Mapping[str, Any], types: Mapping[str, GpuType], sources: Mapping[str, Any]) -> Machine:
+def _machine(
+    cloud: str, row: Mapping[str, Any], types: Mapping[str, GpuType], sources: Mapping[str, Any], table: Path | None
+) -> Machine:
     row = dict(row)
     gpu, regions = row.pop("gpu", None), row.pop("regions", {})
     if gpu is not None:
@@ -166,6 +177,7 @@ def _machine(cloud: str, row: Mapping[str, Any], types: Mapping[str, GpuType], s
         accelerator=row.pop("accelerator", None),
         zones=MappingProxyType(dict(regions) if isinstance(regions, dict) else dict.fromkeys(regions)),
         price=_price(cloud, row, sources),
+        table=table,
     )
     for key in row:
         raise wrong_name(
@@ -180,4 +192,5 @@ def _price(cloud: str, row: dict[str, Any], sources: Mapping[str, Any]) -> Price
     if on_demand is None and spot is None:
         return Price()
     about = sources[one_of(f"source of a price of {cloud}", str(source), sources)]
-    return Price(on_demand=on_demand, spot=spot, region=about["region"], date=str(about["date"]), source=about["text"])
+    where, when = about["region"], str(about["date"])
+    return Price(on_demand=on_demand, spot=spot, region=where, date=when, source=about["text"], key=str(source))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,23 @@ from cluster.errors import ClusterError
 from cluster.gpus import GpuTable, Machine, load_gpus
 from cluster.names import one_of, wrong_name
 from cluster.pins import Pins, pins_here
+from cluster.validate import software
+from cluster.validate.tree import Item
 
 TEMPLATES = Path(__file__).parent / "templates"
 IDLE_MINUTES = 5
 MOST_GPUS = 16  # per machine, where no table of machines says it
+_DEFAULTS: dict[str, Any] = {"spot": True, "max_workers": 4, "ssh_user": "ubuntu"}
+# Options that some clouds have no use for, and the clouds that take them.
+_OWNERS = {
+    "project": ("gcp",),
+    "security_group": ("aws",),
+    "hosts": ("local",),
+    "gpus": ("aws", "gcp", "azure", "kuberay", "slurm"),
+    "spot": ("aws", "gcp", "azure", "kuberay", "slurm"),
+    "max_workers": ("aws", "gcp", "azure", "kuberay", "slurm"),
+    "ssh_user": ("aws", "gcp", "azure", "local"),
+}
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f'\"`$\\;&|<>(){}]+")
@@ -30,31 +43,32 @@ class RenderOptions:
     Attributes:
         gpu_type: a name of `gpus.yaml`.
         gpus: GPUs per machine; None for the smallest machine that has the type.
-        spot: spot machines first, with on-demand ones of the same kind where there are none; False: on-demand only.
+        spot: spot machines first, with on-demand ones of the same kind where there are none; False: on-demand only;
+            None for spot.
         region: None for the cloud's own choice (`Cloud.region`).
-        max_workers: at most so many GPU machines at a time, spot and on-demand together; 1 to 1000.
+        max_workers: at most so many GPU machines at a time, spot and on-demand together; 1 to 1000; None for 4.
         image: a container image with Python, Ray and this package in it, with a tag other than `latest` or a digest;
-            None installs them from the lock file.
+            None installs them from the lock file. A tag that names another Ray or Python is refused.
         bucket: where sweeps, data and MLflow's artifacts go; None leaves a place that has to be filled in.
         name: of the cluster: small letters, digits and dashes, at most 30.
         project: the project of Google Cloud; None leaves a place that has to be filled in.
         security_group: the security group of AWS, `sg-...`; None leaves a place that has to be filled in.
         hosts: addresses of `local`: the head first, then the machines that train.
-        ssh_user: whose SSH key opens the machines.
+        ssh_user: whose SSH key opens the machines; None for `ubuntu`.
     """
 
     gpu_type: str = "T4"
     gpus: int | None = None
-    spot: bool = True
+    spot: bool | None = None
     region: str | None = None
-    max_workers: int = 4
+    max_workers: int | None = None
     image: str | None = None
     bucket: str | None = None
     name: str = "gan-sweep"
     project: str | None = None
     security_group: str | None = None
     hosts: tuple[str, ...] = ()
-    ssh_user: str = "ubuntu"
+    ssh_user: str | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or not isinstance(yaml.safe_load(self.name), str):  # true, null, yes
@@ -62,11 +76,12 @@ class RenderOptions:
                 f"name: small letters, digits and dashes, at most 30, a letter first: {self.name!r}; such as gan-sweep"
             )
         for key, value, most in (("gpus", self.gpus, MOST_GPUS), ("max_workers", self.max_workers, 1000)):
-            if key == "gpus" and value is None:
+            if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise ClusterError(f"{key}: a whole number from 1 to {most}: {value!r}")
-        for key in ("region", "image", "bucket", "project", "security_group", "ssh_user"):
+        _check_plain("region", self.region and self.region.replace(" ", ""))  # Azure's portal says "East US"
+        for key in ("image", "bucket", "project", "security_group", "ssh_user"):
             _check_plain(key, getattr(self, key))
         for host in self.hosts:
             _check_plain("hosts", host)
@@ -102,6 +117,11 @@ def render(cloud: str, options: RenderOptions, *, gpus_file: Path | None = None,
         ClusterError: the cloud, or an option for it, does not exist; one line says what does.
     """
     row = CLOUDS[one_of("cloud", cloud, CLOUDS)]
+    pins = pins or pins_here()
+    _check_own(row, options)
+    _check_image(options.image, pins)
+    given = {key: value for key in _DEFAULTS if (value := getattr(options, key)) is not None}
+    options = replace(options, **(_DEFAULTS | given))
     table = load_gpus(gpus_file)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -113,8 +133,19 @@ def render(cloud: str, options: RenderOptions, *, gpus_file: Path | None = None,
     )
     environment.filters["json"] = json.dumps
     environment.filters["dedent"] = _dedent
-    text = environment.get_template(row.template).render(_values(row, options, table, pins or pins_here()))
+    text = environment.get_template(row.template).render(_values(row, options, table, pins))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def doubt(options: RenderOptions, *, pins: Pins | None = None) -> str | None:
+    """What may be wrong with a rendered file, and cannot be seen from here; None: nothing."""
+    if options.image is None or software.names_ray(options.image):
+        return None
+    here = pins or pins_here()
+    return (
+        f"image: {options.image!r} does not say which Ray and Python are in it, which must be {here.ray} and"
+        f" {here.python}, as here: a tag such as {here.package}-py{here.python}-ray{here.ray} would say so"
+    )
 
 
 def _dedent(text: str, columns: int) -> str:
@@ -127,7 +158,6 @@ def _values(cloud: Cloud, options: RenderOptions, table: GpuTable, pins: Pins) -
     machine = _machine(cloud, options, table)
     region = _region(cloud, options, table, machine)
     bucket = _bucket(cloud, options.bucket)
-    _check_own(cloud, options)
     return {
         "artifacts": f"{_mlflow_address(bucket)}/mlflow",
         "bucket": bucket,
@@ -205,11 +235,18 @@ def _bucket(cloud: Cloud, bucket: str | None) -> str:
 
 def _check_own(cloud: Cloud, options: RenderOptions) -> None:
     """An option of another cloud is refused, not passed over."""
-    for key, owner in (("project", "gcp"), ("security_group", "aws"), ("hosts", "local")):
+    for key, owners in _OWNERS.items():
         given = getattr(options, key)
-        if given and cloud.name != owner:
-            words = given if isinstance(given, str) else ", ".join(given)
-            raise ClusterError(f"{key}: for {owner} alone, leave it out for {cloud.name}: {words!r}")
+        if given not in (None, ()) and cloud.name not in owners:
+            words = ", ".join(given) if isinstance(given, tuple) else given
+            if isinstance(given, bool):
+                words = "spot" if given else "on-demand"
+            raise ClusterError(f"{key}: for {', '.join(owners)} alone, leave it out for {cloud.name}: {words!r}")
+
+
+def _check_image(image: str | None, pins: Pins) -> None:
+    for found in software.differing([Item(image, 1, ("image",))] if image else [], pins):
+        raise ClusterError(f"image: {image!r} has {found.text}")
 
 
 def _mlflow_address(bucket: str) -> str:

@@ -7,6 +7,11 @@ from cluster.clouds import CLOUDS
 from cluster.gpus import GpuTable, Machine, load_gpus
 from cluster.names import one_of
 
+_HEAD = (
+    *("GPU", "GPUs", "GB each", "machine", "vCPUs", "GB"),
+    *("$/h", "$/h spot", "price from", "row of", "regions"),
+)
+
 
 def list_clouds(gpus_file: Path | None = None) -> str:
     """One line per cloud: its name, what it is, its GPU types."""
@@ -22,13 +27,12 @@ def describe(cloud: str, gpus_file: Path | None = None) -> str:
         ClusterError: there is no such cloud, or the GPU table is wrong.
     """
     row, table = CLOUDS[one_of("cloud", cloud, CLOUDS)], load_gpus(gpus_file)
-    machines = table.of(cloud)
+    machines = [*table.of(cloud), *([table.heads[cloud]] if cloud in table.heads else [])]
     parts = [row.title, f"needs: {row.installed}", f"bucket: such as {row.bucket_example}"]
     if row.region:
         parts.append(f"region where none is given: {row.region}")
     if machines:
-        head = ("GPU", "GPUs", "GB each", "machine", "vCPUs", "GB", "$/h", "$/h spot", "regions")
-        parts += ["", _table(head, [_line(machine) for machine in machines]), "", *_prices(table, cloud)]
+        parts += ["", _table(_HEAD, [_line(machine) for machine in machines]), "", *_prices(table, cloud)]
     else:
         parts.append(f"GPU types: {', '.join(table.types)}; the machines are those that it has")
     return "\n".join(parts)
@@ -37,21 +41,22 @@ def describe(cloud: str, gpus_file: Path | None = None) -> str:
 def _line(machine: Machine) -> tuple[str, ...]:
     price = machine.price
     return (
-        str(machine.gpu),
-        str(machine.gpus),
-        str(machine.gpu_memory_gb),
+        machine.gpu or "(head)",
+        *(str(number) if machine.gpu else "-" for number in (machine.gpus, machine.gpu_memory_gb)),
         machine.name,
         str(machine.vcpus),
         str(machine.memory_gb),
         *("?" if usd is None else f"{usd:.3f}" for usd in (price.on_demand, price.spot)),
-        " ".join(machine.zones),
+        f"{price.key}, {price.date}" if price.key else "-",
+        str(machine.table or "gan-sweep"),
+        " ".join(machine.zones) or "-",
     )
 
 
 def _prices(table: GpuTable, cloud: str) -> list[str]:
     rows = [*table.of(cloud), *(head for name, head in table.heads.items() if name == cloud)]
-    sources = {(m.price.region, m.price.date, m.price.source) for m in rows if m.price.source}
-    found = [f"  {region}, {date}: {source}" for region, date, source in sorted(sources, key=str)]
+    sources = {(m.price.key, m.price.region, m.price.date, m.price.source) for m in rows if m.price.source}
+    found = [f"  {key}: {region}, {date}: {source}" for key, region, date, source in sorted(sources, key=str)]
     return [
         "Prices are indicative: US dollars per machine and hour, without disks and traffic; ?: no source. From:",
         *found,

@@ -14,7 +14,7 @@ import yaml
 
 from cluster.names import nearest_of
 from cluster.validate.finding import Problem, problem
-from cluster.validate.manifest import KINDS, Manifests
+from cluster.validate.manifest import KINDS, Manifests, RayDocument
 from cluster.validate.schema import check
 
 try:  # a definition has a megabyte, which takes the C loader a sixth of the time
@@ -28,7 +28,7 @@ _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _METADATA = {
     "type": "object",
     "properties": {
-        "name": {"type": "string", "pattern": r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"},
+        "name": {"type": "string"},
         "generateName": {"type": "string"},
         "namespace": {"type": "string"},
         "labels": _TEXTS,
@@ -39,6 +39,18 @@ _METADATA = {
     "additionalProperties": False,
 }
 
+# Without the definitions: the outermost keys, and those by which the rules find their way.
+_DOCUMENT = {
+    "type": "object",
+    "properties": {"apiVersion": {}, "kind": {}, "metadata": {}, "spec": {}, "status": {}},
+    "additionalProperties": False,
+}
+_SPEC = (
+    *("rayVersion", "authOptions", "enableInTreeAutoscaling", "autoscalerOptions", "headGroupSpec", "workerGroupSpecs"),
+    *("suspend", "upgradeStrategy"),
+)
+_GROUP = ("groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template", "priority")
+
 
 def kinds(file: Manifests) -> Iterator[Problem]:
     """Each document says what it is; KubeRay's are RayCluster and RayJob of ray.io/v1."""
@@ -46,8 +58,11 @@ def kinds(file: Manifests) -> Iterator[Problem]:
         kind, version = root.get("kind"), root.get("apiVersion")
         for name in ("kind", "apiVersion"):
             if not root.text(name):
-                near = nearest_of(name, (str(key) for key in root.children))
-                yield problem(root, f"the key {name!r} is missing or no text", below=name, nearest=near)
+                yield problem(root, f"the key {name!r} is missing or no text", below=name)
+        if not root.text("kind"):  # else `structure` looks at the keys
+            near = nearest_of("kind", (str(key) for key in root.children))
+            if near and near != "kind":
+                yield problem(root.children[near], "unknown key", nearest="kind")
         ray = root.text("apiVersion").startswith("ray.io")
         if kind and (ray or root.text("kind").startswith("Ray")) and root.text("kind") not in KINDS:
             text = f"{kind.value!r} is not a kind that is known here: RayCluster or RayJob"
@@ -73,9 +88,24 @@ def structure(file: Manifests) -> Iterator[Problem]:
         if schema is None:
             where = f"holds no such definition ({folder})" if folder else "is not set"
             text = f"the structure of this {document.kind} is not checked: {VARIABLE} {where}"
-            yield problem(document.root, text, warning=True)
+            yield from check(document.root, _DOCUMENT)
+            yield from _slips(document)
+            if document.root.text("apiVersion"):
+                yield problem(document.root, text, warning=True)
         else:
             yield from check(document.root, schema)
+
+
+def _slips(document: RayDocument) -> Iterator[Problem]:
+    """Keys that are very like one that is not there; others may be those of a newer KubeRay."""
+    places = [(document.spec, _SPEC), *((group.item, _GROUP) for group in document.groups)]
+    for place, known in places:
+        for name, child in place.children.items() if place else ():
+            near = nearest_of(name, (key for key in known if place and key not in place.children), cutoff=0.8)
+            if near and name not in known:
+                yield problem(child, "unknown key", nearest=near)
+    if document.spec and not document.heads:
+        yield problem(document.spec, "the key 'headGroupSpec' is missing", below="headGroupSpec")
 
 
 @functools.cache

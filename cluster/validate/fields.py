@@ -60,6 +60,18 @@ def aws_instance_types() -> frozenset[str]:
 
 
 @functools.cache
+def zone_letters(cloud: str, region: str) -> str:
+    """The letters of a region's zones on aws or gcp, such as ``abc``; empty where they are not known."""
+    return str(read("zones.yaml").get(cloud, {}).get(region, ""))
+
+
+@functools.cache
+def sizes(cloud: str) -> dict[str, list[int]]:
+    """Families of gcp or azure that are complete (``g2-standard-#``), and the numbers that may stand for #."""
+    return dict(read("machine_sizes.yaml").get(cloud, {}))
+
+
+@functools.cache
 def regions(cloud: str) -> frozenset[str]:
     """Every region of aws, gcp or azure (there: location) that was known when the file was made."""
     return frozenset(read("regions.yaml")[cloud])

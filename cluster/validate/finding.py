@@ -8,7 +8,7 @@ from cluster.validate.tree import Item
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line for people: FILE:LINE: KEY: what is wrong (rule NAME); nearest valid name."""
+    """One line for people: FILE:LINE: KEY: what is wrong (rule NAME); nearest name. Of no YAML, FILE:LINE:COLUMN."""
 
     file: str
     line: int  # 1 is the first
@@ -17,10 +17,13 @@ class Finding:
     text: str
     nearest: str | None = None  # the valid name most like the one given; None where nothing is like it
     warning: bool = False  # may be meant so; everything else is refused
+    missing: bool = False  # about a key that is not there
+    column: int | None = None  # 1 is the first; None where the line says enough
 
     def __str__(self) -> str:
         mark = "warning: " if self.warning else ""
-        where = f"{self.file}:{self.line}: " + (f"{self.key}: " if self.key else "")
+        column = f":{self.column}" if self.column else ""
+        where = f"{self.file}:{self.line}{column}: " + (f"{self.key}: " if self.key else "")
         meant = f"; did you mean {self.nearest!r}?" if self.nearest else ""
         return " ".join(f"{mark}{where}{self.text} (rule {self.rule}){meant}".split())
 
@@ -34,12 +37,14 @@ class Problem:
     text: str
     nearest: str | None = None
     warning: bool = False
+    missing: bool = False
+    column: int | None = None
 
 
 def problem(item: Item, text: str, *, below: str = "", nearest: str | None = None, warning: bool = False) -> Problem:
     """Something about `item`, or about the key `below` that it lacks."""
     key = ".".join(part for part in (item.key, below) if part)
-    return Problem(line=item.line, key=key, text=text, nearest=nearest, warning=warning)
+    return Problem(line=item.line, key=key, text=text, nearest=nearest, warning=warning, missing=bool(below))
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:

@@ -1,6 +1,7 @@
 """The launcher's rules, for KubeRay's manifests."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cluster.validate import network, secret_rules, software
 from cluster.validate.finding import Problem, problem
@@ -132,6 +133,25 @@ def versions(file: Manifests) -> Iterator[Problem]:
         texts = list(_texts(document))
         yield from software.differing(texts, file.here)
         yield from software.unpinned_ray(texts, file.here)
+
+
+def open_server(file: Manifests) -> Iterator[Problem]:
+    """Servers beside Ray, such as MLflow, answer inside their pod. Ray's dashboard must answer on 0.0.0.0 there."""
+    opened = any(
+        item.path and item.path[-1] in ("serviceType", "type") and item.value in ("LoadBalancer", "NodePort")
+        for root in file.documents
+        for item in root.walk()
+    )
+    for container in (each for document in file.clusters for each in document.containers()):
+        for part in ("command", "args"):
+            given = container.get(part)
+            words = " ".join(str(item.value) for item in container.members(part))
+            if given is None or "ray start" in words:
+                continue
+            for found in network.open_servers([replace(given, value=words)]):
+                reach = "whoever reaches its service" if opened else "every pod of the Kubernetes cluster"
+                text = f"{found.text}: {reach} could use it, and no token of Ray's stands before it"
+                yield replace(found, text=text, warning=not opened)
 
 
 def open_port(file: Manifests) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cluster.names import nearest_of
-from cluster.validate.fields import aws_instance_types, read, regions
+from cluster.validate.fields import aws_instance_types, read, regions, sizes
 from cluster.validate.finding import Problem, listed, problem
 from cluster.validate.launcher import Launcher, NodeType
 from cluster.validate.machine_table import GpuMachine
@@ -19,7 +19,7 @@ _GPU_FAMILIES = {
 _FORMS = {
     "aws": (re.compile(r"[a-z0-9-]+\.[a-z0-9-]+"), "m7i.large"),
     "gcp": (re.compile(r"[a-z]\w*-[a-z0-9-]+"), "n2-standard-4"),
-    "azure": (re.compile(r"(Standard|Basic)_[A-Z]\w*"), "Standard_D4s_v5"),
+    "azure": (re.compile(r"(Standard|Basic)_[A-Z][\w-]*"), "Standard_D4s_v5"),
 }
 _GCP_KINDS = frozenset(read("options.yaml")["gcp_machine_kinds"])
 # This package and what it needs take about 7 GB installed (Makefile), and more as an image, which is stored packed and
@@ -42,8 +42,15 @@ def machine_type(file: Launcher) -> Iterator[Problem]:
             text = f"{name!r} is no machine type: {listed(_GCP_KINDS, 20)} may follow the family"
             yield problem(node.machine, text, nearest=nearest_of(name.split("-")[1], _GCP_KINDS))
         elif file.cloud == "aws" and name not in aws_instance_types():
-            near = nearest_of(name, table) or nearest_of(name, aws_instance_types())
-            yield problem(node.machine, f"{name!r} is no instance type of EC2", nearest=near)
+            family = [known for known in aws_instance_types() if known.startswith(_family("aws", name) + ".")]
+            near = nearest_of(name, family) or nearest_of(name, table) or nearest_of(name, aws_instance_types())
+            others = f": {listed(family)}" if family else ""
+            yield problem(node.machine, f"{name!r} is no instance type of EC2{others}", nearest=near)
+        elif (numbers := sizes(file.cloud).get(_family(file.cloud, name))) and _size(name) not in numbers:
+            pattern = _family(file.cloud, name).replace("#", "{}")
+            near = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
+            text = f"there is no {name!r}: {', '.join(pattern.format(number) for number in numbers)}"
+            yield problem(node.machine, text, nearest=near)
         elif table and not node.gpu_machine and _brings_gpus(file, node):
             yield _not_in_table(file.cloud, name, node.machine, table)
         else:
@@ -65,6 +72,39 @@ def _family(cloud: str, name: str) -> str:
     if cloud == "aws":
         return name.split(".")[0]
     return re.sub(r"\d+(?=[a-z]*$)", "#", name) if cloud == "gcp" else re.sub(r"\d+", "#", name, count=1)
+
+
+def _size(name: str) -> int:
+    """The number that `_family` leaves out of a name of gcp or azure; 0: it has none."""
+    number = re.search(r"\d+(?=[a-z]*$)", name) if "-" in name else re.search(r"\d+", name)
+    return int(number[0]) if number else 0
+
+
+def _vcpus(cloud: str, name: str, table: Mapping[str, GpuMachine]) -> tuple[int | None, bool]:
+    """How many vCPUs a machine has, None where nothing says it, and whether that is certain."""
+    if (row := table.get(name)) is not None and row.vcpus:
+        return row.vcpus, True
+    if _size(name) in sizes(cloud).get(_family(cloud, name), ()) and not name.endswith("g"):
+        return _size(name), True
+    if cloud == "aws" and (size := re.fullmatch(r"[a-z0-9-]+\.(\d*)xlarge", name)):
+        return 4 * int(size[1] or 1), False  # so it is in nearly all families
+    return None, False
+
+
+def worker_cpus(file: Launcher) -> Iterator[Problem]:
+    """`resources: {CPU: n}` of a worker is what its machine has: Ray believes the number."""
+    for node in file.node_types if file.heads else ():
+        said = node.item.number("resources", "CPU")
+        has, certain = _vcpus(file.cloud, node.machine_name, file.machines.get(file.cloud, {}))
+        if node.is_head or said is None:
+            continue
+        item = node.item.children["resources"].children["CPU"]
+        if said <= 0:
+            text = "a worker without CPUs: Ray could place no trial there"
+            yield problem(item, text, nearest=str(has) if has else None)
+        elif has is not None and said > has:
+            text = f"{node.machine_name} has {has} vCPUs{'' if certain else ' by its name'}, not {said:g}"
+            yield problem(item, text, nearest=str(has), warning=not certain)
 
 
 def _brings_gpus(file: Launcher, node: NodeType) -> bool:

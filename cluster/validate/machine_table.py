@@ -14,6 +14,7 @@ class GpuMachine:
     gpus: int  # in one machine; 0 where they are attached
     regions: frozenset[str]  # known to have it; empty: not known
     accelerator: str | None = None  # what is attached, e.g. nvidia-tesla-t4; None: the GPUs are the machine's own
+    vcpus: int | None = None  # None: not known
 
 
 # Cloud -> machine type -> what it is.
@@ -25,6 +26,6 @@ def machine_table(table: GpuTable | None = None) -> MachineTable:
     found: dict[str, dict[str, GpuMachine]] = {}
     for row in (table or load_gpus()).machines:
         gpus = 0 if row.accelerator else row.gpus
-        machine = GpuMachine(str(row.gpu), gpus, frozenset(row.zones), row.accelerator)
+        machine = GpuMachine(str(row.gpu), gpus, frozenset(row.zones), row.accelerator, row.vcpus)
         found.setdefault(row.cloud, {})[row.name] = machine
     return found

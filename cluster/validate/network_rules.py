@@ -9,6 +9,8 @@ from cluster.validate.finding import Problem, problem
 from cluster.validate.launcher import Launcher
 from cluster.validate.tree import Item
 
+_FIREWALL = re.compile(r"\bufw\b.*\benable\b|\b(iptables|nft|firewall-cmd)\b", re.DOTALL)
+
 
 def open_port(file: Launcher) -> Iterator[Problem]:
     """No security group, command or server lets the whole internet in."""
@@ -23,6 +25,19 @@ def open_port(file: Launcher) -> Iterator[Problem]:
         text = "without this key Ray takes its own, with --dashboard-host=0.0.0.0"
         yield problem(file.root, text, below="head_start_ray_commands", warning=True)
     yield from _default_group(file)
+    yield from _no_firewall(file)
+
+
+def _no_firewall(file: Launcher) -> Iterator[Problem]:
+    """Ray's template for Azure always has a rule that lets the whole world try SSH; only the machine can refuse it."""
+    inside = file.provider.get("use_internal_ips")
+    if file.cloud != "azure" or (inside is not None and inside.value is True):
+        return
+    if not any(_FIREWALL.search(item.value) for item in file.commands()):
+        text = "no firewall on the machines: Ray opens SSH on Azure to the whole internet, so set one first"
+        given = file.root.get("initialization_commands")
+        below = "" if given else "initialization_commands"
+        yield problem(given or file.root, text, below=below, nearest="sudo ufw --force enable", warning=True)
 
 
 def _default_group(file: Launcher) -> Iterator[Problem]:
@@ -31,12 +46,17 @@ def _default_group(file: Launcher) -> Iterator[Problem]:
         return
     for node in file.node_types:
         config = node.item.get("node_config")
-        if config is None or any(
-            config.get(key) for key in ("SecurityGroupIds", "NetworkInterfaces", "LaunchTemplate")
-        ):
+        if config is None:
+            continue
+        given = [config.get(key) for key in ("SecurityGroupIds", "NetworkInterfaces", "LaunchTemplate")]
+        if any(item and item.value for item in given):
             continue
         text = "without a security group of yours Ray makes one that opens SSH to 0.0.0.0/0"
-        yield problem(config, text, below="SecurityGroupIds", warning=True)
+        empty = config.get("SecurityGroupIds")
+        if empty is not None:
+            yield problem(empty, f"names no group: {text}")
+        else:
+            yield problem(config, text, below="SecurityGroupIds", warning=True)
 
 
 def address_range(file: Launcher) -> Iterator[Problem]:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 
 from cluster.names import nearest_of
-from cluster.validate.fields import regions
-from cluster.validate.finding import Problem, problem
+from cluster.validate.fields import regions, zone_letters
+from cluster.validate.finding import Problem, listed, problem
 from cluster.validate.launcher import Launcher
 from cluster.validate.tree import Item
+
+LAST_LETTER = "h"  # no region has had more zones than a to f; one with another letter may be new, or a slip
 
 
 def region(file: Launcher) -> Iterator[Problem]:
@@ -38,7 +40,9 @@ def zone(file: Launcher) -> Iterator[Problem]:
 
 def addresses(file: Launcher) -> Iterator[Problem]:
     """Zones and regions inside Google's addresses are the provider's: zones/us-central1-a/diskTypes/pd-ssd."""
-    place = {"regions": file.provider.text("region"), "zones": file.provider.text("availability_zone")}
+    doubtful = any(True for _ in zone(file))  # then the addresses may be right
+    zones = "" if doubtful else file.provider.text("availability_zone")
+    place = {"regions": file.provider.text("region"), "zones": zones}
     for item in (i for node in file.node_types if file.cloud == "gcp" for i in node.item.walk()):
         name = item.path[-1] if item.path else ""
         for kind, given in re.findall(
@@ -64,7 +68,23 @@ def _one_zone(file: Launcher, item: Item, name: str) -> Iterator[Problem]:
             yield problem(item, f"{name!r} is no zone of Azure: 1, 2, 3, auto or none")
         return
     place = file.provider.text("region")
-    form = {"aws": r"{}(-[a-z0-9-]+)?[a-z]", "gcp": r"{}-[a-z]"}.get(file.cloud)
+    form = {"aws": r"{}(-[a-z0-9-]+)?[a-z]", "gcp": r"{}-(ai\d+)?[a-z]"}.get(file.cloud)
     if form and place and not re.fullmatch(form.format(re.escape(place)), name):
         example = f"{place}a" if file.cloud == "aws" else f"{place}-a"
         yield problem(item, f"the zone {name!r} is not in the region {place!r}", nearest=example)
+    elif form and place:
+        yield from _letter(file.cloud, place, item, name)
+
+
+def _letter(cloud: str, place: str, item: Item, name: str) -> Iterator[Problem]:
+    """The last letter is one of the region's; which zones of other kinds there are is not known here."""
+    lead = place if cloud == "aws" else f"{place}-"
+    letter = name.removeprefix(lead)
+    known = zone_letters(cloud, place)
+    if len(letter) != 1 or letter in known or (not known and letter <= LAST_LETTER):
+        return
+    zones = f"; known: {listed(lead + each for each in known)}" if known else ""
+    if letter > LAST_LETTER:
+        yield problem(item, f"there is no zone {name!r}{zones}", nearest=f"{lead}{known[:1] or 'a'}")
+    else:
+        yield problem(item, f"the zone {name!r} is not known here{zones}", warning=True)

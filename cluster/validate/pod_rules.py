@@ -63,6 +63,14 @@ def asked_and_limited(file: Manifests) -> Iterator[Problem]:
             if said is not None and not group.is_head and str(said.value) != str(has.value if has else 0):
                 text = f"its container has {has.value if has else 0} GPUs, and Ray would believe {said.value}"
                 yield problem(said, text, nearest=str(has.value if has else 0))
+            cpus, limit = group.item.get("rayStartParams", "num-cpus"), group.resource("cpu")
+            if cpus is not None and not group.is_head and str(cpus.value).strip().isdigit():
+                most = _size(limit) if limit else None
+                if int(cpus.value) == 0:
+                    yield problem(cpus, "a worker without CPUs: Ray could place no trial there")
+                elif most is not None and int(cpus.value) > most:
+                    text = f"its container has {limit and limit.value} CPUs, and Ray would believe {cpus.value}"
+                    yield problem(cpus, text, warning=True)
 
 
 def volumes(file: Manifests) -> Iterator[Problem]:

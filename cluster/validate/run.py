@@ -36,8 +36,16 @@ def validate(path: Path, *, here: Pins | None = None, machines: MachineTable | N
     try:
         found = list(_findings(path, _read(path), here, machines))
     except TreeError as error:
-        found = [_finding(path, "yaml", Problem(line=error.line, key=error.key, text=str(error)))]
-    return sorted(found, key=lambda finding: (finding.line, finding.warning))
+        mistake = Problem(line=error.line, column=error.column, key=error.key, text=str(error))
+        found = [_finding(path, "yaml", mistake)]
+    return sorted(_without_echoes(found), key=lambda finding: (finding.line, finding.warning))
+
+
+def _without_echoes(found: list[Finding]) -> list[Finding]:
+    """Leaves out that a key is missing, or what it should hold, where another finding says that it is only misspelt."""
+    meant = {f.key.removesuffix(f.key.split(".")[-1]) + f.nearest for f in found if f.nearest}
+    echoes = [f for f in found if f.missing and any(f.key == key or f.key.startswith(f"{key}.") for key in meant)]
+    return [finding for finding in found if finding not in echoes]
 
 
 def _read(path: Path) -> str:
@@ -110,4 +118,6 @@ def _finding(path: Path, rule: str, each: Problem) -> Finding:
         text=hide(each.text),
         nearest=hide(each.nearest) if each.nearest else None,
         warning=each.warning,
+        missing=each.missing,
+        column=each.column,
     )

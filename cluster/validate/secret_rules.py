@@ -1,10 +1,12 @@
 """Secrets written in clear, in any kind of file. No finding repeats one."""
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 
 from cluster.validate.finding import Problem, problem
-from cluster.validate.tree import Item
+from cluster.validate.tree import Item, TreeError, documents
 
 # Each of these is a secret wherever it stands.
 _PATTERNS = {
@@ -57,6 +59,9 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 
+# Lines of one text may be folded. Nothing shorter holds a secret with its name.
+_BASE64 = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/_-]{24,}\s+)*[A-Za-z0-9+/_-]{24,}={0,2}(?![\w+/=-])")
+
 
 def secret(root: Item) -> Iterator[Problem]:
     """Nothing secret in clear: files are copied, mailed and committed."""
@@ -65,12 +70,47 @@ def secret(root: Item) -> Iterator[Problem]:
 
 
 def secret_here(root: Item, item: Item) -> Iterator[Problem]:
-    """What is secret in this value alone; `root`: the document that it stands in."""
+    """What is secret in this value alone, or in what it encodes; `root`: the document that it stands in."""
     if isinstance(item.value, str | int) and not isinstance(item.value, bool):
         found = _pattern(str(item.value)) or _named(root, item) or _assigned(item)
         if found:
             text = f"{found} in clear: keep it in the cloud's own store or the environment, and name it here"
             yield problem(item, text)
+        elif isinstance(item.value, str) and (found := _encoded(item.value)):
+            text = f"base64 hides nothing: {found} stands in it; keep it in the cloud's own store, and name it here"
+            yield problem(item, text)
+
+
+def _encoded(text: str, depth: int = 2) -> str | None:
+    """What is secret in texts that stand in base64 in this one, and in base64 in those."""
+    for match in _BASE64.finditer(text):
+        for word in dict.fromkeys([match[0], *match[0].split()]):  # one text in lines, or several
+            plain = _decoded(word)
+            if plain and (found := _in_plain(plain) or (_encoded(plain, depth - 1) if depth > 1 else None)):
+                return found
+    # Cloud-init's files are YAML, encoded or not.
+    return _in_plain(text) if text.startswith("#cloud-config") else None
+
+
+def _decoded(word: str) -> str | None:
+    word = re.sub(r"\s", "", word).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        plain = base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return plain if plain.replace("\n", "").replace("\t", "").replace("\r", "").isprintable() else None
+
+
+def _in_plain(text: str) -> str | None:
+    """What is secret in a text, which may be YAML."""
+    if found := _pattern(text) or _assigned(Item(text, 1)):
+        return found
+    try:
+        roots = documents(text)
+    except TreeError:
+        return None
+    items = [(root, item) for root in roots for item in root.walk() if isinstance(item.value, str | int)]
+    return next((found for root, item in items if (found := _named(root, item))), None)
 
 
 def hide(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from signal import Signals
 
 from cluster.names import nearest_of
 from cluster.validate import network, secret_rules, software
@@ -30,6 +31,7 @@ _FORMS = {
     "--time": (r"\d+(:\d\d(:\d\d)?)?|\d+-\d+(:\d\d(:\d\d)?)?", "30 (minutes), 4:00:00 or 1-12:00:00"),
     "--signal": (r"([RB]{1,2}:)?(SIG)?\w+(@\d+)?", "B:TERM@120"),
 }
+_SIGNALS = frozenset(each.name.removeprefix("SIG") for each in Signals)
 _ASKS_GPUS = ("--gpus", "--gpus-per-node", "--gpus-per-task", "--gres")
 
 
@@ -70,6 +72,8 @@ def option_value(file: BatchScript) -> Iterator[Problem]:
         low, _, high = value.partition("-")
         if each.name == "--nodes" and (low == "0" or (low.isdigit() and high.isdigit() and int(low) > int(high))):
             yield problem(each.item, f"{value!r} is no number of nodes, the smaller one first: 4 or 2-4")
+        if each.name == "--signal" and (match := re.fullmatch(r"(?:[RB]{1,2}:)?(\w+)(?:@\d+)?", value)):
+            yield from _signal(each.item, match[1])
         if each.name == "--time" and re.fullmatch(r"[0:-]+", value):
             yield problem(each.item, f"{value!r} means no limit to Slurm: say how long at most, such as 24:00:00")
         elif each.name == "--time" and any(int(part) > 59 for part in value.split(":")[1:]):
@@ -79,6 +83,13 @@ def option_value(file: BatchScript) -> Iterator[Problem]:
         if each.name in seen and each.name in _FORMS:
             yield problem(each.item, f"given twice, first in line {seen[each.name].line}; only the last counts")
         seen[each.name] = each.item
+
+
+def _signal(item: Item, given: str) -> Iterator[Problem]:
+    """sbatch takes a signal's name, whatever its capitals and with or without SIG, or its number."""
+    name = given.upper().removeprefix("SIG")
+    if not (given.isdigit() and 0 < int(given) <= 64) and name not in _SIGNALS:
+        yield problem(item, f"{given!r} is no signal: such as TERM, USR1 or INT", nearest=nearest_of(name, _SIGNALS))
 
 
 def time_limit(file: BatchScript) -> Iterator[Problem]:
@@ -98,6 +109,50 @@ def gpus(file: BatchScript) -> Iterator[Problem]:
     for each in asked:
         if re.search(r"(^|:)0$", each.value or ""):
             yield problem(each.item, "asks for no GPU")
+
+
+def one_task(file: BatchScript) -> Iterator[Problem]:
+    """One Ray runs per node, with all that the job has there: a second one would take the same ports and GPUs."""
+    many = [each for each in file.values("--ntasks-per-node") if (each.value or "").isdigit() and each.value != "1"]
+    nodes = [each.value or "" for each in file.values("--nodes")]
+    for each in file.values("--ntasks") if not any(file.values("--ntasks-per-node")) else ():
+        if (each.value or "").isdigit() and all(n.isdigit() and int(each.value or 0) > int(n) for n in nodes or ["1"]):
+            many.append(each)
+    own = re.compile(r"\bsrun\b.*\s(--ntasks(-per-node)?[=\s]1|-n\s*1)(\s|$)")
+    inherits = [item for item in _workers(file) if re.search(r"\bsrun\b", item.value) and not own.search(item.value)]
+    for each in many:
+        if inherits:
+            text = f"the srun of line {inherits[0].line} would start so many Rays on one node; Ray wants one"
+            yield problem(each.item, text, nearest="--ntasks-per-node=1")
+        else:
+            text = "one Ray runs per node, and what is held for the other tasks may do nothing: give it to one task"
+            yield problem(each.item, text, nearest="--ntasks-per-node=1", warning=True)
+
+
+def gpus_of_ray(file: BatchScript) -> Iterator[Problem]:
+    """`ray start --num-gpus` is what the job asks for per node: Ray believes the number."""
+    asked = None
+    for each in file.values("--gpus-per-node", "--gres"):
+        gres = each.name == "--gres"
+        parts = [part for part in (each.value or "").split(",") if not gres or part.split(":")[0] == "gpu"]
+        counts = [part.rsplit(":", 1)[-1] for part in parts]
+        asked = sum(int(n) for n in counts) if counts and all(n.isdigit() for n in counts) else asked
+    if asked is None:
+        return
+    for item in _workers(file):
+        for value in re.findall(r"--num-gpus[=\s]+['\"]?(\d+)\b", item.value):
+            if int(value) > asked:
+                text = f"Ray would believe in {value} GPUs per node, and the job asks for {asked}"
+                yield problem(item, text, nearest=f"--num-gpus={asked}")
+            elif int(value) < asked:
+                text = f"the job holds {asked} GPUs per node, and Ray would use {value} of them"
+                yield problem(item, text, nearest=f"--num-gpus={asked}", warning=True)
+
+
+def _workers(file: BatchScript) -> list[Item]:
+    """Commands that start Ray where trials run."""
+    starts = re.compile(r"\bray\s+(start\b(?!.*--head\b)|symmetric-run\b)")
+    return [item for item in file.commands if starts.search(item.value)]
 
 
 def ray_start(file: BatchScript) -> Iterator[Problem]:

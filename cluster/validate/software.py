@@ -15,7 +15,7 @@ from cluster.validate.tree import Item
 
 _NUMBER = r"v?(\d+(?:\.\d+){1,2}(?:(?:\.dev|rc|a|b)\d+)?)"
 _RAY = re.compile(
-    rf"(?<![\w-])ray(?:project/ray(?:-ml)?)?(?:\[[^\]]*\])?\s*(?:===?|:|-)\s*{_NUMBER}|[-_]ray-?{_NUMBER}"
+    rf"(?<![\w-])ray(?:project/ray(?:-ml)?)?(?:\[[^\]]*\])?\s*(?:===?|:|-)\s*{_NUMBER}|[-_:]ray-?{_NUMBER}"
 )
 _PACKAGE = re.compile(rf"(?<!\w)gan[-_]sweep(?:\[[^\]]*\])?(?:==|:|-){_NUMBER}")
 _PYTHON = re.compile(
@@ -61,6 +61,11 @@ def differing(items: Iterable[Item], here: Pins) -> Iterator[Problem]:
             given = f"{match[1]}.{match[2]}{match[3]}"
             if not same(given, here.python, patch=bool(match[3])):
                 yield problem(item, _text("Python", given, here.python), nearest=here.python)
+
+
+def names_ray(image: str) -> bool:
+    """Whether the name of an image says which Ray is in it."""
+    return bool(_RAY.search(image))
 
 
 def unpinned_python(items: Iterable[Item], here: Pins) -> Iterator[Problem]:

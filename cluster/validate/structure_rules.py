@@ -79,6 +79,9 @@ def provider_type(file: Launcher) -> Iterator[Problem]:
     if given is not None and isinstance(given.value, str) and given.value not in CLOUDS:
         text = f"{given.value!r} is none of {listed(CLOUDS)}"
         yield problem(given, text, nearest=nearest_of(given.value, CLOUDS))
+    near = nearest_of("type", (str(key) for key in file.provider.children)) if given is None else None
+    if near:
+        yield problem(file.provider.children[near], "unknown key", nearest="type")
 
 
 def layout(file: Launcher) -> Iterator[Problem]:

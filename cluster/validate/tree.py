@@ -15,12 +15,13 @@ MAX_ITEMS = 100_000
 
 
 class TreeError(ValueError):
-    """The text is no YAML that can be used; `line` counts from 1."""
+    """The text is no YAML that can be used; `line` and `column` count from 1."""
 
-    def __init__(self, line: int, text: str, key: str = "") -> None:
+    def __init__(self, line: int, text: str, key: str = "", column: int | None = None) -> None:
         super().__init__(text)
         self.line = line
         self.key = key
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,14 @@ def documents(text: str) -> list[Item]:
     try:
         _build_all(text, found)
     except yaml.MarkedYAMLError as error:
-        raise TreeError(_line(error), _reason(error, text)) from None
+        mark = error.problem_mark or error.context_mark
+        raise TreeError(_line(error), _reason(error, text), column=mark.column + 1 if mark else None) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise TreeError(line, f"holds the character {error.character!r}, which YAML does not allow") from None
+        column = error.position - text.rfind("\n", 0, error.position)
+        raise TreeError(
+            line, f"holds the character {error.character!r}, which YAML does not allow", column=column
+        ) from None
     except RecursionError:
         raise TreeError(1, "nested too deeply to be a cluster file") from None
     return found
@@ -180,5 +185,8 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     line = lines[_line(error) - 1] if _line(error) <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in str(error.problem):
         return "holds a tab; YAML is indented with spaces"
-    context = f" ({error.context})" if error.context else ""
+    # The place of the error is often below the mistake: what began before it, and is not over, stands there.
+    began = error.context_mark
+    place = f" that begins in line {began.line + 1}" if began and began.line + 1 != _line(error) else ""
+    context = f" ({error.context}{place})" if error.context else ""
     return f"is no YAML: {error.problem}{context}"

@@ -51,9 +51,9 @@ def cluster_show(cloud: str, gpus_file: Path | None) -> None:
 @click.option("-o", "--out", type=FileToWrite(), metavar="FILE", help="Where to. [default: the screen]")
 @click.option("--gpu-type", type=Text(), default="T4", show_default=True, metavar="T", help="See `cluster show CLOUD`.")
 @click.option("--gpus", type=Whole(1, 16), metavar="N", help="Per machine. [default: the smallest there is]")
-@click.option("--spot/--on-demand", default=True, show_default=True, help="Spot machines first, or none.")
+@click.option("--spot/--on-demand", default=None, help="Spot machines first, or none.  [default: spot]")
 @click.option("--region", type=Text(), metavar="R", help="[default: the cloud's]")
-@click.option("--max-workers", type=Whole(1, 1000), default=4, show_default=True, metavar="N", help="GPU machines.")
+@click.option("--max-workers", type=Whole(1, 1000), metavar="N", help="GPU machines.  [default: 4]")
 @click.option("--image", type=Text(), metavar="I", help="A container image. [default: install from the lock file]")
 @click.option("--bucket", type=Text(), metavar="B", help="Of sweeps and data, such as s3://my-sweeps.")
 @click.option("--name", type=Text(), default="gan-sweep", show_default=True, metavar="N", help="Of the cluster.")
@@ -62,13 +62,16 @@ def cluster_show(cloud: str, gpus_file: Path | None) -> None:
 @click.option(
     "--host", "hosts", type=Text(), multiple=True, metavar="H", help="Of `local`; repeatable, the head first."
 )
-@click.option("--ssh-user", type=Text(), default="ubuntu", show_default=True, metavar="U", help="Who logs in.")
+@click.option("--ssh-user", type=Text(), metavar="U", help="Who logs in.  [default: ubuntu]")
 @_gpus_file
 def cluster_render(cloud: str, out: Path | None, gpus_file: Path | None, **options: Any) -> None:
     """Write a complete file for CLOUD; comments in it say what each block is for."""
-    from cluster.render import RenderOptions, render
+    from cluster.render import RenderOptions, doubt, render
 
-    text = render(cloud, RenderOptions(**options), gpus_file=gpus_file)
+    chosen = RenderOptions(**options)
+    text = render(cloud, chosen, gpus_file=gpus_file)
+    if unsure := doubt(chosen):
+        click.echo(f"warning: {unsure}", err=True)
     if out is None:
         click.echo(text, nl=False)
         return

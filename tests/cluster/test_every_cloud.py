@@ -29,6 +29,10 @@ def choices() -> list[tuple[str, RenderOptions]]:
     """A cloud with machine types offers the table's numbers of GPUs, another is asked for 1 and 8."""
     found = []
     for name in CLOUDS:
+        if name == "local":  # its hosts are what they are
+            found += [(name, RenderOptions(gpu_type=gpu)) for gpu in TABLE.types]
+            found.append((name, RenderOptions(image=IMAGE)))
+            continue
         kinds = [(m.gpu, m.gpus) for m in TABLE.of(name)] or [(gpu, n) for gpu in TABLE.types for n in (1, 8)]
         for i, (gpu, gpus) in enumerate(kinds):
             for spot in (True, False):

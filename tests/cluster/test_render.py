@@ -8,7 +8,7 @@ import yaml
 
 from cluster.errors import ClusterError
 from cluster.pins import Pins
-from cluster.render import RenderOptions, render
+from cluster.render import RenderOptions, doubt, render
 from tests.cluster.golden_cases import CASES, GOLDEN, golden_file, rendered
 
 
@@ -52,6 +52,14 @@ def test_pinned_images_are_accepted(image: str) -> None:
     assert RenderOptions(image=image).image == image
 
 
+def test_an_image_whose_tag_does_not_name_its_ray_is_doubted() -> None:
+    pins = Pins(python="3.11.7", ray="2.60.0", package="0.1.0")
+    said = doubt(RenderOptions(image="x:1"), pins=pins)
+    assert said and said.startswith("image: 'x:1' does not say which Ray") and "0.1.0-py3.11.7-ray2.60.0" in said
+    assert doubt(RenderOptions(image="x:0.1.0-py3.11.7-ray2.60.0"), pins=pins) is None
+    assert doubt(RenderOptions(), pins=pins) is None
+
+
 @pytest.mark.parametrize(
     ("cloud", "options", "text"),
     [
@@ -76,6 +84,22 @@ def test_pinned_images_are_accepted(image: str) -> None:
         ("aws", {"project": "p"}, "project: for gcp alone, leave it out for aws: 'p'"),
         ("gcp", {"security_group": "sg-0123456789abcdef0"}, "security_group: for aws alone"),
         ("aws", {"hosts": ("a", "b")}, "hosts: for local alone, leave it out for aws: 'a, b'"),
+        (
+            "local",
+            {"max_workers": 9},
+            "max_workers: for aws, gcp, azure, kuberay, slurm alone, leave it out for local: 9",
+        ),
+        (
+            "local",
+            {"spot": False},
+            "spot: for aws, gcp, azure, kuberay, slurm alone, leave it out for local: 'on-demand'",
+        ),
+        ("local", {"gpus": 2}, "gpus: for aws, gcp, azure, kuberay, slurm alone"),
+        ("kuberay", {"ssh_user": "me"}, "ssh_user: for aws, gcp, azure, local alone, leave it out for kuberay: 'me'"),
+        ("slurm", {"ssh_user": "me"}, "ssh_user: for aws, gcp, azure, local alone, leave it out for slurm: 'me'"),
+        ("azure", {"region": "East US"}, "unknown region of azure 'East US': did you mean eastus? valid: eastus, "),
+        ("aws", {"image": "x:ray2.59.0"}, "image: 'x:ray2.59.0' has Ray 2.59.0, and here it is "),
+        ("aws", {"image": "x:1-py3.9"}, "image: 'x:1-py3.9' has Python 3.9, and here it is "),
         ("slurm", {"bucket": "sweeps"}, "bucket of slurm: an address or an absolute path: 'sweeps'"),
         ("local", {"hosts": ("a",)}, "hosts of local: the head and at least one other machine, each once"),
         ("local", {"hosts": ("a", "a")}, "hosts of local: the head and at least one other machine, each once"),

@@ -46,6 +46,9 @@ ODD = {
     "huge": (b"# " + b"x" * 2_000_001, 1, "more than"),
 }
 
+# Where in its line the mistake is, for those that a parser finds.
+COLUMNS = {"tab": 1, "unclosed": 12, "indentation": 2, "unknown alias": 11, "control character": 10}
+
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_file_is_one_finding(name: str, tmp_path: Path) -> None:
@@ -56,6 +59,7 @@ def test_an_odd_file_is_one_finding(name: str, tmp_path: Path) -> None:
     assert len(found) == 1
     assert says in found[0].text
     assert not line or found[0].line == line
+    assert name not in COLUMNS or str(found[0]).startswith(f"{path}:{line}:{COLUMNS[name]}: ")
     assert not found[0].warning
     assert str(found[0]).count("\n") == 0 and "Traceback" not in str(found[0])
 

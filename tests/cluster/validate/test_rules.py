@@ -1,5 +1,6 @@
 """What is no mistake, what a finding may not show, and that every rule can be named."""
 
+import base64
 import random
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,24 @@ def test_a_secret_is_seen_and_not_shown(yaml_text: str, value: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("plain", "hidden"),
+    [
+        ("#!/bin/bash\nexport AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\n", True),
+        ("#cloud-config\nchpasswd:\n  password: hunter2\n", True),
+        ("#!/bin/bash\nexport HF_TOKEN=hf_abcdefghijklmnopqrstuv\n" * 9, True),
+        ("#!/bin/bash\nexport AWS_PROFILE=mine; echo the token is elsewhere\n", False),
+        ("projects/deeplearning-platform-release/global/images/x", False),
+    ],
+)
+def test_base64_hides_no_secret(plain: str, hidden: bool) -> None:
+    for encoded in (base64.b64encode(plain.encode()).decode(), base64.encodebytes(plain.encode()).decode()):
+        twice = base64.b64encode(f"#cloud-config\nwrite_files: [{{content: {encoded!r}}}]".encode()).decode()
+        for text in (encoded, f"echo {encoded} | base64 -d | bash", twice):
+            assert bool(list(secret(Item(text, 1, ("node_config", "UserData"))))) is hidden, text
+    assert list(secret(Item(plain, 1, ("UserData",)))) == [] or hidden
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "rayproject/ray:2.60.0-py311-gpu",
@@ -145,10 +164,27 @@ def test_an_image_is_pinned_by_a_version_or_a_digest(image: str, pinned: bool) -
     assert (list(software.unpinned_image(Item(image, 1, ("image",)))) == []) is pinned
 
 
+def test_several_tasks_per_node_are_refused_where_each_would_start_a_ray(tmp_path: Path) -> None:
+    good = (GOOD / "slurm.sh").read_text().replace('srun --nodes=1 --ntasks=1 -w "$node"', "srun")
+    for given, wrong in (("--ntasks-per-node=4", True), ("--ntasks=12", True), ("--ntasks-per-node=1", False)):
+        (tmp_path / "x.sh").write_text(good.replace("--ntasks-per-node=1", given))
+        said = [(one.rule, one.warning) for one in findings(tmp_path / "x.sh")]
+        assert said == ([("one_task", False)] if wrong else [])
+
+
 def test_servers_on_their_own_machine_are_no_finding() -> None:
     commands = ["ray start --head --dashboard-host=127.0.0.1", "mlflow server --host 127.0.0.1", "echo 10.0.0.0/8"]
     items = [Item(text, 1, ("x",)) for text in commands]
     assert [*open_servers(items), *world_open(items)] == []
+
+
+def test_an_open_server_behind_an_open_service_is_refused(tmp_path: Path) -> None:
+    good = (GOOD / "kuberay.yaml").read_text()
+    opened = good.replace("            env:\n", '            args: ["--host", "0.0.0.0"]\n            env:\n')
+    for text, wrong in ((opened, False), (opened.replace("serviceType: ClusterIP", "serviceType: NodePort"), True)):
+        (tmp_path / "x.yaml").write_text(text)
+        found = [one for one in findings(tmp_path / "x.yaml") if one.rule == "open_server"]
+        assert [one.warning for one in found] == [not wrong]
 
 
 def test_without_the_definitions_the_structure_is_said_to_be_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +243,7 @@ def _places(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     [
         ("aws.yaml", "g5.xlarge", "g5.2xlarge", True),
         ("aws.yaml", "g5.xlarge", "p3.2xlarge", False),
-        ("azure.yaml", "NC24ads_A100_v4", "NC36ads_A100_v4", True),
+        ("azure.yaml", "NC24ads_A100_v4", "NC48ads_A100_v4", True),
     ],
 )
 def test_another_size_of_a_known_family_is_no_mistake(

@@ -127,7 +127,7 @@ def test_what_this_machine_lacks_is_said(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", "is no cluster file: while parsing"),
+        ("a: [", ":1:5: is no YAML: expected the node content"),
         ("a: 1\n", "is no cluster file: no `provider`"),
         ("provider: {type: awz}\n", "did you mean aws?"),
     ],
