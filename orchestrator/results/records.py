@@ -177,6 +177,7 @@ class TrialRecord:
 
     def go_on(self, now: float) -> None:
         """A gang has taken it."""
+        self.promote()  # a log that a crash has cut may not say so
         if self._since == math.inf:
             self._since = now
             if self._reported > now:  # its epochs are read before the log
