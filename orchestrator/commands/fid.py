@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.results.winner import Chosen
 
 FORMS = "give two folders, or one and --sweep NAME, or --sweep NAME alone"
-_OF_FOLDERS = {"fid_extractor", "batch_size"}
+_OF_FOLDERS = {"fid_extractor", "batch_size", "metrics"}
 _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
 
 
@@ -42,6 +42,14 @@ _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
     help="Or efficientnet_lite0.",
 )
 @click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor.")
+@click.option(
+    "--metrics",
+    type=Text(),
+    default="fid",
+    show_default=True,
+    metavar="NAMES",
+    help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage.",
+)
 @click.option("--batch-size", type=Whole(1, 1024), default=50, show_default=True, metavar="N", help="Images at once.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @sweeps_dir_option
@@ -57,6 +65,7 @@ def command(
     direction: str | None,
     fid_extractor: str,
     fid_weights: Path | None,
+    metrics: str,
     batch_size: int,
     as_json: bool,
     sweeps_dir: Path,
@@ -69,7 +78,7 @@ def command(
     _check_together(context, sweep, dir_a, dir_b)
     if sweep is None:
         assert dir_a is not None and dir_b is not None
-        found = _between(dir_a, dir_b, fid_extractor, fid_weights, batch_size, as_json)
+        found = _between(dir_a, dir_b, fid_extractor, fid_weights, metrics, batch_size, as_json)
     else:
         chosen, again = _as_measured(sweep, sweeps_dir, trial, data, fid_weights)
         found = (
@@ -95,20 +104,31 @@ def _check_together(context: click.Context, sweep: str | None, dir_a: Path | Non
 
 
 def _between(
-    dir_a: Path, dir_b: Path, extractor_name: str, weights: Path | None, batch_size: int, as_json: bool
+    dir_a: Path,
+    dir_b: Path,
+    extractor_name: str,
+    weights: Path | None,
+    metrics: str,
+    batch_size: int,
+    as_json: bool,
 ) -> dict[str, Any]:
+    from orchestrator.display.fid_text import comparison_lines
     from trainers.inference import find_device
-    from trainers.metrics import build_extractor, fid_between_folders, find_images, image_sizes
+    from trainers.metrics import METRICS, build_extractor, compare_folders, find_images, image_sizes
 
+    asked = metrics.split(",")
+    if (unknown := next((name for name in asked if name not in METRICS), None)) is not None:
+        raise unknown_name("--metrics", unknown, METRICS)
     sizes = []
     for folder in (dir_a, dir_b):
         fetch(folder)
         sizes.append(image_sizes(find_images(folder)))  # before anybody is asked for weights
     device = find_device()
     extractor = build_extractor(extractor_name, weights, device=device)
-    result = fid_between_folders(dir_a, dir_b, extractor=extractor, batch_size=batch_size, device=device)
+    found = compare_folders(dir_a, dir_b, extractor=extractor, metrics=asked, batch_size=batch_size, device=device)
     if not as_json:
-        click.echo(f"{result.name} {result.value:.4f}  ({result.n_real} and {result.n_fake} images)")
+        for line in comparison_lines(found):
+            click.echo(line)
     if len(sizes[0] | sizes[1]) > 1:
         click.echo(
             f"note: the images differ in size ({_sizes_text(dir_a, sizes[0])}; {_sizes_text(dir_b, sizes[1])}) and "
@@ -116,7 +136,8 @@ def _between(
             "first, so its FID is another: `gan-sweep fid GENERATED --sweep NAME` measures as it does",
             err=True,
         )
-    return asdict(result)
+    more = {name: asdict(one) for name, one in (("kid", found.kid), ("prdc", found.neighbours)) if one is not None}
+    return {**asdict(found.fid), **more}
 
 
 def _sizes_text(folder: Path, sizes: Counter[tuple[int, int]]) -> str:

@@ -1,4 +1,4 @@
-"""What `gan-sweep fid --sweep` says: its numbers beside the sweep's, and whether they agree."""
+"""What `gan-sweep fid` says: of two folders, and of a sweep its numbers beside the sweep's, and whether they agree."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from trainers.metrics.fid import protocol_name
 from trainers.run_report import Measurement
 
 if TYPE_CHECKING:
-    from trainers.metrics import FolderFid
+    from trainers.metrics import Comparison, FolderFid
 
 # On one machine nearly all digits agree. Another sums in another order, and rounds a byte in thousands the other way.
 NEARLY = 1e-4
@@ -21,6 +21,24 @@ def mean_text(values: Sequence[float]) -> str:
     """``44.58 ± 1.06``, or one value alone."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{spread}"
+
+
+def comparison_lines(found: "Comparison") -> list[str]:
+    """Two folders: a line per number, with its protocol as its name."""
+    fid, protocol = found.fid, found.fid.name.removeprefix("fid_")
+    lines = [f"{fid.name} {fid.value:.4f}  ({fid.n_real} and {fid.n_fake} images)"]
+    if (kid := found.kid) is not None:
+        of = f"(mean and standard deviation over subsets of {kid.subset_size})"
+        lines.append(f"kid_{protocol} {kid.mean:.6f} ± {kid.deviation:.6f}  {of}")
+    if (near := found.neighbours) is not None:
+        says = {
+            "precision": "of the second folder looks like images of the first",
+            "recall": "of the first folder looks like images of the second",
+            "density": "images of the first are near each of the second, over k",
+            "coverage": "of the first folder has one of the second near it",
+        }
+        lines += [f"{name}_k{near.k}_{protocol} {getattr(near, name):.4f}  ({text})" for name, text in says.items()]
+    return lines
 
 
 def again_lines(

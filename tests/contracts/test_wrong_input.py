@@ -320,7 +320,7 @@ VALID_LAUNCH = ["launch", *VALID["launch"]]
         (["--sweeps-dir", "/proc/sweeps"], "nothing can be written in /proc"),
         (
             ["--scheduler", "ahsa"],
-            "unknown scheduler 'ahsa': did you mean asha? valid: asha, hyperband, median, none\n",
+            "unknown scheduler 'ahsa': did you mean asha? valid: asha, asha_promotion, hyperband, median, none\n",
         ),
     ],
 )
@@ -336,6 +336,8 @@ def test_folders_are_looked_at_before_weights_are_asked_for(home: Path) -> None:
     assert "--data: photo is not a folder: it does not exist; did you mean photos?" in refused(home, *launch, "photo")
     assert "folder has fewer images" in refused(home, *launch, "folder")
     assert "FID needs at least 2 images, folder has 0" in refused(home, "fid", "photos", "folder")
+    said = refused(home, "fid", "photos", "photos", "--metrics", "kdi")
+    assert "--metrics 'kdi'" in said and "fid, kid, prdc" in said and "did you mean 'kid'" in said
 
 
 def test_copies_of_one_image_are_refused(home: Path, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "--grid": ("4", "x", "4x", "0x4", "-1x4", "4x4x4", f"4x{HUGE}", "4x³", LONG, LINES),
     "--direction": ("a2b", LONG, LINES),
     "--device": ("gpu", "cuda:99", "cpu:1", "meta", LONG, LINES),
+    "--metrics": ("kdi", "kid,", "kid, prdc", "KID", LONG, LINES),
     "--to": ("onx", LONG, LINES, "onnx,safetensors"),
     "--license": ("a b", "-x", LONG, LINES, "é"),
     "trial": ("0007", LONG, "..", LINES),

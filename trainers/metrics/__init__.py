@@ -2,7 +2,14 @@
 
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
-from trainers.metrics.folder_fid import fid_between_folders, find_images, image_sizes
+from trainers.metrics.folder_fid import (
+    METRICS,
+    Comparison,
+    compare_folders,
+    fid_between_folders,
+    find_images,
+    image_sizes,
+)
 from trainers.metrics.folder_sets import FolderFid, fid_of_folder
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
@@ -10,12 +17,15 @@ from trainers.metrics.registry import build_extractor, extractor_names, register
 from trainers.metrics.statistics_cache import real_statistics
 
 __all__ = [
+    "METRICS",
+    "Comparison",
     "Extractor",
     "FidResult",
     "FolderFid",
     "Moments",
     "RealStatistics",
     "build_extractor",
+    "compare_folders",
     "extractor_names",
     "fid_between_folders",
     "fid_of_folder",

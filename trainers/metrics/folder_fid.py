@@ -1,10 +1,11 @@
-"""FID between two folders of images, as ``python -m pytorch_fid DIR_A DIR_B`` computes it."""
+"""Two folders of images compared: FID as ``python -m pytorch_fid DIR_A DIR_B`` computes it, and more on request."""
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -19,12 +20,27 @@ from trainers.errors import UserError
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
+from trainers.metrics.kid import Kid, kid
 from trainers.metrics.moments import Moments
+from trainers.metrics.neighbours import NEIGHBOURS, Neighbours, neighbours
 
 # As in pytorch-fid: lower case only, and no subfolders.
 EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 # What Pillow raises for files that it cannot decode.
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+KID, PRDC = "kid", "prdc"
+METRICS = ("fid", KID, PRDC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What two folders have been compared by; None is what was not asked for."""
+
+    fid: FidResult
+    kid: Kid | None = None
+    neighbours: Neighbours | None = None
 
 
 def fid_between_folders(
@@ -35,7 +51,20 @@ def fid_between_folders(
     batch_size: int = 50,
     device: torch.device | str = "cpu",
 ) -> FidResult:
-    """FID of the images in `dir_b` against those in `dir_a`; it is symmetric.
+    """FID of `compare_folders`."""
+    return compare_folders(dir_a, dir_b, extractor=extractor, batch_size=batch_size, device=device).fid
+
+
+def compare_folders(
+    dir_a: str | Path,
+    dir_b: str | Path,
+    *,
+    extractor: Extractor,
+    metrics: Collection[str] = (),
+    batch_size: int = 50,
+    device: torch.device | str = "cpu",
+) -> Comparison:
+    """FID of the images in `dir_b` against those in `dir_a`, and other metrics from the same features.
 
     With the ``inception`` extractor this is ``pytorch_fid.fid_score.calculate_fid_given_paths``. Unlike there, images
     may differ in size: the extractor gets each at its own size.
@@ -44,23 +73,37 @@ def fid_between_folders(
         dir_a: the real images, a folder or a dataset of `trainers.data.prepare`; subfolders are not read.
         dir_b: the fakes.
         extractor: on `device`.
+        metrics: of METRICS; FID is always there, and symmetric.
         batch_size: images per forward; changes speed only.
         device: where the extractor and the sums run.
 
     Raises:
-        UserError: a folder is missing or has fewer than two images, or a file cannot be read.
+        UserError: a folder is missing or has too few images, or a file cannot be read.
     """
     started = time.perf_counter()
     files_a, files_b = find_images(Path(dir_a)), find_images(Path(dir_b))
-    real = RealStatistics.from_moments(_moments(files_a, extractor, batch_size, device))
-    fake = _moments(files_b, extractor, batch_size, device)
-    return FidResult(
+    if PRDC in metrics:
+        for folder, files in ((dir_a, files_a), (dir_b, files_b)):
+            if len(files) <= NEIGHBOURS:
+                raise UserError(f"{PRDC} needs more than {NEIGHBOURS} images in each folder, {folder} has {len(files)}")
+    kept: tuple[list[Tensor], ...] = ([], []) if {KID, PRDC} & set(metrics) else ()
+    of_a, fake = (
+        _moments(files, extractor, batch_size, device, kept[number] if kept else None)
+        for number, files in enumerate((files_a, files_b))
+    )
+    real = RealStatistics.from_moments(of_a)
+    fid = FidResult(
         value=max(0.0, frechet_distance(real, fake)),  # rounding puts it just below 0 where the folders are alike
         diversity=diversity(real, fake),
         name=protocol_name(extractor.protocol, fake.n),
         n_real=real.n,
         n_fake=fake.n,
         seconds=time.perf_counter() - started,
+    )
+    return Comparison(
+        fid=fid,
+        kid=kid(torch.cat(kept[0]), torch.cat(kept[1])) if KID in metrics else None,
+        neighbours=neighbours(torch.cat(kept[0]), torch.cat(kept[1])) if PRDC in metrics else None,
     )
 
 
@@ -93,11 +136,19 @@ def image_sizes(files: Sequence[Path | bytes]) -> Counter[tuple[int, int]]:
 
 
 def _moments(
-    files: Sequence[Path | bytes], extractor: Extractor, batch_size: int, device: torch.device | str
+    files: Sequence[Path | bytes],
+    extractor: Extractor,
+    batch_size: int,
+    device: torch.device | str,
+    kept: list[Tensor] | None,
 ) -> Moments:
+    """Moments of a folder's features; the features themselves are added to `kept`."""
     moments = Moments(extractor.dim, device)
     for batch in _batches(files, batch_size):
-        moments.update(extractor(batch.to(device)))
+        features = extractor(batch.to(device))
+        moments.update(features)
+        if kept is not None:
+            kept.append(features)
     return moments
 
 

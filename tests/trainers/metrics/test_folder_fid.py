@@ -10,7 +10,17 @@ from pytorch_fid import fid_score
 
 from tests.trainers.metrics.metrics_helpers import draw_photo, photo_tensor, tiny_extractor, write_photos
 from trainers.errors import UserError
-from trainers.metrics import Extractor, Moments, build_extractor, fid_between_folders
+from trainers.metrics import (
+    METRICS,
+    Extractor,
+    Moments,
+    build_extractor,
+    compare_folders,
+    fid_between_folders,
+    find_images,
+)
+from trainers.metrics.kid import kid
+from trainers.metrics.neighbours import neighbours
 
 
 @pytest.fixture(scope="session")
@@ -114,3 +124,23 @@ def test_unreadable_file_is_named(tmp_path: Path, keep: int) -> None:
 
 def test_photos_differ_from_image_to_image() -> None:
     assert len({bytes(image.contiguous().numpy()) for image in photo_tensor(20, 16, seed=0)}) == 20
+
+
+def test_other_metrics_come_from_the_same_features(folders: tuple[Path, Path]) -> None:
+    extractor = tiny_extractor()
+    features = []
+    for folder in folders:
+        images = [np.array(Image.open(path).convert("RGB")) for path in find_images(folder)]
+        features.append(torch.cat([extractor(torch.from_numpy(one).permute(2, 0, 1)[None]) for one in images]))
+    found = compare_folders(*folders, extractor=extractor, metrics=METRICS, batch_size=7)
+    assert found.fid.value == pytest.approx(fid_between_folders(*folders, extractor=extractor).value)
+    assert found.kid is not None and found.neighbours is not None
+    assert found.kid.mean == pytest.approx(kid(*features).mean, abs=1e-9) and found.kid.subset_size == 12
+    assert found.neighbours == neighbours(*features)
+    assert compare_folders(*folders, extractor=extractor, metrics=["kid"]).neighbours is None
+
+
+def test_too_few_images_for_neighbourhoods(tmp_path: Path) -> None:
+    a, b = write_photos(tmp_path / "a", 8, 16, seed=0), write_photos(tmp_path / "b", 5, 16, seed=1)
+    with pytest.raises(UserError, match=r"prdc needs more than 5 images in each folder, .*b has 5"):
+        compare_folders(a, b, extractor=tiny_extractor(), metrics=["prdc"])
