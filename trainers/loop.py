@@ -132,7 +132,7 @@ def _train(
         if finite and rank() == 0:
             made = writer.after_epoch(made, progress, best=best, now=leaving)
         answer = _ask(report, made)
-        if answer is Decision.PAUSE and rank() == 0 and writer.newest < progress.epoch:
+        if finite and answer is Decision.PAUSE and rank() == 0 and writer.newest < progress.epoch:
             writer.after_epoch(made, progress, best=False, now=True)
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")

@@ -22,8 +22,8 @@ def left_text(state: SweepState) -> str:
     The trials that are left take as long as those that are over did. Before one is over, they take as long as those
     that run will by all their epochs: the scheduler will cut some of them.
     """
-    if state.halting is not None:
-        return ""
+    if state.halting is not None or any(trial.paused for trial in list(state.trials.values())):
+        return ""  # which of those that wait will go on is not known
     trials = list(state.trials.values())  # at once: another thread adds to them
     over = [trial.seconds for trial in trials if trial.over]
     whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]

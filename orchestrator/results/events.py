@@ -168,15 +168,22 @@ class Interrupted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pausing(Event):
+    """A trial has to wait at a rung of the scheduler; its gang is told at its next report."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paused(Event):
-    """A trial waits at a rung of the scheduler: its checkpoint is on disk, and its gang takes another."""
+    """A trial waits at a rung of the scheduler, and its gang takes another."""
 
     trial: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promoted(Event):
-    """A paused trial is among the best at its rung: it waits for a gang."""
+    """A paused trial is among the best at its rung, and waits for a gang; one that had to pause goes on."""
 
     trial: str
 
@@ -266,6 +273,7 @@ _NAMES: dict[str, type[Event]] = {
         Started,
         Saved,
         Interrupted,
+        Pausing,
         Paused,
         Promoted,
         Stopping,

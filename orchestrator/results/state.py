@@ -18,6 +18,7 @@ from orchestrator.results.events import (
     NotDone,
     Opened,
     Paused,
+    Pausing,
     Promoted,
     Saved,
     Started,
@@ -50,6 +51,7 @@ class SweepState:
         holders: gang that holds a trial, by trial.
         attempts: attempts in a row that made no progress, by open trial.
         stopping: why an open trial has to end, by trial.
+        pausing: open trials that have to leave their gangs, and to wait at a rung.
         sessions: the drivers that it had.
         gangs: those that are up, with the time until which what they hold was counted last.
         sizes: of the gangs that are up, how many ranks each has, and how many are planned.
@@ -67,6 +69,7 @@ class SweepState:
     holders: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     stopping: dict[str, str] = field(default_factory=dict)
+    pausing: set[str] = field(default_factory=set)
     sessions: list[Session] = field(default_factory=list)
     gangs: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -281,9 +284,17 @@ class SweepState:
         self.attempts[event.trial] = event.attempts
         return True
 
+    def _pausing(self, event: Pausing) -> bool:
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is not State.RUNNING or event.trial in self.pausing:
+            return False
+        self.pausing.add(event.trial)
+        return True
+
     def _paused(self, event: Paused) -> bool:
         if (gang := self.holders.get(event.trial)) is None:
             return False
+        self.pausing.discard(event.trial)
         self._count_until(gang, event.at)
         del self.holders[event.trial]
         self.attempts.pop(event.trial, None)
@@ -292,6 +303,9 @@ class SweepState:
 
     def _promoted(self, event: Promoted) -> bool:
         trial = self.trials.get(event.trial)
+        if event.trial in self.pausing:
+            self.pausing.remove(event.trial)
+            return True
         if trial is None or trial.state is not State.PAUSED:
             return False
         trial.promote()
@@ -327,6 +341,7 @@ class SweepState:
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
+        self.pausing.discard(trial.trial_id)
         for place in (self.holders, self.attempts, self.stopping):
             place.pop(trial.trial_id, None)
         if trial.trial_id in self.interrupted:
@@ -366,6 +381,7 @@ _APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
     Started: SweepState._started,
     Saved: SweepState._saved,
     Interrupted: SweepState._interrupted,
+    Pausing: SweepState._pausing,
     Paused: SweepState._paused,
     Promoted: SweepState._promoted,
     Stopping: SweepState._stopping,

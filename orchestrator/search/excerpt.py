@@ -1,7 +1,7 @@
-"""What TPE gets of a study: paused trials as pruned ones, and of a long study an excerpt.
+"""What TPE gets of a study: trials that wait at rungs, or went on, as pruned ones; and of a long study an excerpt.
 
-To Optuna a paused trial is RUNNING, and TPE learns nothing from such a trial. As a pruned one it ranks behind all that
-have finished, and before those that were measured at earlier epochs alone, whatever their FIDs.
+To Optuna such trials are RUNNING, which TPE takes for bad ones. As a pruned one a trial ranks behind all that have
+finished, and before those that were measured at earlier epochs alone, whatever their FIDs.
 
 TPE looks at every trial again for each proposal.
 
@@ -30,15 +30,15 @@ class Excerpter:
         self._ranked: list[tuple[tuple[float, ...], int]] = []  # rank and number of each that has finished
         self._known: set[int] = set()
 
-    def of(self, study: Study, number: int, paused: Collection[int] = ()) -> Any:
+    def of(self, study: Study, number: int, measured: Collection[int] = ()) -> Any:
         """The study as the sampler is to see it for trial `number`; the study itself where nothing differs.
 
-        What is in it depends on that number and on the trials that are over, or `paused`, not on when they were seen.
+        What is in it depends on that number and on the trials that are over, or `measured`, not on when they were seen.
         """
         if len(study.directions) > 1:
             return study
         trials = study._get_trials(deepcopy=False, use_cache=True)
-        waiting = [_as_pruned(trial) for trial in trials if trial.number in paused and trial.intermediate_values]
+        waiting = [_as_pruned(trial) for trial in trials if trial.number in measured and trial.intermediate_values]
         if waiting:
             known = {trial.number: trial for trial in waiting}
             trials = [known.get(trial.number, trial) for trial in trials]
@@ -47,7 +47,7 @@ class Excerpter:
             return _Excerpt(study, trials) if waiting else study
         sign = 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
         for trial in done:
-            if trial.number not in self._known and trial.number not in paused:
+            if trial.number not in self._known and trial.number not in measured:
                 self._known.add(trial.number)
                 insort(self._ranked, (_rank(trial, sign), trial.number))
         best = {number for _, number in self._ranked[:BEST]}

@@ -93,13 +93,13 @@ class SeededByTrial(BaseSampler):
         seed: of all draws.
 
     Attributes:
-        paused: returns the numbers of the trials that wait at a rung of the scheduler; TPE learns from their FIDs.
+        measured: returns the numbers of the trials that are not over, and from whose FIDs TPE learns all the same.
     """
 
     def __init__(self, sampler: BaseSampler, seed: int) -> None:
         self.sampler = sampler
         self._seed = seed
-        self.paused: Callable[[], Collection[int]] = tuple
+        self.measured: Callable[[], Collection[int]] = tuple
         self._excerpter = Excerpter() if isinstance(sampler, optuna.samplers.TPESampler) else None
 
     def __str__(self) -> str:
@@ -133,7 +133,7 @@ class SeededByTrial(BaseSampler):
 
     def _shown(self, study: Study, trial: FrozenTrial) -> Study:
         """What the sampler sees of a study."""
-        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number, self.paused())
+        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number, self.measured())
         return shown
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:

@@ -111,7 +111,7 @@ class OptunaSearcher(Searcher):
             study.enqueue_trial(point, skip_if_exists=True)
         self._unsubmitted = deque(self._take_over(state) if state is not None else left_open(study))
         if isinstance(study.sampler, SeededByTrial):
-            study.sampler.paused = lambda: {asked.trial.number for asked in self._paused.values()}
+            study.sampler.measured = self._measured_and_open
         fresh = {trial.number for trial in self._unsubmitted}
         self._untried = Untried(space)
         self._own_added, self._own_asked = 0, 0  # each is of one thread
@@ -153,8 +153,9 @@ class OptunaSearcher(Searcher):
         """
         if isinstance(scheduler, AshaPromotion):
             self._scheduler = scheduler
-            for name in self._paused:
-                scheduler.wait(name)
+            for name in [name for name in self._paused if not scheduler.wait(name)]:  # its history is lost
+                self._promote(name)
+                self._again.append(self._paused.pop(name))
 
     def add(self, params: dict[str, Value]) -> None:
         """Propose a setting of the user's own next; may be called by another thread."""
@@ -210,6 +211,13 @@ class OptunaSearcher(Searcher):
         """Whether a trial that Tune has ended waits at a rung."""
         cut = last is not None and last.outcome is None and not error
         return cut and self._scheduler is not None and not self._ending()
+
+    def _measured_and_open(self) -> set[int]:
+        """Numbers of the trials that have FIDs and may wait again or do; empty for schedulers that pause none."""
+        if self._scheduler is None:
+            return set()
+        everyone = [*self._open.values(), *self._again, *self._paused.values()]
+        return {asked.trial.number for asked in everyone if asked.epoch}
 
     def _hold(self, asked: _OpenTrial) -> None:
         name = _name(asked.trial.number)

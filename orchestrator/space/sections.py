@@ -56,7 +56,7 @@ class SchedulerConfig(Section):
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
         3, description="asha, asha_promotion, hyperband: one trial in this many goes on at a rung"
     )
-    rung_factor: Annotated[float | None, Field(gt=1, le=MOST)] = Field(
+    rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
         description="asha_promotion: each rung is this many times as far as the one before; None: reduction_factor",
     )
@@ -64,6 +64,12 @@ class SchedulerConfig(Section):
         3,
         description="hyperband: how many; each has reduction_factor times the grace of the one before, within the run",
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rung_factor is not None and self.name != "asha_promotion":
+            raise ValueError(f"scheduler {self.name} has no rung_factor; asha_promotion has")
+        return self
 
     def __str__(self) -> str:
         grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"

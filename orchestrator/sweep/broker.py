@@ -97,19 +97,23 @@ class Broker:
 
     async def pause(self, trial_id: str) -> None:
         """Let a trial wait at its rung: its gang leaves it at its next report, and takes another."""
-        if trial_id in self._state.trials:
-            line = self._lines.of(trial_id)
+        trial = self._state.trials.get(trial_id)
+        if trial is None or trial.state is not State.RUNNING or trial_id in self._state.pausing:
+            return
+        line = self._lines.of(trial_id)
+        if self._log.write(events.Pausing, trial=trial_id):
             line.pausing = True
             line.heard.set()
 
     async def promote(self, trial_id: str) -> None:
-        """Let a paused trial go on, behind those that wait for a gang; one its gang has not left yet just stays."""
+        """Let a paused trial go on: before new ones; one that its gang has not left yet just stays there."""
         trial = self._state.trials.get(trial_id)
-        if trial is None:
+        waits = trial_id in self._state.pausing or (trial is not None and trial.state is State.PAUSED)
+        if self._state.halting is not None or not waits or not self._log.write(events.Promoted, trial=trial_id):
             return
         self._lines.of(trial_id).pausing = False
-        if trial.state is State.PAUSED and self._log.write(events.Promoted, trial=trial_id):
-            self._queue.add(trial_id)
+        if trial_id in self._state.interrupted:
+            self._queue.add(trial_id, self._state.interrupted.index(trial_id))
             await self._notify()
 
     async def halt(self, reason: StopReason | Failure) -> None:
@@ -135,7 +139,8 @@ class Broker:
             line.outcome = TrialOutcome(verdict=reason, epochs=0)
             self._lines.tell_tune(trial_id)
         for trial in self._state.open_trials():
-            await self.stop(trial.trial_id, reason)
+            if trial.state is not State.PAUSED:  # those end with the sweep, by its last line: there may be thousands
+                await self.stop(trial.trial_id, reason)
         await self._notify()
 
     async def pid(self) -> int:
@@ -212,14 +217,10 @@ class Broker:
         """A gang has left a trial at its rung, with a checkpoint; one that was promoted meanwhile waits for a gang."""
         if trial_id not in self._queue.held_by(gang):
             return
-        line = self._lines.of(trial_id)
-        if (stopped := self._ending(line)) is not None:
+        if (stopped := self._ending(self._lines.of(trial_id))) is not None:
             await self.end(trial_id, self._lines.unfinished(trial_id, stopped))
-        elif self._log.write(events.Paused, trial=trial_id):
-            self._queue.finish(trial_id)
-            if not line.pausing:
-                await self.promote(trial_id)
-            await self._notify()
+        else:
+            await self._pause(trial_id)
 
     async def report(self, trial_id: str, report: EpochReport, *, last: bool) -> StopReason | Failure | Hold | None:
         """Take an epoch; returns why the trial has to stop or to pause, None where it goes on.
@@ -351,11 +352,24 @@ class Broker:
                 self._confirmations.put_back(trial_id)
         await self._notify()
 
+    async def _pause(self, trial_id: str) -> None:
+        """A trial's gang has left it, or has died, when it had to pause; or it was promoted at that very moment."""
+        line = self._lines.of(trial_id)
+        promoted = not line.pausing
+        if self._log.write(events.Paused, trial=trial_id):
+            line.pausing = False
+            self._queue.finish(trial_id)
+            if promoted:
+                await self.promote(trial_id)
+            await self._notify()
+
     async def _put_back(self, trial_id: str, why: str, *, counts: bool = True) -> None:
         """Queue a trial again that a gang holds, or end it where it has to stop or was tried too often."""
-        stopped, cause = self._ending(self._lines.of(trial_id)), self._queue.complaint(trial_id)
-        if stopped is not None:
+        line, cause = self._lines.of(trial_id), self._queue.complaint(trial_id)
+        if (stopped := self._ending(line)) is not None:
             await self.end(trial_id, self._lines.unfinished(trial_id, stopped))
+        elif line.pausing:
+            await self._pause(trial_id)
         elif (too_often := self._queue.given_up(trial_id, counts=counts)) is not None:
             await self.end(trial_id, self._lines.unfinished(trial_id, Failure.LOST, too_often))
         else:

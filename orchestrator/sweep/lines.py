@@ -37,6 +37,7 @@ class Lines:
             line.last = history[-1] if history else None
             stopped = self._state.stopping.get(trial_id)
             line.stopped = StopReason(stopped) if stopped in set(StopReason) else Failure(stopped) if stopped else None
+            line.pausing = trial_id in self._state.pausing
             if not trial.open:
                 line.outcome = self.unfinished(trial_id, str(trial.verdict), trial.detail)
             # Whether Tune had the newest measurement is not known: it gets it again, or at last.

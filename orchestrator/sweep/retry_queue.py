@@ -61,9 +61,9 @@ class RetryQueue:
         """Number of items that wait or are held."""
         return self.waiting + self.held
 
-    def add(self, name: str) -> None:
-        """Add an item at the end."""
-        self._waiting.append(name)
+    def add(self, name: str, place: int | None = None) -> None:
+        """Add an item: at the end, or where so many come before it."""
+        self._waiting.insert(len(self._waiting) if place is None else place, name)
 
     def take_back(self, name: str) -> bool:
         """Remove an item that still waits; returns whether it did."""

@@ -63,6 +63,18 @@ class Uploads:
         self._ended.add(trial_id)
         self.push(trial_id)
 
+    def settle(self, trial_id: str) -> None:
+        """Push all of a trial that another node may take now; storage that is away is waited for.
+
+        What is pushed later would lie over what that node has written.
+        """
+        while trial_id in self._files:
+            self._next_try = 0.0
+            self.retry()
+            if trial_id in self._files:
+                beat()
+                time.sleep(PAUSE_S)
+
     def retry(self) -> None:
         """Push what waits, unless that failed a moment ago."""
         if time.monotonic() < self._next_try:

@@ -207,6 +207,7 @@ def run_lease(
         raise LeftError
     if rank() == 0:
         if outcome is None:
+            uploads.settle(lease.trial_id)
             setup.broker.paused(lease.trial_id, lease.gang)
         else:
             setup.broker.end(lease.trial_id, outcome)

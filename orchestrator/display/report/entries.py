@@ -87,7 +87,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Why it ended, in one word."""
-        return self.trial.verdict or "training"
+        return self.trial.verdict or ("paused" if self.trial.paused else "training")
 
     @property
     def look(self) -> str:

@@ -18,6 +18,7 @@ from orchestrator.results.events import (
     Halting,
     Interrupted,
     Opened,
+    Paused,
     Started,
 )
 from orchestrator.results.standing import last_sign
@@ -126,7 +127,7 @@ def _intervals(
             case Started(trial=trial, gang=gang):
                 held[trial] = gang, event.at
                 since.setdefault(gang, event.at)
-            case Ended(trial=trial) | Interrupted(trial=trial) if trial in held:
+            case Ended(trial=trial) | Interrupted(trial=trial) | Paused(trial=trial) if trial in held:
                 gang, start = held.pop(trial)
                 leases[gang].append(Lease(trial, start, event.at))
             case Halting(gangs_exit=False):

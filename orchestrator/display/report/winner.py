@@ -58,7 +58,7 @@ def _remarks(best: Entry, group: Group) -> list[str]:
     """What a reader would want to know before believing it."""
     trial, remarks = best.trial, []
     if trial.open:
-        remarks.append("It still trains.")
+        remarks.append("It waits at a rung of the scheduler." if trial.paused else "It still trains.")
     if trial.verdict == StopReason.OUTRANKED:
         remarks.append(
             f"The scheduler cut it after epoch {trial.epochs} of {trial.total_epochs}; its best epoch counts anyway."

@@ -1,6 +1,5 @@
 """Asynchronous successive halving in its promotion type (arXiv:1810.05934): trials wait at rungs, and none is cut."""
 
-import math
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -8,7 +7,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.verdict import State
 from orchestrator.search.result import WORST_FID, TrialResult
-from orchestrator.search.schedulers.ladder import Ladder
+from orchestrator.search.schedulers.ladder import Ladder, rungs
 from orchestrator.space.sections import SchedulerConfig
 
 
@@ -33,13 +32,18 @@ class AshaPromotion(FIFOScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Keep what a trial that is over has measured; Tune calls this for one that waits too."""
         last = TrialResult.from_tune(result)
-        if last is not None and last.outcome is not None:
+        outcome = None if last is None else last.outcome
+        if outcome is not None:
             self._reach(trial, last)
-            self._ladder.end(name_of(trial), finished=last.outcome.state is State.COMPLETED)
+        self._ladder.end(name_of(trial), finished=outcome is not None and outcome.state is State.COMPLETED)
 
-    def wait(self, name: str) -> None:
-        """A trial waits at its rung, until `promote` names it."""
-        self._ladder.wait(name)
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """It does not finish."""
+        self._ladder.end(name_of(trial), finished=False)
+
+    def wait(self, name: str) -> bool:
+        """A trial waits at its rung, until `promote` names it; False where it has not been at any."""
+        return self._ladder.wait(name)
 
     def promote(self, *, none_new: bool = False, none_runs: bool = False) -> str | None:
         """As `Ladder.promote`."""
@@ -59,7 +63,5 @@ def name_of(trial: Trial) -> str:
 
 def build(config: SchedulerConfig, longest: int, finish: int = 1) -> AshaPromotion:
     """Promotion for trials of at most `longest` epochs, of which `finish` train to their end."""
-    factor = config.rung_factor or config.reduction_factor
-    first = min(config.grace_epochs, longest)
-    rungs = [first * factor**k for k in range(1 + math.floor(math.log(longest / first, factor) + 1e-9))]
-    return AshaPromotion(Ladder([math.ceil(rung) for rung in rungs if rung < longest], config.reduction_factor, finish))
+    epochs = rungs(config.grace_epochs, config.rung_factor or config.reduction_factor, longest)
+    return AshaPromotion(Ladder(epochs, config.reduction_factor, finish))

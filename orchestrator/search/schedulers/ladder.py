@@ -4,6 +4,15 @@ import math
 from collections.abc import Callable, Iterable
 
 
+def rungs(first: int, factor: float, longest: int) -> list[int]:
+    """Epochs of rungs: `first`, then each `factor` times as far, all before the last of `longest` epochs."""
+    found, epoch = [], float(min(first, longest))
+    while epoch < longest:
+        found.append(math.ceil(epoch))
+        epoch *= factor
+    return [epoch for epoch in dict.fromkeys(found) if epoch < longest]
+
+
 class Ladder:
     """Which trials wait at a rung, and which of them goes on next. Plain numbers; lower values are better.
 
@@ -14,13 +23,14 @@ class Ladder:
     Args:
         rungs: epochs, rising.
         factor: above 1; of so many trials at a rung one goes on.
-        finish: so many trials are to train to their end, however few are good enough.
+        finish: so many trials are to get an objective, however few are good enough.
     """
 
     def __init__(self, rungs: Iterable[int], factor: float, finish: int = 1) -> None:
         self._rungs, self._factor, self._left = tuple(rungs), factor, finish
         self._values: list[dict[str, float]] = [{} for _ in self._rungs]
         self._waiting: dict[str, int] = {}  # trial to its rung
+        self._rounded: Callable[[float], int] = math.floor
         self._finishing = False
         self._last_leg: set[str] = set()  # that run, and will not wait again
 
@@ -32,17 +42,20 @@ class Ladder:
         new = [rung for rung, at in enumerate(self._rungs) if epoch >= at and trial not in self._values[rung]]
         for rung in new:
             self._values[rung][trial] = value
-        goes_on = not new or trial in self._last_leg or trial in self._best(new[-1], math.floor)
+        goes_on = not new or trial in self._last_leg or trial in self._best(new[-1])
         if goes_on and new and new[-1] == len(self._rungs) - 1:
             self._last_leg.add(trial)
         return goes_on
 
-    def wait(self, trial: str) -> None:
-        """A trial waits at the highest rung that it has reached."""
-        self._waiting[trial] = max(rung for rung, values in enumerate(self._values) if trial in values)
+    def wait(self, trial: str) -> bool:
+        """A trial waits at the highest rung that it has reached; False where it has reached none."""
+        reached = [rung for rung, values in enumerate(self._values) if trial in values]
+        if reached:
+            self._waiting[trial] = reached[-1]
+        return bool(reached)
 
     def end(self, trial: str, *, finished: bool) -> None:
-        """A trial is over; its values stay. `finished`: it has trained to its end."""
+        """A trial does not run any more; its values stay. `finished`: it has an objective."""
         self._waiting.pop(trial, None)
         self._last_leg.discard(trial)
         self._left -= finished
@@ -56,7 +69,8 @@ class Ladder:
                 rung first.
         """
         self._finishing |= none_new and none_runs
-        found = self._next(math.ceil if none_new else math.floor)
+        self._rounded = math.ceil if none_new else math.floor
+        found = self._next()
         if found is not None:
             rung = self._waiting.pop(found)
             if rung == len(self._rungs) - 1:
@@ -67,13 +81,13 @@ class Ladder:
             self._last_leg.add(found)
         return found
 
-    def _next(self, rounded: Callable[[float], int]) -> str | None:
-        best = {rung: self._best(rung, rounded) for rung in set(self._waiting.values())}
+    def _next(self) -> str | None:
+        best = {rung: self._best(rung) for rung in set(self._waiting.values())}
         return min((one for one, rung in self._waiting.items() if one in best[rung]), key=self._order, default=None)
 
-    def _best(self, rung: int, rounded: Callable[[float], int]) -> set[str]:
+    def _best(self, rung: int) -> set[str]:
         values = self._values[rung]
-        return set(sorted(values, key=lambda one: (values[one], one))[: rounded(len(values) / self._factor)])
+        return set(sorted(values, key=lambda one: (values[one], one))[: self._rounded(len(values) / self._factor)])
 
     def _order(self, trial: str) -> tuple[int, float, str]:
         rung = self._waiting[trial]

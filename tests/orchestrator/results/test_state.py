@@ -22,6 +22,7 @@ from orchestrator.results.events import (
     NotDone,
     Opened,
     Paused,
+    Pausing,
     Promoted,
     Saved,
     Started,
@@ -225,6 +226,7 @@ EVERY: list[Event] = [
     GangUp(at=11.0, session=1, gang=0, workers=1, of=2),
     GangDown(at=1.0, session=1, gang=0),
     Interrupted(at=1.0, session=1, trial="0000", why="its node left", attempts=0),
+    Pausing(at=1.0, session=1, trial="0001"),
     Paused(at=1.0, session=1, trial="0001"),
     Promoted(at=1.0, session=1, trial="0001"),
     Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),
@@ -255,7 +257,7 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
     assert not state.trials.keys() & state.waiting.keys()
     assert not state.holders.keys() & set(state.interrupted)
     open_trials = {trial.trial_id for trial in state.open_trials()}
-    assert {*state.holders, *state.interrupted, *state.attempts, *state.stopping} <= open_trials
+    assert {*state.holders, *state.interrupted, *state.attempts, *state.stopping, *state.pausing} <= open_trials
     assert len(state.interrupted) == len(set(state.interrupted))
     assert state.proposed() == len(state.trials) + len(state.waiting)
     for trial in state.trials.values():

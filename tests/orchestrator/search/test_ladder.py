@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from orchestrator.search.schedulers.ladder import Ladder
+from orchestrator.search.schedulers.ladder import Ladder, rungs
 
 RUNGS = (1, 3, 9)
 
@@ -59,17 +59,28 @@ def test_at_the_end_enough_trials_finish() -> None:
     assert ladder.promote() is None
     assert ladder.promote(none_new=True) == "a", "a quarter of three, rounded up"
     assert ladder.promote(none_new=True) is None, "while one runs"
-    arrive(ladder, "a", 3, 1.0)
-    assert ladder.promote(none_new=True, none_runs=True) == "a"
-    arrive(ladder, "a", 9, 1.0)
-    assert ladder.promote(none_new=True, none_runs=True) == "a"
-    assert ladder.promote(none_new=True, none_runs=False) == "b", "two are to finish, and a gang is free"
+    assert arrive(ladder, "a", 3, 1.0) and arrive(ladder, "a", 9, 1.0), "rounded up it is the best of one"
     assert ladder.promote(none_new=True, none_runs=False) is None
+    assert ladder.promote(none_new=True, none_runs=True) == "b", "two are to finish"
+    assert ladder.promote(none_new=True, none_runs=True) is None
     ladder.end("a", finished=True)
     ladder.end("b", finished=False)
     assert ladder.promote(none_new=True, none_runs=True) == "c", "b has failed"
     ladder.end("c", finished=True)
     assert ladder.promote(none_new=True, none_runs=True) is None
+
+
+def test_rungs_differ_and_lie_before_the_end() -> None:
+    assert rungs(1, 3, 16) == [1, 3, 9]
+    assert rungs(1, 3, 9) == [1, 3]
+    assert rungs(4, 2, 4) == []
+    assert rungs(1, 1.5, 8) == [1, 2, 3, 4, 6]
+    assert rungs(75, 3, 750) == [75, 225, 675]
+
+
+def test_who_has_been_at_no_rung_cannot_wait() -> None:
+    ladder = Ladder(RUNGS, 2)
+    assert not ladder.wait("a") and ladder.promote(none_new=True, none_runs=True) is None
 
 
 @settings(max_examples=200, deadline=None)

@@ -173,3 +173,24 @@ def test_another_driver_lets_them_wait_where_they_waited(tmp_path: Path) -> None
     assert field.ask() == "0000", "one in two of three: the best, which waited"
     assert field.told == ["pause 0002", "promote 0000"]
     assert [trial.intermediate_values for trial in field.sweep.trials()] == [{1: 50.0}, {1: 60.0}, {1: 70.0}]
+
+
+def test_trials_of_earlier_do_not_count_as_those_that_finish(field: InTunesPlace) -> None:
+    """Each is the best at every rung when it comes, as those of a warm start may be: none of them runs."""
+    earlier = {f"e{number}": [epoch(at, fid=90.0 - number).measurement for at in (1, 3)] for number in range(3)}
+    count_earlier(field.scheduler, METRIC, earlier)  # type: ignore[arg-type]
+    field.planned = 2
+    for number, fid in enumerate((95.0, 96.0)):
+        assert field.ask() == f"{number:04d}" and not field.measure(f"{number:04d}", 1, fid)
+    assert field.ask() == "0000", "one is to finish, however good the earlier ones were"
+    assert field.measure("0000", 3, 94.0) and field.ask() is None
+
+
+def test_a_paused_trial_without_a_history_goes_on_at_once(tmp_path: Path) -> None:
+    first = Sweep(tmp_path / "j", SPACE)
+    for _ in range(3):
+        first.suggest()
+    field = InTunesPlace(tmp_path / "j", state=paused_sweep(), history=lambda name: [])
+    field.sweep.searcher.follow(field.scheduler)
+    assert [field.ask() for _ in range(3)] == ["0002", "0000", "0001"]
+    assert field.told == ["promote 0000", "promote 0001"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results.events import Ended, Paused, Promoted, Started
+from orchestrator.results.events import Closed, Ended, Paused, Promoted, Started
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State, StopReason, TrialOutcome
+from orchestrator.results.verdict import State, StopReason, SweepStatus, TrialOutcome
 from orchestrator.sweep.broker import Broker
 from orchestrator.sweep.messages import Hold, Lease, NoLease
 from tests.orchestrator.sweep_helpers import epoch, events_of, proposal, run
@@ -85,10 +85,13 @@ def test_the_end_of_a_sweep_is_that_of_paused_trials(directory: Path, reason: St
         broker = Broker(directory)
         await paused_at_epoch_2(broker)
         await broker.halt(reason)
-        (ended,) = events_of(directory, Ended)
-        assert ended.outcome["verdict"] == reason and ended.outcome["epochs"] == 2
         await broker.promote("0000")
-        assert not events_of(directory, Promoted), "too late"
+        assert not events_of(directory, Promoted, Ended), "it is too late, and they end by the sweep's last line"
+        status = SweepStatus.FINISHED if reason is StopReason.OUTRANKED else SweepStatus.OUT_OF_TIME
+        store = ResultsStore(directory)
+        store.append(Closed(at=9e9, session=1, status=status, ended=9e9))
+        (record,) = store.read_trials()
+        assert (record.verdict, record.state is State.PRUNED) == (reason, reason is StopReason.OUTRANKED)
 
     run(story())
 
@@ -119,6 +122,40 @@ def test_a_message_that_comes_again_from_an_earlier_gang_changes_nothing(directo
         await broker.paused("0000", 0)
         assert len(events_of(directory, Paused)) == 1
         assert await broker.settled(0) == 1, "gang 1 has it"
+
+    run(story())
+
+
+def test_a_broker_that_is_started_again_knows_who_has_to_pause(directory: Path) -> None:
+    async def story() -> None:
+        broker = Broker(directory)
+        await broker.submit(proposal("0000"))
+        await broker.lease(0)
+        await broker.report("0000", epoch(1), last=False)
+        await broker.pause("0000")
+        broker = Broker(directory)
+        assert await broker.report("0000", epoch(2), last=False) is Hold.PAUSE
+        broker = Broker(directory)  # while the checkpoint is written
+        await broker.paused("0000", 0)
+        assert not events_of(directory, Promoted)
+        (record,) = ResultsStore(directory).read_trials()
+        assert record.state is State.PAUSED
+
+    run(story())
+
+
+def test_a_gang_that_dies_when_its_trial_has_to_pause(directory: Path) -> None:
+    async def story() -> None:
+        broker = Broker(directory)
+        await broker.submit(proposal("0000"))
+        await broker.lease(0)
+        await broker.report("0000", epoch(1), last=False)
+        await broker.pause("0000")
+        await broker.submit(proposal("0001"))
+        assert await broker.lease(0) == Lease("0001", {}), "it has come back from the dead, and takes another"
+        await broker.submit(proposal("0002"))
+        await broker.promote("0000")
+        assert await broker.lease(1) == Lease("0000", {}), "before a new one"
 
     run(story())
 

@@ -1,5 +1,7 @@
 """Files of trials whose gangs run on other nodes: each node has a disk of its own, and all meet in S3."""
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +74,29 @@ def test_a_rank_that_exits_pushes_what_waits(nodes: tuple[Path, Path], monkeypat
     assert home is not None and home.files() == {}
     uploads.close()
     assert home.read("trials/0000/best.pt") == b"best"
+
+
+def test_a_trial_that_another_node_may_take_is_pushed_before(
+    nodes: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pushed later, it would lie over what that node has written by then."""
+    first, second = nodes
+    latest = first / "trials/0000/latest.pt"
+    latest.write_bytes(b"epoch 2")
+    uploads = Uploads(first)
+    uploads._next_try = float("inf")  # the storage failed a moment ago
+    uploads.finish("0000")
+    uploads.settle("0000")
+    Uploads(second).pull("0000")
+    assert (second / "trials/0000/latest.pt").read_bytes() == b"epoch 2"
+    later = second / "trials/0000/latest.pt"
+    later.unlink()
+    later.write_bytes(b"epoch 4")
+    os.utime(later, (time.time() + 5, time.time() + 5))  # S3 tells times in whole seconds
+    Uploads(second).push("0000")
+    uploads.retry()
+    home = home_of(first)
+    assert home is not None and home.read("trials/0000/latest.pt") == b"epoch 4"
 
 
 def test_epochs_of_another_node_are_written_here_once(nodes: tuple[Path, Path]) -> None:
