@@ -178,6 +178,16 @@ def head_trains(file: BatchScript) -> Iterator[Problem]:
     yield from software.head_resources(file.commands, named=True)
 
 
+def workers_join(file: BatchScript) -> Iterator[Problem]:
+    """Workers look for the head at its port."""
+    yield from software.wrong_ports(file.commands)
+
+
+def workers_train(file: BatchScript) -> Iterator[Problem]:
+    """Workers start with CPUs."""
+    yield from software.workers_without_cpus(file.commands)
+
+
 def ray_options(file: BatchScript) -> Iterator[Problem]:
     """`ray start` gets options that it has."""
     yield from software.unknown_start_options(file.commands)
