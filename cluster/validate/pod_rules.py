@@ -59,6 +59,9 @@ def asked_and_limited(file: Manifests) -> Iterator[Problem]:
                     most, wanted = (_size(limit) if limit else None), _size(asked)
                     if most is not None and wanted is not None and wanted > most:
                         yield problem(asked, f"asks for {asked.value}, more than its limit {limit and limit.value}")
+                    elif asked.path[-1] in GPU_RESOURCES and (limit is None or most != wanted):
+                        text = "Kubernetes refuses a pod whose `limits` do not give as many GPUs as it asks for"
+                        yield problem(asked, text, nearest=f"limits: {{{asked.path[-1]}: {asked.value}}}")
             said, has = group.item.get("rayStartParams", "num-gpus"), group.resource(*GPU_RESOURCES)
             if said is not None and not group.is_head and str(said.value) != str(has.value if has else 0):
                 text = f"its container has {has.value if has else 0} GPUs, and Ray would believe {said.value}"

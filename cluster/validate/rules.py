@@ -116,6 +116,7 @@ SLURM: tuple[Callable[[BatchScript], Iterator[Problem]], ...] = (
     slurm_rules.shebang,
     slurm_rules.directive,
     slurm_rules.option_value,
+    slurm_rules.script_told,
     slurm_rules.time_limit,
     bill_rules.job_array,
     slurm_rules.gpus,

@@ -252,6 +252,9 @@ MUTATIONS = [
       f"{SPOT}.node_config.guestAccelerators[0].acceleratorType", at="- {acceleratorType", nearest="nvidia-tesla-t4"),
     m(G, "kind of machine", "n2-standard-4", "n2-standrd-4", "machine_type", f"{HEAD}.node_config.machineType", nearest="standard"),
     m(K, "head has a GPU", "memory: 16Gi", "nvidia.com/gpu: 1", "head_gpu", f"{HEAD_BOX}.resources.limits.nvidia.com/gpu"),
+    m(K, "GPU without limit", "                limits:\n                  cpu: \"8\"\n                  memory: 32Gi\n                  nvidia.com/gpu: 1\n",
+      "                limits: {cpu: \"8\"}\n                requests:\n                  nvidia.com/gpu: 1\n", "asked_and_limited",
+      f"{BOX}.resources.requests.nvidia.com/gpu", at="nvidia.com/gpu: 1", nearest="limits: {nvidia.com/gpu: 1}"),
     m(K, "half a GPU", "nvidia.com/gpu: 1", "nvidia.com/gpu: 0.5", "resources", f"{BOX}.resources.limits.nvidia.com/gpu"),
     m(K, "no unit", "memory: 16Gi", "memory: 16", "resources", f"{HEAD_BOX}.resources.limits.memory"),
     m(K, "no limit", "      maxReplicas: 4\n", "", "max_workers", "spec.workerGroupSpecs[0].maxReplicas", at="- groupName: spot"),
@@ -322,6 +325,8 @@ MUTATIONS = [
     m(S, "GPUs that do nothing", 'ray start --address="$head:6379"', 'ray start --num-gpus=1 --address="$head:6379"', "gpus_of_ray",
       "srun", at='srun --nodes=1 --ntasks=1 -w "$node"', nearest="--num-gpus=2", warning=True),
     m(S, "no signal", "B:TERM@120", "B:TERMM@60", "option_value", "--signal", nearest="TERM"),
+    m(S, "megabytes", "--mem=64G", "--mem=64", "option_value", "--mem", nearest="64G"),
+    m(S, "a signal that the script does not get", "B:TERM@120", "TERM@120", "script_told", "--signal", nearest="B:TERM@120", warning=True),
     m(S, "no end", "08:00:00", "00:00:00", "option_value", "--time"),
     m(S, "range of nodes", "--nodes=3", "--nodes=4-2", "option_value", "--nodes"),
 ]  # fmt: skip
