@@ -135,6 +135,13 @@ def versions(file: Manifests) -> Iterator[Problem]:
         yield from software.unpinned_ray(texts, file.here)
 
 
+def variables(file: Manifests) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    for document in file.clusters:
+        names = [item.children["name"] for item in document.root.walk() if "env" in item.path and item.text("name")]
+        yield from software.unknown_variables([*names, *_texts(document)])
+
+
 def open_server(file: Manifests) -> Iterator[Problem]:
     """Servers beside Ray, such as MLflow, answer inside their pod. Ray's dashboard must answer on 0.0.0.0 there."""
     opened = any(

@@ -222,6 +222,11 @@ def versions(file: BatchScript) -> Iterator[Problem]:
     yield from software.unpinned_python(file.commands, file.here)
 
 
+def variables(file: BatchScript) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    yield from software.unknown_variables([*file.commands, *(d.item for d in file.directives if d.value)])
+
+
 def image_pinned(file: BatchScript) -> Iterator[Problem]:
     """Images for Apptainer, Enroot or Docker are the same today and tomorrow."""
     for item in [*file.commands, *(d.item for d in file.directives if d.value)]:

@@ -41,6 +41,7 @@ _MOVING_TAG = re.compile(
     r"(latest|nightly|main|master|dev|edge|stable)([-_.](?!.*\b[0-9a-f]{7,40}$).*)?", re.IGNORECASE
 )
 START_OPTIONS = frozenset(read("options.yaml")["ray_start"])
+_VARIABLES = frozenset(read("options.yaml")["variables"])
 _START = re.compile(r"\bray start\b([^;&|\n]*)")
 
 
@@ -146,6 +147,16 @@ def blocking_starts(items: Iterable[Item]) -> Iterator[Problem]:
     for item in items:
         for start in re.finditer(r"\bray start\b[^;&|\n]*--block\b[^;&|\n]*(?!&(?!&))(?=[;&|\n]|$)", item.value):
             yield problem(item, f"`{start[0].strip()[:60]}` never returns, and Ray's launcher waits until it does")
+
+
+def unknown_variables(items: Iterable[Item]) -> Iterator[Problem]:
+    """Environment variables that look like this package's and are none; one that is like no other may be yours."""
+    for item in items:
+        for name in re.findall(r"\bGAN_SWEEP_(\w+)", item.value):
+            if name not in _VARIABLES:
+                near = nearest_of(name, _VARIABLES)
+                text = f"gan-sweep reads no GAN_SWEEP_{name}: {listed(f'GAN_SWEEP_{each}' for each in _VARIABLES)}"
+                yield problem(item, text, nearest=f"GAN_SWEEP_{near}" if near else None, warning=near is None)
 
 
 def installs_ray_default(text: str) -> bool:

@@ -107,3 +107,9 @@ def workers_train(file: Launcher) -> Iterator[Problem]:
         return
     commands = file.root.members("worker_start_ray_commands")
     yield from software.workers_without_cpus(item for item in commands if isinstance(item.value, str))
+
+
+def variables(file: Launcher) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    docker = [i for i in file.root.walk() if i.path[:1] == ("docker",) and isinstance(i.value, str)]
+    yield from software.unknown_variables([*file.commands(), *docker])

@@ -173,6 +173,13 @@ MUTATIONS = [
     m(S, "workers without CPUs", '"$head:6379"', '"$head:6379" --num-cpus 0', "workers_train", "srun", at='srun --nodes=1 --ntasks=1 -w "$node"'),
     m(G, "no token on the nodes", "file_mounts:\n  ~/.ray/auth_token: ~/.ray/auth_token\n", "", "token_file", "file_mounts", at="cluster_name"),
     m(L, "no token on the nodes", "  ~/.ray/auth_token: ~/.ray/auth_token\n", "", "token_file", "file_mounts", at="file_mounts"),
+    m(A, "a variable of ours", "python -c 'import ray'", "export GAN_SWEEP_GPU_PRIC=2", "variables", "setup_commands[0]",
+      nearest="GAN_SWEEP_GPU_PRICE"),
+    m(A, "a variable like none of ours", "python -c 'import ray'", "export GAN_SWEEP_COLOUR=red", "variables", "setup_commands[0]", warning=True),
+    m(K, "a variable of ours", "- name: RAY_AUTH_MODE", "- name: GAN_SWEEP_BUKET", "variables", f"{HEAD_BOX}.env[0].name",
+      nearest="GAN_SWEEP_BUCKET"),
+    m(S, "a variable of ours", "set -euo pipefail", "export GAN_SWEEP_CLUSTER_GPU=8", "variables", "export",
+      nearest="GAN_SWEEP_CLUSTER_GPUS"),
     # Doors and secrets
     m(A, "open to the world", "203.0.113.0/24", "0.0.0.0/0", "open_port", f"{INGRESS}.IpRanges[0].CidrIp"),
     m(A, "open dashboard", "dashboard-host=127.0.0.1", "dashboard-host=0.0.0.0", "open_port", "head_start_ray_commands[1]",
