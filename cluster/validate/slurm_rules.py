@@ -8,7 +8,7 @@ from cluster.names import nearest_of
 from cluster.validate import network, secret_rules, software
 from cluster.validate.batch_script import SHORT, BatchScript
 from cluster.validate.fields import read
-from cluster.validate.finding import Problem, problem
+from cluster.validate.finding import Problem, problem, some_gpus
 from cluster.validate.tree import Item
 
 _OPTIONS = frozenset(SHORT.values()) | {f"--{name}" for name in read("options.yaml")["sbatch"]}
@@ -155,10 +155,10 @@ def gpus_of_ray(file: BatchScript) -> Iterator[Problem]:
     for item in _workers(file):
         for value in re.findall(r"--num-gpus[=\s]+['\"]?(\d+)\b", item.value):
             if int(value) > asked:
-                text = f"Ray would believe in {value} GPUs per node, and the job asks for {asked}"
+                text = f"Ray would believe in {some_gpus(value)} per node, and the job asks for {asked}"
                 yield problem(item, text, nearest=f"--num-gpus={asked}")
             elif int(value) < asked:
-                text = f"the job holds {asked} GPUs per node, and Ray would use {value} of them"
+                text = f"the job holds {some_gpus(asked)} per node, and Ray would use {value} of them"
                 yield problem(item, text, nearest=f"--num-gpus={asked}", warning=True)
 
 

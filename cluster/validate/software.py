@@ -186,4 +186,7 @@ def same(given: str, wanted: str, *, patch: bool) -> bool:
 
 
 def _text(name: str, given: str, wanted: str) -> str:
-    return f"{name} {given}, and here it is {wanted}: a cluster refuses jobs when Ray or Python differ in the patch"
+    differs = f"{name} {given}, and here it is {wanted}"
+    if name == "gan-sweep":
+        return f"{differs}: the cluster would run another version of this package than the one that asks it to"
+    return f"{differs}: a cluster refuses jobs when Ray or Python differ in the patch"
