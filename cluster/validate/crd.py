@@ -117,8 +117,8 @@ def _slips(document: RayDocument) -> Iterator[Problem]:
             if near and name not in known:
                 yield problem(child, "unknown key", nearest=near)
     typed = [document.root.get("spec"), document.spec, *(group.item for group in document.groups)]
-    for place in dict.fromkeys(place.path for place in typed if place):
-        yield from check(document.root.nearest(place), _TYPED)
+    for path in dict.fromkeys(item.path for item in typed if item):
+        yield from check(document.root.nearest(path), _TYPED)
     if document.spec and not document.heads:
         yield problem(document.spec, "the key 'headGroupSpec' is missing", below="headGroupSpec")
 

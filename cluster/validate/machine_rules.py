@@ -49,8 +49,8 @@ def machine_type(file: Launcher) -> Iterator[Problem]:
             )
         elif (numbers := sizes(file.cloud).get(_family(file.cloud, name))) and _size(name) not in numbers:
             pattern = _family(file.cloud, name).replace("#", "{}")
-            near = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
-            near = _like(file, node, [near])
+            closest = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
+            near = _like(file, node, [closest])
             text = f"there is no {name!r}: {', '.join(pattern.format(number) for number in numbers)}"
             yield problem(node.machine, text, nearest=near)
         elif table and not node.gpu_machine and _brings_gpus(file, node):
