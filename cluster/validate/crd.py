@@ -51,6 +51,17 @@ _SPEC = (
 )
 _GROUP = ("groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template", "priority")
 
+_WHOLE, _TRUTH = {"type": "integer"}, {"type": "boolean"}
+# What the rules read as a number or a truth value: as a text it would pass them by.
+_TYPED: dict[str, Any] = {
+    "properties": {
+        **dict.fromkeys(("suspend", "shutdownAfterJobFinishes"), _TRUTH),
+        **dict.fromkeys(("ttlSecondsAfterFinished", "backoffLimit", "activeDeadlineSeconds"), _WHOLE),
+        **dict.fromkeys(("replicas", "minReplicas", "maxReplicas"), _WHOLE),
+        "autoscalerOptions": {"properties": {"idleTimeoutSeconds": _WHOLE}},
+    }
+}
+
 
 def kinds(file: Manifests) -> Iterator[Problem]:
     """Each document says what it is; KubeRay's are RayCluster and RayJob of ray.io/v1."""
@@ -93,7 +104,8 @@ def structure(file: Manifests) -> Iterator[Problem]:
             if document.root.text("apiVersion"):
                 yield problem(document.root, text, warning=True)
         else:
-            yield from check(document.root, schema)
+            found = check(document.root, schema)
+            yield from (each for each in found if each.key.split(".")[-1] != "rayVersion")  # `versions` knows which
 
 
 def _slips(document: RayDocument) -> Iterator[Problem]:
@@ -104,6 +116,9 @@ def _slips(document: RayDocument) -> Iterator[Problem]:
             near = nearest_of(name, (key for key in known if place and key not in place.children), cutoff=0.8)
             if near and name not in known:
                 yield problem(child, "unknown key", nearest=near)
+    typed = [document.root.get("spec"), document.spec, *(group.item for group in document.groups)]
+    for path in dict.fromkeys(item.path for item in typed if item):
+        yield from check(document.root.nearest(path), _TYPED)
     if document.spec and not document.heads:
         yield problem(document.spec, "the key 'headGroupSpec' is missing", below="headGroupSpec")
 

@@ -47,6 +47,12 @@ def problem(item: Item, text: str, *, below: str = "", nearest: str | None = Non
     return Problem(line=item.line, key=key, text=text, nearest=nearest, warning=warning, missing=bool(below))
 
 
+def some_gpus(count: object) -> str:
+    """1 GPU, 4 GPUs; `count` may be a number or the text of one."""
+    text = f"{count:g}" if isinstance(count, int | float) else str(count)
+    return f"{text} GPU" if text == "1" else f"{text} GPUs"
+
+
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Names for a person: all of a few, the first of many."""
     every = sorted(names)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.validate import software
-from cluster.validate.finding import Problem, problem
+from cluster.validate.finding import Problem, problem, some_gpus
 from cluster.validate.launcher import Launcher
 
 
@@ -14,10 +14,8 @@ def head_gpu(file: Launcher) -> Iterator[Problem]:
         if said is not None and head.gpus:
             yield problem(said, "the head has GPUs: they are paid for as long as the cluster is up")
         elif head.gpu_machine and head.machine:
-            gpus = f"{head.gpu_machine.gpus} GPUs"
-            yield problem(
-                head.machine, f"the head is a {head.machine_name} with {gpus}, paid as long as the cluster is up"
-            )
+            text = f"the head is a {head.machine_name} with {some_gpus(head.gpu_machine.gpus)}"
+            yield problem(head.machine, f"{text}, paid as long as the cluster is up")
         elif head.accelerators:
             yield problem(head.accelerators[0], "the head has GPUs: they are paid for as long as the cluster is up")
 

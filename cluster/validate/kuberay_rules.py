@@ -6,6 +6,7 @@ from dataclasses import replace
 from cluster.validate import network, secret_rules, software
 from cluster.validate.finding import Problem, problem
 from cluster.validate.manifest import Manifests, RayDocument
+from cluster.validate.schema import described
 from cluster.validate.tree import Item
 from cluster.validate.worker_rules import LONG_IDLE_MINUTES
 
@@ -127,12 +128,22 @@ def versions(file: Manifests) -> Iterator[Problem]:
         if version is None and document.spec is not None:
             text = "not given: KubeRay chooses what it does by it"
             yield problem(document.spec, text, below="rayVersion", nearest=file.here.ray, warning=True)
+        elif version and not isinstance(given, str):
+            text = f"must be a version as a text, to the patch, not {described(given)}"
+            yield problem(version, text, nearest=file.here.ray)
         elif version and isinstance(given, str) and not software.same(given, file.here.ray, patch=True):
             text = f"Ray {given}, and here it is {file.here.ray}: a cluster refuses jobs of another Ray"
             yield problem(version, text, nearest=file.here.ray)
         texts = list(_texts(document))
         yield from software.differing(texts, file.here)
         yield from software.unpinned_ray(texts, file.here)
+
+
+def variables(file: Manifests) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    for document in file.clusters:
+        names = [item.children["name"] for item in document.root.walk() if "env" in item.path and item.text("name")]
+        yield from software.unknown_variables([*names, *_texts(document)])
 
 
 def open_server(file: Manifests) -> Iterator[Problem]:

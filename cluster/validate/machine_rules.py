@@ -1,11 +1,11 @@
 """Rules about machine types, their GPUs and their disks."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.names import nearest_of
 from cluster.validate.fields import aws_instance_types, read, regions, sizes
-from cluster.validate.finding import Problem, listed, problem
+from cluster.validate.finding import Problem, listed, problem, some_gpus
 from cluster.validate.launcher import Launcher, NodeType
 from cluster.validate.machine_table import GpuMachine
 from cluster.validate.tree import Item
@@ -37,34 +37,52 @@ def machine_type(file: Launcher) -> Iterator[Problem]:
         table = file.machines.get(file.cloud, {})
         form, example = _FORMS[file.cloud]
         if not form.fullmatch(name):
-            yield problem(node.machine, f"{name!r} is no machine type", nearest=nearest_of(name, table) or example)
+            yield problem(node.machine, f"{name!r} is no machine type", nearest=_like(file, node) or example)
         elif file.cloud == "gcp" and name.split("-")[1] not in _GCP_KINDS:
             text = f"{name!r} is no machine type: {listed(_GCP_KINDS, 20)} may follow the family"
             yield problem(node.machine, text, nearest=nearest_of(name.split("-")[1], _GCP_KINDS))
         elif file.cloud == "aws" and name not in aws_instance_types():
             family = [known for known in aws_instance_types() if known.startswith(_family("aws", name) + ".")]
-            near = nearest_of(name, family) or nearest_of(name, table) or nearest_of(name, aws_instance_types())
             others = f": {listed(family)}" if family else ""
-            yield problem(node.machine, f"{name!r} is no instance type of EC2{others}", nearest=near)
+            yield problem(
+                node.machine, f"{name!r} is no instance type of EC2{others}", nearest=_like(file, node, family)
+            )
         elif (numbers := sizes(file.cloud).get(_family(file.cloud, name))) and _size(name) not in numbers:
             pattern = _family(file.cloud, name).replace("#", "{}")
-            near = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
+            closest = pattern.format(min(numbers, key=lambda number: abs(number - _size(name))))
+            near = _like(file, node, [closest])
             text = f"there is no {name!r}: {', '.join(pattern.format(number) for number in numbers)}"
             yield problem(node.machine, text, nearest=near)
         elif table and not node.gpu_machine and _brings_gpus(file, node):
-            yield _not_in_table(file.cloud, name, node.machine, table)
+            yield _not_in_table(file, node, node.machine)
         else:
             yield from _in_region(file, node, node.machine)
 
 
-def _not_in_table(cloud: str, name: str, machine: Item, table: Mapping[str, GpuMachine]) -> Problem:
+def _like(file: Launcher, node: NodeType, first: Iterable[str] = ()) -> str | None:
+    """The machine most like the one named, of those in `first`, then of all; for a head one without GPUs."""
+    table = file.machines.get(file.cloud, {})
+    every = set(aws_instance_types()) if file.cloud == "aws" else set()
+    every |= {form.replace("#", str(n)) for form, numbers in sizes(file.cloud).items() for n in numbers}
+    for names in (first, () if node.is_head else table, every):
+        fit = [name for name in names if not (node.is_head and _GPU_FAMILIES[file.cloud].match(name))]
+        if near := nearest_of(node.machine_name, fit):
+            return near
+    return None
+
+
+def _not_in_table(file: Launcher, node: NodeType, machine: Item) -> Problem:
     """A machine with GPUs that the table does not have: of a family that it has, it may be another size."""
+    cloud, name, table = file.cloud, node.machine_name, file.machines[file.cloud]
+    if cloud == "gcp" and name.startswith("n1-"):
+        text = f"{name!r} has no GPUs of its own, and `guestAccelerators` attaches none: Ray would wait for them"
+        return problem(machine, text)
     like = next((known for known in table if _family(cloud, known) == _family(cloud, name)), None)
     if like is not None:
         text = f"{name!r} is not in the GPU table as {like!r} is: its GPUs and regions are not checked"
         return problem(machine, f"{text}; --gpus-file adds it", warning=True)
     text = f"{name!r} is not in the GPU table, to which --gpus-file adds; its GPU machines of {cloud}: {listed(table)}"
-    return problem(machine, text, nearest=nearest_of(name, table))
+    return problem(machine, text, nearest=None if node.is_head else nearest_of(name, table))
 
 
 def _family(cloud: str, name: str) -> str:
@@ -161,10 +179,10 @@ def gpu_count(file: Launcher) -> Iterator[Problem]:
         said = node.item.number("resources", "GPU")
         has = _machine_gpus(node)
         if said is not None and has is not None and said != has and not node.is_head:
-            text = f"{node.machine_name} has {has:g} GPUs, not {said:g}"
+            text = f"{node.machine_name} has {some_gpus(has)}, not {said:g}"
             yield problem(node.item.children["resources"].children["GPU"], text, nearest=f"{has:g}")
         elif said is None and has and not node.is_head and node.item.get("resources"):
-            text = f"{node.machine_name} has {has:g} GPUs, and `resources` does not say so: add GPU: {has:g}"
+            text = f"{node.machine_name} has {some_gpus(has)}, and `resources` does not say so: add GPU: {has:g}"
             yield problem(node.item.children["resources"], text, below="GPU", warning=True)
 
 

@@ -25,6 +25,7 @@ def open_port(file: Launcher) -> Iterator[Problem]:
         text = "without this key Ray takes its own, with --dashboard-host=0.0.0.0"
         yield problem(file.root, text, below="head_start_ray_commands", warning=True)
     yield from _default_group(file)
+    yield from _default_network(file)
     yield from _no_firewall(file)
 
 
@@ -57,6 +58,29 @@ def _default_group(file: Launcher) -> Iterator[Problem]:
             yield problem(empty, f"names no group: {text}")
         else:
             yield problem(config, text, below="SecurityGroupIds", warning=True)
+
+
+def _default_network(file: Launcher) -> Iterator[Problem]:
+    """Google's default network has a rule default-allow-ssh, for every address.
+
+    Where none is named Ray takes the first subnetwork of the region (_configure_subnet of its gcp/config.py).
+    """
+    inside = file.provider.get("use_internal_ips")
+    if file.cloud != "gcp" or (inside is not None and inside.value is True):
+        return
+    why = "the project's default network lets the whole world try SSH: name a network of your own"
+    for node in file.node_types:
+        config = node.item.get("node_config")
+        if config is None or not isinstance(config.value, dict):
+            continue
+        if not config.get("networkInterfaces"):
+            text = f"without it Ray takes the region's first network, and {why}"
+            yield problem(config, text, below="networkInterfaces", warning=True)
+        for each in config.members("networkInterfaces"):
+            given = [each.get("network"), each.get("subnetwork")]
+            default = [i for i in given if i and re.search(r"(^|/)default$", str(i.value))]
+            if default:
+                yield problem(default[0], why, warning=True)
 
 
 def address_range(file: Launcher) -> Iterator[Problem]:

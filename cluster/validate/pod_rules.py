@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from cluster.names import nearest_of
 from cluster.validate import software
-from cluster.validate.finding import Problem, listed, problem
+from cluster.validate.finding import Problem, listed, problem, some_gpus
 from cluster.validate.machine_rules import SMALL_DISK_GB
 from cluster.validate.manifest import GPU_RESOURCES, Manifests
 from cluster.validate.software import START_OPTIONS
@@ -59,9 +59,12 @@ def asked_and_limited(file: Manifests) -> Iterator[Problem]:
                     most, wanted = (_size(limit) if limit else None), _size(asked)
                     if most is not None and wanted is not None and wanted > most:
                         yield problem(asked, f"asks for {asked.value}, more than its limit {limit and limit.value}")
+                    elif asked.path[-1] in GPU_RESOURCES and (limit is None or most != wanted):
+                        text = "Kubernetes refuses a pod whose `limits` do not give as many GPUs as it asks for"
+                        yield problem(asked, text, nearest=f"limits: {{{asked.path[-1]}: {asked.value}}}")
             said, has = group.item.get("rayStartParams", "num-gpus"), group.resource(*GPU_RESOURCES)
             if said is not None and not group.is_head and str(said.value) != str(has.value if has else 0):
-                text = f"its container has {has.value if has else 0} GPUs, and Ray would believe {said.value}"
+                text = f"its container has {some_gpus(has.value if has else 0)}, and Ray would believe {said.value}"
                 yield problem(said, text, nearest=str(has.value if has else 0))
             cpus, limit = group.item.get("rayStartParams", "num-cpus"), group.resource("cpu")
             if cpus is not None and not group.is_head and str(cpus.value).strip().isdigit():
@@ -121,7 +124,12 @@ def pods(file: Manifests) -> Iterator[Problem]:
             within = "env" in item.path or "labels" in item.path or "annotations" in item.path
             if valid and isinstance(item.value, str) and item.value not in valid and not within:
                 text = f"{item.value!r} is none of {listed(valid)}"
-                yield problem(item, text, nearest=nearest_of(item.value, valid))
+                yield problem(item, text, nearest=nearest_of(_meant(item.value), valid))
+
+
+def _meant(value: str) -> str:
+    """NotExists, not_exists and the like are DoesNotExist, and no slip for Exists."""
+    return "DoesNotExist" if re.fullmatch(r"(does|do)?[-_ ]?(not|n't|no)[-_ ]?exists?", value.lower()) else value
 
 
 def group_names(file: Manifests) -> Iterator[Problem]:

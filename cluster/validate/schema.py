@@ -35,7 +35,9 @@ def check(item: Item, schema: dict[str, Any], root: dict[str, Any] | None = None
         quote = (
             ": quote it, because a colon makes a key" if wanted == ["string"] and isinstance(item.value, dict) else ""
         )
-        yield problem(item, f"must be {names}, not {described(item.value)}{quote}", nearest=_meant(item.value, wanted))
+        near = _meant(item.value, wanted)
+        hint = ": write it without quotes" if near and isinstance(item.value, str) else quote
+        yield problem(item, f"must be {names}, not {described(item.value)}{hint}", nearest=near)
         return
     if isinstance(item.value, dict):
         yield from _mapping(item, schema, root)
@@ -58,6 +60,8 @@ def described(value: Any) -> str:
         return f"the truth value {str(value).lower()}"
     if isinstance(value, str):
         return f"the text {value[:60]!r}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
     return f"{type(value).__name__} {value}"
 
 

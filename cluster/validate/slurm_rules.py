@@ -8,7 +8,7 @@ from cluster.names import nearest_of
 from cluster.validate import network, secret_rules, software
 from cluster.validate.batch_script import SHORT, BatchScript
 from cluster.validate.fields import read
-from cluster.validate.finding import Problem, problem
+from cluster.validate.finding import Problem, problem, some_gpus
 from cluster.validate.tree import Item
 
 _OPTIONS = frozenset(SHORT.values()) | {f"--{name}" for name in read("options.yaml")["sbatch"]}
@@ -31,6 +31,7 @@ _FORMS = {
     "--time": (r"\d+(:\d\d(:\d\d)?)?|\d+-\d+(:\d\d(:\d\d)?)?", "30 (minutes), 4:00:00 or 1-12:00:00"),
     "--signal": (r"([RB]{1,2}:)?(SIG)?\w+(@\d+)?", "B:TERM@120"),
 }
+_SIZES = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _SIGNALS = frozenset(each.name.removeprefix("SIG") for each in Signals)
 _ASKS_GPUS = ("--gpus", "--gpus-per-node", "--gpus-per-task", "--gres")
 
@@ -74,6 +75,8 @@ def option_value(file: BatchScript) -> Iterator[Problem]:
             yield problem(each.item, f"{value!r} is no number of nodes, the smaller one first: 4 or 2-4")
         if each.name == "--signal" and (match := re.fullmatch(r"(?:[RB]{1,2}:)?(\w+)(?:@\d+)?", value)):
             yield from _signal(each.item, match[1])
+        if each.name in _SIZES and value.isdigit() and 0 < int(value) < 1024:
+            yield problem(each.item, f"{value!r} is megabytes to Slurm: a unit is missing", nearest=f"{value}G")
         if each.name == "--time" and re.fullmatch(r"[0:-]+", value):
             yield problem(each.item, f"{value!r} means no limit to Slurm: say how long at most, such as 24:00:00")
         elif each.name == "--time" and any(int(part) > 59 for part in value.split(":")[1:]):
@@ -90,6 +93,16 @@ def _signal(item: Item, given: str) -> Iterator[Problem]:
     name = given.upper().removeprefix("SIG")
     if not (given.isdigit() and 0 < int(given) <= 64) and name not in _SIGNALS:
         yield problem(item, f"{given!r} is no signal: such as TERM, USR1 or INT", nearest=nearest_of(name, _SIGNALS))
+
+
+def script_told(file: BatchScript) -> Iterator[Problem]:
+    """Before the time is over Slurm tells the script, which ends the sweep in order."""
+    steps = any(re.search(r"\bsrun\b.*\bgan-sweep\s+(launch|resume)\b", item.value) for item in file.commands)
+    for each in file.values("--signal") if not steps else ():
+        flags, _, signal = (each.value or "").rpartition(":")
+        if signal and "B" not in flags:
+            text = "Slurm tells what srun started, Ray above all, and not this script: the sweep would be cut off"
+            yield problem(each.item, text, nearest=f"{flags}B:{signal}", warning=True)
 
 
 def time_limit(file: BatchScript) -> Iterator[Problem]:
@@ -142,10 +155,10 @@ def gpus_of_ray(file: BatchScript) -> Iterator[Problem]:
     for item in _workers(file):
         for value in re.findall(r"--num-gpus[=\s]+['\"]?(\d+)\b", item.value):
             if int(value) > asked:
-                text = f"Ray would believe in {value} GPUs per node, and the job asks for {asked}"
+                text = f"Ray would believe in {some_gpus(value)} per node, and the job asks for {asked}"
                 yield problem(item, text, nearest=f"--num-gpus={asked}")
             elif int(value) < asked:
-                text = f"the job holds {asked} GPUs per node, and Ray would use {value} of them"
+                text = f"the job holds {some_gpus(asked)} per node, and Ray would use {value} of them"
                 yield problem(item, text, nearest=f"--num-gpus={asked}", warning=True)
 
 
@@ -178,6 +191,16 @@ def head_trains(file: BatchScript) -> Iterator[Problem]:
     yield from software.head_resources(file.commands, named=True)
 
 
+def workers_join(file: BatchScript) -> Iterator[Problem]:
+    """Workers look for the head at its port."""
+    yield from software.wrong_ports(file.commands)
+
+
+def workers_train(file: BatchScript) -> Iterator[Problem]:
+    """Workers start with CPUs."""
+    yield from software.workers_without_cpus(file.commands)
+
+
 def ray_options(file: BatchScript) -> Iterator[Problem]:
     """`ray start` gets options that it has."""
     yield from software.unknown_start_options(file.commands)
@@ -197,6 +220,11 @@ def versions(file: BatchScript) -> Iterator[Problem]:
     yield from software.differing(file.commands, file.here)
     yield from software.unpinned_ray(file.commands, file.here)
     yield from software.unpinned_python(file.commands, file.here)
+
+
+def variables(file: BatchScript) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    yield from software.unknown_variables([*file.commands, *(d.item for d in file.directives if d.value)])
 
 
 def image_pinned(file: BatchScript) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 from cluster.names import nearest_of
 from cluster.pins import Pins
 from cluster.validate.fields import read
-from cluster.validate.finding import Problem, problem
+from cluster.validate.finding import Problem, listed, problem
 from cluster.validate.tree import Item
 
 _NUMBER = r"v?(\d+(?:\.\d+){1,2}(?:(?:\.dev|rc|a|b)\d+)?)"
@@ -41,6 +41,7 @@ _MOVING_TAG = re.compile(
     r"(latest|nightly|main|master|dev|edge|stable)([-_.](?!.*\b[0-9a-f]{7,40}$).*)?", re.IGNORECASE
 )
 START_OPTIONS = frozenset(read("options.yaml")["ray_start"])
+_VARIABLES = frozenset(read("options.yaml")["variables"])
 _START = re.compile(r"\bray start\b([^;&|\n]*)")
 
 
@@ -121,6 +122,43 @@ def head_resources(items: Iterable[Item], *, named: bool = False) -> Iterator[Pr
             yield problem(item, "the head would train: it starts without --num-cpus=0", nearest="--num-cpus=0")
 
 
+def workers_without_cpus(items: Iterable[Item]) -> Iterator[Problem]:
+    """`ray start --address` that gives a worker no CPUs: every rank of a trial asks for some."""
+    for item in items:
+        for start in _START.finditer(item.value):
+            if "--address" in start[1] and re.search(r"--num-cpus[=\s]+['\"]?0\b", start[1]):
+                yield problem(item, "a worker without CPUs (--num-cpus=0): Ray could place no trial there")
+
+
+def wrong_ports(items: list[Item]) -> Iterator[Problem]:
+    """`ray start --address` with another port than that of the head; variables are not looked into."""
+    starts = [(item, start[1]) for item in items for start in _START.finditer(item.value)]
+    ports = [re.search(r"--port[=\s]+['\"]?([^\s'\"]+)", words) for _, words in starts if "--head" in words]
+    heads = {port[1] if port else "6379" for port in ports}  # Ray's own choice
+    for item, words in starts if heads and all(port.isdigit() for port in heads) else ():
+        given = re.search(r"--address[=\s]+['\"]?[^\s'\"]*:(\d+)['\"]?(?=\s|$)", words)
+        if given and "--head" not in words and given[1] not in heads:
+            text = f"the worker asks at port {given[1]}, and the head answers at {listed(heads)}: it would not join"
+            yield problem(item, text, nearest=min(heads))
+
+
+def blocking_starts(items: Iterable[Item]) -> Iterator[Problem]:
+    """`ray start --block` that a command waits for."""
+    for item in items:
+        for start in re.finditer(r"\bray start\b[^;&|\n]*--block\b[^;&|\n]*(?!&(?!&))(?=[;&|\n]|$)", item.value):
+            yield problem(item, f"`{start[0].strip()[:60]}` never returns, and Ray's launcher waits until it does")
+
+
+def unknown_variables(items: Iterable[Item]) -> Iterator[Problem]:
+    """Environment variables that look like this package's and are none; one that is like no other may be yours."""
+    for item in items:
+        for name in re.findall(r"\bGAN_SWEEP_(\w+)", item.value):
+            if name not in _VARIABLES:
+                near = nearest_of(name, _VARIABLES)
+                text = f"gan-sweep reads no GAN_SWEEP_{name}: {listed(f'GAN_SWEEP_{each}' for each in _VARIABLES)}"
+                yield problem(item, text, nearest=f"GAN_SWEEP_{near}" if near else None, warning=near is None)
+
+
 def installs_ray_default(text: str) -> bool:
     """Whether a command brings `ray[default]`: by name, with this package, or from its lock file."""
     return bool(_HAS_RAY_DEFAULT.search(text))
@@ -148,4 +186,7 @@ def same(given: str, wanted: str, *, patch: bool) -> bool:
 
 
 def _text(name: str, given: str, wanted: str) -> str:
-    return f"{name} {given}, and here it is {wanted}: a cluster refuses jobs when Ray or Python differ in the patch"
+    differs = f"{name} {given}, and here it is {wanted}"
+    if name == "gan-sweep":
+        return f"{differs}: the cluster would run another version of this package than the one that asks it to"
+    return f"{differs}: a cluster refuses jobs when Ray or Python differ in the patch"

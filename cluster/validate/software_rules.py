@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from cluster.names import nearest_of
 from cluster.validate import software
 from cluster.validate.finding import Problem, problem
 from cluster.validate.launcher import Launcher
@@ -80,3 +81,35 @@ def ray_start(file: Launcher) -> Iterator[Problem]:
         elif option == "--head" and "--autoscaling-config" not in text:
             text = "`ray start --head` without --autoscaling-config: no worker would ever be started"
             yield problem(commands, text, nearest="--autoscaling-config=~/ray_bootstrap_config.yaml")
+
+
+def blocking(file: Launcher) -> Iterator[Problem]:
+    """`ray start` returns, as the launcher goes on only then: --block is for containers and batch scripts."""
+    yield from software.blocking_starts(file.commands())
+
+
+def workers_join(file: Launcher) -> Iterator[Problem]:
+    """Workers look for the head where it is."""
+    yield from software.wrong_ports(list(file.commands()))
+    given = "\n".join(item.value for item in file.commands())
+    for item in file.root.members("worker_start_ray_commands"):
+        for name in re.findall(r"\$\{?(\w+)", item.value) if isinstance(item.value, str) else ():
+            own = re.search(rf"\b{name}=", given)
+            if name != "RAY_HEAD_IP" and not own and nearest_of(name, ["RAY_HEAD_IP"], cutoff=0.8):
+                text = f"Ray sets no ${name}: the head's address is in $RAY_HEAD_IP"
+                yield problem(item, text, nearest="$RAY_HEAD_IP")
+
+
+def workers_train(file: Launcher) -> Iterator[Problem]:
+    """Workers start with CPUs. What `resources` say goes before the command; on AWS Ray fills them in itself."""
+    unsaid = [node for node in file.node_types if not node.is_head and node.item.get("resources", "CPU") is None]
+    if file.cloud != "local" and (file.cloud == "aws" or not unsaid):
+        return
+    commands = file.root.members("worker_start_ray_commands")
+    yield from software.workers_without_cpus(item for item in commands if isinstance(item.value, str))
+
+
+def variables(file: Launcher) -> Iterator[Problem]:
+    """What gan-sweep reads from the environment has the names that it reads."""
+    docker = [i for i in file.root.walk() if i.path[:1] == ("docker",) and isinstance(i.value, str)]
+    yield from software.unknown_variables([*file.commands(), *docker])

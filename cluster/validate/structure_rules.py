@@ -106,10 +106,10 @@ def layout_schema(cloud: str) -> dict[str, Any]:
             known["security_group"] = copy.deepcopy(provider["properties"]["security_group"])
             known["security_group"]["properties"]["IpPermissions"]["items"] = rule
         provider |= {"properties": known, "additionalProperties": False, "required": ["type"]}
-    if cloud == "local":
+    if cloud == "local" or (cloud not in CLOUDS and nearest_of(cloud, CLOUDS) == "local"):
         # Ray moves this one to the only node type that a list of hosts has.
         schema["properties"]["min_workers"] = {"type": "integer", "minimum": 0}
-    else:
+    elif nearest_of(cloud, CLOUDS) != "local":
         schema["required"] += ["available_node_types", "head_node_type"]
     node_type = schema["properties"]["available_node_types"]["patternProperties"][".*"]["properties"]
     for options in ("run_options", "head_run_options", "worker_run_options"):

@@ -26,6 +26,24 @@ def launcher_token(file: Launcher) -> Iterator[Problem]:
         yield problem(start, f"no RAY_AUTH_MODE=token: {_WHY}", nearest=near, warning=True)
 
 
+def token_file(file: Launcher) -> Iterator[Problem]:
+    """Where a token is asked for, each node has it: `ray start` refuses to start without."""
+    wanted = [item for item in file.commands() if re.search(r"RAY_AUTH_MODE=['\"]?token\b", item.value)]
+    if not wanted or any(_brings_token(item) for item in file.root.walk()):
+        return
+    text = "nothing brings Ray's token to the nodes, and without it Ray does not start there"
+    given = file.root.get("file_mounts")
+    below = "" if given else "file_mounts"
+    yield problem(given or file.root, text, below=below, nearest='"~/.ray/auth_token": "~/.ray/auth_token"')
+
+
+def _brings_token(item: Item) -> bool:
+    """Whether it names the token's file, its folder as a mount, or Ray's variables for it; `chmod` brings nothing."""
+    place = str(item.path[-1]) if item.path else ""
+    text = re.sub(r"\bchmod\s[^;&|]*", "", item.value) if isinstance(item.value, str) else ""
+    return bool(re.search(r"auth_token\b|RAY_AUTH_TOKEN|\.ray/?(:|$)", f"{place}\n{text}", re.MULTILINE))
+
+
 def slurm_token(file: BatchScript) -> Iterator[Problem]:
     """The script sets RAY_AUTH_MODE=token."""
     yield from _switched_off(file.commands)

@@ -253,3 +253,29 @@ def test_another_size_of_a_known_family_is_no_mistake(
     found = [one for one in findings(tmp_path / file) if one.rule == "machine_type"]
     assert {one.warning for one in found} == {warns}
     assert all("--gpus-file" in one.text for one in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("aws.yaml", "max_workers: 4\nup", 'max_workers: "4"\nup', "not the text '4': write it without quotes"),
+        ("aws.yaml", "m7i.xlarge", "g5.xlarge", "a g5.xlarge with 1 GPU, paid"),
+        ("gcp.yaml", "gan-sweep==0.1.0", "gan-sweep==0.2.0", "another version of this package"),
+        ("kuberay.yaml", "spec:\n  rayV", 'spec:\n  suspend: "true"\n  rayV', "'true': write it without quotes"),
+        ("kuberay.yaml", "Seconds: 300", 'Seconds: "300"', "'300': write it without quotes"),
+        ("local.yaml", "type: local", "type: locale", "'locale' is none of"),
+    ],
+)
+@pytest.mark.parametrize("definitions", [True, False])
+def test_one_finding_says_what_to_do(
+    file: str, old: str, new: str, says: str, definitions: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if definitions:
+        needs_crds(file)
+    else:
+        monkeypatch.delenv("GAN_SWEEP_KUBERAY_CRDS", raising=False)
+    good = (GOOD / file).read_text()
+    assert old in good
+    (tmp_path / file).write_text(good.replace(old, new, 1))
+    refused = [one.text for one in findings(tmp_path / file) if not one.warning]
+    assert len(refused) == 1 and says in refused[0]
