@@ -39,7 +39,7 @@ from orchestrator.tracking.described import (
 )
 from orchestrator.tracking.grids import fetch
 from orchestrator.tracking.patience import Patience
-from orchestrator.tracking.refusals import Unreachable, is_temporary
+from orchestrator.tracking.refusals import Unreachable, is_race, is_temporary
 from orchestrator.tracking.runs import Runs
 from orchestrator.tracking.trial_pictures import TrialPictures, open_grid
 from orchestrator.tracking.trial_writes import Batch, TrialWrites, grouped, joined
@@ -56,6 +56,7 @@ CHECKPOINT = "best.pt"  # of a trial; `trainers.checkpoint` imports torch
 MOST_WAITING = 20_000  # metrics that wait: so many are kept in memory, and written again when the driver dies
 DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
 # MLflow shows KILLED as red as FAILED: pruning is as planned, but what the sweep's end cut short is not complete.
+MOST_RACES = 3  # that one write may lose
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "FINISHED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
 _SWEEP_STATUS = {
     SweepStatus.FINISHED: "FINISHED",
@@ -222,14 +223,15 @@ class MlflowSink(Sink):
         Raises:
             Unreachable: the server has not taken it, and nobody waits any longer.
         """
-        cause = None
+        cause, races = None, 0
         while not self._patience.over:
             try:
                 written = write()
             except Exception as error:
                 level = logging.WARNING if cause is None else logging.DEBUG  # a server may be away for days
                 log.log(level, "MLflow did not take a write: %s", masked(str(error)))
-                if is_temporary(error):
+                races += is_race(error)
+                if is_temporary(error) or (is_race(error) and races <= MOST_RACES):
                     cause = error
                     self._patience.wait()
                     continue

@@ -24,3 +24,12 @@ def is_temporary(error: Exception) -> bool:
         status = error.response.status_code
         return status not in _STATUS_FOR_GOOD or status in _STATUS_PASSES
     return isinstance(error, OSError | DBAPIError) and not isinstance(error, FileNotFoundError)
+
+
+def is_race(error: Exception) -> bool:
+    """Whether another writer has just made the same row, such as a tag of the experiment that two sweeps share.
+
+    MLflow looks whether it is there, then adds it, and answers the second of two at once with the database's own words.
+    The next try finds the row.
+    """
+    return isinstance(error, MlflowException) and "IntegrityError" in str(error)

@@ -9,6 +9,7 @@ from orchestrator.display.live import Screen
 from orchestrator.display.status_text import print_one
 from orchestrator.results.events import GangUp
 from orchestrator.results.follower import Follower
+from tests.orchestrator.results.test_driver_lock import another_driver
 from tests.orchestrator.sweep_helpers import PLAN, begun
 
 
@@ -25,7 +26,8 @@ def test_the_screen_and_status_say_which_gang_is_short(tmp_path: Path) -> None:
         store.append(GangUp(at=1.0, session=1, gang=gang, workers=workers, of=2))
     follower.poll()
     Console(file=live).print(table._render())
-    print_one(Console(file=asked), store, follower.state)
+    with another_driver(store.directory):
+        print_one(Console(file=asked), store, follower.state)
     for said in (told, live, asked):
         assert said.getvalue().count("has 1 of 2 workers") == 1 and "gang 0" not in said.getvalue()
     store.append(GangUp(at=2.0, session=1, gang=1, workers=2, of=2))

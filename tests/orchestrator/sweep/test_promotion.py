@@ -9,7 +9,7 @@ from orchestrator.results.events import Paused, Promoted
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
 from orchestrator.search.studies import read_study
-from tests.orchestrator.sweep.test_resume import kill_at, run, start, what_counts
+from tests.orchestrator.sweep.test_resume import kill_at, run, start
 from tests.orchestrator.sweep_helpers import SMALL, events_of
 
 RUNGS = {
@@ -25,25 +25,26 @@ LAUNCH += [f"--set={name}={value}" for name, value in RUNGS.items()]
 
 @pytest.mark.slow
 def test_paused_trials_outlive_a_driver(motorbikes: Path, tmp_path: Path) -> None:
-    where = ["--data", str(motorbikes), "--sweeps-dir", str(tmp_path)]
-    code, shown = run(*LAUNCH, *where, "--name", "whole")
+    """What is proposed depends on which trials wait by then, so two sweeps of this kind need not be equal."""
+    where = ["--data", str(motorbikes), "--sweeps-dir", str(tmp_path), "--name", "s"]
+    kill_at(start(*LAUNCH, *where), "trial 0003  epoch 1/6")
+    store = ResultsStore(tmp_path / "s")
+    before = {event.trial for event in events_of(store.directory, Paused)}
+    assert before, "rungs at epochs 1 and 3: the first trials wait"
+    code, shown = run("resume", str(store.directory))
     assert code == 0 and "finished: 7 of 7 trials" in shown, shown
-    whole = ResultsStore(tmp_path / "whole")
-    paused, promoted = (events_of(whole.directory, kind) for kind in (Paused, Promoted))
-    assert len(paused) > len(promoted) >= 2, "rungs at epochs 1 and 3: of seven trials two go on, of these one"
-    trials = whole.read_trials()
+
+    trials, promoted = store.read_trials(), [event.trial for event in events_of(store.directory, Promoted)]
+    assert promoted
     done = [trial for trial in trials if trial.state is State.COMPLETED]
-    assert {trial.epochs for trial in done} == {6} and done
+    assert done and {trial.epochs for trial in done} == {6}
     assert {(trial.state, trial.verdict) for trial in trials if trial not in done} == {(State.PRUNED, "outranked")}
     assert {trial.epochs for trial in trials} == {1, 3, 6}, "some wait at each rung"
-    study = read_study(whole.directory / "study.journal", "whole")
+    for trial in trials:
+        epochs = [report.epoch for report in store.read_history(trial.trial_id)]
+        assert epochs == list(range(1, trial.epochs + 1)), "none is lost, none is there twice"
+    study = read_study(store.directory / "study.journal", "s")
     assert [trial.state for trial in study.trials] == [
         TrialState.COMPLETE if trial in done else TrialState.PRUNED for trial in trials
     ]
     assert all(trial.intermediate_values for trial in study.trials)
-
-    kill_at(start(*LAUNCH, *where, "--name", "killed"), "trial 0003  epoch 1/6")
-    store = ResultsStore(tmp_path / "killed")
-    code, shown = run("resume", str(store.directory))
-    assert code == 0 and "finished: 7 of 7 trials" in shown, shown
-    assert what_counts(store) == what_counts(whole)
