@@ -1,5 +1,6 @@
 """The checks that look at this machine alone: what they say of right and of wrong ones."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
