@@ -1,7 +1,10 @@
 """The launcher's rules, for KubeRay's manifests."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import PurePath
 
 from cluster.validate import network, secret_rules, software
 from cluster.validate.finding import Problem, problem
@@ -82,8 +85,26 @@ def entrypoint(file: Manifests) -> Iterator[Problem]:
                 given = spec.get("entrypoint")
                 below = "" if given else "entrypoint"
                 yield problem(given or spec, "a job without entrypoint does nothing", below=below)
+            yield from _launched(spec)
             if spec.get("rayClusterSpec") is None and spec.get("clusterSelector") is None:
                 yield problem(spec, "the key 'rayClusterSpec' is missing", below="rayClusterSpec")
+
+
+def _launched(spec: Item) -> Iterator[Problem]:
+    """A `gan-sweep launch` without an address starts a Ray of its own in the head's pod, which has no GPU."""
+    try:
+        words = shlex.split(spec.text("entrypoint"))
+    except ValueError:  # a quote too many, which the shell will say
+        return
+    if not any(PurePath(one).name == "gan-sweep" and then == "launch" for one, then in pairwise(words)):
+        return
+    given = {word.partition("=")[0] for word in words}
+    if "--address" not in given:
+        text = "without --address `gan-sweep launch` trains on a Ray of its own in the head's pod: --address auto"
+        yield problem(spec.children["entrypoint"], text)
+    if "--sweeps-dir" not in given:
+        text = "without --sweeps-dir the sweep is kept in the head's pod, and goes with it: name a bucket"
+        yield problem(spec.children["entrypoint"], text, warning=True)
 
 
 def head_gpu(file: Manifests) -> Iterator[Problem]:

@@ -116,11 +116,26 @@ def _act(action: str, file: Path, *, yes: bool = False, **more: Any) -> None:
     if action == "up":
         _check(cluster)
     check_ready(cluster.cloud)
-    if action == "down" and cluster.cloud.kind != "ray" and not yes:  # Ray asks by itself
-        click.confirm(f"end {cluster.name}?", abort=True)
     click.echo(f"$ {shlex.join(words)}")
     sys.stdout.flush()
+    if action == "down" and cluster.cloud.kind != "ray" and not yes:  # Ray asks by itself
+        _ask(cluster.name)
     sys.exit(subprocess.run(words, check=False).returncode)
+
+
+def _ask(name: str) -> None:
+    """Ask whether a cluster is to end; no: nothing is done, as after Ctrl-C.
+
+    Raises:
+        UserError: the input is at its end, so nobody answers.
+    """
+    try:
+        click.confirm(f"end {name}?", abort=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo()  # after the question
+        raise UserError(f"nobody answers, and {name} was not ended: --yes ends it without asking") from None
 
 
 def _check(cluster: Any) -> None:

@@ -192,10 +192,11 @@ def launch(options: LaunchOptions, *, dry_run: bool = False, console: Console | 
         state = None
         if plan.directory.exists():  # with --resume alone: otherwise it was refused
             state = ResultsStore(plan.directory).read_state()
+            again = options.trials == state.plan.trials  # the command that launched it: `trial add` may have added some
             plan = as_it_stands(
                 plan,
                 state,
-                trials=options.trials,
+                trials=None if again else options.trials,
                 budgets=plan.budgets,
                 tracking_uri=None if options.tracking_uri is None else plan.tracking_uri,
                 storage=None if options.storage is None else plan.storage,

@@ -151,6 +151,7 @@ def meet_cluster(plan: Plan, console: Console) -> None:
         address=plan.address,
         data=None if plan.synthetic else plan.data,
         sweeps_dir=plan.directory.parent,
+        tracking_uri=plan.tracking_uri,
     )
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its workers print
         found = list(first_contact(asked, plan.resources.per_rank))

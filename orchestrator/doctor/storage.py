@@ -91,8 +91,14 @@ def _look_at_images(data: Path, here: int | None, where: str) -> Iterator[Findin
     """A line on the images, as this machine sees them; `here` is how many the driver sees, None: this is the driver."""
     try:
         seen = _entries(data)
+        if where and seen == here:
+            _read_one(data)
     except StorageError as error:
         yield _finding(Level.FAILED, str(error), REMOTE_CURE)
+        return
+    except OSError as error:
+        text = f"images in {shown(data)} cannot be read{where}: {error.strerror or error}"
+        yield _finding(Level.FAILED, text, "let the user that Ray runs as there read the folder and its files")
         return
     if where == "":
         level, cure = (Level.OK, "") if seen else (Level.FAILED, "name a folder that has some")
@@ -100,6 +106,8 @@ def _look_at_images(data: Path, here: int | None, where: str) -> Iterator[Findin
     elif seen != here:
         text = f"images in {shown(data)}: {'no such folder' if seen is None else f'{seen} entries'}{where}, "
         yield _finding(Level.FAILED, f"{text}{here} entries here", CURE)
+    elif seen:
+        yield _finding(Level.OK, f"images in {shown(data)}: {seen} entries{where} as here, and one was read")
 
 
 def _entries(data: Path) -> int | None:
@@ -107,6 +115,23 @@ def _entries(data: Path) -> int | None:
     if (uri := uri_of(data)) is not None:
         return len(open_folder(uri).files())
     return len(os.listdir(data)) if data.is_dir() else None
+
+
+def _read_one(data: Path) -> None:
+    """Read one file of a folder of images, where it has any.
+
+    Raises:
+        StorageError, OSError: it cannot be read.
+    """
+    if (uri := uri_of(data)) is not None:
+        folder = open_folder(uri)
+        for name in sorted(folder.files())[:1]:
+            folder.read(name)
+        return
+    files = (Path(place) / name for place, _, names in os.walk(data) for name in names)
+    if (first := next((file for file in files if file.is_file()), None)) is not None:  # and no link to nothing
+        with first.open("rb") as file:
+            file.read(1)
 
 
 def written_by(given: Probe, node: str) -> Finding:

@@ -34,9 +34,11 @@ def as_it_stands(
         tracking_uri, storage: as they were given again; None: as before.
 
     Raises:
-        UserError: a URI is another than the sweep's, or is not given and has a secret, which is not kept; or money is
-            limited and has no price.
+        UserError: a URI is another than the sweep's, or is not given and has a secret, which is not kept; money is
+            limited and has no price; or the sweep has more trials than are asked for.
     """
+    if trials is not None and trials < (there := state.proposed()):
+        raise UserError(f"--trials {trials}: {state.plan.sweep} has {there} trials already: must be at least {there}")
     saved, before = state.plan, Budgets(**state.budgets)
     limit = budgets.cost or before.cost
     check_priced(limit, plan.prices, plan.resources.gpus)
@@ -86,10 +88,8 @@ def check_left(state: SweepState, plan: Plan) -> None:
     over = all(trial.over for trial in state.trials.values())
     if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
         there = len(state.trials)
-        fewer = f"; {plan.trials} would be fewer than it has" if plan.trials < there else ""
-        raise UserError(
-            f"sweep {plan.sweep} is finished: {there} of {state.planned} trials; more: --trials {2 * there}{fewer}"
-        )
+        how_many = f"{there} of {state.planned} trials"
+        raise UserError(f"sweep {plan.sweep} is finished: {how_many}; more: --trials {2 * there}")
 
 
 def with_secret(option: str, kept: str, given: str | None, sweep: str) -> str:

@@ -1,14 +1,17 @@
 """Options, their errors, and golden files."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from cluster.errors import ClusterError
 from cluster.pins import Pins
 from cluster.render import RenderOptions, doubt, render
+from orchestrator.commands.launch import command as launch
 from tests.cluster.golden_cases import CASES, GOLDEN, golden_file, rendered
 
 
@@ -132,3 +135,26 @@ def test_a_price_of_the_users_reaches_the_file(tmp_path: Path) -> None:
 def test_the_region_is_one_that_has_the_machine() -> None:
     config = yaml.safe_load(render("azure", RenderOptions(gpu_type="H100")))
     assert config["provider"]["location"] == "eastus2"  # eastus, where none is given, has no machine with one H100
+
+
+@pytest.mark.parametrize("bucket", ["s3://my-sweeps", "/shared", None])
+def test_kuberays_job_runs_its_sweep_on_its_own_cluster_and_keeps_it_in_the_bucket(bucket: str | None) -> None:
+    text = render("kuberay", RenderOptions(bucket=bucket))
+    _, job = yaml.safe_load_all(text)
+    program, name, *words = shlex.split(job["spec"]["entrypoint"])
+    assert (program, name) == ("gan-sweep", launch.name)
+    given, _, _ = launch.make_parser(click.Context(launch)).parse_args(words)
+    kept = bucket or "s3://REPLACE-ME-sweeps"
+    assert given == {
+        "address": "auto",
+        "sweeps_dir": f"{kept}/sweeps",
+        "tracking_uri": "http://127.0.0.1:5000",
+        "space": "ralsgan_motorbike",
+        "data": f"{kept}/data",
+        "name": "bikes",
+        "resume": True,
+    }
+    head, mlflow = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert {"name": "MLFLOW_TRACKING_URI", "value": given["tracking_uri"]} in head["env"]
+    assert mlflow["command"] == ["mlflow", "server", "--host", "127.0.0.1", "--port", "5000"]
+    assert mlflow["startupProbe"]["exec"]["command"][-1].endswith("/127.0.0.1/5000")

@@ -277,8 +277,10 @@ MUTATIONS = [
       "spot_fallback", "spec.workerGroupSpecs[0].template.spec.nodeSelector.cloud.google.com/gke-spot", at="cloud.google.com/gke-spot",
       warning=True),
     m(K, "small disk", "ephemeral-storage: 100Gi", "ephemeral-storage: 20Gi", "disk_size", f"{BOX}.resources.limits.ephemeral-storage"),
-    m(K, "job without entrypoint", "entrypoint: gan-sweep launch --space ralsgan_motorbike --data s3://bucket/photos", 'entrypoint: ""',
-      "entrypoint", "spec.entrypoint"),
+    m(K, "job without entrypoint", "entrypoint: gan-sweep launch --address auto --sweeps-dir s3://bucket/sweeps --space ralsgan_motorbike "
+      "--data s3://bucket/photos", 'entrypoint: ""', "entrypoint", "spec.entrypoint"),
+    m(K, "job on a Ray of its own", "launch --address auto --sweeps-dir", "launch --sweeps-dir", "entrypoint", "spec.entrypoint", at="entrypoint:"),
+    m(K, "sweep kept in the pod", " --sweeps-dir s3://bucket/sweeps", "", "entrypoint", "spec.entrypoint", at="entrypoint:", warning=True),
     m(K, "two groups of one name", "groupName: on-demand", "groupName: spot", "group_names", "spec.workerGroupSpecs[1].groupName"),
     m(K, "option of ray start", 'num-cpus: "0"', 'num-cpus: "0"\n      numcpus: "0"', "start_params",
       "spec.headGroupSpec.rayStartParams.numcpus", at="numcpus", nearest="num-cpus"),

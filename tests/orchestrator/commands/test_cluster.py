@@ -1,5 +1,6 @@
 """``gan-sweep cluster``: files are written, checked, and handed to Ray, kubectl or Slurm."""
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -99,6 +100,27 @@ def test_commands_are_those_of_rays_launcher_kubectl_or_slurm(cloud: str, tmp_pa
     if program == "kubectl":
         assert words["down"] == ["kubectl", "delete", "--filename", str(file)]
         assert "9000:8265" in words["dashboard"] and "9000:5000" in words["mlflow"]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "code", "ended"),
+    [(["--yes"], "", 0, True), ([], "y\n", 0, True), ([], "n\n", 1, False), ([], "", 2, False)],
+)
+def test_what_ends_a_cluster_is_shown_before_it_is_asked_about(
+    words: list[str], answer: str, code: int, ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kubectl := tmp_path / "kubectl").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("KUBECONFIG", str(kubectl))
+    (file := tmp_path / "c.yaml").write_text(render("kuberay", RenderOptions(name="mine")))
+    result = CliRunner().invoke(main, ["cluster", "down", str(file), *words], input=answer)
+    question = "" if words else f"end mine? [y/N]: {answer}"
+    assert result.exit_code == code and (tmp_path / "called").exists() == ended
+    assert result.stdout == f"$ kubectl delete --filename {file}\n{question}" + ("\n" if code == 2 else "")
+    if code == 2:
+        said = "gan-sweep: nobody answers, and mine was not ended: --yes ends it without asking\n"
+        assert result.stderr == said
 
 
 def _has(cloud: str, action: str) -> bool:

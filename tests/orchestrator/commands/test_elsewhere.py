@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,9 +14,11 @@ from typing import cast
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cluster.jobs import Head, Job
+from cluster.render import RenderOptions, render
 from cluster.token import own_token, why_refused
 from orchestrator.cli import main
 from orchestrator.commands.elsewhere import _follow, _Words, driver_among
@@ -359,3 +362,21 @@ def test_a_sweep_outlives_the_laptop_that_launched_it(cluster: Cluster, motorbik
     store = ResultsStore(sweeps / "far")
     assert 0 < len(store.read_trials()) < 400 and not list(laptop.iterdir())
     assert cluster.what_is_left() == []
+
+
+@pytest.mark.slow
+def test_the_job_of_a_kuberay_file_is_planned_for_the_cluster_that_runs_it(motorbikes: Path, tmp_path: Path) -> None:
+    """Submitted as KubeRay's own pod does. MLflow's server is the pod's; here a database stands for it."""
+    (tmp_path / "data").symlink_to(motorbikes)
+    _, document = yaml.safe_load_all(render("kuberay", RenderOptions(bucket=str(tmp_path))))
+    server, database = "http://127.0.0.1:5000", f"sqlite:///{tmp_path}/mlflow.db"
+    entrypoint = shlex.split(document["spec"]["entrypoint"].replace(server, database))
+    ray = str(Path(sys.executable).with_name("ray"))
+    with tempfile.TemporaryDirectory(prefix="gs") as folder, ray_cluster(Path(folder) / "c") as made:
+        made.start_head(Host(ip="127.0.0.1"), cpus=2, jobs=True)
+        words = [ray, "job", "submit", "--address", made.jobs, "--", *entrypoint, "--demo", "--dry-run"]
+        done = subprocess.run(words, env={**os.environ, **made.wants}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    assert "on the Ray cluster of this machine" in said and f"{tmp_path}/sweeps/bikes" in said, said
+    assert "dry run: nothing was started" in said

@@ -14,6 +14,7 @@ from orchestrator.plan.dataset import prepare_data
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.saved import to_saved
+from orchestrator.results.events import Changed
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from tests.orchestrator.sweep_helpers import begun, close
@@ -61,6 +62,16 @@ def test_what_is_given_to_it_is_kept(store: ResultsStore, options: dict[str, Any
     ((plan, changed),) = runs
     assert vars(plan.resources) == {**before.resources, "gangs": 2, "workers": 1}
     assert (changed.resources, before.devices, changed.devices) == (vars(plan.resources), 2, 1)
+
+
+def test_the_launch_typed_again_keeps_the_trials_that_were_added(
+    store: ResultsStore, options: dict[str, Any], runs: list[Any]
+) -> None:
+    launched = store.read_plan().trials
+    store.append(Changed(at=1.0, session=1, trials=launched + 3))
+    launch(LaunchOptions(**options, resume=True, trials=launched))
+    launch(LaunchOptions(**options, resume=True, trials=launched + 1))
+    assert [plan.trials for plan, _ in runs] == [launched + 3, launched + 1]
 
 
 def test_resume_takes_fewer_trials_at_once(store: ResultsStore, runs: list[Any]) -> None:

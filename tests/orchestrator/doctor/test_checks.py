@@ -104,7 +104,9 @@ def test_storage_is_looked_at_and_left_alone(asked: Asked, motorbikes: Path, tmp
     asked = Asked(sweeps_dir=asked.sweeps_dir, data=data)
     assert [finding.level for finding in check_storage_here(asked)] == [Level.OK, Level.OK]
     with probe(asked) as given:
-        assert list(look_from_node(asked, given, "n1")) == []
+        (seen,) = look_from_node(asked, given, "n1")
+        here = f"images in {data}: {len(list(data.iterdir()))} entries there as here, and one was read"
+        assert (seen.level, seen.text) == (Level.OK, here)
         assert written_by(given, "n1").level is Level.OK
         assert written_by(given, "n2").level is Level.FAILED
         (data / "more.png").touch()
@@ -119,6 +121,16 @@ def test_storage_is_looked_at_and_left_alone(asked: Asked, motorbikes: Path, tmp
     assert refused.level is Level.FAILED and refused.cure
 
 
+def test_images_that_cannot_be_read_on_a_node_are_said(asked: Asked, tmp_path: Path) -> None:
+    (data := tmp_path / "data").mkdir()
+    (data / "gone.png").symlink_to("nothing")
+    (data / "one.png").symlink_to("/proc/self/mem")  # opens, and gives no byte, not even to root
+    asked = Asked(sweeps_dir=asked.sweeps_dir, data=data)
+    with probe(asked) as given:
+        (seen,) = look_from_node(asked, given, "n1")
+    assert seen.level is Level.FAILED and seen.text == f"images in {data} cannot be read there: Input/output error"
+
+
 def test_folders_in_an_object_store_are_looked_at(s3: S3Server, tmp_path: Path) -> None:
     bucket = s3.bucket("doctor")
     sweeps, photos = local_copy(f"{bucket}/sweeps", tmp_path), local_copy(f"{bucket}/photos", tmp_path)
@@ -129,8 +141,9 @@ def test_folders_in_an_object_store_are_looked_at(s3: S3Server, tmp_path: Path) 
     remote = open_folder(f"{bucket}/photos")
     remote.write("one.png", b"")
     with probe(asked) as given:
-        (seen,) = look_from_node(asked, given, "n1")
+        seen, images = look_from_node(asked, given, "n1")
         assert seen.level is Level.OK and seen.text == "s3://doctor/sweeps can be written"
+        assert images.text == "images in s3://doctor/photos: 1 entries there as here, and one was read"
         remote.write("two.png", b"")
         _, images = look_from_node(asked, given, "n2")
         assert images.level is Level.FAILED and "2 entries there, 1 entries here" in images.text

@@ -105,9 +105,15 @@ def test_a_finished_sweep_wants_more_trials(store: ResultsStore) -> None:
     close(store, SweepStatus.FINISHED, ended=50.0)
     with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
         check_left(store.read_state(), stands(store))
-    with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4; 1 would be fewer"):
-        check_left(store.read_state(), stands(store, trials=1))
     check_left(store.read_state(), stands(store, trials=3))
+
+
+def test_fewer_trials_than_there_are_is_one_line(store: ResultsStore) -> None:
+    keep(store, ended("0000", RunEnd.COMPLETED, 80.0), TrialRecord("0001", {}, 4, 0.0), TrialRecord("0002", {}, 4, 0.0))
+    with pytest.raises(UserError, match=r"^--trials 2: s has 3 trials already: must be at least 3$"):
+        stands(store, trials=2)
+    assert stands(store, trials=3).trials == 3
+    assert stands(store).trials == 2, "what was asked for before, and had grown since, is no mistake now"
 
 
 def test_a_death_while_the_best_were_measured_again_leaves_that_to_do(store: ResultsStore) -> None:
