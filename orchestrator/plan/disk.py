@@ -78,14 +78,11 @@ def mean_epochs(space: Space) -> float:
     epochs, scheduler = space.base.schedule.epochs, space.scheduler
     if scheduler.name not in ("asha", "asha_promotion", "hyperband"):
         return float(epochs)
-    farther = scheduler.reduction_factor
-    if scheduler.name == "asha_promotion" and scheduler.rung_factor is not None:
-        farther = scheduler.rung_factor
     rung, share, mean = 0.0, 1.0, 0.0
     following = float(scheduler.grace_epochs)
     while rung < epochs:
         mean += share * (min(following, epochs) - rung)
-        rung, following = following, following * farther
+        rung, following = following, following * scheduler.farther
         share /= scheduler.reduction_factor
     return mean
 

@@ -40,6 +40,13 @@ class TrialResult:
         """Whether there is a FID, of fakes that hardly vary."""
         return self.measurement is not None and self.measurement.collapsed
 
+    @property
+    def compared(self) -> float:
+        """What schedulers compare: the less fakes vary that hardly do, the worse, and worse than any other FID."""
+        if self.measurement is None or not self.collapsed:
+            return self.fid
+        return WORST_FID * (2 - (self.measurement.diversity or 0.0))
+
     def to_tune(self, metric: str) -> dict[str, Any]:
         """Tune's result: what Tune itself reads, with the FID under the name `metric`, and this record."""
         return {CLOCK: self.epoch, metric: self.fid, "done": self.outcome is not None, _RECORD: self}

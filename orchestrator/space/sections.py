@@ -71,6 +71,11 @@ class SchedulerConfig(Section):
             raise ValueError(f"scheduler {self.name} has no rung_factor; asha_promotion has")
         return self
 
+    @property
+    def farther(self) -> float:
+        """How many times as far each rung is as the one before."""
+        return self.rung_factor or self.reduction_factor
+
     def __str__(self) -> str:
         grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"
         return f"scheduler {self.name}: {SCHEDULERS[self.name].format(grace=grace, **self.model_dump())}"

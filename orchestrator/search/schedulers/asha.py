@@ -5,7 +5,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from orchestrator.search.result import CLOCK, WORST_FID, TrialResult
+from orchestrator.search.result import CLOCK, TrialResult
 from orchestrator.search.schedulers.comparable import ComparesMeasured
 from orchestrator.space.sections import SchedulerConfig
 
@@ -17,8 +17,7 @@ class Asha(ComparesMeasured, AsyncHyperBandScheduler):
         """The decision of the trial's rung; a FID of fakes that hardly vary counts as worse than any other."""
         now = TrialResult.from_tune(result)
         if now is not None and now.collapsed:
-            assert now.measurement is not None
-            result = {**result, str(self._metric): WORST_FID * (2 - (now.measurement.diversity or 0.0))}
+            result = {**result, str(self._metric): now.compared}
         decision: str = super().on_trial_result(tune_controller, trial, result)
         return decision
 

@@ -6,7 +6,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.verdict import State
-from orchestrator.search.result import WORST_FID, TrialResult
+from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers.ladder import Ladder, rungs
 from orchestrator.space.sections import SchedulerConfig
 
@@ -52,8 +52,7 @@ class AshaPromotion(FIFOScheduler):
     def _reach(self, trial: Trial, now: TrialResult | None) -> bool:
         if now is None or now.measurement is None:
             return True
-        value = WORST_FID * (2 - (now.measurement.diversity or 0.0)) if now.collapsed else now.fid
-        return self._ladder.reach(name_of(trial), now.epoch, value)
+        return self._ladder.reach(name_of(trial), now.epoch, now.compared)
 
 
 def name_of(trial: Trial) -> str:
@@ -63,5 +62,5 @@ def name_of(trial: Trial) -> str:
 
 def build(config: SchedulerConfig, longest: int, finish: int = 1) -> AshaPromotion:
     """Promotion for trials of at most `longest` epochs, of which `finish` train to their end."""
-    epochs = rungs(config.grace_epochs, config.rung_factor or config.reduction_factor, longest)
+    epochs = rungs(config.grace_epochs, config.farther, longest)
     return AshaPromotion(Ladder(epochs, config.reduction_factor, finish))

@@ -21,6 +21,14 @@ async def measured(broker: Broker, trial: str, at: int, fid: float) -> asyncio.T
     return report
 
 
+async def has_to_pause(broker: Broker) -> None:
+    """Gang 0 trains trial 0000, and hears of it at its next report."""
+    await broker.submit(proposal("0000"))
+    await broker.lease(0)
+    await broker.report("0000", epoch(1), last=False)
+    await broker.pause("0000")
+
+
 async def paused_at_epoch_2(broker: Broker, trial: str = "0000", gang: int = 0) -> None:
     await broker.submit(proposal(trial))
     assert await broker.lease(gang) == Lease(trial, {})
@@ -99,10 +107,7 @@ def test_the_end_of_a_sweep_is_that_of_paused_trials(directory: Path, reason: St
 def test_a_gang_that_leaves_a_trial_as_the_sweep_ends(directory: Path) -> None:
     async def story() -> None:
         broker = Broker(directory)
-        await broker.submit(proposal("0000"))
-        await broker.lease(0)
-        await broker.report("0000", epoch(1), last=False)
-        await broker.pause("0000")
+        await has_to_pause(broker)
         assert await broker.report("0000", epoch(2), last=False) is Hold.PAUSE
         await broker.close(StopReason.INTERRUPTED)
         await broker.paused("0000", 0)
@@ -129,10 +134,7 @@ def test_a_message_that_comes_again_from_an_earlier_gang_changes_nothing(directo
 def test_a_broker_that_is_started_again_knows_who_has_to_pause(directory: Path) -> None:
     async def story() -> None:
         broker = Broker(directory)
-        await broker.submit(proposal("0000"))
-        await broker.lease(0)
-        await broker.report("0000", epoch(1), last=False)
-        await broker.pause("0000")
+        await has_to_pause(broker)
         broker = Broker(directory)
         assert await broker.report("0000", epoch(2), last=False) is Hold.PAUSE
         broker = Broker(directory)  # while the checkpoint is written
@@ -147,10 +149,7 @@ def test_a_broker_that_is_started_again_knows_who_has_to_pause(directory: Path) 
 def test_a_gang_that_dies_when_its_trial_has_to_pause(directory: Path) -> None:
     async def story() -> None:
         broker = Broker(directory)
-        await broker.submit(proposal("0000"))
-        await broker.lease(0)
-        await broker.report("0000", epoch(1), last=False)
-        await broker.pause("0000")
+        await has_to_pause(broker)
         await broker.submit(proposal("0001"))
         assert await broker.lease(0) == Lease("0001", {}), "it has come back from the dead, and takes another"
         await broker.submit(proposal("0002"))
