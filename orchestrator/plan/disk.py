@@ -8,6 +8,7 @@ import psutil
 from orchestrator.plan.memory import Networks, gb
 from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import candidates, default_keep, how_many
+from orchestrator.space.sections import HALVING, PROMOTING
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 from trainers.samples import SMALLEST_TILE
@@ -64,7 +65,7 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     grids = space.trials + epochs / schedule.samples_every
     pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
     run = min(resources.gangs, space.trials)
-    wait = space.trials - run if space.scheduler.name == "asha_promotion" else 0
+    wait = space.trials - run if space.scheduler.name in PROMOTING else 0
     return DiskForecast(
         running=OPEN_CHECKPOINTS * run * networks.saved,
         waiting=PAUSED_CHECKPOINTS * wait * networks.saved,
@@ -76,7 +77,7 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
 def mean_epochs(space: Space) -> float:
     """Epochs that a trial runs on average: with successive halving, one in so many goes on at each rung."""
     epochs, scheduler = space.base.schedule.epochs, space.scheduler
-    if scheduler.name not in ("asha", "asha_promotion", "hyperband"):
+    if scheduler.name not in HALVING:
         return float(epochs)
     rung, share, mean = 0.0, 1.0, 0.0
     following = float(scheduler.grace_epochs)

@@ -12,12 +12,13 @@ thinned out evenly, which leaves that density as it is.
 
 import math
 from bisect import insort
-from collections.abc import Collection, Container, Sequence
-from copy import copy
+from collections.abc import Collection
 from typing import Any
 
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
+
+from orchestrator.search.ranks import StudyView, as_pruned, rank
 
 BEST = 100  # finished trials that stay whatever happens
 OTHERS = 900  # of the others, about
@@ -38,55 +39,21 @@ class Excerpter:
         if len(study.directions) > 1:
             return study
         trials = study._get_trials(deepcopy=False, use_cache=True)
-        waiting = [_as_pruned(trial) for trial in trials if trial.number in measured and trial.intermediate_values]
+        waiting = [as_pruned(trial) for trial in trials if trial.number in measured and trial.intermediate_values]
         if waiting:
             known = {trial.number: trial for trial in waiting}
             trials = [known.get(trial.number, trial) for trial in trials]
         done = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
         if len(done) <= BEST + OTHERS:
-            return _Excerpt(study, trials) if waiting else study
+            return StudyView(study, trials) if waiting else study
         sign = 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
         for trial in done:
             if trial.number not in self._known and trial.number not in measured:
                 self._known.add(trial.number)
-                insort(self._ranked, (_rank(trial, sign), trial.number))
+                insort(self._ranked, (rank(trial, sign), trial.number))
         best = {number for _, number in self._ranked[:BEST]}
         others = [trial for trial in done if trial.number not in best]
         step = math.ceil(len(others) / OTHERS)
         kept = best | {trial.number for trial in others[number % step :: step]}
         running = TrialState.RUNNING
-        return _Excerpt(study, [one for one in trials if one.state is running or one.number in kept])
-
-
-def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
-    pruned = copy(trial)
-    pruned.state = TrialState.PRUNED
-    return pruned
-
-
-class _Excerpt:
-    """A study of which some trials are hidden from a sampler; everything else is the study's own."""
-
-    def __init__(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
-        self._study, self._trials = study, trials
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    def _get_trials(
-        self, deepcopy: bool = False, states: Container[TrialState] | None = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
-        assert not deepcopy
-        return [trial for trial in self._trials if states is None or trial.state in states]
-
-
-def _rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
-    """As TPE ranks: complete ones by value, then pruned ones, the longer they trained the better, then failures."""
-    if any(broken > 0 for broken in trial.constraints.values()):
-        return (2.0,)
-    if trial.state is TrialState.COMPLETE:
-        return (0.0, sign * float(trial.value or 0.0))
-    if not trial.intermediate_values:
-        return (1.0, 1.0)
-    step, value = max(trial.intermediate_values.items())
-    return (1.0, -float(step), math.inf if math.isnan(value) else sign * value)
+        return StudyView(study, [one for one in trials if one.state is running or one.number in kept])

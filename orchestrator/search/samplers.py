@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.search.excerpt import Excerpter
+from orchestrator.search.scores import with_scores
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
 
@@ -82,6 +83,28 @@ def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False
         return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed)
 
 
+# What a sampler sees of a study for the trial of a number, with the numbers of those that are measured and not over.
+View = Callable[[Study, int, Collection[int]], Any]
+
+
+def _everything() -> View:
+    return lambda study, number, measured: study
+
+
+def _excerpts() -> View:
+    return Excerpter().of
+
+
+def _scores() -> View:
+    return lambda study, number, measured: with_scores(study, measured)
+
+
+_VIEWS: dict[type[BaseSampler], Callable[[], View]] = {
+    optuna.samplers.TPESampler: _excerpts,
+    optuna.samplers.GPSampler: _scores,
+}
+
+
 class SeededByTrial(BaseSampler):
     """Seeds a sampler anew for each trial, and for each value that is drawn by itself.
 
@@ -93,21 +116,22 @@ class SeededByTrial(BaseSampler):
         seed: of all draws.
 
     Attributes:
-        measured: returns the numbers of the trials that are not over, and from whose FIDs TPE learns all the same.
+        measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
+            same.
     """
 
     def __init__(self, sampler: BaseSampler, seed: int) -> None:
         self.sampler = sampler
         self._seed = seed
         self.measured: Callable[[], Collection[int]] = tuple
-        self._excerpter = Excerpter() if isinstance(sampler, optuna.samplers.TPESampler) else None
+        self._view: View = _VIEWS.get(type(sampler), _everything)()
 
     def __str__(self) -> str:
         return str(self.sampler)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler does."""
-        return self.sampler.infer_relative_search_space(study, trial)
+        return self.sampler.infer_relative_search_space(self._shown(study, trial), trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -133,7 +157,7 @@ class SeededByTrial(BaseSampler):
 
     def _shown(self, study: Study, trial: FrozenTrial) -> Study:
         """What the sampler sees of a study."""
-        shown: Study = study if self._excerpter is None else self._excerpter.of(study, trial.number, self.measured())
+        shown: Study = self._view(study, trial.number, self.measured())
         return shown
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:

@@ -20,7 +20,7 @@ from orchestrator.search.left_open import last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.search.samplers import SeededByTrial
-from orchestrator.search.schedulers.asha_promotion import AshaPromotion
+from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
@@ -104,7 +104,7 @@ class OptunaSearcher(Searcher):
         self._open: dict[str, _OpenTrial] = {}
         self._again: deque[_OpenTrial] = deque()
         self._paused: dict[str, _OpenTrial] = {}
-        self._scheduler: AshaPromotion | None = None
+        self._scheduler: Promotion | None = None
         self._proposed, self._exhausted = 0, False
         self.cut: list[str] = []
         for point in space.known_points():
@@ -151,7 +151,7 @@ class OptunaSearcher(Searcher):
         Args:
             scheduler: knows what the trials have measured that are paused already.
         """
-        if isinstance(scheduler, AshaPromotion):
+        if isinstance(scheduler, Promotion):
             self._scheduler = scheduler
             for name in [name for name in self._paused if not scheduler.wait(name)]:  # its history is lost
                 self._promote(name)

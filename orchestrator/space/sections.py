@@ -23,13 +23,17 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
 # Which trials each scheduler cuts, for people; the fields of `SchedulerConfig` are filled in, and its grace in words.
 # Each scheduler is a file in `orchestrator.search.schedulers`.
 SCHEDULERS = {
-    "asha": "every trial runs {grace}, then one in {reduction_factor:g} goes on",
-    "asha_promotion": "every trial runs {grace} and waits; one in {reduction_factor:g} goes on to the next rung",
-    "hyperband": "every trial runs {grace}, some {reduction_factor:g} times as many and so on "
-    "(at most {brackets} brackets), then one in {reduction_factor:g} goes on",
+    "asha": "every trial runs {grace} and waits; one in {reduction_factor:g} goes on to the next rung",
+    "asha_stopping": "every trial runs {grace}, then one in {reduction_factor:g} goes on, and the others are cut",
+    "hyperband": "every trial runs {grace}, some {farther:g} times as many and so on (at most {brackets} brackets), "
+    "and waits; one in {reduction_factor:g} goes on to the next rung",
+    "hyperband_stopping": "every trial runs {grace}, some {farther:g} times as many and so on (at most {brackets} "
+    "brackets), then one in {reduction_factor:g} goes on, and the others are cut",
     "median": "every trial runs {grace}, then those worse than the median end",
     "none": "no trial is cut",
 }
+PROMOTING = ("asha", "hyperband")  # their trials wait at rungs
+HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
 
 
 # Far more than anybody trains; Tune and Optuna keep every trial in memory.
@@ -49,26 +53,26 @@ class SchedulerConfig(Section):
 
     name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
         "asha",
-        description="asha: successive halving on FID (arXiv:1810.05934); asha_promotion: its trials wait, and none is "
-        "cut; hyperband: with several graces; median",
+        description="asha: successive halving on FID (arXiv:1810.05934), its trials wait; asha_stopping: they are cut; "
+        "hyperband, hyperband_stopping: with several graces; median",
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
-        3, description="asha, asha_promotion, hyperband: one trial in this many goes on at a rung"
+        3, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
     )
     rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
-        description="asha_promotion: each rung is this many times as far as the one before; None: reduction_factor",
+        description="asha, hyperband: each rung is this many times as far as the one before; None: reduction_factor",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
-        description="hyperband: how many; each has reduction_factor times the grace of the one before, within the run",
+        description="of hyperband; each has rung_factor times the grace of the one before, within the run",
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.rung_factor is not None and self.name != "asha_promotion":
-            raise ValueError(f"scheduler {self.name} has no rung_factor; asha_promotion has")
+        if self.rung_factor is not None and self.name not in PROMOTING:
+            raise ValueError(f"scheduler {self.name} has no rung_factor; {' and '.join(PROMOTING)} have")
         return self
 
     @property
@@ -78,7 +82,8 @@ class SchedulerConfig(Section):
 
     def __str__(self) -> str:
         grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"
-        return f"scheduler {self.name}: {SCHEDULERS[self.name].format(grace=grace, **self.model_dump())}"
+        values = {**self.model_dump(), "grace": grace, "farther": self.farther}
+        return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**values)}"
 
     def scaled_grace(self, before: int, now: int) -> int:
         """`grace_epochs` scaled from runs of `before` epochs to runs of `now` epochs."""
@@ -119,7 +124,7 @@ class SamplerKind:
 # Each is built in `orchestrator.search.samplers`.
 SAMPLERS: dict[str, SamplerKind] = {
     "tpe": SamplerKind(frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True),
-    "gp": SamplerKind(frozenset({"startup"})),
+    "gp": SamplerKind(frozenset({"startup"}), violations=True, learns_from_cut=True),
     "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
     "qmc": SamplerKind(learns_from_cut=True),  # it never learns, so a cut trial is no loss
     "random": SamplerKind(conditions=True, learns_from_cut=True),

@@ -23,7 +23,7 @@ from ray.tune.schedulers import TrialScheduler
 from orchestrator.results.verdict import TrialOutcome
 from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers import make_scheduler
-from orchestrator.search.schedulers.asha_promotion import AshaPromotion
+from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.space.sections import SchedulerConfig
 from tests.benchmarks.common import print_setting
 from trainers.run_report import Measurement
@@ -31,13 +31,13 @@ from trainers.run_report import Measurement
 METRIC = "fid"
 CASES = [
     ("none", {}),
-    ("asha", {"grace_epochs": 4}),
+    ("asha_stopping", {"grace_epochs": 4}),
+    ("asha_stopping", {"grace_epochs": 1}),
+    ("asha", {"grace_epochs": 4, "rung_factor": 2}),
+    ("asha", {"grace_epochs": 2, "rung_factor": 2, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 2}),
     ("asha", {"grace_epochs": 1}),
-    ("asha_promotion", {"grace_epochs": 4, "rung_factor": 2}),
-    ("asha_promotion", {"grace_epochs": 2, "rung_factor": 2, "reduction_factor": 2}),
-    ("asha_promotion", {"grace_epochs": 2}),
-    ("asha_promotion", {"grace_epochs": 1}),
-    ("asha_promotion", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 4}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 4}),
 ]
 
 
@@ -69,14 +69,14 @@ class Sweep:
 
     def _next(self, new: list[int]) -> int | None:
         scheduler = self._scheduler
-        promoted = scheduler.promote() if isinstance(scheduler, AshaPromotion) else None
+        promoted = scheduler.promote() if isinstance(scheduler, Promotion) else None
         if promoted is None and new:
             number = new.pop(0)
             self._epochs[number] = 0
             self._trials[number] = Trial("x", stub=True, config={"trial_id": f"{number:04d}"})
             scheduler.on_trial_add(self._nobody, self._trials[number])
             return number
-        if promoted is None and isinstance(scheduler, AshaPromotion):
+        if promoted is None and isinstance(scheduler, Promotion):
             promoted = scheduler.promote(none_new=True, none_runs=True)
         return None if promoted is None else int(promoted)
 
@@ -96,7 +96,7 @@ class Sweep:
                 return
             if self._scheduler.on_trial_result(self._nobody, trial, result) == TrialScheduler.STOP:
                 self._scheduler.on_trial_complete(self._nobody, trial, result)
-                if isinstance(self._scheduler, AshaPromotion):
+                if isinstance(self._scheduler, Promotion):
                     self._scheduler.wait(f"{number:04d}")
                 return
 

@@ -99,7 +99,7 @@ PROMISED = {
     "bench_rungs": [
         "36 trials of 16 epochs, made up",
         r"4 trials +none +cost #  behind the best +#%, at most +#%  found it +#%  whole #",
-        r"4 trials +asha_promotion +grace_epochs=1 rung_factor=3 reduction_factor=4 +cost #",
+        r"4 trials +asha +grace_epochs=1 rung_factor=3 reduction_factor=4 +cost #",
     ],
     "bench_scale": [
         "6 trials, # epochs on 2 gangs, at most 2 at once, in # s: # epochs/s",

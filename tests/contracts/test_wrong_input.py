@@ -320,7 +320,7 @@ VALID_LAUNCH = ["launch", *VALID["launch"]]
         (["--sweeps-dir", "/proc/sweeps"], "nothing can be written in /proc"),
         (
             ["--scheduler", "ahsa"],
-            "unknown scheduler 'ahsa': did you mean asha? valid: asha, asha_promotion, hyperband, median, none\n",
+            "unknown scheduler 'ahsa': did you mean asha? valid: asha, asha_stopping, hyperband, hyperband_stopping, ",
         ),
     ],
 )

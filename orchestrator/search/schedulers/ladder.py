@@ -33,6 +33,7 @@ class Ladder:
         self._rounded: Callable[[float], int] = math.floor
         self._finishing = False
         self._last_leg: set[str] = set()  # that run, and will not wait again
+        self._promoted: set[str] = set()  # that run since then
 
     def reach(self, trial: str, epoch: float, value: float) -> bool:
         """A trial has `value` at `epoch`; returns whether it goes on. At each rung its first value counts.
@@ -50,6 +51,7 @@ class Ladder:
     def wait(self, trial: str) -> bool:
         """A trial waits at the highest rung that it has reached; False where it has reached none."""
         reached = [rung for rung, values in enumerate(self._values) if trial in values]
+        self._promoted.discard(trial)
         if reached:
             self._waiting[trial] = reached[-1]
         return bool(reached)
@@ -58,6 +60,7 @@ class Ladder:
         """A trial does not run any more; its values stay. `finished`: it has an objective."""
         self._waiting.pop(trial, None)
         self._last_leg.discard(trial)
+        self._promoted.discard(trial)
         self._left -= finished
 
     def promote(self, *, none_new: bool = False, none_runs: bool = False) -> str | None:
@@ -75,10 +78,12 @@ class Ladder:
             rung = self._waiting.pop(found)
             if rung == len(self._rungs) - 1:
                 self._last_leg.add(found)
-        elif none_new and self._finishing and self._left > len(self._last_leg) and self._waiting:
+        elif none_new and self._finishing and self._left > len(self._last_leg | self._promoted) and self._waiting:
             found = min(self._waiting, key=self._order)
             del self._waiting[found]
             self._last_leg.add(found)
+        if found is not None:
+            self._promoted.add(found)
         return found
 
     def _next(self) -> str | None:

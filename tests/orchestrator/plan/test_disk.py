@@ -34,17 +34,18 @@ def test_epochs_by_the_scheduler(space: Space) -> None:
     assert mean_epochs(apply_settings(space, [*settings, "scheduler.name=none"])) == 9
     assert mean_epochs(apply_settings(space, settings)) == 2 + (4 - 2) / 2 + (8 - 4) / 4 + (9 - 8) / 8
     assert mean_epochs(apply_settings(space, ["scheduler.grace_epochs=9"])) == 9
-    rungs = ["scheduler.name=asha_promotion", "scheduler.grace_epochs=1", "scheduler.rung_factor=3"]
+    rungs = ["scheduler.name=asha", "scheduler.grace_epochs=1", "scheduler.rung_factor=3"]
     assert (
         mean_epochs(apply_settings(space, [*rungs, "scheduler.reduction_factor=4"])) == 1 + (3 - 1) / 4 + (9 - 3) / 16
     )
 
 
 def test_checkpoints_of_trials_that_wait(space: Space, networks: Networks) -> None:
-    waits = apply_settings(space, ["scheduler.name=asha_promotion"]).model_copy(update={"trials": 40})
+    waits = apply_settings(space, ["scheduler.name=asha"]).model_copy(update={"trials": 40})
     forecast = forecast_disk(waits, networks, gangs(3))
     assert forecast.waiting == 3 * 37 * networks.saved and forecast.total > forecast.waiting
-    assert forecast_disk(space, networks, gangs(3)).waiting == 0
+    cuts = apply_settings(waits, ["scheduler.name=asha_stopping"])
+    assert forecast_disk(cuts, networks, gangs(3)).waiting == 0
 
 
 def test_checkpoints_of_what_runs_and_of_what_is_kept(space: Space, networks: Networks) -> None:

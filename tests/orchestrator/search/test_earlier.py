@@ -112,7 +112,7 @@ class Course:
             show.on_trial_start(1, [], self.tune[trial])  # its trainable was restarted: shown once
 
 
-@pytest.mark.parametrize("name", ["asha", "median", "hyperband"])
+@pytest.mark.parametrize("name", ["asha_stopping", "median", "hyperband_stopping"])
 def test_the_next_drivers_scheduler_decides_as_the_first_would_have(name: str) -> None:
     undisturbed = Course(name).decisions
     cut = [(trial, at) for trial, at, decision in undisturbed if decision == TrialScheduler.STOP]

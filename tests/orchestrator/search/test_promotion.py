@@ -16,14 +16,14 @@ from orchestrator.results.verdict import State, SweepStatus, TrialOutcome
 from orchestrator.search.earlier import count_earlier, measured_before
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers import build_scheduler
-from orchestrator.search.schedulers.asha_promotion import AshaPromotion
+from orchestrator.search.schedulers.promotion import Promotion
 from tests.orchestrator.search.test_going_on import OPENED
 from tests.orchestrator.search.test_searcher import METRIC, Sweep, space_with
 from tests.orchestrator.sweep_helpers import PLAN, epoch
 from tests.orchestrator.sweep_helpers import result as result_of
 
 EPOCHS = 9
-SCHEDULER = {"name": "asha_promotion", "grace_epochs": 1, "reduction_factor": 2, "rung_factor": 3}
+SCHEDULER = {"name": "asha", "grace_epochs": 1, "reduction_factor": 2, "rung_factor": 3}
 SPACE = space_with(base={"schedule": {"epochs": EPOCHS, "window_first": 1}}, scheduler=SCHEDULER, confirm={"top": 1})
 
 
@@ -42,7 +42,7 @@ class InTunesPlace:
             **options,
         )
         scheduler = build_scheduler(SPACE)
-        assert isinstance(scheduler, AshaPromotion)
+        assert isinstance(scheduler, Promotion)
         self.scheduler = scheduler
         scheduler.set_search_properties(METRIC, "min")
         self.trials: dict[str, Trial] = {}

@@ -7,9 +7,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.search.schedulers import build_scheduler
-from orchestrator.search.schedulers.hyperband import Hyperband
+from orchestrator.search.schedulers.hyperband_stopping import Hyperband
 from orchestrator.space.load import build_space
-from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+from orchestrator.space.sections import PROMOTING, SCHEDULERS, SchedulerConfig
 from tests.orchestrator.sweep_helpers import result as result_of
 
 METRIC = "fid_test_n2"
@@ -72,7 +72,7 @@ def test_nobody_is_cut_before_the_grace_or_the_first_fid(
         assert field.run(level, every) >= min(max(grace, every), EPOCHS)
 
 
-@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"asha_promotion"}))  # which cuts none: test_promotion.py
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - set(PROMOTING)))  # which cut none: test_promotion.py
 def test_the_worst_of_many_are_cut(name: str) -> None:
     field = Field(scheduler_with(name))
     ends = [field.run(level) for level in [50.0] * 12 + [400.0] * 12]
@@ -82,7 +82,7 @@ def test_the_worst_of_many_are_cut(name: str) -> None:
     assert field.run(10.0) == EPOCHS  # a new best goes on
 
 
-@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+@pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
 def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None:
     """Tune gets WORST_FID for it. If that counted, bad trials would go on."""
 
@@ -100,10 +100,10 @@ def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None
 
 
 def test_asha_lets_one_in_so_many_go_on() -> None:
-    field = Field(scheduler_with("asha", reduction_factor=3))
+    field = Field(scheduler_with("asha_stopping", reduction_factor=3))
     reached = [field.run(float(level)) for level in range(270, 0, -1)]  # every trial is better than those before
     assert set(reached) == {EPOCHS}
-    field = Field(scheduler_with("asha", reduction_factor=3))
+    field = Field(scheduler_with("asha_stopping", reduction_factor=3))
     scattered = [field.run(float(level * 37 % 271)) for level in range(1, 271)]
     shares = [sum(end >= rung for end in scattered) / 270 for rung in (10, 28)]
     assert shares[0] == pytest.approx(1 / 3, abs=0.06)
@@ -114,7 +114,7 @@ def test_hyperband_deals_trials_to_its_brackets_in_turn() -> None:
     """Bracket s has 9 * 3**s epochs of grace and a third of the trials of the one before; no chance is involved."""
     graces = []
     for _ in range(2):
-        field = Field(scheduler_with("hyperband"))
+        field = Field(scheduler_with("hyperband_stopping"))
         for _ in range(13):  # good trials in every bracket
             field.run(50.0)
         graces.append([field.run(400.0) for _ in range(26)])
@@ -126,7 +126,7 @@ def test_hyperband_deals_trials_to_its_brackets_in_turn() -> None:
     ("brackets", "grace", "made"), [(1, 9, 1), (3, 9, 3), (9, 9, 3), (9, 81, 1), (5, 1, 5), (5, 200, 1)]
 )
 def test_hyperband_has_no_bracket_beyond_the_run(brackets: int, grace: int, made: int) -> None:
-    config = SchedulerConfig(name="hyperband", brackets=brackets, grace_epochs=grace)
+    config = SchedulerConfig(name="hyperband_stopping", brackets=brackets, grace_epochs=grace)
     assert len(Hyperband(config, EPOCHS)._brackets) == made
 
 
@@ -136,7 +136,7 @@ def test_the_longest_trial_sets_the_clock() -> None:
         {
             "base": {"schedule": {"epochs": 20, "window_first": 1}},
             "search": {"schedule.epochs": {"int": [20, 60], "step": 20}},
-            "scheduler": {"grace_epochs": 20, "reduction_factor": 2},
+            "scheduler": {"name": "asha_stopping", "grace_epochs": 20, "reduction_factor": 2},
         },
     )
     scheduler = build_scheduler(space)
@@ -147,7 +147,7 @@ def test_the_longest_trial_sets_the_clock() -> None:
     assert field.report(trial, 60, 1.0)  # it ends by itself at its last epoch
 
 
-@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+@pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
 def test_the_grey_of_an_untrained_generator_is_no_fid(name: str) -> None:
     """Measured on digits: 1410 with a diversity of 0.09 where nothing was learnt, 1474 with 0.85 for the best trial."""
     field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
@@ -157,7 +157,7 @@ def test_the_grey_of_an_untrained_generator_is_no_fid(name: str) -> None:
     assert field.report(field.add(), 9, 1474.0, diversity=0.85)
 
 
-@pytest.mark.parametrize("name", ["asha", "hyperband", "median"])
+@pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
 def test_a_trial_with_pictures_is_not_compared_with_grey_ones(name: str) -> None:
     field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
     for _ in range(4):
@@ -166,7 +166,7 @@ def test_a_trial_with_pictures_is_not_compared_with_grey_ones(name: str) -> None
 
 
 def test_among_greys_the_one_that_varies_most_goes_on() -> None:
-    field = Field(scheduler_with("asha", reduction_factor=2))
+    field = Field(scheduler_with("asha_stopping", reduction_factor=2))
     assert field.report(field.add(), 9, 1410.0, diversity=0.02)
     assert not field.report(field.add(), 9, 1400.0, diversity=0.01)
     assert field.report(field.add(), 9, 1500.0, diversity=0.2)

@@ -13,7 +13,7 @@ from tests.orchestrator.sweep.test_resume import kill_at, run, start
 from tests.orchestrator.sweep_helpers import SMALL, events_of
 
 RUNGS = {
-    "scheduler.name": "asha_promotion",
+    "scheduler.name": "asha",
     "scheduler.grace_epochs": 1,
     "scheduler.reduction_factor": 3,
     "fid.every": 1,

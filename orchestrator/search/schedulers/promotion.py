@@ -1,4 +1,4 @@
-"""Asynchronous successive halving in its promotion type (arXiv:1810.05934): trials wait at rungs, and none is cut."""
+"""The Tune side of schedulers whose trials wait at rungs instead of being cut."""
 
 from typing import Any
 
@@ -7,20 +7,21 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.verdict import State
 from orchestrator.search.result import TrialResult
-from orchestrator.search.schedulers.ladder import Ladder, rungs
-from orchestrator.space.sections import SchedulerConfig
+from orchestrator.search.schedulers.brackets import Brackets
+from orchestrator.search.schedulers.ladder import Ladder
 
 
-class AshaPromotion(FIFOScheduler):
-    """Tune's side of a `Ladder`. Tune has no pause that costs no process: a trial that waits has ended for Tune.
+class Promotion(FIFOScheduler):
+    """Tells a `Ladder` what Tune's trials measure.
 
-    When it goes on, the searcher hands it to Tune again, under the same name. So STOP means: it waits, or it is over.
+    Tune has no pause that costs no process: a trial that waits has ended for Tune. When it goes on, the searcher hands
+    it to Tune again, under the same name. So STOP means: it waits, or it is over.
 
     Args:
         ladder: of the sweep.
     """
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: Ladder | Brackets) -> None:
         super().__init__()
         self._ladder = ladder
 
@@ -58,9 +59,3 @@ class AshaPromotion(FIFOScheduler):
 def name_of(trial: Trial) -> str:
     """A trial's number in the sweep, which stays when Tune gets it again; of one without, Tune's own name."""
     return str(trial.config.get("trial_id", trial.trial_id))
-
-
-def build(config: SchedulerConfig, longest: int, finish: int = 1) -> AshaPromotion:
-    """Promotion for trials of at most `longest` epochs, of which `finish` train to their end."""
-    epochs = rungs(config.grace_epochs, config.farther, longest)
-    return AshaPromotion(Ladder(epochs, config.reduction_factor, finish))

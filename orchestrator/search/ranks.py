@@ -1,0 +1,49 @@
+"""How trials compare that have got differently far, and a study of which a sampler sees only some of them."""
+
+import math
+from collections.abc import Container, Sequence
+from copy import copy
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+
+class StudyView:
+    """A study whose trials a sampler sees as they are given; everything else is the study's own."""
+
+    def __init__(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
+        self._study, self._trials = study, trials
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    def _get_trials(
+        self, deepcopy: bool = False, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        assert not deepcopy
+        return [trial for trial in self._trials if states is None or trial.state in states]
+
+
+def rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
+    """As TPE ranks: complete ones by value, then pruned ones, the longer they trained the better, then failures.
+
+    Args:
+        trial: complete, or pruned with values or a violated constraint.
+        sign: 1 where lower values are better, -1 where higher ones are.
+    """
+    if any(broken > 0 for broken in trial.constraints.values()):
+        return (2.0,)
+    if trial.state is TrialState.COMPLETE:
+        return (0.0, sign * float(trial.value or 0.0))
+    if not trial.intermediate_values:
+        return (1.0, 1.0)
+    step, value = max(trial.intermediate_values.items())
+    return (1.0, -float(step), math.inf if math.isnan(value) else sign * value)
+
+
+def as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    """One that waits at a rung, or went on, as if it had been cut at its last measurement."""
+    pruned = copy(trial)
+    pruned.state = TrialState.PRUNED
+    return pruned
