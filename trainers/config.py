@@ -169,6 +169,9 @@ class FidConfig(_Section):
         description="a FID of fakes whose diversity is below this share of the real images' is never an objective",
     )
     every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
+    at: tuple[Count, ...] = Field(
+        (), description="further epochs with a measurement; a sweep adds those at which its scheduler compares trials"
+    )
     batch_size: Count = Field(100, description="images per forward of the extractor, per rank; changes speed only")
 
 

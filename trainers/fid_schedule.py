@@ -11,9 +11,9 @@ from trainers.config import TrainConfig
 
 
 def fid_due(epoch: int, config: TrainConfig) -> bool:
-    """Whether FID is measured at `epoch`: every ``fid.every`` epochs, and at both ends of the window."""
+    """Whether FID is measured at `epoch`: every ``fid.every`` epochs, at ``fid.at``, and at both ends of the window."""
     ends = (config.schedule.window_first, config.schedule.epochs)
-    return epoch % config.fid.every == 0 or epoch in ends
+    return epoch % config.fid.every == 0 or epoch in ends or epoch in config.fid.at
 
 
 def fakes_at(epoch: int, config: TrainConfig) -> int:

@@ -33,7 +33,8 @@ def sampler_hints(space: Space) -> list[str]:
         hints.append(f"sampler {name} does not model these keys and draws them at random: {', '.join(keys)}")
     if space.scheduler.name != "none" and not SAMPLERS[name].learns_from_cut:
         scheduler = space.scheduler.name
-        hints.append(f"sampler {name} learns nothing from trials that {scheduler} cuts; --scheduler none cuts none")
+        unfinished = f"trials that {scheduler} does not train to their end"
+        hints.append(f"sampler {name} learns nothing from {unfinished}; --scheduler none trains all to it")
     return hints
 
 

@@ -14,7 +14,7 @@ from trainers.errors import UserError
 from trainers.samples import SMALLEST_TILE
 
 SWEEP_BYTES = 20_000_000  # of any sweep: MLflow's database, Ray's files, logs
-PAUSED_CHECKPOINTS = 3  # of a trial that waits at a rung: latest, previous, and best inside the window
+PAUSED_CHECKPOINTS = 1  # of a trial that waits at a rung: latest; the few inside the window have a best, as those kept
 OPEN_CHECKPOINTS = 4  # of a trial that runs: latest, previous, best, and the one that is being written
 EPOCH_BYTES = 6000  # a line of the history, 800, and its 20 numbers in MLflow's database
 GRID_TILES, PIXEL_BYTES = 64, 2  # of a grid; a PNG of photographs has 1.5 to 2.5 bytes per pixel

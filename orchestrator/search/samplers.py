@@ -87,22 +87,12 @@ def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False
 View = Callable[[Study, int, Collection[int]], Any]
 
 
-def _everything() -> View:
+def _view_for(sampler: BaseSampler) -> View:
+    if isinstance(sampler, optuna.samplers.TPESampler):
+        return Excerpter().of
+    if isinstance(sampler, optuna.samplers.GPSampler):
+        return lambda study, number, measured: with_scores(study, measured)
     return lambda study, number, measured: study
-
-
-def _excerpts() -> View:
-    return Excerpter().of
-
-
-def _scores() -> View:
-    return lambda study, number, measured: with_scores(study, measured)
-
-
-_VIEWS: dict[type[BaseSampler], Callable[[], View]] = {
-    optuna.samplers.TPESampler: _excerpts,
-    optuna.samplers.GPSampler: _scores,
-}
 
 
 class SeededByTrial(BaseSampler):
@@ -124,7 +114,7 @@ class SeededByTrial(BaseSampler):
         self.sampler = sampler
         self._seed = seed
         self.measured: Callable[[], Collection[int]] = tuple
-        self._view: View = _VIEWS.get(type(sampler), _everything)()
+        self._view = _view_for(sampler)
 
     def __str__(self) -> str:
         return str(self.sampler)

@@ -25,7 +25,7 @@ from trainers.errors import UserError
 from trainers.run_report import Measurement
 
 # Keys that change neither what a trial learns nor what its FID means.
-_INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size")
+_INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size", "fid.at")
 _INCIDENTAL_SECTIONS = ("runtime.",)
 # Keys that every trial's FID depends on, besides its protocol's name.
 _MEASURED = (

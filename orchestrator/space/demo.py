@@ -20,6 +20,7 @@ DEMO_BASE: dict[str, Any] = {
     "fid.n_fake": 256,
     "fid.n_fake_first": None,
     "fid.every": 4,
+    "fid.at": (),
 }
 DEMO_TRIALS = 6
 DEMO_IMAGES = 512  # in total, over all folders of this kind of picture

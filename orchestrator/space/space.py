@@ -7,9 +7,11 @@ from pydantic import Field
 
 from orchestrator.space.domains import Domain, Value, value_text
 from orchestrator.space.objectives import FID
+from orchestrator.space.rungs import all_rungs
 from orchestrator.space.sections import MOST_TRIALS, ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError
+from trainers.fid_schedule import fid_due
 
 
 class Space(Section):
@@ -57,8 +59,13 @@ class Space(Section):
         return any(domain.when for domain in self.search.values())
 
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
-        """The config of a trial with these searched values."""
-        return TrainConfig.build(self.base.model_dump(), params)
+        """The config of a trial with these searched values; FID is measured at the scheduler's rungs too."""
+        config = TrainConfig.build(self.base.model_dump(), params)
+        rungs = [epoch for epoch in all_rungs(self.scheduler, config.schedule.epochs) if not fid_due(epoch, config)]
+        if not rungs:
+            return config
+        at = tuple(sorted({*config.fid.at, *rungs}))
+        return config.model_copy(update={"fid": config.fid.model_copy(update={"at": at})})
 
     def sample(self, trial: optuna.trial.BaseTrial) -> dict[str, Value]:
         """Draw one setting from Optuna. Each key is drawn after the keys that its ``when:`` names."""

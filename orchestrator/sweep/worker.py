@@ -147,6 +147,7 @@ def run_lease(
         LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
         Exception: whatever training raised on one of several ranks, except a UserError; storage's or a device's on one.
     """
+    from trainers.checkpoint import PREVIOUS
     from trainers.distributed import broadcast_object, rank, world_size
     from trainers.families import loss_scale
     from trainers.loop import train
@@ -207,6 +208,7 @@ def run_lease(
         raise LeftError
     if rank() == 0:
         if outcome is None:
+            (run_dir / PREVIOUS).unlink(missing_ok=True)  # many trials may wait
             uploads.settle(lease.trial_id)
             setup.broker.paused(lease.trial_id, lease.gang)
         else:

@@ -124,9 +124,12 @@ def test_the_plan_says_how_it_searches(tmp_path: Path, motorbikes: Path) -> None
     other = typed(*plan, "--sampler", "cmaes", "--scheduler", "hyperband", "--storage", "sqlite").output
     assert "sampler cmaes, scheduler hyperband: every trial runs 4 epochs" in other and "study in study.db" in other
     assert "sampler cmaes does not model these keys and draws them at random: data.flip_p, data.fit" in other
-    learns = "sampler gp learns nothing from trials that asha cuts; --scheduler none cuts none"
-    assert learns in typed(*plan, "--sampler", "gp").output
-    assert learns not in typed(*plan, "--sampler", "gp", "--scheduler", "none").output
+    learns = (
+        "sampler nsga2 learns nothing from trials that asha does not train to their end; --scheduler none trains all"
+    )
+    assert learns in typed(*plan, "--sampler", "nsga2").output
+    assert learns not in typed(*plan, "--sampler", "nsga2", "--scheduler", "none").output
+    assert "learns nothing" not in typed(*plan, "--sampler", "gp").output
 
 
 def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path) -> None:

@@ -92,5 +92,5 @@ def settings_of(entry: Entry) -> list[str]:
     assert space is not None
     config = space.resolve(entry.trial.params).flat()
     settings = [f"{name}={value_text(config[name])}" for name in entry.trial.params]
-    now = apply_settings(space, settings).base.flat()
+    now = apply_settings(space, settings).resolve({}).flat()
     return settings + [f"{name}={value_text(config[name])}" for name in config if now[name] != config[name]]

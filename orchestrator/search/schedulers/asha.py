@@ -1,7 +1,8 @@
 """Asynchronous successive halving in its promotion type (arXiv:1810.05934, section 3): trials wait at rungs."""
 
-from orchestrator.search.schedulers.ladder import Ladder, rungs
+from orchestrator.search.schedulers.ladder import Ladder
 from orchestrator.search.schedulers.promotion import Promotion
+from orchestrator.space.rungs import rungs
 from orchestrator.space.sections import SchedulerConfig
 
 

@@ -4,18 +4,6 @@ import itertools
 from collections.abc import Sequence
 
 from orchestrator.search.schedulers.ladder import Ladder
-from orchestrator.space.sections import SchedulerConfig
-
-
-def graces(config: SchedulerConfig, longest: int) -> list[float]:
-    """Epochs until the first rung of each bracket: each `SchedulerConfig.farther` times those of the one before.
-
-    Only brackets whose first rung is inside a run of `longest` epochs are made, at most ``config.brackets``, and one.
-    """
-    found = [float(min(config.grace_epochs, longest))]
-    while len(found) < config.brackets and found[-1] * config.farther <= longest + 1e-9:
-        found.append(found[-1] * config.farther)
-    return found
 
 
 class Turns:

@@ -2,9 +2,10 @@
 
 import math
 
-from orchestrator.search.schedulers.brackets import Brackets, Turns, graces
-from orchestrator.search.schedulers.ladder import Ladder, rungs
+from orchestrator.search.schedulers.brackets import Brackets, Turns
+from orchestrator.search.schedulers.ladder import Ladder
 from orchestrator.search.schedulers.promotion import Promotion
+from orchestrator.space.rungs import graces, rungs
 from orchestrator.space.sections import SchedulerConfig
 
 

@@ -7,8 +7,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from orchestrator.search.schedulers.asha_stopping import Asha, with_grace
-from orchestrator.search.schedulers.brackets import Turns, graces
+from orchestrator.search.schedulers.brackets import Turns
 from orchestrator.search.schedulers.promotion import name_of
+from orchestrator.space.rungs import graces
 from orchestrator.space.sections import SchedulerConfig
 
 

@@ -4,15 +4,6 @@ import math
 from collections.abc import Callable, Iterable
 
 
-def rungs(first: int, factor: float, longest: int) -> list[int]:
-    """Epochs of rungs: `first`, then each `factor` times as far, all before the last of `longest` epochs."""
-    found, epoch = [], float(min(first, longest))
-    while epoch < longest:
-        found.append(math.ceil(epoch))
-        epoch *= factor
-    return [epoch for epoch in dict.fromkeys(found) if epoch < longest]
-
-
 class Ladder:
     """Which trials wait at a rung, and which of them goes on next. Plain numbers; lower values are better.
 

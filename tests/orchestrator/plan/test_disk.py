@@ -43,7 +43,7 @@ def test_epochs_by_the_scheduler(space: Space) -> None:
 def test_checkpoints_of_trials_that_wait(space: Space, networks: Networks) -> None:
     waits = apply_settings(space, ["scheduler.name=asha"]).model_copy(update={"trials": 40})
     forecast = forecast_disk(waits, networks, gangs(3))
-    assert forecast.waiting == 3 * 37 * networks.saved and forecast.total > forecast.waiting
+    assert forecast.waiting == 37 * networks.saved and forecast.total > forecast.waiting
     cuts = apply_settings(waits, ["scheduler.name=asha_stopping"])
     assert forecast_disk(cuts, networks, gangs(3)).waiting == 0
 

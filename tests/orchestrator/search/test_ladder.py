@@ -3,7 +3,8 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from orchestrator.search.schedulers.ladder import Ladder, rungs
+from orchestrator.search.schedulers.ladder import Ladder
+from orchestrator.space.rungs import rungs
 
 RUNGS = (1, 3, 9)
 

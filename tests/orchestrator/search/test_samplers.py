@@ -26,7 +26,7 @@ PLAIN = {
 
 
 # A Gaussian process takes seconds for a proposal on two cores.
-QUICK = {"gp": {"startup": 4}}
+QUICK = {"gp": {"startup": 6}}
 TRIALS = {name: 10 if name == "gp" else 30 for name in SAMPLERS}
 
 

@@ -104,7 +104,7 @@ def test_finished_trials_come_with_their_measurements(write: Write) -> None:
 
 def test_what_it_measured_counts_at_the_rungs(write: Write) -> None:
     """A new trial goes on where it is among the best of both sweeps, not of its own alone."""
-    space = changed(scheduler={"name": "asha", "grace_epochs": 4, "reduction_factor": 2})
+    space = changed(scheduler={"name": "asha_stopping", "grace_epochs": 4, "reduction_factor": 2})
     decisions = []
     for measured in (warm(write(), space).measured, {}):
         scheduler = build_scheduler(space)
@@ -128,7 +128,7 @@ def test_fids_of_fakes_that_hardly_vary_are_no_intermediate_values(write: Write)
 
 
 def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:
-    start = warm(write(), changed(sampler={"name": "gp"}))
+    start = warm(write(), changed(sampler={"name": "cmaes"}))
     assert [trial.state for trial in start.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE]
     assert not any(trial.constraints for trial in start.trials)
     assert start.left_out == {"ended as nonfinite": 1, "ended as lost": 1, "not finished": 1}

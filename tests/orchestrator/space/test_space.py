@@ -10,6 +10,7 @@ from orchestrator.space.yaml_text import dump_yaml, parse_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.families import check_buildable
+from trainers.fid_schedule import fid_due
 
 
 @pytest.mark.parametrize("name", bundled_spaces())
@@ -245,3 +246,21 @@ def test_a_space_of_before_says_min_diversity_of_the_scheduler() -> None:
 def test_a_choice_has_each_value_once() -> None:
     with pytest.raises(UserError, match="the value pad stands twice"):
         build_space("x", {"base": {}, "search": {"data.fit": {"choice": ["pad", "pad"]}}})
+
+
+def test_fid_is_measured_where_the_scheduler_compares_trials() -> None:
+    base = {"schedule": {"epochs": 40, "window_first": 30}, "fid": {"every": 10}}
+    scheduler = {"name": "asha", "grace_epochs": 2, "rung_factor": 2.5, "brackets": 2}
+
+    def measured(name: str) -> list[int]:
+        rung_factor = {} if name == "none" or "stopping" in name else {"rung_factor": 2.5}
+        given = {"name": name, **{key: scheduler[key] for key in ("grace_epochs", "brackets")}, **rung_factor}
+        space = build_space("x", {"base": base, "search": {}, "scheduler": given})
+        config = space.resolve({})
+        assert space.base.fid.at == (), "a file does not have to say it"
+        return [epoch for epoch in range(1, 41) if fid_due(epoch, config)]
+
+    assert measured("none") == [10, 20, 30, 40]
+    assert measured("asha") == [2, 5, 10, 13, 20, 30, 32, 40]
+    assert measured("hyperband") == [2, 5, 10, 13, 20, 30, 32, 40], "the second bracket starts at a rung of the first"
+    assert measured("asha_stopping") == [2, 6, 10, 18, 20, 30, 40]

@@ -14,8 +14,10 @@ from tests.orchestrator.sweep_helpers import SMALL, events_of
 
 RUNGS = {
     "scheduler.name": "asha",
-    "scheduler.grace_epochs": 1,
+    "scheduler.grace_epochs": 2,
     "scheduler.reduction_factor": 3,
+    "scheduler.rung_factor": 2,
+    "schedule.checkpoint_every": 1,
     "fid.every": 1,
 }
 LAUNCH = ["launch", "--space", "ralsgan_motorbike", "--demo", "--trials", "7", "--set", "confirm.top=1"]
@@ -30,7 +32,9 @@ def test_paused_trials_outlive_a_driver(motorbikes: Path, tmp_path: Path) -> Non
     kill_at(start(*LAUNCH, *where), "trial 0003  epoch 1/6")
     store = ResultsStore(tmp_path / "s")
     before = {event.trial for event in events_of(store.directory, Paused)}
-    assert before, "rungs at epochs 1 and 3: the first trials wait"
+    assert before, "rungs at epochs 2 and 4: the first trials wait"
+    kept = {file.name for file in (store.trials_dir / min(before)).glob("*.pt")}
+    assert kept == {"latest.pt"}, "the one before is not kept for every trial that waits"
     code, shown = run("resume", str(store.directory))
     assert code == 0 and "finished: 7 of 7 trials" in shown, shown
 
@@ -39,7 +43,7 @@ def test_paused_trials_outlive_a_driver(motorbikes: Path, tmp_path: Path) -> Non
     done = [trial for trial in trials if trial.state is State.COMPLETED]
     assert done and {trial.epochs for trial in done} == {6}
     assert {(trial.state, trial.verdict) for trial in trials if trial not in done} == {(State.PRUNED, "outranked")}
-    assert {trial.epochs for trial in trials} == {1, 3, 6}, "some wait at each rung"
+    assert {trial.epochs for trial in trials} == {2, 4, 6}, "some wait at each rung"
     for trial in trials:
         epochs = [report.epoch for report in store.read_history(trial.trial_id)]
         assert epochs == list(range(1, trial.epochs + 1)), "none is lost, none is there twice"

@@ -1,0 +1,33 @@
+"""At which epochs a scheduler compares trials."""
+
+import math
+
+from orchestrator.space.sections import HALVING, SchedulerConfig
+
+
+def rungs(first: float, factor: float, longest: int) -> list[int]:
+    """Epochs of rungs: `first`, then each `factor` times as far, all before the last of `longest` epochs."""
+    found, epoch = [], float(min(first, longest))
+    while epoch < longest:
+        found.append(math.ceil(epoch))
+        epoch *= factor
+    return [epoch for epoch in dict.fromkeys(found) if epoch < longest]
+
+
+def graces(config: SchedulerConfig, longest: int) -> list[float]:
+    """Epochs until the first rung of each bracket of Hyperband: each `SchedulerConfig.farther` times those before it.
+
+    Only brackets whose first rung is inside a run of `longest` epochs are made, at most ``config.brackets``, and one.
+    """
+    found = [float(min(config.grace_epochs, longest))]
+    while len(found) < config.brackets and found[-1] * config.farther <= longest + 1e-9:
+        found.append(found[-1] * config.farther)
+    return found
+
+
+def all_rungs(config: SchedulerConfig, longest: int) -> list[int]:
+    """Every epoch at which trials of `longest` epochs are compared at rungs; none for schedulers without rungs."""
+    if config.name not in HALVING:
+        return []
+    firsts = graces(config, longest) if config.name.startswith("hyperband") else [float(config.grace_epochs)]
+    return sorted({rung for first in firsts for rung in rungs(math.ceil(first), config.farther, longest)})
