@@ -18,23 +18,29 @@ from trainers.run_report import EpochReport, Measurement
 Measured = dict[str, list[Measurement]]  # by trial, in order
 
 
-def count_earlier(scheduler: TrialScheduler, metric: str, earlier: Mapping[str, Sequence[Measurement]]) -> None:
+def count_earlier(
+    scheduler: TrialScheduler,
+    metric: str,
+    earlier: Mapping[str, Sequence[Measurement]],
+    state: SweepState | None = None,
+) -> None:
     """Show a scheduler, in the order of epochs, what other trials measured; what it would have cut is not asked.
 
     Args:
         scheduler: a new one, whose metric and mode are set.
         metric: name of the FID.
         earlier: by trial, its measurements in order.
+        state: of the sweep whose trials some of these are.
     """
     no_controller: Any = None  # our schedulers never ask Tune's controller anything
     trials = {name: Trial(name, stub=True, config={"trial_id": name}) for name, measured in earlier.items() if measured}
     for trial in trials.values():
         scheduler.on_trial_add(no_controller, trial)
-    for name, result in _by_epoch(earlier):
+    for name, result in _by_epoch(earlier, state):
         scheduler.on_trial_result(no_controller, trials[name], result.to_tune(metric))
     for name, trial in trials.items():
-        last = earlier[name][-1]
-        scheduler.on_trial_complete(no_controller, trial, _result(last).to_tune(metric))
+        last = _result(earlier[name][-1], name, state)
+        scheduler.on_trial_complete(no_controller, trial, last.to_tune(metric))
 
 
 def measured_before(
@@ -74,16 +80,19 @@ class ShowEarlier(tune.Callback):
         scheduler: the sweep's.
         metric: name of the FID.
         measured: by trial.
+        state: of the sweep.
     """
 
-    def __init__(self, scheduler: TrialScheduler, metric: str, measured: Measured) -> None:
-        self._scheduler, self._metric, self._measured = scheduler, metric, measured
+    def __init__(self, scheduler: TrialScheduler, metric: str, measured: Measured, state: SweepState) -> None:
+        self._scheduler, self._metric, self._measured, self._state = scheduler, metric, measured, state
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Before its first result of this driver; a trial that starts again was shown before."""
         no_controller: Any = None  # our schedulers never ask Tune's controller anything
-        for one in self._measured.pop(trial.config["trial_id"], []):
-            self._scheduler.on_trial_result(no_controller, trial, _result(one).to_tune(self._metric))
+        name = trial.config["trial_id"]
+        for one in self._measured.pop(name, []):
+            result = _result(one, name, self._state)
+            self._scheduler.on_trial_result(no_controller, trial, result.to_tune(self._metric))
 
 
 def _measurement(epoch: Any, fid: Any, diversity: Any, collapsed: Any) -> Measurement:
@@ -91,10 +100,15 @@ def _measurement(epoch: Any, fid: Any, diversity: Any, collapsed: Any) -> Measur
     return Measurement(epoch=epoch, fid=fid, diversity=diversity, collapsed=bool(collapsed))
 
 
-def _by_epoch(earlier: Mapping[str, Sequence[Measurement]]) -> Iterable[tuple[str, TrialResult]]:
-    results = [(name, _result(one)) for name, measured in earlier.items() for one in measured]
+def _by_epoch(
+    earlier: Mapping[str, Sequence[Measurement]], state: SweepState | None
+) -> Iterable[tuple[str, TrialResult]]:
+    results = [(name, _result(one, name, state)) for name, measured in earlier.items() for one in measured]
     return sorted(results, key=lambda item: item[1].epoch)
 
 
-def _result(measured: Measurement) -> TrialResult:
-    return TrialResult(epoch=measured.epoch, measurement=measured)
+def _result(measured: Measurement, name: str, state: SweepState | None) -> TrialResult:
+    """Of a trial's seconds the share of its epochs by then: nobody keeps them by epoch."""
+    trial = state.trials.get(name) if state is not None else None
+    seconds = trial.seconds * measured.epoch / trial.epochs if trial is not None and trial.epochs else 0.0
+    return TrialResult(epoch=measured.epoch, measurement=measured, seconds=seconds)

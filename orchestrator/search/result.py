@@ -22,7 +22,7 @@ class TrialResult:
             the objective's name in Tune too: schedulers compare trials at the same epoch, where all have the same
             number of fakes (`trainers.fid_schedule.fakes_at`).
         outcome: how the trial ended, None while it goes on.
-        seconds: from its first lease to its end; 0 while it goes on.
+        seconds: from its first lease to this epoch, or to its end, without those in which nobody trained it.
     """
 
     epoch: float

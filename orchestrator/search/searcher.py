@@ -157,6 +157,13 @@ class OptunaSearcher(Searcher):
                 self._promote(name)
                 self._again.append(self._paused.pop(name))
 
+    def cost_of(self, name: str, seconds: float) -> float | None:
+        """The value of the second objective of a trial that has run `seconds`; None of one of another sweep."""
+        if not name.isdecimal():
+            return None
+        params = self._study.get_trials(deepcopy=False)[int(name)].params
+        return self._costs(params, seconds)[0]
+
     def add(self, params: dict[str, Value]) -> None:
         """Propose a setting of the user's own next; may be called by another thread."""
         self._study.enqueue_trial(params, user_attrs={OWN: True})
@@ -359,7 +366,11 @@ class OptunaSearcher(Searcher):
         names = self._space.objectives
         if len(names) == 1:
             return [objective]
-        return [objective, *costs(names, self._space.resolve(asked.params), seconds * self._devices).values()]
+        return [objective, *self._costs(asked.params, seconds)]
+
+    def _costs(self, params: Mapping[str, Value], seconds: float) -> list[float]:
+        config = self._space.resolve(dict(params))
+        return list(costs(self._space.objectives, config, seconds * self._devices).values())
 
 
 def _propose(space: Space, asked: _OpenTrial) -> Proposal:

@@ -49,7 +49,7 @@ class Lines:
         """Put where a trial stands into its line, which it has already."""
         line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
         epoch, measurement = (line.last.epoch, line.last.measurement) if line.last is not None else (0, None)
-        seconds = trial.seconds if trial is not None and line.outcome is not None else 0.0
+        seconds = trial.seconds if trial is not None else 0.0
         line.tell(TrialResult(epoch=epoch, measurement=measurement, outcome=line.outcome, seconds=seconds))
 
     def unfinished(self, trial_id: str, verdict: str, detail: str = "") -> TrialOutcome:

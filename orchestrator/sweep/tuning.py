@@ -17,6 +17,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
 from orchestrator.search.schedulers import build_scheduler
+from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import open_study
 from orchestrator.search.warm_start import WarmStart
@@ -85,7 +86,9 @@ def build_tuner(
     scheduler = build_scheduler(plan.space, done=sum(one.state is State.COMPLETED for one in state.trials.values()))
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
     over, still_open = measured_before(scheduler, state, store.read_history)
-    count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over})
+    if isinstance(scheduler, Promotion) and len(plan.space.objectives) > 1:
+        scheduler.cost = searcher.cost_of
+    count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over}, state)
     searcher.follow(scheduler)
     return tune.Tuner(
         tune.with_resources(TrialTrainable, TRAINABLE),
@@ -105,7 +108,7 @@ def build_tuner(
             verbose=0,
             stop=stopper,
             # Where there are any, Tune imports MLflow and more before it starts, to count whose they are (ray 2.60).
-            callbacks=[ShowEarlier(scheduler, plan.metric, still_open)] if still_open else None,
+            callbacks=[ShowEarlier(scheduler, plan.metric, still_open, state)] if still_open else None,
             failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # the gangs keep the checkpoints
         ),

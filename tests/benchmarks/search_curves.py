@@ -12,6 +12,7 @@ class Step:
     """An epoch of any trial of a search.
 
     Attributes:
+        trial: its number in the search.
         images: real images trained on in it.
         fakes: images generated for its FID; 0 without one.
         seconds: of the epoch, FID included.
@@ -19,6 +20,7 @@ class Step:
         objective: the trial's lowest FID of its window so far; None before it has one.
     """
 
+    trial: int
     images: int
     fakes: int
     seconds: float

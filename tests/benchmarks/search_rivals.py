@@ -27,7 +27,7 @@ Told = Callable[[int, float], bool]  # takes an epoch and its FID; returns wheth
 
 
 def random_search(space: Space, data: Path, cache: Path, seed: int, trials: int) -> list[Step]:
-    """All trials to their end; FID only inside the window, so that it wastes nothing."""
+    """All trials to their end, one after the other."""
     return _search(
         space, data, cache, seed, optuna.samplers.RandomSampler(seed=seed), None, lambda steps: False, trials
     )
@@ -57,7 +57,7 @@ def ray_asha(space: Space, data: Path, cache: Path, seed: int, enough: Enough) -
         waiting: list[Step] = []
 
         def tell(report: EpochReport) -> Decision:
-            waiting.append(_step(report))
+            waiting.append(step_of(0, report))
             if report.measurement is not None:
                 tune.report({"fid": _fid(report), "epoch": report.epoch, "steps": waiting[:]})
                 waiting.clear()
@@ -76,8 +76,10 @@ def ray_asha(space: Space, data: Path, cache: Path, seed: int, enough: Enough) -
             return enough(steps)
 
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+    first = optuna.trial.FixedTrial(_first(space))
+    space.sample(first)
     searcher = OptunaSearch(
-        lambda trial: space.sample(trial) and None,
+        first.distributions,
         metric="fid",
         mode="min",
         seed=seed,
@@ -116,7 +118,7 @@ def _search(
 
         def tell(report: EpochReport, trial: optuna.Trial = trial) -> Decision:
             nonlocal pruned
-            steps.append(_step(report))
+            steps.append(step_of(trial.number, report))
             if report.measurement is not None and pruner is not None:
                 trial.report(_fid(report), report.epoch)
                 pruned = trial.should_prune()
@@ -150,9 +152,11 @@ def _fid(report: EpochReport) -> float:
     return WORST if measured is None or measured.collapsed or measured.fid != measured.fid else measured.fid
 
 
-def _step(report: EpochReport) -> Step:
+def step_of(trial: int, report: EpochReport) -> Step:
+    """An epoch of ours or theirs."""
     measured = report.measurement
     return Step(
+        trial=trial,
         images=report.images_seen // report.epoch,  # every epoch has as many
         fakes=0 if measured is None else measured.n_fake or 0,
         seconds=report.ended - report.started,

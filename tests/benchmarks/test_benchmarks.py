@@ -29,8 +29,8 @@ SMALLEST = {
     "bench_report": "--trials 3",
     "bench_rungs": "--trials 4 --orders 2",
     "bench_scale": "--trials 6 --gangs 2 --epochs 4 --every 2 --pace 0.01 --deliver-seconds 100",
-    "bench_search": "--trials 1 --seeds 1 --epochs 6 --repeats 1 --digits 48 --fakes 8 --most 1 --start 600"
-    " --min-diversity 0",
+    "bench_search": "--trials 1 2 --seeds 1 --epochs 6 --images 48 --fakes 8 --patience 500 --min-diversity 0"
+    " --picture {pictures}/../curves.png",
     "bench_serving": "--seconds 0.2 --clients 1 2 --counts 1 3",
     "bench_tracking": "--epochs 2 --runs 3",
     "bench_turnaround": "--trials 2 --nested-trials 2 --data {pictures}",
@@ -116,11 +116,13 @@ PROMISED = {
         r"first bottleneck: .*, at [\d,]+ GPUs",
     ],
     "bench_search": [
-        r"0 \| +# +# +# +# \| +1 +# +# +# \| +(> )?# +(> )?#",
-        "ours was as good as the best random trial in [01] of 1 seeds",
-        *(f"{what} until then: (more than )?# of all random trials'" for what in ("seconds", "clock", "images")),
-        "seed 0: 1 random settings, FID # to #, .*the best one with other seeds: #",
-        r'\{"rows": ',
+        "48 images of digits, 6 epochs, 8 fakes, ours 1 at a time",
+        *(rf"until the best FID of {trials} random trials \(#\):" for trials in (1, 2)),
+        *(
+            rf"{way} +median (#|more), mean (#|more), in [01] of 1 seeds: (#|-)"
+            for way in ("ours", r"optuna \+ median", r"optuna \+ hyperband", r"ray asha \+ optuna", "random")
+        ),
+        r'\{"targets": ',
     ],
     "bench_serving": [
         "computing +64 at once: float32 #, float64 # images/s, ratio #",

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from orchestrator.search.schedulers.ladder import Ladder
+from orchestrator.search.schedulers.ladder import Ladder, Standing
 
 
 class Turns:
@@ -51,7 +51,7 @@ class Brackets:
     def __init__(self, ladders: Sequence[Ladder], turns: Turns) -> None:
         self._ladders, self._turns = tuple(ladders), turns
 
-    def reach(self, trial: str, epoch: float, value: float) -> bool:
+    def reach(self, trial: str, epoch: float, value: Standing) -> bool:
         """As `Ladder.reach`, in the trial's bracket."""
         return self._of(trial).reach(trial, epoch, value)
 

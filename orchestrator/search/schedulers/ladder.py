@@ -2,10 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
+
+from orchestrator.search.schedulers.fronts import best
+
+Standing = float | tuple[float, float]  # a trial's FID, or its FID and a cost; lower is better
 
 
 class Ladder:
-    """Which trials wait at a rung, and which of them goes on next. Plain numbers; lower values are better.
+    """Which trials wait at a rung, and which of them goes on next.
 
     A trial that reaches a rung waits there, unless it is among the best ``1 / factor`` of all that have been there.
     Those that are among the best when more have come go on, from the highest rung first. So none is cut for good before
@@ -19,14 +24,14 @@ class Ladder:
 
     def __init__(self, rungs: Iterable[int], factor: float, finish: int = 1) -> None:
         self._rungs, self._factor, self._left = tuple(rungs), factor, finish
-        self._values: list[dict[str, float]] = [{} for _ in self._rungs]
+        self._values: list[dict[str, Any]] = [{} for _ in self._rungs]
         self._waiting: dict[str, int] = {}  # trial to its rung
         self._rounded: Callable[[float], int] = math.floor
         self._finishing = False
         self._last_leg: set[str] = set()  # that run, and will not wait again
         self._promoted: set[str] = set()  # that run since then
 
-    def reach(self, trial: str, epoch: float, value: float) -> bool:
+    def reach(self, trial: str, epoch: float, value: Standing) -> bool:
         """A trial has `value` at `epoch`; returns whether it goes on. At each rung its first value counts.
 
         One that does not go on has to `wait`, unless it is over.
@@ -83,8 +88,11 @@ class Ladder:
 
     def _best(self, rung: int) -> set[str]:
         values = self._values[rung]
-        return set(sorted(values, key=lambda one: (values[one], one))[: self._rounded(len(values) / self._factor)])
+        count = self._rounded(len(values) / self._factor)
+        if any(isinstance(value, tuple) for value in values.values()):
+            return best(values, count)
+        return set(sorted(values, key=lambda one: (values[one], one))[:count])
 
-    def _order(self, trial: str) -> tuple[int, float, str]:
+    def _order(self, trial: str) -> tuple[int, Standing, str]:
         rung = self._waiting[trial]
         return -rung, self._values[rung][trial], trial

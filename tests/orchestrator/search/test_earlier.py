@@ -104,7 +104,7 @@ class Course:
         over, still_open = measured_before(self.scheduler, self.state, self.histories.__getitem__)
         assert sorted(still_open) == sorted(self.running)
         count_earlier(self.scheduler, METRIC, over)
-        show = ShowEarlier(self.scheduler, METRIC, still_open)
+        show = ShowEarlier(self.scheduler, METRIC, still_open, self.state)
         for trial in sorted(self.running):
             self.add(trial)
             show.on_trial_start(0, [], self.tune[trial])
@@ -174,7 +174,7 @@ def test_what_is_shown_is_not_obeyed() -> None:
     count_earlier(scheduler, METRIC, {name: [one for one in some if one] for name, some in others.items()})
     bad = epoch(2, fid=99.0).measurement
     assert bad is not None
-    show = ShowEarlier(scheduler, METRIC, {"0009": [bad]})
+    show = ShowEarlier(scheduler, METRIC, {"0009": [bad]}, SweepState(PLAN))
     trial = Trial("x", stub=True, trial_id="t", config={"trial_id": "0009"})
     scheduler.on_trial_add(None, trial)
     show.on_trial_start(0, [], trial)
