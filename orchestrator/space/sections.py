@@ -23,10 +23,10 @@ def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
 # Which trials each scheduler cuts, for people; the fields of `SchedulerConfig` are filled in, and its grace in words.
 # Each scheduler is a file in `orchestrator.search.schedulers`.
 SCHEDULERS = {
-    "asha": "every trial runs {grace} and waits; one in {reduction_factor:g} goes on to the next rung",
+    "asha": "every trial runs {grace} and waits; the best one in {reduction_factor:g} goes on, rung by rung",
     "asha_stopping": "every trial runs {grace}, then one in {reduction_factor:g} goes on, and the others are cut",
     "hyperband": "every trial runs {grace}, some {farther:g} times as many and so on (at most {brackets} brackets), "
-    "and waits; one in {reduction_factor:g} goes on to the next rung",
+    "and waits; the best one in {reduction_factor:g} goes on, rung by rung",
     "hyperband_stopping": "every trial runs {grace}, some {farther:g} times as many and so on (at most {brackets} "
     "brackets), then one in {reduction_factor:g} goes on, and the others are cut",
     "median": "every trial runs {grace}, then those worse than the median end",
