@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainers.config import TrainConfig
 from trainers.data import ImageCache, build_cache, read_labels, require_images
-from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
+from trainers.metrics import Extractor, RealStatistics, build_extractor, real_features, real_statistics
 from trainers.transfer import prefetched, upload
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there if they take less
@@ -79,6 +79,7 @@ class Assets:
         self._labels: dict[str, Tensor] = {}
         self._extractors: dict[tuple[str, str | None], Extractor] = {}
         self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
+        self._features: dict[tuple[str, str, str | None], Tensor] = {}
 
     def images(self, config: TrainConfig, folder: Path | None = None) -> Images:
         """The images of one folder at the run's size and fit.
@@ -141,3 +142,17 @@ class Assets:
                 device=self.device,
             )
         return self._statistics[key]
+
+    def features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        """The real images' features, as `trainers.metrics.real_features` has them; arguments as of `statistics`."""
+        cache = self.images(config, folder).cache
+        key = (cache.digest, config.fid.extractor, config.fid.weights)
+        if key not in self._features:
+            self._features[key] = real_features(
+                cache,
+                extractor=self.extractor(config),
+                cache_dir=self._cache_dir,
+                batch_size=config.fid.batch_size,
+                device=self.device,
+            )
+        return self._features[key]

@@ -20,6 +20,7 @@ TOTALS = (
     "images_per_second",
     "checkpoint",
     "measured",
+    "beside",
 )
 
 # What is said of a FID that stands for a trial without an objective.
@@ -48,6 +49,8 @@ class TrialRecord:
         epoch_seconds: time spent in epochs, FID included; 0 in logs of older versions.
         held: seconds for which a gang that was up had it; of a gang with fewer ranks than planned, its share of them.
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
+        confirmed_beside: what was measured beside each of `confirmed`, by protocol.
+        beside: what was measured beside FID at its best epoch, by protocol.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
@@ -81,6 +84,8 @@ class TrialRecord:
     epoch_seconds: float = 0.0
     held: float = 0.0
     confirmed: list[float] = field(default_factory=list)
+    confirmed_beside: list[dict[str, float]] = field(default_factory=list)
+    beside: dict[str, float] = field(default_factory=dict)
     refused: str = ""
     epochs: int = 0
     seconds: float = 0.0
@@ -99,7 +104,7 @@ class TrialRecord:
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
         if report.best_epoch != self.best_epoch:  # measured again was an older checkpoint, before the sweep went on
-            self.confirmed, self.refused = [], ""
+            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -110,6 +115,8 @@ class TrialRecord:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
+            if newest.epoch == report.best_epoch:
+                self.beside = dict(newest.beside)
             if self.measured is not None:
                 self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
@@ -153,6 +160,12 @@ class TrialRecord:
     def objective_spread(self) -> float | None:
         """Sample standard deviation of `confirmed`; None with fewer than two values."""
         return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
+
+    @property
+    def measured_beside(self) -> dict[str, list[float]]:
+        """What was measured beside FID, by protocol: every value of `confirmed_beside`, else the one in training."""
+        found = self.confirmed_beside or [self.beside]
+        return {name: [one[name] for one in found if name in one] for name in found[0]}
 
     def running_seconds(self, now: float) -> float:
         """Its `seconds` at the time `now`, while it is open."""
@@ -199,7 +212,7 @@ class TrialRecord:
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
             if outcome.best_epoch != self.best_epoch:
-                self.confirmed, self.refused = [], ""
+                self.confirmed, self.confirmed_beside, self.refused = [], [], ""
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(outcome.verdict, self.objective)
 
@@ -231,6 +244,8 @@ class TrialRecord:
             "images_per_second": self.images_per_second,
             "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
             "confirmed": self.confirmed,
+            "beside": self.beside,
+            "confirmed_beside": self.confirmed_beside,
             "refused": self.refused,
             "objective_mean": self.objective_mean,
             "objective_spread": self.objective_spread,

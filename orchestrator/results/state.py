@@ -351,7 +351,7 @@ class SweepState:
         trial = self.trials.get(event.trial)
         if trial is None:
             return False
-        trial.confirmed, trial.refused = list(event.values), event.refused
+        trial.confirmed, trial.refused, trial.confirmed_beside = list(event.values), event.refused, list(event.beside)
         return True
 
     def _closed(self, event: Closed) -> bool:

@@ -12,8 +12,9 @@ from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
-from trainers.config import TrainConfig
+from trainers.config import TrainConfig, check_metrics
 from trainers.errors import UserError, problem_text, unknown_name
+from trainers.metric_names import INCEPTION_SCORE
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -88,6 +89,8 @@ def check_space(space: Space) -> None:
     """
     check_objectives(space.objectives, space.sampler.name)
     _check_conditions(space)
+    if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
+        check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "

@@ -5,8 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from trainers.config import MOST
+from trainers.config import MOST, MetricNames
 from trainers.errors import unknown_name
+from trainers.metric_names import KID, PRDC
 
 
 def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
@@ -96,6 +97,11 @@ class ConfirmConfig(Section):
     top: Annotated[int, Field(ge=0, le=MOST_TRIALS)] = Field(3, description="how many of the best trials; 0: none")
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
         3, description="how often each, every time on fresh latents"
+    )
+    metrics: MetricNames = Field(
+        (KID, PRDC),
+        description="measured with them beside FID, on the same images: some of kid, prdc and inception_score, as in "
+        "fid.metrics; []: nothing",
     )
 
 

@@ -33,7 +33,9 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
     "trainers.metrics": (
         modules(extractors._EXTRACTORS.values()) & set(BUILT_IN),
         {
+            "beside",
             "extractor",
+            "inception_score",
             "registry",
             "fid",
             "folder_fid",

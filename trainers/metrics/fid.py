@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from trainers.data.augment import to_uint8
 from trainers.distributed import all_reduce_sum, broadcast_object, rank, world_size
+from trainers.metrics.beside import Beside, KeptFeatures, measure_beside
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
@@ -28,6 +29,7 @@ class FidResult:
         n_real: real images.
         n_fake: generated images, over all ranks.
         seconds: wall time on this rank.
+        beside: what else was measured, by protocol.
     """
 
     value: float
@@ -36,6 +38,7 @@ class FidResult:
     n_real: int
     n_fake: int
     seconds: float
+    beside: dict[str, float] = field(default_factory=dict)
 
 
 def protocol_name(protocol: str, n_fake: int) -> str:
@@ -64,6 +67,7 @@ def measure_fid(
     extractor: Extractor,
     batch_size: int,
     device: torch.device | str,
+    beside: Beside | None = None,
 ) -> FidResult:
     """FID of `n_fake` samples, shared over the ranks; every rank must call this and gets the same value.
 
@@ -75,6 +79,7 @@ def measure_fid(
         extractor: on `device`.
         batch_size: samples per call; changes speed only.
         device: where the extractor and the sums run.
+        beside: what else to measure on the same features; None: nothing.
 
     Returns:
         The result. Its value is NaN when any sample or feature is not finite; the caller decides what follows.
@@ -83,6 +88,7 @@ def measure_fid(
     started = time.perf_counter()
     first, last = (n_fake * r // world_size() for r in (rank(), rank() + 1))
     moments = Moments(extractor.dim, device)
+    kept = None if beside is None else KeptFeatures(first, n_fake)
     # Added up on the device and read once: reading it after each batch would make the CPU wait for the GPU.
     nonfinite = torch.zeros((), dtype=torch.int64, device=device)
     for start in range(first, last, batch_size):
@@ -91,12 +97,18 @@ def measure_fid(
         features = extractor(to_uint8(fakes))
         nonfinite += (~fakes.isfinite()).sum() + (~features.isfinite()).sum()
         moments.update(features)
+        if kept is not None:
+            kept.add(features)
         beat("FID", start - first + len(fakes), last - first)
     fake = moments.all_reduce()
+    fakes_kept = None if kept is None else kept.gathered(extractor.dim, device)
     value = spread = math.nan
+    more: dict[str, float] = {}
     if all_reduce_sum(nonfinite).item() == 0 and rank() == 0:
         value, spread = frechet_distance(real, fake), diversity(real, fake)
-    value, spread = broadcast_object((value, spread))
+        if beside is not None and fakes_kept is not None:
+            more = measure_beside(beside.names, beside.real, fakes_kept, extractor)
+    value, spread, more = broadcast_object((value, spread, more))
     return FidResult(
         value=value,
         diversity=spread,
@@ -104,4 +116,5 @@ def measure_fid(
         n_real=real.n,
         n_fake=n_fake,
         seconds=time.perf_counter() - started,
+        beside=more,
     )

@@ -1,7 +1,9 @@
 """All trials in a table that sorts and filters."""
 
+from statistics import fmean
 from typing import Any
 
+from orchestrator.display.beside_text import heading
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
@@ -36,11 +38,17 @@ def leaderboard(group: Group) -> Part:
 
 
 def _columns(group: Group, confirmed: bool) -> list[str]:
-    measured = ["measured again"] if confirmed else []
+    measured = [*(["measured again"] if confirmed else []), *_beside(group)]
     costs = [name.replace("_", " ") for name in group.costs]
     priced = [CURRENCY] if _priced(group) else []
     columns = ["rank", "trial", "objective", *measured, "best epoch", "epochs", "time", *priced, *costs, "verdict"]
     return [*columns, *group.searched]
+
+
+def _beside(group: Group) -> list[str]:
+    """What was measured beside FID, with the trials that were measured again."""
+    found = (name for entry in group.entries for one in entry.trial.confirmed_beside for name in one)
+    return list(dict.fromkeys(map(heading, found)))
 
 
 def _priced(group: Group) -> bool:
@@ -58,6 +66,9 @@ def _row(place: int, entry: Entry, group: Group, confirmed: bool) -> dict[str, A
     cells: list[Cell] = [(str(place), place, True), (entry.label, entry.key, False), (*objective, True)]
     if confirmed:
         cells.append(("refused" if entry.refused else confirmed_text(trial) or "-", trial.objective_mean, True))
+    found = trial.measured_beside if trial.confirmed_beside else {}
+    means = {heading(name): fmean(values) for name, values in found.items()}
+    cells += [(f"{means[name]:.3g}" if name in means else "-", means.get(name), True) for name in _beside(group)]
     cells += [
         (str(trial.best_epoch or "-"), trial.best_epoch, True),
         (f"{trial.epochs}/{trial.total_epochs}", trial.epochs, True),

@@ -1,0 +1,40 @@
+"""What may be measured beside FID, by name, and which way each value is better. Imports no torch."""
+
+from collections.abc import Mapping
+
+KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
+
+# The values of each name that `fid.metrics` and `confirm.metrics` take.
+VALUES: dict[str, tuple[str, ...]] = {
+    KID: ("kid",),
+    PRDC: ("precision", "recall", "density", "coverage"),
+    INCEPTION_SCORE: ("inception_score",),
+}
+MINIMISED = frozenset({"kid"})  # the others are maximised
+NEIGHBOURS = 5  # nearest ones that make a neighbourhood of `prdc`, which therefore needs more images than that
+
+
+def all_values() -> list[str]:
+    """Every value that can be measured beside FID."""
+    return [value for values in VALUES.values() for value in values]
+
+
+def metric_of(value: str) -> str:
+    """The name that measures a value: ``recall`` comes with ``prdc``."""
+    return next(name for name, values in VALUES.items() if value in values)
+
+
+def protocol_of(measured: Mapping[str, float], value: str) -> str | None:
+    """The full name under which a value was measured: ``recall_inception2048_n1000_k5``; None where it was not."""
+    return next((name for name in measured if name.startswith(f"{value}_")), None)
+
+
+def value_of(measured: Mapping[str, float], value: str) -> float | None:
+    """A value by its short name, None where it was not measured."""
+    name = protocol_of(measured, value)
+    return None if name is None else measured[name]
+
+
+def short_name(protocol: str) -> str:
+    """``recall`` of ``recall_inception2048_n1000_k5``."""
+    return next(value for value in all_values() if protocol.startswith(f"{value}_"))
