@@ -50,6 +50,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
+        constraints=dict(plan.space.constraints),
         devices=resources.devices,
         gang_gpus=resources.workers * resources.gpus,
         prices=plan.prices,

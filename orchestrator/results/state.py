@@ -254,6 +254,7 @@ class SweepState:
                 started=at,
                 n_fake=proposal.n_fake,
                 costs=dict(proposal.costs),
+                constraints=self.plan.constraints,
             )
 
     def _started(self, event: Started) -> bool:

@@ -6,7 +6,7 @@ their last value, which misleads TPE, and enqueues the known points again when i
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -24,11 +24,13 @@ from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Value
 from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
+from trainers.metric_names import value_of
 from trainers.run_report import EpochReport
 
 OWN = "own"  # user attribute of a setting that the user added: it is tried even if it was tried before
@@ -42,6 +44,7 @@ class _OpenTrial:
     trial: optuna.Trial
     params: dict[str, Value]
     epoch: int = 0  # of its last measurement
+    beside: dict[int, dict[str, float]] = field(default_factory=dict)  # what was measured beside FID, by epoch
     told: bool = False  # Optuna knows its end already, which the log has lost
 
 
@@ -324,6 +327,8 @@ class OptunaSearcher(Searcher):
         raise AssertionError
 
     def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
+        if result is not None and result.measurement is not None:
+            asked.beside[int(result.epoch)] = result.measurement.beside
         if result is None or result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
@@ -351,6 +356,10 @@ class OptunaSearcher(Searcher):
             if state is not TrialState.FAIL:
                 worse = violation(self._space, asked.params, epoch) if at_fault else FEASIBLE
                 asked.trial.set_constraint(HEALTHY, worse)
+        if state is TrialState.COMPLETE and outcome is not None and SAMPLERS[self._space.sampler.name].constraints:
+            for limit in limits_of(self._space.constraints):
+                found = value_of(asked.beside.get(outcome.best_epoch or 0, {}), limit.value)
+                asked.trial.set_constraint(limit.value, limit.violation(found))
         values = self._values(asked, objective, seconds) if state is TrialState.COMPLETE else None
         self._study.tell(asked.trial, values, state=state)
 

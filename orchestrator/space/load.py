@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.pruning import build_rules
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig, check_metrics
 from trainers.errors import UserError, problem_text, unknown_name
-from trainers.metric_names import INCEPTION_SCORE
+from trainers.metric_names import INCEPTION_SCORE, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -67,8 +68,24 @@ def _build(name: str, values: Any) -> Space:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
         raise UserError(problem_text(error)) from None
+    space = with_metrics(space)
     check_space(space)
     return space
+
+
+def with_metrics(space: Space) -> Space:
+    """`space`, in which all that its constraints name is measured at every measurement.
+
+    Raises:
+        UserError: a constraint is wrong, or what it names cannot be measured.
+    """
+    fid = space.base.fid
+    needed = [metric_of(limit.value) for limit in limits_of(space.constraints)]
+    metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
+    if metrics == fid.metrics:
+        return space
+    check_metrics("constraints", metrics, fid)
+    return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), {"fid.metrics": metrics})})
 
 
 def _with_moved_keys(values: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +167,7 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
         "sampler": space.sampler.model_dump(exclude_none=True),
         "scheduler": space.scheduler.model_dump(),
         "objectives": list(space.objectives),
+        "constraints": dict(space.constraints),
         "confirm": space.confirm.model_dump(),
         "pruning": space.pruning,
         "trials": space.trials,

@@ -38,6 +38,10 @@ class Space(Section):
     objectives: tuple[str, ...] = Field(
         (FID,), description="what is minimised: fid, or fid and one cost: device_seconds or generator_parameters"
     )
+    constraints: dict[str, str] = Field(
+        default_factory=dict,
+        description='what the winner has to keep, by what is measured beside FID: {recall: ">= 0.3"}',
+    )
     pruning: bool | dict[str, bool | dict[str, Any]] = Field(
         True, description="rules that end doomed trials: true: all; false: none; or settings by rule, false for off"
     )

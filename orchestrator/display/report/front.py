@@ -7,14 +7,16 @@ from orchestrator.display.report.figures import LOOKS, Figure, hollow, is_wide, 
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import fid_text
 from orchestrator.results.pareto import non_dominated
+from orchestrator.results.records import keeping
 
 
 def front_of(group: Group) -> list[str]:
     """Keys of the trials of which no other has a lower FID without a higher cost; as `pareto_front`, over sweeps."""
     points = {}
+    kept = {id(trial) for trial in keeping([entry.trial for entry in group.entries if entry.trial.can_win])}
     for entry in group.entries:
         values = [entry.finite_objective, *(entry.trial.costs.get(name) for name in group.costs)]
-        if entry.trial.can_win and all(value is not None and math.isfinite(value) for value in values):
+        if id(entry.trial) in kept and all(value is not None and math.isfinite(value) for value in values):
             points[entry.key] = tuple(value for value in values if value is not None)
     return non_dominated(points)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from orchestrator.display.beside_text import beside_text
+from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
@@ -27,7 +28,7 @@ def winner(group: Group) -> Part:
         values |= {
             "fid": confirmed_text(best.trial) or fid_text(best.trial.objective),
             "how": _how(best),
-            "beside": beside_text(best.trial),
+            "beside": "; ".join(filter(None, (beside_text(best.trial), constraints_text(best.trial)))),
             "of": f"the lowest FID of {len(front_of(group))} on the front" if group.costs else "",
             "costs": _costs(best, group),
             "remarks": _remarks(best, group),

@@ -109,7 +109,7 @@ def test_a_sweep_without_trials_has_the_same_columns(store: ResultsStore, tmp_pa
     empty = load(begun(tmp_path / "new", replace(PLAN, definition={"base": {}, "search": SEARCH})).directory)
     full = load(store.directory)
     assert len(empty.trials) == len(empty.epochs) == 0
-    assert set(full.trials) - set(empty.trials) == {"device_seconds"}
+    assert set(full.trials) - set(empty.trials) == {"device_seconds", "recall_test_n2_k5"}
     assert dict(empty.trials.dtypes) == {name: full.trials.dtypes[name] for name in empty.trials}
 
 
