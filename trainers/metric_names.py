@@ -11,6 +11,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     INCEPTION_SCORE: ("inception_score",),
 }
 MINIMISED = frozenset({"kid"})  # the others are maximised
+HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
+# With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
+# that nobody has learnt: the mean of their medians, and the lower 5%. See `trainers.metrics.memorisation`.
+NEAREST = ("nearest_ratio", "nearest_null", "nearest_null_low")
 NEIGHBOURS = 5  # nearest ones that make a neighbourhood of `prdc`, which therefore needs more images than that
 
 
@@ -26,7 +30,7 @@ def metric_of(value: str) -> str:
 
 def protocol_of(measured: Mapping[str, float], value: str) -> str | None:
     """The full name under which a value was measured: ``recall_inception2048_n1000_k5``; None where it was not."""
-    return next((name for name in measured if name.startswith(f"{value}_")), None)
+    return next((name for name in measured if name.startswith(f"{value}_") and short_name(name) == value), None)
 
 
 def value_of(measured: Mapping[str, float], value: str) -> float | None:
@@ -37,4 +41,5 @@ def value_of(measured: Mapping[str, float], value: str) -> float | None:
 
 def short_name(protocol: str) -> str:
     """``recall`` of ``recall_inception2048_n1000_k5``."""
-    return next(value for value in all_values() if protocol.startswith(f"{value}_"))
+    known = [HELD_OUT, *reversed(NEAREST), *all_values()]  # of names that begin alike the longer first
+    return next((value for value in known if protocol.startswith(f"{value}_")), protocol)

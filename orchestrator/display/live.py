@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.display.beside_text import beside_cells, beside_text
+from orchestrator.display.beside_text import amount_text, beside_cells, beside_text
 from orchestrator.display.fitting import fitting
 from orchestrator.display.waiting import doing_text, left_text
 from orchestrator.results.now import read_now
@@ -71,7 +71,8 @@ def trials_table(
     """
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
     any_confirmed = any(trial.confirmed for trial in trials)
-    beside = list(dict.fromkeys(name for trial in trials for name in beside_cells(trial)))
+    found = dict.fromkeys(name for trial in trials for name in beside_cells(trial))
+    beside = [name for name in found if name.lower() not in extra]
     best = best_trial(trials)
     front = set(pareto_front(trials)) if extra else set()
     shown = _rows_to_show(trials, rows)
@@ -79,7 +80,7 @@ def trials_table(
     for trial in shown:
         star = " *" if trial is best else ""
         star += " +" if trial.trial_id in front else ""
-        objectives = {_heading(name): _number(trial.costs.get(name), ".0f") for name in extra}
+        objectives = {_heading(name): _amount(name, trial.costs.get(name)) for name in extra}
         cells = {
             "trial": f"{trial.trial_id}{star}",
             **_cells(trial, any_confirmed, clock),
@@ -104,6 +105,10 @@ def trials_table(
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
+
+
+def _amount(name: str, value: float | None) -> str:
+    return amount_text(name, value).replace(",", "")
 
 
 def _heading(cost: str) -> str:

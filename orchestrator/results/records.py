@@ -235,7 +235,7 @@ class TrialRecord:
 
     @property
     def objectives(self) -> dict[str, float | None]:
-        """All that the sweep minimises, FID first."""
+        """Its values of all objectives, FID first."""
         return {FID: self.objective, **self.costs}
 
     def to_json(self) -> dict[str, Any]:

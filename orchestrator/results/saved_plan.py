@@ -36,7 +36,7 @@ class SavedPlan:
         checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
-        objectives: what is minimised, FID first.
+        objectives: their names, FID first.
         constraints: what the winner has to keep, as in the space; empty in plans of older versions.
         devices: number of devices that a trial holds; see `Resources.devices`.
         gang_gpus: GPUs that one gang holds.

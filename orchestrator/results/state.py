@@ -28,6 +28,7 @@ from orchestrator.results.events import (
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State, SweepStatus, TrialOutcome
+from orchestrator.space.objectives import measured_costs
 from trainers.run_report import EpochReport
 
 
@@ -342,6 +343,7 @@ class SweepState:
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
+        trial.costs |= measured_costs(self.plan.objectives, trial.beside)
         self.pausing.discard(trial.trial_id)
         for place in (self.holders, self.attempts, self.stopping):
             place.pop(trial.trial_id, None)

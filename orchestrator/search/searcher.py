@@ -343,13 +343,15 @@ class OptunaSearcher(Searcher):
         """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
         if asked.told:
             return
-        measured, objective = asked.epoch > 0, None
+        measured, values = asked.epoch > 0, None
         state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
         if outcome is not None:
-            objective = outcome.objective
             if outcome.state is State.STOPPED:
                 return
-            state, at_fault = state_for_optuna(outcome.verdict, objective, measured=measured)
+            state, at_fault = state_for_optuna(outcome.verdict, outcome.objective, measured=measured)
+            values = self._values(asked, outcome, seconds) if state is TrialState.COMPLETE else None
+            if values is not None and len(values) < len(self._space.objectives):  # one was not measured
+                state, values = TrialState.FAIL, None
         if self._violations:
             if at_fault:
                 state = TrialState.PRUNED
@@ -360,15 +362,16 @@ class OptunaSearcher(Searcher):
             for limit in limits_of(self._space.constraints):
                 found = value_of(asked.beside.get(outcome.best_epoch or 0, {}), limit.value)
                 asked.trial.set_constraint(limit.value, limit.violation(found))
-        values = self._values(asked, objective, seconds) if state is TrialState.COMPLETE else None
         self._study.tell(asked.trial, values, state=state)
 
-    def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:
-        assert objective is not None
+    def _values(self, asked: _OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
+        assert outcome.objective is not None
         names = self._space.objectives
         if len(names) == 1:
-            return [objective]
-        return [objective, *costs(names, self._space.resolve(asked.params), seconds * self._devices).values()]
+            return [outcome.objective]
+        beside = asked.beside.get(outcome.best_epoch or 0)
+        config = self._space.resolve(asked.params)
+        return [outcome.objective, *costs(names, config, seconds * self._devices, beside).values()]
 
 
 def _propose(space: Space, asked: _OpenTrial) -> Proposal:

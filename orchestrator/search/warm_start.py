@@ -19,7 +19,7 @@ from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import FloatRange, Value
 from orchestrator.space.load import build_space
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs, measured_costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
@@ -43,6 +43,8 @@ _MEASURED = (
     "labels",
     "data.image_size",
     "data.fit",
+    "data.heldout",
+    "data.heldout_seed",
     "schedule.window_first",
     "fid.every",
     "fid.n_fake_first",
@@ -175,6 +177,7 @@ def _violations(record: TrialRecord, new: Space) -> dict[str, float]:
 def _values(record: TrialRecord, old: Space, new: Space) -> list[float]:
     beforehand = [name for name in new.objectives if name in KNOWN_BEFOREHAND]
     known = {**record.objectives, **costs(beforehand, old.resolve(record.params), 0)}
+    known |= measured_costs(new.objectives, record.beside)
     values = []
     for name in new.objectives:
         if (value := known.get(name)) is None:

@@ -15,7 +15,7 @@ from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig, check_metrics
 from trainers.errors import UserError, problem_text, unknown_name
-from trainers.metric_names import INCEPTION_SCORE, metric_of
+from trainers.metric_names import INCEPTION_SCORE, all_values, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -74,17 +74,18 @@ def _build(name: str, values: Any) -> Space:
 
 
 def with_metrics(space: Space) -> Space:
-    """`space`, in which all that its constraints name is measured at every measurement.
+    """`space`, in which all that its constraints and objectives name is measured at every measurement.
 
     Raises:
-        UserError: a constraint is wrong, or what it names cannot be measured.
+        UserError: a constraint is wrong, or what they name cannot be measured.
     """
     fid = space.base.fid
-    needed = [metric_of(limit.value) for limit in limits_of(space.constraints)]
+    named = [limit.value for limit in limits_of(space.constraints)]
+    needed = [metric_of(value) for value in [*named, *space.objectives] if value in all_values()]
     metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
     if metrics == fid.metrics:
         return space
-    check_metrics("constraints", metrics, fid)
+    check_metrics("constraints and objectives", metrics, fid)
     return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), {"fid.metrics": metrics})})
 
 

@@ -46,7 +46,7 @@ def space_schema() -> dict[str, Any]:
         parts[part]["properties"]["metrics"]["items"] = {"enum": list(VALUES)}
     bound = {"type": "string", "pattern": r"^\s*(>=|<=)\s*\S+\s*$"}
     keys["constraints"] |= {"properties": dict.fromkeys(all_values(), bound), "additionalProperties": False}
-    keys["objectives"]["items"] = {"enum": [FID, *COSTS]}
+    keys["objectives"]["items"] = {"enum": [FID, *COSTS, *all_values()]}
     keys["pruning"]["anyOf"] = [_ON_OFF, _rules()]
     domain = keys["search"]["additionalProperties"]
     for one in ("FloatRange", "IntRange", "Choice"):

@@ -36,7 +36,9 @@ class Space(Section):
         ConfirmConfig(), description="which trials are measured again at the end, before one wins"
     )
     objectives: tuple[str, ...] = Field(
-        (FID,), description="what is minimised: fid, or fid and one cost: device_seconds or generator_parameters"
+        (FID,),
+        description="fid, or fid and one more: device_seconds, generator_parameters, or what is measured beside FID: "
+        "kid, or, maximised, precision, recall, density, coverage or inception_score",
     )
     constraints: dict[str, str] = Field(
         default_factory=dict,

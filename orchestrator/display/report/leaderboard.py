@@ -1,9 +1,8 @@
 """All trials in a table that sorts and filters."""
 
-from statistics import fmean
 from typing import Any
 
-from orchestrator.display.beside_text import heading
+from orchestrator.display.beside_text import amount_text, beside_means
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
@@ -47,8 +46,7 @@ def _columns(group: Group, confirmed: bool) -> list[str]:
 
 def _beside(group: Group) -> list[str]:
     """What was measured beside FID, with the trials that were measured again."""
-    found = (name for entry in group.entries for one in entry.trial.confirmed_beside for name in one)
-    return list(dict.fromkeys(map(heading, found)))
+    return list(dict.fromkeys(name for entry in group.entries for name in beside_means(entry.trial)))
 
 
 def _priced(group: Group) -> bool:
@@ -66,18 +64,14 @@ def _row(place: int, entry: Entry, group: Group, confirmed: bool) -> dict[str, A
     cells: list[Cell] = [(str(place), place, True), (entry.label, entry.key, False), (*objective, True)]
     if confirmed:
         cells.append(("refused" if entry.refused else confirmed_text(trial) or "-", trial.objective_mean, True))
-    found = trial.measured_beside if trial.confirmed_beside else {}
-    means = {heading(name): fmean(values) for name, values in found.items()}
+    means = beside_means(trial)
     cells += [(f"{means[name]:.3g}" if name in means else "-", means.get(name), True) for name in _beside(group)]
     cells += [
         (str(trial.best_epoch or "-"), trial.best_epoch, True),
         (f"{trial.epochs}/{trial.total_epochs}", trial.epochs, True),
         (duration(trial.seconds), trial.seconds, True),
         *([_cost(entry)] if _priced(group) else []),
-        *(
-            (f"{trial.costs[name]:,.0f}" if name in trial.costs else "-", trial.costs.get(name), True)
-            for name in group.costs
-        ),
+        *((amount_text(name, trial.costs.get(name)), trial.costs.get(name), True) for name in group.costs),
         (entry.name, entry.name, False),
     ]
     for name in group.searched:

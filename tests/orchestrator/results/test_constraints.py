@@ -1,12 +1,16 @@
 """A trial that breaks a constraint wins only where every one does, and then that is said."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from orchestrator.display.constraints_text import constraints_text
+from orchestrator.display.live import trials_table
 from orchestrator.display.report.entries import read_sweeps
+from orchestrator.display.report.front import front, front_of
 from orchestrator.display.winner_text import winner_rows
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord, best_trial, lowest_objective, ranked
@@ -58,6 +62,34 @@ def test_what_was_measured_again_decides() -> None:
     assert trial(0, 50.0, 0.2, 0.3, 0.32).broken == []
     assert best_of(trial(0, 50.0, 0.4, 0.28), trial(1, 60.0, 0.4)) == "0001"
     assert best_of(trial(0, 50.0, 0.4, 0.28), trial(1, 60.0, 0.4), trial(2, 70.0, 0.4, 0.4)) == "0002"
+
+
+def test_a_maximised_objective_has_its_front_upside_down() -> None:
+    trials = [
+        trial(number, fid, recall) for number, (fid, recall) in enumerate(((50.0, 0.2), (60.0, 0.4), (70.0, 0.3)))
+    ]
+    for one in trials:
+        one.constraints, one.costs = {}, {"recall": one.beside[RECALL]}
+    assert pareto_front(trials) == ["0000", "0001"], "the third is worse than the second in both"
+    for one in trials:
+        one.costs = {"kid": one.beside[RECALL]}
+    assert pareto_front(trials) == ["0000"], "KID is minimised"
+
+
+def test_the_value_at_the_best_epoch_is_the_second_objective(tmp_path: Path) -> None:
+    store = begun(tmp_path / "s", replace(PLAN, objectives=("fid", "recall")))
+    keep(store, trial(0, 50.0, 0.2), trial(1, 60.0, 0.431), trial(2, 70.0, None))
+    records = store.read_trials()
+    assert [one.costs for one in records] == [{"recall": 0.2}, {"recall": 0.431}, {}]
+    assert records[1].objectives == {"fid": 60.0, "recall": 0.431}
+    console = Console(file=io.StringIO(), width=130)
+    console.print(trials_table(records))
+    assert " 0.431 " in console.file.getvalue()  # type: ignore[attr-defined]
+    (group,) = read_sweeps([store], lambda done, all_: None)
+    assert front_of(group) == ["0-0000", "0-0001"]
+    figure = front(group).values["figure"]["data"]
+    assert [one["line"]["shape"] for one in figure if one["name"] == "Pareto front"] == ["vh"]
+    assert [amount for _, _, amount in front(group).values["rows"]] == ["0.2", "0.431"]
 
 
 @pytest.fixture

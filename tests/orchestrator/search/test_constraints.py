@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from orchestrator.display.search_text import sampler_hints
 from orchestrator.results.verdict import TrialOutcome
+from orchestrator.search.studies import read_study
 from orchestrator.search.trial_states import HEALTHY
 from orchestrator.space.sections import SAMPLERS
 from tests.orchestrator.search.test_searcher import METRIC, Sweep, space_with
@@ -66,3 +69,20 @@ def test_a_sampler_that_is_not_told_is_named() -> None:
     hints = {name: " ".join(sampler_hints(space)) for name, space in spaces.items()}
     said = "does not learn from constraints: the winner keeps them all the same; tpe, gp, nsga2 do"
     assert {name for name, hint in hints.items() if said in hint} == set(SAMPLERS) - set(ABLE)
+
+
+def test_the_second_objective_is_the_value_at_the_best_epoch(tmp_path: Path) -> None:
+    space = space_with(objectives=["fid", "recall"], sampler={"name": "nsga2"})
+    assert space.base.fid.metrics == ("prdc",)
+    sweep = Sweep(tmp_path / "j", space)
+    for recall in (0.5, None):
+        trial = sweep.suggest()
+        measured(sweep, trial, 4, 70.0, 0.9)
+        measured(sweep, trial, 8, 60.0, recall)
+        end(sweep, trial, 60.0, 8)
+    study = read_study(sweep.storage, "s")
+    assert study.directions == [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
+    assert [(one.state, one.values) for one in study.trials] == [
+        (TrialState.COMPLETE, [60.0, 0.5]),
+        (TrialState.FAIL, None),  # nobody knows it
+    ]

@@ -40,7 +40,7 @@ def test_what_is_bounded_is_measured() -> None:
 def test_what_is_refused(constraints: Any, text: str | None) -> None:
     if text is None:  # with the default extractor, Inception
         assert space_with(constraints).base.fid.metrics == ("inception_score",)
-        text = r"constraints: inception_score needs fid\.extractor inception, got efficientnet_lite0"
+        text = r"constraints and objectives: inception_score needs fid\.extractor inception, got efficientnet_lite0"
         with pytest.raises(UserError, match=text):
             space_with(constraints, extractor="efficientnet_lite0")
         return
@@ -49,7 +49,7 @@ def test_what_is_refused(constraints: Any, text: str | None) -> None:
 
 
 def test_too_few_fakes_for_it() -> None:
-    with pytest.raises(UserError, match=r"constraints: prdc needs more than 5 fakes, got fid\.n_fake 5"):
+    with pytest.raises(UserError, match=r"constraints and objectives: prdc needs more than 5 fakes, got fid\.n_fake 5"):
         space_with({"recall": ">= 0.3"}, n_fake=5)
 
 
