@@ -45,6 +45,10 @@ class DataConfig(_Section):
     fit: Literal["pad", "stretch"] = Field(
         "pad", description="pad: keep the aspect ratio, black bars (Zalo motorbike article); stretch: fill the square"
     )
+    heldout: float = Field(
+        0.0, ge=0, le=0.5, description="share of the images that no training sees; FID against them is measured too"
+    )
+    heldout_seed: int = Field(0, ge=0, lt=2**32, description="which images are held out")
     batch_size: Count = Field(64, description="images per step over ALL ranks; must be a multiple of the ranks")
     flip_p: Probability = Field(0.5, description="probability of a horizontal flip")
     rotation_p: Probability = Field(0.3, description="probability of a rotation")

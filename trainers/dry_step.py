@@ -189,6 +189,12 @@ class _RandomAssets(Assets):
         moments.update(extractor(self._pictures.batch(torch.arange(size) % len(self._pictures))))
         return RealStatistics.from_moments(moments)
 
+    def held_out_statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
+        return self.statistics(config, folder)
+
+    def held_out_features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        return self.features(config, folder)
+
     def features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
         return torch.randn(max(2, config.fid.batch_size), self.extractor(config).dim)
 

@@ -21,6 +21,7 @@ def measure(
         n_fake: samples of each target, over all ranks.
         epoch: the one that the generator has finished; recorded in the result.
     """
+    in_window = epoch >= config.schedule.window_first
     results = {
         name: measure_fid(
             target.statistics,
@@ -29,7 +30,13 @@ def measure(
             extractor=assets.extractor(config),
             batch_size=config.fid.batch_size,
             device=assets.device,
-            beside=None if target.features is None else Beside(names=config.fid.metrics, real=target.features),
+            beside=Beside(
+                names=config.fid.metrics,
+                real=target.features,
+                held_out=target.held_out if in_window else None,
+                held_out_features=target.held_out_features if in_window else None,
+            ),
+            share=config.data.heldout,
         )
         for name, target in targets.items()
     }

@@ -42,6 +42,7 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
             "folder_sets",
             "frechet",
             "kid",
+            "memorisation",
             "moments",
             "neighbours",
             "statistics_cache",

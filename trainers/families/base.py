@@ -36,11 +36,15 @@ class FidTarget:
         statistics: of the real images.
         sample: ``sample(start, stop)`` gives samples start..stop-1, ``[stop - start, 3, S, S]`` in [-1, 1].
         features: of the real images, float32 [n, d] on the CPU; None where ``fid.metrics`` asks for nothing.
+        held_out: statistics of the images that no training sees; None without ``data.heldout``.
+        held_out_features: of these, as `features`.
     """
 
     statistics: RealStatistics
     sample: Callable[[int, int], Tensor]
     features: Tensor | None = None
+    held_out: RealStatistics | None = None
+    held_out_features: Tensor | None = None
 
 
 class Family(FamilyTraits):
@@ -160,7 +164,15 @@ class Family(FamilyTraits):
         folder = self._folder(assets, source)
         statistics = assets.statistics(self.config, folder)  # first: the pass that makes them keeps the features
         features = assets.features(self.config, folder) if self.config.fid.metrics else None
-        return FidTarget(statistics=statistics, sample=sample, features=features)
+        if not self.config.data.heldout:
+            return FidTarget(statistics=statistics, sample=sample, features=features)
+        return FidTarget(
+            statistics=statistics,
+            sample=sample,
+            features=features,
+            held_out=assets.held_out_statistics(self.config, folder),
+            held_out_features=assets.held_out_features(self.config, folder) if self.config.fid.metrics else None,
+        )
 
     def _folder(self, assets: Assets, source: str) -> Path:
         if assets.data not in self._sources:  # looked up once, not at every epoch: file systems may be slow

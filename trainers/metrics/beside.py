@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from trainers.distributed import all_reduce_sum
-from trainers.metric_names import INCEPTION_SCORE, KID, NEIGHBOURS, PRDC, VALUES
+from trainers.metric_names import INCEPTION_SCORE, KID, NEAREST, NEIGHBOURS, PRDC, VALUES
 from trainers.metrics.extractor import Extractor, without_tf32
+from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.inception_score import SPLITS, inception_score
 from trainers.metrics.kid import kid
+from trainers.metrics.memorisation import FEWEST, MOST, nearest_ratio
 from trainers.metrics.neighbours import neighbours
 
 # Features kept of the real images, and of the fakes: 82 MB each with Inception's 2048 numbers (51 MB with 1280), as
@@ -24,11 +26,38 @@ class Beside:
 
     Attributes:
         names: of `trainers.metric_names.VALUES`.
-        real: features of the real images, float32 [N, d], N at most `KEPT`.
+        real: features of the real images, float32 [N, d], N at most `KEPT`; None: there is nothing to measure on them.
+        held_out: statistics of the images that no training sees; None: there are none.
+        held_out_features: features of these, as `real`; None: there is nothing to measure on them.
     """
 
-    names: tuple[str, ...]
-    real: Tensor
+    names: tuple[str, ...] = ()
+    real: Tensor | None = None
+    held_out: RealStatistics | None = None
+    held_out_features: Tensor | None = None
+
+
+def held_out_suffix(share: float) -> str:
+    """What a name says of real images without a held-out share: ``_h10`` without 10%, nothing without any."""
+    return f"_h{100 * share:g}" if share else ""
+
+
+def measure_nearest(beside: Beside, fake: Tensor, protocol: str, suffix: str) -> dict[str, float]:
+    """What `trainers.metrics.memorisation` finds, by name; nothing where too few images are held out.
+
+    Args:
+        beside: features of the real images on both sides.
+        fake: features [M, d], all finite.
+        protocol: of the extractor.
+        suffix: of the names.
+    """
+    training, held_out = beside.real, beside.held_out_features
+    if training is None or held_out is None or len(held_out) < FEWEST:
+        return {}
+    found = nearest_ratio(training.to(fake.device), held_out.to(fake.device), fake)
+    of = f"{protocol}_n{min(len(fake), MOST)}{suffix}"
+    values = (found.ratio, found.null, found.null_low)
+    return {f"{name}_{of}": value for name, value in zip(NEAREST, values, strict=True)}
 
 
 class KeptFeatures:
@@ -59,7 +88,9 @@ class KeptFeatures:
         return all_reduce_sum(rows)
 
 
-def measure_beside(names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor) -> dict[str, float]:
+def measure_beside(
+    names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor, suffix: str = ""
+) -> dict[str, float]:
     """Every value of `names` under its protocol, such as ``recall_inception2048_n1000_k5``.
 
     ``n`` counts the fakes that are compared: all, or `KEPT`. What so few images cannot have is left out: neighbours of
@@ -70,9 +101,10 @@ def measure_beside(names: Collection[str], real: Tensor, fake: Tensor, extractor
         real: features [N, d].
         fake: features [M, d], all finite.
         extractor: that they come from.
+        suffix: of the names; see `held_out_suffix`.
     """
     real = real.to(fake.device)
-    of = f"{extractor.protocol}_n{len(fake)}"
+    of = f"{extractor.protocol}_n{len(fake)}{suffix}"
     found: dict[str, float] = {}
     with without_tf32():
         if KID in names:
