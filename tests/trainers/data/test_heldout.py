@@ -54,8 +54,9 @@ def test_content_decides_and_not_the_name(pictures: Path, tmp_path: Path) -> Non
     _, held_out = parts(pictures, tmp_path / "cache")
     other = tmp_path / "other"
     (other / "deep").mkdir(parents=True)
-    for number, file in enumerate(sorted(pictures.glob("*.png"), reverse=True)):
-        shutil.copyfile(file, other / "deep" / f"{number:03d}.png")
+    images = [file for file in pictures.rglob("*") if file.is_file() and file.suffix != ".csv"]
+    for number, file in enumerate(sorted(images, reverse=True)):
+        shutil.copyfile(file, other / "deep" / f"{number:03d}{file.suffix}")
         shutil.copyfile(file, other / f"copy_{file.name}")
     training, renamed = parts(other, tmp_path / "cache")
     assert pixels(renamed) == pixels(held_out) and len(renamed) == 2 * len(held_out)
