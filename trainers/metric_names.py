@@ -1,6 +1,6 @@
 """What may be measured beside FID, by name, and which way each value is better. Imports no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
 
@@ -28,8 +28,8 @@ def metric_of(value: str) -> str:
     return next(name for name, values in VALUES.items() if value in values)
 
 
-def protocol_of(measured: Mapping[str, float], value: str) -> str | None:
-    """The full name under which a value was measured: ``recall_inception2048_n1000_k5``; None where it was not."""
+def protocol_of(measured: Iterable[str], value: str) -> str | None:
+    """The full name, of those `measured`, of a value: ``recall_inception2048_n1000_k5``; None where there is none."""
     return next((name for name in measured if name.startswith(f"{value}_") and short_name(name) == value), None)
 
 

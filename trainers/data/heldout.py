@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class Part(ImageCache):
         super().__init__(whole.path, whole.report, whole._chunks)
         self._whole, self._indices, self._name = whole, indices, name
 
-    def __reduce__(self) -> tuple[Callable[..., ImageCache], tuple[ImageCache, NDArray[np.int64], str]]:
+    def __reduce__(self) -> tuple[Callable[..., ImageCache], tuple[Any, ...]]:
         return Part, (self._whole, self._indices, self._name)
 
     def __len__(self) -> int:
