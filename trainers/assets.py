@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from trainers.config import TrainConfig
-from trainers.data import ImageCache, build_cache, read_labels, require_images
-from trainers.metrics import Extractor, RealStatistics, build_extractor, real_statistics
+from trainers.data import ImageCache, build_cache, read_labels, require_images, split
+from trainers.metrics import Extractor, RealStatistics, build_extractor, real_features, real_statistics
 from trainers.transfer import prefetched, upload
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there if they take less
@@ -75,13 +75,15 @@ class Assets:
 
     def __init__(self, data: Path, cache_dir: Path, device: torch.device) -> None:
         self.data, self._cache_dir, self.device = data, cache_dir, device
-        self._images: dict[tuple[Path, int, str], Images] = {}
+        self._images: dict[str, Images] = {}
+        self._held_out: dict[str, ImageCache] = {}
         self._labels: dict[str, Tensor] = {}
         self._extractors: dict[tuple[str, str | None], Extractor] = {}
         self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
+        self._features: dict[tuple[str, str, str | None], Tensor] = {}
 
     def images(self, config: TrainConfig, folder: Path | None = None) -> Images:
-        """The images of one folder at the run's size and fit.
+        """The images of one folder at the run's size and fit, without those that are held out.
 
         Args:
             config: the run.
@@ -91,10 +93,12 @@ class Assets:
             UserError: fewer usable images than one global batch.
         """
         folder = folder or self.data
-        key = (folder, config.data.image_size, config.data.fit)
+        data, key = config.data, _images_key(config, folder)
         if key not in self._images:
-            size, fit = config.data.image_size, config.data.fit
-            cache = build_cache(folder, image_size=size, fit=fit, cache_dir=self._cache_dir)
+            cache = build_cache(folder, image_size=data.image_size, fit=data.fit, cache_dir=self._cache_dir)
+            if data.heldout:
+                batch = data.batch_size
+                cache, self._held_out[key] = split(cache, folder, data.heldout, data.heldout_seed, batch)
             self._images[key] = Images(cache, self.device)
         require_images(self._images[key].cache, config.data.batch_size)
         return self._images[key]
@@ -111,7 +115,7 @@ class Assets:
         """
         assert isinstance(config.labels, dict), "labels: auto is resolved at launch"
         folder = folder or self.data
-        key = repr((folder, config.data.image_size, config.data.fit, config.labels))
+        key = repr((folder, config.data, config.labels))
         if key not in self._labels:
             self._labels[key] = read_labels(folder, self.images(config, folder).cache.paths(), config.labels)
         return self._labels[key]
@@ -130,7 +134,21 @@ class Assets:
             config: the run.
             folder: one of the family's `find_sources`; None: the whole data.
         """
-        cache = self.images(config, folder).cache
+        return self._statistics_of(config, self.images(config, folder).cache)
+
+    def held_out_statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
+        """As `statistics`, of the images that ``data.heldout`` keeps from training."""
+        return self._statistics_of(config, self._held_out_images(config, folder))
+
+    def held_out_features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        """As `features`, of the images that ``data.heldout`` keeps from training."""
+        return self._features_of(config, self._held_out_images(config, folder))
+
+    def _held_out_images(self, config: TrainConfig, folder: Path | None) -> ImageCache:
+        self.images(config, folder)
+        return self._held_out[_images_key(config, folder or self.data)]
+
+    def _statistics_of(self, config: TrainConfig, cache: ImageCache) -> RealStatistics:
         key = (cache.digest, config.fid.extractor, config.fid.weights)
         if key not in self._statistics:
             self._statistics[key] = real_statistics(
@@ -141,3 +159,24 @@ class Assets:
                 device=self.device,
             )
         return self._statistics[key]
+
+    def features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        """The real images' features, as `trainers.metrics.real_features` has them; arguments as of `statistics`."""
+        return self._features_of(config, self.images(config, folder).cache)
+
+    def _features_of(self, config: TrainConfig, cache: ImageCache) -> Tensor:
+        key = (cache.digest, config.fid.extractor, config.fid.weights)
+        if key not in self._features:
+            self._features[key] = real_features(
+                cache,
+                extractor=self.extractor(config),
+                cache_dir=self._cache_dir,
+                batch_size=config.fid.batch_size,
+                device=self.device,
+            )
+        return self._features[key]
+
+
+def _images_key(config: TrainConfig, folder: Path) -> str:
+    data = config.data
+    return repr((folder, data.image_size, data.fit, data.heldout, data.heldout_seed))

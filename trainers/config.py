@@ -7,15 +7,31 @@ number, string or bool under a dotted name such as ``optimizer.lr_g``.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from trainers.errors import UserError, first_problem, problem_text, unknown_key
+from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
+from trainers.metric_names import INCEPTION_SCORE, NEIGHBOURS, PRDC, VALUES
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 MOST = 10**9  # of anything that is counted: more is a slip, and what is more than 64 bits is refused far from its cause
 Count = Annotated[int, Field(ge=1, le=MOST)]
+
+
+def metric_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check names of what is measured beside FID; each is kept once.
+
+    Raises:
+        UserError: one does not exist.
+    """
+    for name in names:
+        if name not in VALUES:
+            raise unknown_name("metric", name, VALUES)
+    return tuple(dict.fromkeys(names))
+
+
+MetricNames = Annotated[tuple[str, ...], AfterValidator(metric_names)]
 
 
 class _Section(BaseModel):
@@ -29,6 +45,10 @@ class DataConfig(_Section):
     fit: Literal["pad", "stretch"] = Field(
         "pad", description="pad: keep the aspect ratio, black bars (Zalo motorbike article); stretch: fill the square"
     )
+    heldout: float = Field(
+        0.0, ge=0, le=0.5, description="share of the images that no training sees; FID against them is measured too"
+    )
+    heldout_seed: int = Field(0, ge=0, lt=2**32, description="which images are held out")
     batch_size: Count = Field(64, description="images per step over ALL ranks; must be a multiple of the ranks")
     flip_p: Probability = Field(0.5, description="probability of a horizontal flip")
     rotation_p: Probability = Field(0.3, description="probability of a rotation")
@@ -168,6 +188,11 @@ class FidConfig(_Section):
         le=1,
         description="a FID of fakes whose diversity is below this share of the real images' is never an objective",
     )
+    metrics: MetricNames = Field(
+        (),
+        description="measured beside FID on the same images: some of kid, prdc (precision, recall, density, coverage) "
+        "and, with extractor inception, inception_score",
+    )
     every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
     at: tuple[Count, ...] = Field(
         (), description="further epochs with a measurement; a sweep adds those at which its scheduler compares trials"
@@ -232,6 +257,11 @@ class TrainConfig(_Section):
             raise ValueError(f"fid.n_fake_first {self.fid.n_fake_first} is more than fid.n_fake {self.fid.n_fake}")
         return self
 
+    @model_validator(mode="after")
+    def _metrics_can_be_measured(self) -> Self:
+        check_metrics("fid.metrics", self.fid.metrics, self.fid)
+        return self
+
     @classmethod
     def build(cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> "TrainConfig":
         """Validate nested `values` with dotted `overrides` laid over them.
@@ -248,6 +278,24 @@ class TrainConfig(_Section):
     def flat(self) -> dict[str, Any]:
         """Every value under its dotted name: ``{"data.image_size": 128, ...}``."""
         return flatten(self.model_dump())
+
+
+def check_metrics(where: str, names: tuple[str, ...], fid: FidConfig) -> None:
+    """Check that what is to be measured beside FID can be.
+
+    Args:
+        where: the key that asks for it.
+        names: of `trainers.metric_names.VALUES`.
+        fid: extractor and numbers of fakes.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if INCEPTION_SCORE in names and fid.extractor != "inception":
+        raise UserError(f"{where}: {INCEPTION_SCORE} needs fid.extractor inception, got {fid.extractor}")
+    if PRDC in names and (fewest := fid.n_fake_first or fid.n_fake) <= NEIGHBOURS:
+        key = "fid.n_fake_first" if fid.n_fake_first else "fid.n_fake"
+        raise UserError(f"{where}: {PRDC} needs more than {NEIGHBOURS} fakes, got {key} {fewest}")
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,7 +4,9 @@ The lowest of several noisy measurements is too low on average (the winner's cur
 minimum, and the best trial's objective is the minimum of those.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from trainers.assets import Assets
 from trainers.checkpoint import BEST, load_checkpoint
@@ -25,20 +27,22 @@ class FinishedRun:
         assets: the process's warm images, extractor and statistics.
         run_dir: directory of the run, on storage that all ranks see.
         weights: file of the extractor's weights; None: the run's.
+        metrics: what to measure beside FID, besides ``fid.metrics`` of the run.
 
     Raises:
         UserError: the checkpoint is missing or damaged.
 
     Attributes:
-        config: of the run, with `weights`.
+        config: of the run, with `weights` and `metrics`.
         epoch: of the checkpoint.
     """
 
-    def __init__(self, assets: Assets, run_dir: Path, weights: Path | None = None) -> None:
+    def __init__(self, assets: Assets, run_dir: Path, weights: Path | None = None, metrics: Sequence[str] = ()) -> None:
         checkpoint = load_checkpoint(run_dir / BEST, assets.device)
         config = TrainConfig.build(checkpoint["config"])
-        if weights is not None:
-            config = config.model_copy(update={"fid": config.fid.model_copy(update={"weights": str(weights)})})
+        fid: dict[str, Any] = {"metrics": tuple(dict.fromkeys([*config.fid.metrics, *metrics]))}
+        fid |= {} if weights is None else {"weights": str(weights)}
+        config = config.model_copy(update={"fid": config.fid.model_copy(update=fid)})
         set_up_kernels(config)
         self.config, self.epoch = config, int(checkpoint["progress"]["epoch"])
         self._assets = assets
@@ -65,7 +69,7 @@ class FinishedRun:
         return [measure(self.config, target, self._assets, n_fake, epoch=self.epoch) for target in targets]
 
 
-def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
+def confirm(assets: Assets, run_dir: Path, seeds: int, metrics: Sequence[str] = ()) -> list[Measurement]:
     """Measure ``run_dir/best.pt`` on ``fid.n_fake`` samples, once for each of `seeds` sets of fresh latents.
 
     Every rank calls this with the same arguments and gets the same values. All sets differ from the one that training
@@ -76,10 +80,11 @@ def confirm(assets: Assets, run_dir: Path, seeds: int) -> list[Measurement]:
         assets: the process's warm images, extractor and statistics.
         run_dir: directory of the run, on storage that all ranks see.
         seeds: how many sets, at least 1; set 1 of a run is the same at every call.
+        metrics: what to measure beside FID, besides ``fid.metrics`` of the run.
 
     Raises:
         UserError: the checkpoint is missing or damaged, or there are no images.
     """
     with all_or_none():
-        run = FinishedRun(assets, run_dir)
+        run = FinishedRun(assets, run_dir, metrics=metrics)
     return run.confirm(seeds)

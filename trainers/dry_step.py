@@ -24,7 +24,8 @@ from trainers.epoch import instance_sigma
 from trainers.errors import UserError, first_line
 from trainers.families import Family, build_family
 from trainers.measuring import measure
-from trainers.metrics import Moments, RealStatistics
+from trainers.metric_names import KID, PRDC
+from trainers.metrics import KEPT, Moments, RealStatistics, measure_beside
 from trainers.randomness import GlobalRandom
 from trainers.regimes import Regime, Updates
 
@@ -120,6 +121,15 @@ def _step(config: TrainConfig, device: torch.device, images: int) -> None:
             family.step(*batch, images_seen=0, instance_sigma=sigma)  # penalties are due at every such step
         targets = family.fid_targets(assets)
         measure(config, targets, assets, max(2, min(config.fid.batch_size, config.fid.n_fake)), epoch=1)
+        if device.type == "cuda":
+            _compare_features(config, assets)
+
+
+def _compare_features(config: TrainConfig, assets: Assets) -> None:
+    """Measure beside FID on as many features as a finalist has; on a CPU that would take a minute."""
+    extractor = assets.extractor(config)
+    real, fake = (torch.randn(n, extractor.dim, device=assets.device) for n in (KEPT, min(KEPT, config.fid.n_fake)))
+    measure_beside(config.fid.metrics or (KID, PRDC), real, fake, extractor)
 
 
 def _updates(config: TrainConfig, family: Family) -> int:
@@ -178,6 +188,15 @@ class _RandomAssets(Assets):
         size = max(2, config.fid.batch_size)
         moments.update(extractor(self._pictures.batch(torch.arange(size) % len(self._pictures))))
         return RealStatistics.from_moments(moments)
+
+    def held_out_statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
+        return self.statistics(config, folder)
+
+    def held_out_features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        return self.features(config, folder)
+
+    def features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
+        return torch.randn(max(2, config.fid.batch_size), self.extractor(config).dim)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ import math
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.families import FidTarget
-from trainers.metrics import FidResult, measure_fid
+from trainers.metrics import Beside, FidResult, measure_fid
 from trainers.run_report import Measurement, hardly_vary
 
 
@@ -21,6 +21,7 @@ def measure(
         n_fake: samples of each target, over all ranks.
         epoch: the one that the generator has finished; recorded in the result.
     """
+    in_window = epoch >= config.schedule.window_first
     results = {
         name: measure_fid(
             target.statistics,
@@ -29,6 +30,13 @@ def measure(
             extractor=assets.extractor(config),
             batch_size=config.fid.batch_size,
             device=assets.device,
+            beside=Beside(
+                names=config.fid.metrics,
+                real=target.features,
+                held_out=target.held_out if in_window else None,
+                held_out_features=target.held_out_features if in_window else None,
+            ),
+            share=config.data.heldout,
         )
         for name, target in targets.items()
     }
@@ -36,7 +44,7 @@ def measure(
 
 
 def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversity: float) -> Measurement:
-    """One measurement from the results of all targets: the mean FID and the lowest diversity."""
+    """One measurement from the results of all targets: the mean FID, as of all else, and the lowest diversity."""
     first, *_ = results.values()
     lowest = min(result.diversity for result in results.values())
     diversity = lowest if math.isfinite(lowest) else None  # NaN: the real images do not vary
@@ -44,6 +52,7 @@ def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversit
     if len(results) > 1:
         for name, result in results.items():
             per_target[f"{result.name}_{name}"] = result.value
+            per_target |= {f"{metric}_{name}": value for metric, value in result.beside.items()}
             if math.isfinite(result.diversity):
                 per_target[f"diversity_{name}"] = result.diversity
     return Measurement(
@@ -55,4 +64,9 @@ def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversit
         collapsed=hardly_vary(diversity, min_diversity),
         seconds=sum(result.seconds for result in results.values()),
         per_target=per_target,
+        beside={
+            metric: sum(result.beside[metric] for result in results.values()) / len(results)
+            for metric in first.beside
+            if all(metric in result.beside for result in results.values())
+        },
     )

@@ -53,7 +53,9 @@ class Measurement:
             since one good picture, grey or noise may have a lower one than pictures that are still poor.
         seconds: wall time.
         per_target: where there are several targets, each one's FID and diversity as ``PROTOCOL_TARGET`` and
-            ``diversity_TARGET``.
+            ``diversity_TARGET``, and so all of `beside`.
+        beside: what else was measured (``fid.metrics``), each under its protocol, such as
+            ``recall_inception2048_n1000_k5``; of several targets the mean.
     """
 
     epoch: int
@@ -64,11 +66,12 @@ class Measurement:
     collapsed: bool = False
     seconds: float = 0.0
     per_target: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
-        """What is logged beside the FID: ``fid_seconds``, ``diversity`` where it is known, and `per_target`."""
+        """What is logged with the FID: ``fid_seconds``, ``diversity`` where it is known, `beside` and `per_target`."""
         diversity = {} if self.diversity is None else {"diversity": self.diversity}
-        return {"fid_seconds": self.seconds, **diversity, **self.per_target}
+        return {"fid_seconds": self.seconds, **diversity, **self.beside, **self.per_target}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +133,7 @@ class EpochReport:
             "fid_name": fid.name if fid is not None else None,
             "collapsed": fid.collapsed if fid is not None else None,
             "checkpoint": self.checkpoint,
+            "beside": list(fid.beside) if fid is not None else [],  # which of the metrics are
         }
 
     @classmethod
@@ -137,10 +141,11 @@ class EpochReport:
         """The report that `to_json` wrote; lines of older versions lack some keys, as said at the attributes."""
         rest, metrics = dict(values), dict(values["metrics"])
         fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
-        collapsed = rest.pop("collapsed", None)
+        collapsed, beside = rest.pop("collapsed", None), rest.pop("beside", [])
         del rest["metrics"]
         if fid is None:
             return cls(**rest, metrics=metrics, measurement=None)
+        starts = tuple(f"{one}_" for one in (name, "diversity", *beside))
         measurement = Measurement(
             epoch=rest["epoch"],
             fid=fid,
@@ -149,7 +154,8 @@ class EpochReport:
             diversity=(diversity := metrics.pop("diversity", None)),
             collapsed=hardly_vary(diversity) if collapsed is None else collapsed,
             seconds=metrics.pop("fid_seconds", 0.0),
-            per_target={key: metrics.pop(key) for key in list(metrics) if key.startswith((f"{name}_", "diversity_"))},
+            beside={key: metrics.pop(key) for key in beside},
+            per_target={key: metrics.pop(key) for key in list(metrics) if key.startswith(starts)},
         )
         return cls(**rest, metrics=metrics, measurement=measurement)
 

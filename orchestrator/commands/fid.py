@@ -215,6 +215,7 @@ def _of_folder(
             batch_size=config.fid.batch_size,
             device=again.assets.device,
             progress=progress,
+            held_out=config.data.heldout,
         )
     differences = (*other_images(folder, chosen), *again.differences)
     if not as_json:

@@ -1,13 +1,13 @@
 """What `gan-sweep fid` says: of two folders, and of a sweep its numbers beside the sweep's, and whether they agree."""
 
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.winner import Chosen
-from trainers.metrics.fid import protocol_name
 from trainers.run_report import Measurement
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def folder_lines(folder: Path, chosen: Chosen, data: Any, found: "FolderFid", di
         f"{folder}: {whole.n_fake} images{skipped} against the {whole.n_real} of {chosen.name}, all as its training "
         f"sees them ({data.image_size} px, {data.fit})"
     ]
-    protocol = protocol_name(whole.name.removeprefix("fid_").rpartition("_n")[0], size)
+    protocol = re.sub(r"_n\d+", f"_n{size}", whole.name)
     wide = max(len(protocol), len(whole.name))
     agree = True
     if found.sets:

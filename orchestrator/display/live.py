@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.display.beside_text import amount_text, beside_cells, beside_text
 from orchestrator.display.fitting import fitting
 from orchestrator.display.waiting import doing_text, left_text
 from orchestrator.results.now import read_now
@@ -53,6 +54,7 @@ def trials_table(
 ) -> Table:
     """Trial, epoch, FID, best, images/s, time, share of the time spent on FID, verdict; ``*`` marks the winner.
 
+    What was measured beside FID has columns, for the trials that were measured again.
     With a second objective the cost has a column, and ``+`` marks the Pareto front.
 
     A FID that was not measured at the newest epoch has its epoch beside it (``71.2 @550``), and one on fewer fakes than
@@ -69,6 +71,8 @@ def trials_table(
     """
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
     any_confirmed = any(trial.confirmed for trial in trials)
+    found = dict.fromkeys(name for trial in trials for name in beside_cells(trial))
+    beside = [name for name in found if name.lower() not in extra]
     best = best_trial(trials)
     front = set(pareto_front(trials)) if extra else set()
     shown = _rows_to_show(trials, rows)
@@ -76,10 +80,11 @@ def trials_table(
     for trial in shown:
         star = " *" if trial is best else ""
         star += " +" if trial.trial_id in front else ""
-        objectives = {_heading(name): _number(trial.costs.get(name), ".0f") for name in extra}
+        objectives = {_heading(name): _amount(name, trial.costs.get(name)) for name in extra}
         cells = {
             "trial": f"{trial.trial_id}{star}",
             **_cells(trial, any_confirmed, clock),
+            **{name: beside_cells(trial).get(name, "-") for name in beside},
             **objectives,
             **({CURRENCY: costs.get(trial.trial_id, "-")} if costs else {}),
             "verdict": _verdict(trial, now(trial)),
@@ -88,7 +93,7 @@ def trials_table(
             columns.setdefault(name, []).append(cell)
     kept = list(columns)
     if width is not None:
-        first_to_go = (*_EXTRAS, *map(_heading, extra), CURRENCY, *_SPARE)
+        first_to_go = (*beside, *_EXTRAS, *map(_heading, extra), CURRENCY, *_SPARE)
         kept = fitting(columns, width=width, first_to_go=first_to_go, wraps="verdict", least=_SENTENCE)
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.show_header = bool(shown)
@@ -100,6 +105,10 @@ def trials_table(
     if len(shown) < len(trials):
         table.caption = f"{len(trials) - len(shown)} more"
     return table
+
+
+def _amount(name: str, value: float | None) -> str:
+    return amount_text(name, value).replace(",", "")
 
 
 def _heading(cost: str) -> str:
@@ -247,8 +256,8 @@ class Screen(Sink):
 
     def confirmed(self, trial: TrialRecord) -> None:
         """Show the confirmed FID."""
-        fid = f"FID {confirmed_text(trial, '.1f')}"
-        self._line(trial, f"measured again  {trial.refused or fid}")
+        found = ", ".join(filter(None, (f"FID {confirmed_text(trial, '.1f')}", beside_text(trial))))
+        self._line(trial, f"measured again  {trial.refused or found}")
 
     def _trials(self) -> list[TrialRecord]:
         return self._state.by_number() if self._state is not None else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord
 from orchestrator.search.samplers import left_to_chance
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.masking import masked
@@ -23,6 +24,8 @@ def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
     rows = {"search": f"sampler {space.sampler.name}, {space.scheduler}; study in {_storage(plan)}"}
     if len(space.objectives) > 1:
         rows["objectives"] = ", ".join(space.objectives)
+    if space.constraints:
+        rows["constraints"] = ", ".join(map(str, limits_of(space.constraints)))
     return {**rows, "warm start": str(warm)} if warm else rows
 
 
@@ -31,6 +34,9 @@ def sampler_hints(space: Space) -> list[str]:
     name, hints = space.sampler.name, []
     if keys := left_to_chance(name, space.search):
         hints.append(f"sampler {name} does not model these keys and draws them at random: {', '.join(keys)}")
+    if space.constraints and not SAMPLERS[name].constraints:
+        able = ", ".join(other for other, kind in SAMPLERS.items() if kind.constraints)
+        hints.append(f"sampler {name} does not learn from constraints: the winner keeps them all the same; {able} do")
     if space.scheduler.name != "none" and not SAMPLERS[name].learns_from_cut:
         scheduler = space.scheduler.name
         unfinished = f"trials that {scheduler} does not train to their end"

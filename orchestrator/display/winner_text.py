@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from orchestrator.display.beside_text import beside_text, nearest_text
+from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.live import confirmed_text
 from orchestrator.results.argument import are_elsewhere, argument_of, files_argument_of, place_of
 from orchestrator.results.lineage import best_of_lineage
@@ -48,6 +50,12 @@ def winner_rows(store: ResultsStore, objective: str, best: TrialRecord) -> dict[
     rows = {"best trial": f"{best.trial_id}: {objective} {won_with(best)}"}
     if (diversity := best.diversity) is not None:
         rows["diversity"] = f"its fakes vary {diversity:.0%} as much as the real images"
+    if beside := beside_text(best):
+        rows["beside FID"] = beside
+    if by_heart := nearest_text(best):
+        rows["by heart"] = by_heart
+    if constraints := constraints_text(best):
+        rows["constraints"] = constraints
     if best.verdict is not None and best.state is not State.COMPLETED:
         ended = f"{best.verdict} after epoch {best.epochs} of {best.total_epochs}"
         rows["its end"] = f"{ended}; its best epoch counts all the same"

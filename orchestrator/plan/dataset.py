@@ -23,10 +23,10 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         the data. Those of the base's size and fit come first.
 
     Raises:
-        UserError: the folder is missing, has fewer usable images than one global batch or few distinct ones, or does
-            not suit the family.
+        UserError: the folder is missing, has fewer usable images than one global batch or few distinct ones, holds
+            out too many or too few, or does not suit the family.
     """
-    from trainers.data import build_cache, draw_synthetic, require_distinct, require_images
+    from trainers.data import build_cache, draw_synthetic, require_distinct, require_images, split
     from trainers.families import find_family
 
     space = plan.space
@@ -38,12 +38,15 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
     shapes = dict.fromkeys(
         [base, *product(possible_values(space, "data.image_size"), possible_values(space, "data.fit"))]
     )
+    data, batch = space.base.data, max(possible_values(space, "data.batch_size"))
     caches = []
     for size, fit in shapes:
         for source in sources:
             cache = build_cache(source, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
-            require_images(cache, max(possible_values(space, "data.batch_size")))
+            require_images(cache, batch)
             require_distinct(cache)
+            if data.heldout:
+                split(cache, source, data.heldout, data.heldout_seed, batch)
             caches.append(cache)
     return caches
 

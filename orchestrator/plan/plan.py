@@ -290,4 +290,4 @@ def metric_of(base: TrainConfig) -> str:
     from trainers.metrics import build_extractor, protocol_name
 
     extractor = build_extractor(base.fid.extractor, base.fid.weights)
-    return protocol_name(extractor.protocol, base.fid.n_fake)
+    return protocol_name(extractor.protocol, base.fid.n_fake, base.data.heldout)

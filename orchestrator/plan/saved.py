@@ -14,7 +14,8 @@ from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import default_keep
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space, space_as_yaml
-from trainers.config import flatten
+from orchestrator.space.sections import ConfirmConfig
+from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError
 
 # What may change in a space while its sweep goes on: neither what a trial learns nor what its FID means.
@@ -50,6 +51,7 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         resources=asdict(resources),
         budgets=asdict(plan.budgets),
         objectives=plan.space.objectives,
+        constraints=dict(plan.space.constraints),
         devices=resources.devices,
         gang_gpus=resources.workers * resources.gpus,
         prices=plan.prices,
@@ -120,8 +122,13 @@ class Difference:
 
 
 def differences(saved: SavedPlan, now: SavedPlan) -> list[Difference]:
-    """What differs between a sweep as it was launched and as it would go on, besides trials, budgets and resources."""
+    """What differs between a sweep as it was launched and as it would go on, besides trials, budgets and resources.
+
+    A key that is younger than the sweep had its default's meaning then.
+    """
     before_space, now_space = _flat(saved.definition), _flat(now.definition)
+    younger = now_space.keys() - before_space.keys()
+    before_space |= {name: value for name, value in _defaults().items() if name in younger}
     found = [
         Difference(name, before_space.get(name), now_space.get(name), name.startswith(COMPATIBLE))
         for name in dict.fromkeys([*before_space, *now_space])
@@ -149,6 +156,12 @@ def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -
     compatible = all(one.compatible for one in refused)
     cure = "--allow-changes goes on with them" if compatible else "launch a new sweep, with --warm-start for its trials"
     raise UserError(f"sweep {sweep} has changed since its launch: {'; '.join(map(str, refused))}: {cure}")
+
+
+def _defaults() -> dict[str, Any]:
+    """By dotted keys, of what has grown."""
+    confirm = {"metrics": ConfirmConfig().metrics}
+    return _flat({"base": TrainConfig().model_dump(), "confirm": confirm, "constraints": {}})
 
 
 def _flat(definition: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -63,7 +64,8 @@ class _Race:
     """
 
     def __init__(self, runs: Sequence[RecordedRun], scheduler: TrialScheduler) -> None:
-        self._scheduler, self._nobody = scheduler, None  # our schedulers never ask Tune's controller anything
+        self._scheduler = scheduler
+        self._nobody: Any = None  # our schedulers never ask Tune's controller anything
         self._runs = {f"{number:04d}": run for number, run in enumerate(runs)}
         self._left = {name: _measured(run) for name, run in self._runs.items()}
         self._trials = {name: Trial(name, stub=True, config={"trial_id": name}) for name in self._runs}

@@ -239,11 +239,13 @@ class Confirmed(Event):
         trial: its number.
         values: FIDs of the objective's protocol, one per set of latents.
         refused: why it cannot win: on fresh latents its fakes hardly vary or are not finite; empty where it can.
+        beside: what was measured beside each FID, by protocol; empty in logs of older versions.
     """
 
     trial: str
     values: list[float]
     refused: str = ""
+    beside: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

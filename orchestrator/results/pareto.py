@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeVar
 
-from orchestrator.results.records import TrialRecord
+from orchestrator.results.records import TrialRecord, keeping
+from orchestrator.space.objectives import lower_is_better
 
 Key = TypeVar("Key")
 
@@ -26,14 +27,16 @@ def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
 
 
 def pareto_front(trials: list[TrialRecord]) -> list[str]:
-    """Ids of the trials on the front of FID and cost; where FID is the only objective, those with the lowest FID.
+    """Ids of the trials on the front of both objectives; where FID is the only objective, those with the lowest FID.
 
-    As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused.
+    As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused; one
+    that breaks a constraint only where every one does.
     """
-    measured = {trial.trial_id: trial.objectives for trial in trials if not trial.refused}
+    kept = keeping([trial for trial in trials if trial.can_win])
+    measured = {trial.trial_id: trial.objectives for trial in kept}
     complete = max((len(values) for values in measured.values()), default=0)
     points = {
-        trial_id: tuple(value for value in values.values() if value is not None)
+        trial_id: lower_is_better({name: value for name, value in values.items() if value is not None})
         for trial_id, values in measured.items()
         if len(values) == complete and None not in values.values()
     }

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.results.verdict import State, TrialOutcome, state_of
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.objectives import FID
+from trainers.metric_names import protocol_of
 from trainers.run_report import EpochReport
 
 TOTALS = (
@@ -20,6 +22,7 @@ TOTALS = (
     "images_per_second",
     "checkpoint",
     "measured",
+    "beside",
 )
 
 # What is said of a FID that stands for a trial without an objective.
@@ -48,6 +51,9 @@ class TrialRecord:
         epoch_seconds: time spent in epochs, FID included; 0 in logs of older versions.
         held: seconds for which a gang that was up had it; of a gang with fewer ranks than planned, its share of them.
         confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
+        confirmed_beside: what was measured beside each of `confirmed`, by protocol.
+        beside: what was measured beside FID at its best epoch, by protocol.
+        constraints: of its sweep: what the winner has to keep.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
@@ -81,6 +87,9 @@ class TrialRecord:
     epoch_seconds: float = 0.0
     held: float = 0.0
     confirmed: list[float] = field(default_factory=list)
+    confirmed_beside: list[dict[str, float]] = field(default_factory=list)
+    beside: dict[str, float] = field(default_factory=dict)
+    constraints: dict[str, str] = field(default_factory=dict)
     refused: str = ""
     epochs: int = 0
     seconds: float = 0.0
@@ -99,7 +108,7 @@ class TrialRecord:
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
         if report.best_epoch != self.best_epoch:  # measured again was an older checkpoint, before the sweep went on
-            self.confirmed, self.refused = [], ""
+            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -110,6 +119,8 @@ class TrialRecord:
             lowest = self.lowest_fid if newest.n_fake == self.last_fid_n else None
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
+            if newest.epoch == report.best_epoch:
+                self.beside = dict(newest.beside)
             if self.measured is not None:
                 self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
@@ -153,6 +164,25 @@ class TrialRecord:
     def objective_spread(self) -> float | None:
         """Sample standard deviation of `confirmed`; None with fewer than two values."""
         return statistics.stdev(self.confirmed) if len(self.confirmed) > 1 else None
+
+    @property
+    def measured_beside(self) -> dict[str, list[float]]:
+        """What was measured beside FID, by protocol: every value of `confirmed_beside`, else the one in training."""
+        found = self.confirmed_beside or [self.beside]
+        return {name: [one[name] for one in found if name in one] for name in found[0]}
+
+    @property
+    def broken(self) -> list[str]:
+        """The constraints that it does not keep, with the values that it has: ``recall >= 0.3 (0.12)``."""
+        if not self.constraints:
+            return []
+        found, texts = self.measured_beside, []
+        for limit in limits_of(self.constraints):
+            values = found.get(protocol_of(found, limit.value) or "")
+            mean = statistics.mean(values) if values else None
+            if limit.violation(mean) > 0:
+                texts.append(f"{limit} ({'not measured' if mean is None else f'{mean:.3g}'})")
+        return texts
 
     def running_seconds(self, now: float) -> float:
         """Its `seconds` at the time `now`, while it is open."""
@@ -199,13 +229,13 @@ class TrialRecord:
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
             if outcome.best_epoch != self.best_epoch:
-                self.confirmed, self.refused = [], ""
+                self.confirmed, self.confirmed_beside, self.refused = [], [], ""
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(outcome.verdict, self.objective)
 
     @property
     def objectives(self) -> dict[str, float | None]:
-        """All that the sweep minimises, FID first."""
+        """Its values of all objectives, FID first."""
         return {FID: self.objective, **self.costs}
 
     def to_json(self) -> dict[str, Any]:
@@ -231,6 +261,9 @@ class TrialRecord:
             "images_per_second": self.images_per_second,
             "fid_share": None if self.fid_share is None else round(self.fid_share, 4),
             "confirmed": self.confirmed,
+            "beside": self.beside,
+            "confirmed_beside": self.confirmed_beside,
+            "broken_constraints": self.broken if self.objective is not None else [],
             "refused": self.refused,
             "objective_mean": self.objective_mean,
             "objective_spread": self.objective_spread,
@@ -239,29 +272,39 @@ class TrialRecord:
 
 
 def lowest_objective(trials: list[TrialRecord]) -> float | None:
-    """The lowest objective of trials that can win, measured again or not; None without one."""
-    return min((trial.objective for trial in trials if trial.can_win and trial.objective is not None), default=None)
+    """The lowest objective of trials that can win and keep the constraints, measured again or not; None without one."""
+    found = [trial for trial in trials if trial.can_win and not trial.broken]
+    return min((trial.objective for trial in found if trial.objective is not None), default=None)
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
 
     Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one.
+    One that breaks a constraint wins only where every one does.
     """
-    measured = [trial for trial in trials if trial.can_win]
+    measured = keeping([trial for trial in trials if trial.can_win])
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
     return min(measured, key=lambda trial: (trial.objective, trial.number), default=None)
 
 
+def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Those that keep all constraints of their sweep; all of them where none does."""
+    return [trial for trial in trials if not trial.broken] or trials
+
+
 def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
-    """Best first, as `best_trial` compares: by confirmed mean, by objective, then by lowest FID; refused ones last."""
+    """Best first, as `best_trial` compares: by confirmed mean, by objective, then by lowest FID.
+
+    Behind these come those that break a constraint, and refused ones last.
+    """
 
     def place(trial: TrialRecord) -> tuple[int, float, int]:
         values = (trial.objective_mean, trial.objective, trial.lowest_fid)
         kind = next((kind for kind, value in enumerate(values) if value is not None), len(values))
-        refused = len(values) + 1 if trial.refused else 0
-        return refused + kind, values[kind] or 0.0 if kind < len(values) else 0.0, trial.number
+        behind = (len(values) + 1) * (2 if trial.refused else bool(trial.can_win and trial.broken))
+        return behind + kind, values[kind] or 0.0 if kind < len(values) else 0.0, trial.number
 
     return sorted(trials, key=place)

@@ -38,9 +38,13 @@ def how_many(keep: str) -> int | None:
 
 
 def finalists(trials: Iterable[TrialRecord]) -> list[str]:
-    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none."""
+    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none.
+
+    Those that break a constraint come after all that do not.
+    """
     measured = [trial for trial in trials if trial.can_win]
-    return [trial.trial_id for trial in sorted(measured, key=lambda trial: (trial.objective, trial.number))]
+    best = sorted(measured, key=lambda trial: (bool(trial.broken), trial.objective, trial.number))
+    return [trial.trial_id for trial in best]
 
 
 def kept(trials: Iterable[TrialRecord], most: int, *, front: bool) -> set[str]:

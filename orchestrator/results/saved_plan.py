@@ -36,7 +36,8 @@ class SavedPlan:
         checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
-        objectives: what is minimised, FID first.
+        objectives: their names, FID first.
+        constraints: what the winner has to keep, as in the space; empty in plans of older versions.
         devices: number of devices that a trial holds; see `Resources.devices`.
         gang_gpus: GPUs that one gang holds.
         prices: of GPUs and head, as far as they are known; all that the sweep has used so far counts by them.
@@ -66,6 +67,7 @@ class SavedPlan:
     resources: dict[str, Any] = field(default_factory=dict)
     budgets: dict[str, float | None] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("fid",)
+    constraints: dict[str, str] = field(default_factory=dict)
     devices: float = 1.0
     gang_gpus: float = 0.0
     prices: Prices = field(default_factory=Prices)

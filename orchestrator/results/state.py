@@ -28,6 +28,7 @@ from orchestrator.results.events import (
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State, SweepStatus, TrialOutcome
+from orchestrator.space.objectives import measured_costs
 from trainers.run_report import EpochReport
 
 
@@ -254,6 +255,7 @@ class SweepState:
                 started=at,
                 n_fake=proposal.n_fake,
                 costs=dict(proposal.costs),
+                constraints=self.plan.constraints,
             )
 
     def _started(self, event: Started) -> bool:
@@ -341,6 +343,7 @@ class SweepState:
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
+        trial.costs |= measured_costs(self.plan.objectives, trial.beside)
         self.pausing.discard(trial.trial_id)
         for place in (self.holders, self.attempts, self.stopping):
             place.pop(trial.trial_id, None)
@@ -351,7 +354,7 @@ class SweepState:
         trial = self.trials.get(event.trial)
         if trial is None:
             return False
-        trial.confirmed, trial.refused = list(event.values), event.refused
+        trial.confirmed, trial.refused, trial.confirmed_beside = list(event.values), event.refused, list(event.beside)
         return True
 
     def _closed(self, event: Closed) -> bool:

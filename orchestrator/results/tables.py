@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -95,9 +96,10 @@ class Tables:
         """One row per trial that has started, by number.
 
         Columns: as in ``gan-sweep results --format json``; ``protocol``, the name of the objective; the costs of a
-        second objective; and every searched key under its dotted name. A key that a trial does not have is empty,
-        as is one whose value is null. ``gpu_hours`` is empty on CPUs, ``cost`` (US dollars) without a price; of the
-        whole sweep both are more, see `orchestrator.results.spending`. ``winner`` is true in one row at most.
+        second objective; of the trials that were measured again the means of what was measured beside FID; and every
+        searched key under its dotted name. A key that a trial does not have is empty, as is one whose value is null.
+        ``gpu_hours`` is empty on CPUs, ``cost`` (US dollars) without a price; of the whole sweep both are more, see
+        `orchestrator.results.spending`. ``winner`` is true in one row at most.
         """
         return _as_pandas(self.trials_arrow)
 
@@ -120,6 +122,9 @@ class Tables:
         columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in _TRIAL.items()}
         for cost in dict.fromkeys(name for trial in trials for name in trial.costs):
             columns[cost] = pa.array([trial.costs.get(cost) for trial in trials], pa.float64())
+        for name in dict.fromkeys(name for trial in trials for one in trial.confirmed_beside for name in one):
+            found = [[one[name] for one in trial.confirmed_beside if name in one] for trial in trials]
+            columns[name] = pa.array([fmean(values) if values else None for values in found], pa.float64())
         for key, possible in _searched(self.state).items():
             columns[key] = _of_one_type([trial.params.get(key) for trial in trials], possible)
         return pa.table(columns)

@@ -62,7 +62,7 @@ def measured_before(
     if type(scheduler) is FIFOScheduler:
         return over, still_open
     for trial in state.trials.values():
-        if not trial.open and trial.measured is not None:
+        if not trial.open and trial.measured is not None and len(state.plan.objectives) == 1:
             over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
             continue
         reports = history(trial.trial_id)

@@ -26,14 +26,15 @@ class StudyView:
 
 
 def rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
-    """As TPE ranks: complete ones by value, then pruned ones, the longer they trained the better, then failures.
+    """As TPE ranks: complete ones by value, then pruned ones, the longer they trained the better, then those
+    that break constraints, by how much.
 
     Args:
         trial: complete, or pruned with values or a violated constraint.
         sign: 1 where lower values are better, -1 where higher ones are.
     """
-    if any(broken > 0 for broken in trial.constraints.values()):
-        return (2.0,)
+    if (broken := sum(max(0.0, by) for by in trial.constraints.values())) > 0:
+        return (2.0, broken)
     if trial.state is TrialState.COMPLETE:
         return (0.0, sign * float(trial.value or 0.0))
     if not trial.intermediate_values:

@@ -6,7 +6,7 @@ their last value, which misleads TPE, and enqueues the known points again when i
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -17,18 +17,20 @@ from ray.tune.search import Searcher
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.left_open import last_measured, left_open
-from orchestrator.search.proposal import Proposal
+from orchestrator.search.proposal import Proposal, name_of, propose
 from orchestrator.search.result import TrialResult
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Value
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.space.objectives import costs, lower_is_better
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
+from trainers.metric_names import value_of
 from trainers.run_report import EpochReport
 
 OWN = "own"  # user attribute of a setting that the user added: it is tried even if it was tried before
@@ -42,6 +44,7 @@ class _OpenTrial:
     trial: optuna.Trial
     params: dict[str, Value]
     epoch: int = 0  # of its last measurement
+    beside: dict[int, dict[str, float]] = field(default_factory=dict)  # what was measured beside FID, by epoch
     told: bool = False  # Optuna knows its end already, which the log has lost
 
 
@@ -132,13 +135,13 @@ class OptunaSearcher(Searcher):
             asked = promoted
         elif (new := self._ask() if self.has_more() else None) is not None:
             asked, self._proposed = new, self._proposed + 1
-            self._submit(_propose(self._space, asked))
+            self._submit(propose(self._space, asked.trial.number, asked.params))
         elif (promoted := self._next_promoted(none_new=True, none_runs=not self._open)) is not None:
             asked = promoted
         else:
             return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
         self._open[trial_id] = asked
-        return {"trial_id": _name(asked.trial.number), **self._config}
+        return {"trial_id": name_of(asked.trial.number), **self._config}
 
     def has_more(self) -> bool:
         """Whether anything is left to suggest by now."""
@@ -157,12 +160,18 @@ class OptunaSearcher(Searcher):
                 self._promote(name)
                 self._again.append(self._paused.pop(name))
 
-    def cost_of(self, name: str, seconds: float) -> float | None:
-        """The value of the second objective of a trial that has run `seconds`; None of one of another sweep."""
-        if not name.isdecimal():
+    def second_objective(self, name: str, result: TrialResult) -> float | None:
+        """By which schedulers compare a trial beside its FID, lower is better; None where it is not known.
+
+        Args:
+            name: of the trial; of one of another sweep nothing is known.
+            result: of a measurement.
+        """
+        if not name.isdecimal() or result.measurement is None:
             return None
         params = self._study.get_trials(deepcopy=False)[int(name)].params
-        return self._costs(params, seconds)[0]
+        values = lower_is_better(self._others(params, result.seconds, result.measurement.beside))
+        return values[0] if values else None
 
     def add(self, params: dict[str, Value]) -> None:
         """Propose a setting of the user's own next; may be called by another thread."""
@@ -191,7 +200,7 @@ class OptunaSearcher(Searcher):
             self._hold(asked)
             return
         self._report_end(asked, result, error)
-        self._stop(_name(asked.trial.number), Failure.ERROR if error else StopReason.OUTRANKED)
+        self._stop(name_of(asked.trial.number), Failure.ERROR if error else StopReason.OUTRANKED)
 
     def close(self, state: SweepState) -> None:
         """Report what is over by the log and was not reported yet; what the sweep's end cut short stays RUNNING.
@@ -200,7 +209,7 @@ class OptunaSearcher(Searcher):
             state: what the log says at the end.
         """
         for trial in left_open(self._study):
-            record = state.trials.get(_name(trial.number))
+            record = state.trials.get(name_of(trial.number))
             if record is not None and record.over:
                 self._tell_over(_OpenTrial(trial, record.params, last_measured(trial)), state)
 
@@ -227,7 +236,7 @@ class OptunaSearcher(Searcher):
         return {asked.trial.number for asked in everyone if asked.epoch}
 
     def _hold(self, asked: _OpenTrial) -> None:
-        name = _name(asked.trial.number)
+        name = name_of(asked.trial.number)
         self._paused[name] = asked
         if self._scheduler is not None:
             self._scheduler.wait(name)
@@ -255,8 +264,8 @@ class OptunaSearcher(Searcher):
     def _take_over(self, state: SweepState) -> list[optuna.Trial]:
         """Go on where another driver stopped; returns the trials that the log does not know."""
         self._proposed = state.proposed()
-        running = {_name(trial.number): trial for trial in left_open(self._study)}
-        there = {_name(trial.number): trial for trial in self._study.get_trials(deepcopy=False)}
+        running = {name_of(trial.number): trial for trial in left_open(self._study)}
+        there = {name_of(trial.number): trial for trial in self._study.get_trials(deepcopy=False)}
         if foreign := sorted({*state.trials, *state.waiting} - there.keys()):
             text = "its storage was lost or replaced: bring back what was there"
             raise UserError(f"Optuna's study does not know trial {foreign[0]} of this sweep: {text}")
@@ -284,7 +293,7 @@ class OptunaSearcher(Searcher):
     def _tell_over(self, asked: _OpenTrial, state: SweepState) -> None:
         """Report the end of a trial that is over by the log."""
         self._catch_up(asked)
-        record = state.trials[_name(asked.trial.number)]
+        record = state.trials[name_of(asked.trial.number)]
         outcome = TrialOutcome(
             verdict=str(record.verdict),
             epochs=record.epochs,
@@ -295,7 +304,7 @@ class OptunaSearcher(Searcher):
 
     def _catch_up(self, asked: _OpenTrial) -> None:
         """Report the measurements that Optuna may not have."""
-        for report in self._history(_name(asked.trial.number)):
+        for report in self._history(name_of(asked.trial.number)):
             if report.measurement is not None:
                 self._measured(asked, TrialResult(epoch=report.epoch, measurement=report.measurement))
 
@@ -331,6 +340,8 @@ class OptunaSearcher(Searcher):
         raise AssertionError
 
     def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
+        if result is not None and result.measurement is not None:
+            asked.beside[int(result.epoch)] = result.measurement.beside
         if result is None or result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
@@ -345,44 +356,35 @@ class OptunaSearcher(Searcher):
         """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
         if asked.told:
             return
-        measured, objective = asked.epoch > 0, None
+        measured, values = asked.epoch > 0, None
         state, at_fault = TrialState.PRUNED if measured and not error else TrialState.FAIL, False
         if outcome is not None:
-            objective = outcome.objective
             if outcome.state is State.STOPPED:
                 return
-            state, at_fault = state_for_optuna(outcome.verdict, objective, measured=measured)
+            state, at_fault = state_for_optuna(outcome.verdict, outcome.objective, measured=measured)
+            values = self._values(asked, outcome, seconds) if state is TrialState.COMPLETE else None
+            if values is not None and len(values) < len(self._space.objectives):  # one was not measured
+                state, values = TrialState.FAIL, None
         if self._violations:
             if at_fault:
                 state = TrialState.PRUNED
             if state is not TrialState.FAIL:
                 worse = violation(self._space, asked.params, epoch) if at_fault else FEASIBLE
                 asked.trial.set_constraint(HEALTHY, worse)
-        values = self._values(asked, objective, seconds) if state is TrialState.COMPLETE else None
+        if state is TrialState.COMPLETE and outcome is not None and SAMPLERS[self._space.sampler.name].constraints:
+            for limit in limits_of(self._space.constraints):
+                found = value_of(asked.beside.get(outcome.best_epoch or 0, {}), limit.value)
+                asked.trial.set_constraint(limit.value, limit.violation(found))
         self._study.tell(asked.trial, values, state=state)
 
-    def _values(self, asked: _OpenTrial, objective: float | None, seconds: float) -> list[float]:
-        assert objective is not None
+    def _values(self, asked: _OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
+        assert outcome.objective is not None
         names = self._space.objectives
         if len(names) == 1:
-            return [objective]
-        return [objective, *self._costs(asked.params, seconds)]
+            return [outcome.objective]
+        beside = asked.beside.get(outcome.best_epoch or 0, {})
+        return [outcome.objective, *self._others(asked.params, seconds, beside).values()]
 
-    def _costs(self, params: Mapping[str, Value], seconds: float) -> list[float]:
+    def _others(self, params: Mapping[str, Value], seconds: float, beside: Mapping[str, float]) -> dict[str, float]:
         config = self._space.resolve(dict(params))
-        return list(costs(self._space.objectives, config, seconds * self._devices).values())
-
-
-def _propose(space: Space, asked: _OpenTrial) -> Proposal:
-    name = _name(asked.trial.number)
-    try:
-        config = space.resolve(asked.params)
-    except UserError:  # its gang meets the same error, which becomes the trial's verdict
-        return Proposal(name=name, params=asked.params)
-    known = costs([cost for cost in space.objectives if cost in KNOWN_BEFOREHAND], config, 0.0)
-    epochs, n_fake = config.schedule.epochs, config.fid.n_fake
-    return Proposal(name=name, params=asked.params, epochs=epochs, n_fake=n_fake, costs=known)
-
-
-def _name(number: int) -> str:
-    return f"{number:04d}"
+        return costs(self._space.objectives, config, seconds * self._devices, beside)

@@ -15,7 +15,7 @@ from orchestrator.results.databases import check_database, check_uri, read_colum
 from orchestrator.results.lines import cut_torn_line
 from orchestrator.results.places import STUDY_FILE
 from orchestrator.search.samplers import build_sampler
-from orchestrator.space.objectives import FID
+from orchestrator.space.objectives import FID, maximised
 from orchestrator.space.space import Space
 from trainers.errors import UserError, first_line, unknown_name
 from trainers.masking import masked
@@ -110,7 +110,7 @@ def open_study(
         study = optuna.create_study(
             storage=open_storage(storage),
             study_name=name,
-            directions=["minimize"] * len(space.objectives),
+            directions=["maximize" if maximised(name) else "minimize" for name in space.objectives],
             load_if_exists=True,
         )
         if study.metric_names is None:

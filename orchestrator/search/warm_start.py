@@ -16,16 +16,26 @@ from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import FloatRange, Value
 from orchestrator.space.load import build_space
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs, measured_costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
+from trainers.metric_names import value_of
 from trainers.run_report import Measurement
 
 # Keys that change neither what a trial learns nor what its FID means.
-_INCIDENTAL = ("seed", "schedule.checkpoint_every", "schedule.samples_every", "fid.weights", "fid.batch_size", "fid.at")
+_INCIDENTAL = (
+    "seed",
+    "schedule.checkpoint_every",
+    "schedule.samples_every",
+    "fid.weights",
+    "fid.batch_size",
+    "fid.at",
+    "fid.metrics",
+)
 _INCIDENTAL_SECTIONS = ("runtime.",)
 # Keys that every trial's FID depends on, besides its protocol's name.
 _MEASURED = (
@@ -33,6 +43,8 @@ _MEASURED = (
     "labels",
     "data.image_size",
     "data.fit",
+    "data.heldout",
+    "data.heldout_seed",
     "schedule.window_first",
     "fid.every",
     "fid.n_fake_first",
@@ -140,6 +152,7 @@ def _import(
     fixed = FixedTrial(dict(params))
     new.sample(fixed)
     values = list(fids.values())[-1:] if fids and not several else None  # as Optuna itself does for PRUNED
+    healthy = {HEALTHY: violation(new, params, record.epochs) if at_fault else FEASIBLE} if learns else {}
     return create_trial(
         state=state,
         values=_values(record, old, new) if state is TrialState.COMPLETE else values,
@@ -147,13 +160,24 @@ def _import(
         distributions=fixed.distributions,
         intermediate_values={} if several else fids,
         user_attrs={ORIGIN: f"{store.directory.name}/{record.trial_id}"},
-        constraints={HEALTHY: violation(new, params, record.epochs) if at_fault else FEASIBLE} if learns else None,
+        constraints={**healthy, **(_violations(record, new) if state is TrialState.COMPLETE else {})} or None,
     )
+
+
+def _violations(record: TrialRecord, new: Space) -> dict[str, float]:
+    """By how much a finished trial breaks the constraints of `new`, for a sampler that learns from it."""
+    if not SAMPLERS[new.sampler.name].constraints:
+        return {}
+    limits = limits_of(new.constraints)
+    if missing := [limit.value for limit in limits if value_of(record.beside, limit.value) is None]:
+        raise _Unfit(f"without {missing[0]}")
+    return {limit.value: limit.violation(value_of(record.beside, limit.value)) for limit in limits}
 
 
 def _values(record: TrialRecord, old: Space, new: Space) -> list[float]:
     beforehand = [name for name in new.objectives if name in KNOWN_BEFOREHAND]
     known = {**record.objectives, **costs(beforehand, old.resolve(record.params), 0)}
+    known |= measured_costs(new.objectives, record.beside)
     values = []
     for name in new.objectives:
         if (value := known.get(name)) is None:

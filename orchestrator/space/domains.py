@@ -151,7 +151,7 @@ def value_text(value: Any) -> str:
 
 def searchable(name: str) -> bool:
     """Whether a key of a config may be searched: not if it decides how trials are run or measured."""
-    return not name.startswith(("fid.", "runtime.", "labels")) and name != "family"
+    return not name.startswith(("fid.", "runtime.", "labels", "data.heldout")) and name != "family"
 
 
 def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:

@@ -8,12 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.pruning import build_rules
+from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
-from trainers.config import TrainConfig
+from trainers.config import TrainConfig, check_metrics
 from trainers.errors import UserError, problem_text, unknown_name
+from trainers.metric_names import INCEPTION_SCORE, all_values, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -66,8 +68,25 @@ def _build(name: str, values: Any) -> Space:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
         raise UserError(problem_text(error)) from None
+    space = with_metrics(space)
     check_space(space)
     return space
+
+
+def with_metrics(space: Space) -> Space:
+    """`space`, in which all that its constraints and objectives name is measured at every measurement.
+
+    Raises:
+        UserError: a constraint is wrong, or what they name cannot be measured.
+    """
+    fid = space.base.fid
+    named = [limit.value for limit in limits_of(space.constraints)]
+    needed = [metric_of(value) for value in [*named, *space.objectives] if value in all_values()]
+    metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
+    if metrics == fid.metrics:
+        return space
+    check_metrics("constraints and objectives", metrics, fid)
+    return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), {"fid.metrics": metrics})})
 
 
 def _with_moved_keys(values: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +107,8 @@ def check_space(space: Space) -> None:
     """
     check_objectives(space.objectives, space.sampler.name)
     _check_conditions(space)
+    if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
+        check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
@@ -147,6 +168,7 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
         "sampler": space.sampler.model_dump(exclude_none=True),
         "scheduler": space.scheduler.model_dump(),
         "objectives": list(space.objectives),
+        "constraints": dict(space.constraints),
         "confirm": space.confirm.model_dump(),
         "pruning": space.pruning,
         "trials": space.trials,

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from orchestrator.space.load import check_space
+from orchestrator.space.load import check_space, with_metrics
 from orchestrator.space.sections import ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from orchestrator.space.space import Space, config_names, possible_search
 from orchestrator.space.yaml_text import parse_yaml
@@ -58,7 +58,7 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
     confirm = _changed("confirm", space.confirm, given["confirm"])
     changes = {"base": base, "search": search, "scheduler": scheduler, "sampler": sampler, "confirm": confirm}
-    space = possible_search(space.model_copy(update=changes))
+    space = with_metrics(possible_search(space.model_copy(update=changes)))
     check_space(space)
     return space
 

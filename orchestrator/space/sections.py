@@ -5,8 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from trainers.config import MOST
+from trainers.config import MOST, MetricNames
 from trainers.errors import unknown_name
+from trainers.metric_names import KID, PRDC
 
 
 def one_of(kind: str, names: tuple[str, ...]) -> AfterValidator:
@@ -97,6 +98,11 @@ class ConfirmConfig(Section):
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
         3, description="how often each, every time on fresh latents"
     )
+    metrics: MetricNames = Field(
+        (KID, PRDC),
+        description="measured with them beside FID, on the same images: some of kid, prdc and inception_score, as in "
+        "fid.metrics; []: nothing",
+    )
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class SamplerKind:
         violations: whether it learns from constraints of failed trials. A failed trial has no objective, so it can only
             be reported as PRUNED, and Optuna's GP and NSGA-II read the constraints of COMPLETE trials alone.
         learns_from_cut: whether it learns from trials that the scheduler cut.
+        constraints: whether it learns which finished trials keep the space's constraints.
     """
 
     options: frozenset[str] = frozenset()
@@ -119,16 +126,19 @@ class SamplerKind:
     choices: bool = True
     violations: bool = False
     learns_from_cut: bool = False
+    constraints: bool = False
 
 
 # Each is built in `orchestrator.search.samplers`.
 SAMPLERS: dict[str, SamplerKind] = {
-    "tpe": SamplerKind(frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True),
-    "gp": SamplerKind(frozenset({"startup"}), violations=True, learns_from_cut=True),
+    "tpe": SamplerKind(
+        frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True, constraints=True
+    ),
+    "gp": SamplerKind(frozenset({"startup"}), violations=True, learns_from_cut=True, constraints=True),
     "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
     "qmc": SamplerKind(learns_from_cut=True),  # it never learns, so a cut trial is no loss
     "random": SamplerKind(conditions=True, learns_from_cut=True),
-    "nsga2": SamplerKind(frozenset({"population"})),
+    "nsga2": SamplerKind(frozenset({"population"}), constraints=True),
 }
 
 

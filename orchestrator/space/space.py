@@ -36,7 +36,13 @@ class Space(Section):
         ConfirmConfig(), description="which trials are measured again at the end, before one wins"
     )
     objectives: tuple[str, ...] = Field(
-        (FID,), description="what is minimised: fid, or fid and one cost: device_seconds or generator_parameters"
+        (FID,),
+        description="fid, or fid and one more: device_seconds, generator_parameters, or what is measured beside FID: "
+        "kid, or, maximised, precision, recall, density, coverage or inception_score",
+    )
+    constraints: dict[str, str] = Field(
+        default_factory=dict,
+        description='what the winner has to keep, by what is measured beside FID: {recall: ">= 0.3"}',
     )
     pruning: bool | dict[str, bool | dict[str, Any]] = Field(
         True, description="rules that end doomed trials: true: all; false: none; or settings by rule, false for off"

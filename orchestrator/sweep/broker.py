@@ -10,6 +10,7 @@ import os
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from orchestrator.results import events
 from orchestrator.results.store import ResultsStore
@@ -307,14 +308,17 @@ class Broker:
         self._lines.tell_tune(trial_id)
         await self._notify()
 
-    async def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
-        """Record the FIDs that a trial was measured at again, one per set of latents; or why not; why it cannot win."""
+    async def confirmed(
+        self, trial_id: str, values: list[float], beside: Any = (), *, failure: str = "", refused: str = ""
+    ) -> None:
+        """Record what a trial was measured at again, one FID per set of latents; or why not; why it cannot win."""
         self._confirmations.finish(trial_id)
         self._confirmations.take_back(trial_id)  # queued again if its gang was taken for dead before
         if failure:
             self._unconfirmed.setdefault(trial_id, failure)
         elif not self._measured_again(trial_id):
-            self._log.write(events.Confirmed, trial=trial_id, values=[] if refused else list(values), refused=refused)
+            found = {} if refused else {"values": list(values), "beside": list(beside)}
+            self._log.write(events.Confirmed, trial=trial_id, **{"values": [], **found}, refused=refused)
         await self._notify()
 
     async def beat(self, rank: Rank) -> None:

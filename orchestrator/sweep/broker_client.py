@@ -1,5 +1,6 @@
 """A client of the broker, for any process of the sweep."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,14 @@ class BrokerClient:
         """Report how a trial ended."""
         ray.get(self._actor.end.remote(trial_id, outcome))
 
-    def confirmed(self, trial_id: str, values: list[float], *, failure: str = "", refused: str = "") -> None:
-        """Report the FIDs that a trial was measured at again, why it was not, or why it cannot win."""
-        ray.get(self._actor.confirmed.remote(trial_id, values, failure=failure, refused=refused))
+    def confirmed(
+        self,
+        trial_id: str,
+        values: list[float],
+        beside: Sequence[dict[str, float]] = (),
+        *,
+        failure: str = "",
+        refused: str = "",
+    ) -> None:
+        """Report the FIDs that a trial was measured at again, and what else; why it was not, or why it cannot win."""
+        ray.get(self._actor.confirmed.remote(trial_id, values, list(beside), failure=failure, refused=refused))

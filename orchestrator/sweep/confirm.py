@@ -24,8 +24,9 @@ def confirm_best(
 ) -> None:
     """Let the gangs measure the best trials again; returns when that is done, or when waiting no longer makes sense.
 
-    Where not one of them could be confirmed, the next best are measured. What was measured again by an earlier driver
-    is not repeated. A trial whose ``best.pt`` was dropped is left out (`--keep-checkpoints`).
+    Where not one of them could be confirmed, or keeps the constraints, the next best are measured. What was measured
+    again by an earlier driver is not repeated. A trial whose ``best.pt`` was dropped is left out
+    (`--keep-checkpoints`).
 
     Args:
         asked: how many trials, on how many sets of latents.
@@ -42,8 +43,14 @@ def confirm_best(
     ranked = [trial_id for trial_id in finalists(trials) if trial_id in can_be]
     while ranked and stopper.may_wait():
         best, ranked = ranked[: asked.top], ranked[asked.top :]
-        if _confirmed(best, asked.seeds, broker, stopper, say):
+        if _confirmed(best, asked.seeds, broker, stopper, say) and not _better_left(store, best, ranked):
             return
+
+
+def _better_left(store: ResultsStore, measured: list[str], left: list[str]) -> bool:
+    """Whether every trial that was measured again breaks a constraint, and one that was not does not."""
+    keeps = {trial.trial_id for trial in store.read_trials() if trial.can_win and not trial.broken}
+    return keeps.isdisjoint(measured) and not keeps.isdisjoint(left)
 
 
 def with_best(store: ResultsStore) -> set[str]:

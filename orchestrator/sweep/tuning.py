@@ -87,7 +87,7 @@ def build_tuner(
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
     over, still_open = measured_before(scheduler, state, store.read_history)
     if isinstance(scheduler, Promotion) and len(plan.space.objectives) > 1:
-        scheduler.cost = searcher.cost_of
+        scheduler.second = searcher.second_objective
     count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over}, state)
     searcher.follow(scheduler)
     return tune.Tuner(

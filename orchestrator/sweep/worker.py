@@ -223,10 +223,11 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
 
     run_dir = ResultsStore(setup.directory).trials_dir / lease.trial_id
     values: list[float] = []
+    beside: list[dict[str, float]] = []
     failure = refused = ""
     try:
-        measured = confirm(assets, run_dir, lease.seeds)
-        values = [one.fid for one in measured]
+        measured = confirm(assets, run_dir, lease.seeds, setup.space.confirm.metrics)
+        values, beside = [one.fid for one in measured], [one.beside for one in measured]
         if not all(map(math.isfinite, values)):
             refused = "on fresh latents its samples are not finite"
         elif any(one.collapsed for one in measured):
@@ -236,7 +237,7 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
             return
         failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:
-        setup.broker.confirmed(lease.trial_id, values, failure=failure, refused=refused)
+        setup.broker.confirmed(lease.trial_id, values, beside, failure=failure, refused=refused)
     _free_memory()
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TypeVar
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # we look before we try again
@@ -344,10 +345,16 @@ class MlflowSink(Sink):
 
 
 def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
-    """Confirmed mean and spread, at the checkpoint's epoch; none without a new measurement, no spread of one value."""
+    """Confirmed mean and spread, at the checkpoint's epoch; none without a new measurement, no spread of one value.
+
+    Of what was measured beside FID the means.
+    """
+    beside = trial.measured_beside if trial.confirmed_beside else {}
+    means = {f"{name}_mean": fmean(found) for name, found in beside.items()}
     values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
     stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
-    return [Metric(name, round(value, DIGITS), stamp, step) for name, value in values.items() if value is not None]
+    rounded = {name: round(value, DIGITS) for name, value in values.items() if value is not None}
+    return [Metric(name, value, stamp, step) for name, value in {**rounded, **means}.items()]
 
 
 def _milliseconds(at: float | None) -> int | None:

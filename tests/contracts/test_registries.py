@@ -33,13 +33,16 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
     "trainers.metrics": (
         modules(extractors._EXTRACTORS.values()) & set(BUILT_IN),
         {
+            "beside",
             "extractor",
+            "inception_score",
             "registry",
             "fid",
             "folder_fid",
             "folder_sets",
             "frechet",
             "kid",
+            "memorisation",
             "moments",
             "neighbours",
             "statistics_cache",

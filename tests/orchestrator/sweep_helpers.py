@@ -84,7 +84,8 @@ def life(trial: TrialRecord) -> list[Event]:
         totals = trial.totals
         events.append(Ended(at=over, session=1, trial=name, outcome=outcome, seconds=trial.seconds, totals=totals))
     if trial.confirmed or trial.refused:
-        events.append(Confirmed(at=at, session=1, trial=name, values=trial.confirmed, refused=trial.refused))
+        again = {"values": trial.confirmed, "beside": trial.confirmed_beside, "refused": trial.refused}
+        events.append(Confirmed(at=at, session=1, trial=name, **again))
     return events
 
 

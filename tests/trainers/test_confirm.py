@@ -73,6 +73,17 @@ def test_without_latents_once_is_enough(cache_dir: Path, tmp_path: Path) -> None
     assert recorder.fids[1] == pytest.approx((metrics["fid_tiny_n16_a2b"] + metrics["fid_tiny_n16_b2a"]) / 2)
 
 
+def test_what_is_measured_beside_fid(trained: tuple[Path, Recorder], assets: Assets) -> None:
+    """On the same fakes, so FID stays what it is; each set of latents has its own values."""
+    folder, _ = trained
+    first, second = confirm(assets, folder, 2, ("kid", "prdc"))
+    names = [f"{name}_tiny_n200_k5" for name in ("precision", "recall", "density", "coverage")]
+    assert list(first.beside) == ["kid_tiny_n200", *names]
+    assert first.beside != second.beside
+    assert [first.fid, second.fid] == confirmed(assets, folder, 2)
+    assert confirm(assets, folder, 1)[0].beside == {}
+
+
 def test_a_run_without_a_best_checkpoint(assets: Assets, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no checkpoint at .*best\.pt"):
         confirmed(assets, tmp_path, 1)

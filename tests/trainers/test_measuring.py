@@ -1,7 +1,9 @@
 """How many fakes FID is measured on at which epoch, and what the reports contain."""
 
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from trainers.fid_schedule import fakes_at, first_measurement
 from trainers.loop import train
 from trainers.measuring import combine
 from trainers.metrics import FidResult
+from trainers.run_report import EpochReport
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -93,8 +96,38 @@ def test_an_epoch_without_fid_has_no_protocol(assets: Assets, tmp_path: Path) ->
     assert 0 < last.logged["diversity"] < 2
 
 
-def result(value: float, diversity: float) -> FidResult:
-    return FidResult(value=value, diversity=diversity, name="fid_x_n9", n_real=9, n_fake=9, seconds=1.0)
+def test_what_is_measured_beside_fid(assets: Assets, tmp_path: Path) -> None:
+    """At every measurement, under its protocol; the report survives the history's file."""
+    plain, recorder = Recorder(), Recorder()
+    train(small_config({"schedule.epochs": 4}), assets, tmp_path / "plain", plain)
+    asked = {"schedule.epochs": 4, "fid.metrics": ["prdc", "kid"], "fid.n_fake_first": 10}
+    train(small_config(asked), assets, tmp_path / "more", recorder)
+    assert recorder.fids[4] == plain.fids[4], "it changes nothing else"
+    assert [report.measurement is None for report in recorder.reports] == [True, False, False, False]
+    for report, n in zip(recorder.reports[1:], (20, 30, 30), strict=True):
+        assert report.measurement is not None
+        names = {f"{name}_tiny_n{n}_k5" for name in ("precision", "recall", "density", "coverage")}
+        assert report.measurement.beside.keys() == {f"kid_tiny_n{n}", *names}
+        assert report.logged.items() >= report.measurement.beside.items()
+    for report in recorder.reports:
+        assert EpochReport.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"fid.metrics": ["kd"]}, r"unknown metric 'kd': did you mean kid\? valid: inception_score, kid, prdc"),
+        ({"fid.metrics": ["inception_score"]}, "inception_score needs fid.extractor inception, got tiny"),
+        ({"fid.metrics": ["prdc"], "fid.n_fake_first": 5}, "prdc needs more than 5 fakes, got fid.n_fake_first 5"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(wrong: dict[str, Any], text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        small_config(wrong)
+
+
+def result(value: float, diversity: float, **beside: float) -> FidResult:
+    return FidResult(value=value, diversity=diversity, name="fid_x_n9", n_real=9, n_fake=9, seconds=1.0, beside=beside)
 
 
 def test_metrics_of_one_target_and_of_several() -> None:
@@ -104,6 +137,9 @@ def test_metrics_of_one_target_and_of_several() -> None:
     own = {"fid_x_n9_a2b": 2.0, "fid_x_n9_b2a": 4.0, "diversity_a2b": 0.9, "diversity_b2a": 0.4}
     assert (both.fid, both.metrics()) == (3.0, {"fid_seconds": 2.0, "diversity": 0.4, **own})
     assert both.collapsed and not one.collapsed
+    more = combine({"a2b": result(2.0, 0.9, kid_x_n9=0.5), "b2a": result(4.0, 0.4, kid_x_n9=1.5)}, 9, 4, 0.45)
+    assert more.beside == {"kid_x_n9": 1.0}
+    assert more.metrics() == both.metrics() | {"kid_x_n9": 1.0, "kid_x_n9_a2b": 0.5, "kid_x_n9_b2a": 1.5}
     assert combine({"images": result(3.0, math.nan)}, n_fake=9, epoch=4, min_diversity=0.45).metrics() == {
         "fid_seconds": 1.0
     }

@@ -13,6 +13,7 @@ from trainers.data.decode import SkippedError, SkipReason, decode_image
 from trainers.data.domain_folders import find_domains
 from trainers.data.enough import require_distinct, require_files, require_images
 from trainers.data.files import find_files
+from trainers.data.heldout import split
 from trainers.data.labels import find_classes, read_labels
 from trainers.data.reader import ImageCache
 from trainers.data.shards import prepared_tags
@@ -43,6 +44,7 @@ __all__ = [
     "require_distinct",
     "require_files",
     "require_images",
+    "split",
     "to_uint8",
     "to_unit_range",
     "upload_epoch",

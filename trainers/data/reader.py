@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,7 @@ class ImageCache:
             raise UserError(f"{path} is not a complete image cache: {first_line(error)}") from error
         return cls(path, report, chunks)
 
-    def __reduce__(self) -> tuple[Callable[[Path], "ImageCache"], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[..., "ImageCache"], tuple[Any, ...]]:
         return ImageCache.open, (self.path,)
 
     def __len__(self) -> int:

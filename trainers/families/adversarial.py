@@ -92,7 +92,7 @@ class Adversarial(Family):
         # Uploaded once for a whole run.
         inputs = upload(self._fixed_inputs(self.config.fid.n_fake, purpose, assets), self.device)
         sample = lambda start, stop: self.generate(inputs[start:stop])  # noqa: E731
-        return {"images": FidTarget(statistics=self._statistics(assets), sample=sample)}
+        return {"images": self._target(assets, sample)}
 
     def sample_grid(self, assets: Assets) -> tuple[Tensor, int]:
         """64 samples, 8 to a row."""

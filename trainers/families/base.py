@@ -35,10 +35,16 @@ class FidTarget:
     Attributes:
         statistics: of the real images.
         sample: ``sample(start, stop)`` gives samples start..stop-1, ``[stop - start, 3, S, S]`` in [-1, 1].
+        features: of the real images, float32 [n, d] on the CPU; None where ``fid.metrics`` asks for nothing.
+        held_out: statistics of the images that no training sees; None without ``data.heldout``.
+        held_out_features: of these, as `features`.
     """
 
     statistics: RealStatistics
     sample: Callable[[int, int], Tensor]
+    features: Tensor | None = None
+    held_out: RealStatistics | None = None
+    held_out_features: Tensor | None = None
 
 
 class Family(FamilyTraits):
@@ -154,8 +160,19 @@ class Family(FamilyTraits):
     def _images(self, assets: Assets, source: str = ONLY) -> Images:
         return assets.images(self.config, self._folder(assets, source))
 
-    def _statistics(self, assets: Assets, source: str = ONLY) -> RealStatistics:
-        return assets.statistics(self.config, self._folder(assets, source))
+    def _target(self, assets: Assets, sample: Callable[[int, int], Tensor], source: str = ONLY) -> FidTarget:
+        folder = self._folder(assets, source)
+        statistics = assets.statistics(self.config, folder)  # first: the pass that makes them keeps the features
+        features = assets.features(self.config, folder) if self.config.fid.metrics else None
+        if not self.config.data.heldout:
+            return FidTarget(statistics=statistics, sample=sample, features=features)
+        return FidTarget(
+            statistics=statistics,
+            sample=sample,
+            features=features,
+            held_out=assets.held_out_statistics(self.config, folder),
+            held_out_features=assets.held_out_features(self.config, folder) if self.config.fid.metrics else None,
+        )
 
     def _folder(self, assets: Assets, source: str) -> Path:
         if assets.data not in self._sources:  # looked up once, not at every epoch: file systems may be slow

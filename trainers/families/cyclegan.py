@@ -127,7 +127,7 @@ class CycleGan(Family):
         def sample(start: int, stop: int) -> Tensor:
             return self.translate(to_unit_range(images.batch(torch.arange(start, stop) % len(images))), direction)
 
-        return FidTarget(statistics=self._statistics(assets, target), sample=sample)
+        return self._target(assets, sample, target)
 
     @torch.no_grad()
     def _compute_fakes(self, real: dict[str, Tensor]) -> dict[str, Tensor]:

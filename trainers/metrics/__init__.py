@@ -1,5 +1,6 @@
 """Measuring generators: feature extractors, moments, Frechet distance, FID."""
 
+from trainers.metrics.beside import KEPT, Beside, measure_beside
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
 from trainers.metrics.folder_fid import (
@@ -14,10 +15,12 @@ from trainers.metrics.folder_sets import FolderFid, fid_of_folder
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.moments import Moments
 from trainers.metrics.registry import build_extractor, extractor_names, register_extractor
-from trainers.metrics.statistics_cache import real_statistics
+from trainers.metrics.statistics_cache import real_features, real_statistics
 
 __all__ = [
+    "KEPT",
     "METRICS",
+    "Beside",
     "Comparison",
     "Extractor",
     "FidResult",
@@ -32,8 +35,10 @@ __all__ = [
     "find_images",
     "frechet_distance",
     "image_sizes",
+    "measure_beside",
     "measure_fid",
     "protocol_name",
+    "real_features",
     "real_statistics",
     "register_extractor",
 ]

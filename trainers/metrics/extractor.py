@@ -19,13 +19,18 @@ class Extractor(nn.Module):
         network: maps uint8 [B, 3, H, W] to floating point [B, dim]; does its own resizing and scaling.
         protocol: network, feature and resize in one word, such as ``inception2048``; becomes part of the metric's name.
         dim: length of a feature vector.
+        classes: weights [classes, dim] of a linear layer that tells classes from features, for the Inception score;
+            None: it has none.
     """
 
-    def __init__(self, network: nn.Module, *, protocol: str, dim: int) -> None:
+    classes: Tensor | None
+
+    def __init__(self, network: nn.Module, *, protocol: str, dim: int, classes: Tensor | None = None) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.protocol = protocol
         self.dim = dim
+        self.register_buffer("classes", classes, persistent=False)
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Extractor":

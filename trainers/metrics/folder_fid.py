@@ -17,12 +17,13 @@ from torch import Tensor
 from trainers.data.manifest import find_manifest
 from trainers.data.shards import read_images
 from trainers.errors import UserError
+from trainers.metric_names import KID, NEIGHBOURS, PRDC
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.kid import Kid, kid
 from trainers.metrics.moments import Moments
-from trainers.metrics.neighbours import NEIGHBOURS, Neighbours, neighbours
+from trainers.metrics.neighbours import Neighbours, neighbours
 
 # As in pytorch-fid: lower case only, and no subfolders.
 EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
@@ -30,7 +31,6 @@ EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-KID, PRDC = "kid", "prdc"
 METRICS = ("fid", KID, PRDC)
 
 

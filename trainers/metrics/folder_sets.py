@@ -51,6 +51,7 @@ def fid_of_folder(
     batch_size: int,
     device: torch.device,
     progress: Progress | None = None,
+    held_out: float = 0.0,
 ) -> FolderFid:
     """FID of a folder against statistics of real images that were decoded in the same way.
 
@@ -66,6 +67,7 @@ def fid_of_folder(
         batch_size: images per forward; changes speed only.
         device: where the extractor and the sums run.
         progress: called with (files done, files in all).
+        held_out: share of the images that are not in `real`, since no training sees them.
 
     Raises:
         UserError: the folder is missing, or has fewer than two usable images.
@@ -107,7 +109,7 @@ def fid_of_folder(
     result = FidResult(
         value=max(0.0, frechet_distance(real, whole)),
         diversity=diversity(real, whole),
-        name=protocol_name(extractor.protocol, whole.n),
+        name=protocol_name(extractor.protocol, whole.n, held_out),
         n_real=real.n,
         n_fake=whole.n,
         seconds=time.perf_counter() - started,

@@ -25,7 +25,9 @@ class InceptionPool3(nn.Module):
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        self.inception = _build_inception(weights)
+        state = read_state_dict(weights, WHAT)
+        self.inception = _build_inception(weights, state)
+        self.classes: Tensor = state["fc.weight"]  # [1008, 2048], which FID does without; no part of the fingerprint
 
     def forward(self, images: Tensor) -> Tensor:
         return self.inception(images.float() / 255)[0].flatten(1)
@@ -37,7 +39,8 @@ def build(weights: Path | None) -> Extractor:
     Raises:
         UserError: none of them has the weights, or the file holds something else.
     """
-    return Extractor(InceptionPool3(find_weights(weights)), protocol=PROTOCOL, dim=2048)
+    network = InceptionPool3(find_weights(weights))
+    return Extractor(network, protocol=PROTOCOL, dim=2048, classes=network.classes)
 
 
 def find_weights(weights: Path | None) -> Path:
@@ -57,10 +60,8 @@ def find_weights(weights: Path | None) -> Path:
         ) from error
 
 
-def _build_inception(weights: Path) -> nn.Module:
+def _build_inception(weights: Path, state: dict[str, Any]) -> nn.Module:
     from pytorch_fid import inception  # imports torchvision, which takes 1 s
-
-    state = read_state_dict(weights, WHAT)
 
     # pytorch-fid's constructor fetches its weights by URL and takes no file. Its loader is replaced for this call only.
     def load_from_file(*_: Any, **__: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 5
+from trainers.metric_names import NEIGHBOURS
+
 _ROWS = 1000  # of a block of distances; one of 10,000 columns has 80 MB
 
 

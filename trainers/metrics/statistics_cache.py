@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor
 
+from trainers.atomic import replacing
 from trainers.errors import UserError
 from trainers.folders import make_private
+from trainers.metrics.beside import KEPT
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.moments import Moments
@@ -18,6 +21,7 @@ from trainers.pulse import beat
 
 # Part of the key: raise it whenever the same images and extractor would give another file.
 FORMAT_VERSION = 1
+SEED = 0  # of the choice of real images whose features are kept
 
 Progress = Callable[[int, int], None]
 
@@ -47,12 +51,13 @@ def real_statistics(
     """Statistics of all `images`, from ``<cache_dir>/fid_<key>.npz`` or computed and kept there.
 
     Several processes may call this at once; one of them computes. The key covers the images' digest and the extractor's
-    protocol and weights.
+    protocol and weights. The same pass keeps what `real_features` returns.
 
     Args:
         images: the real images.
         extractor: on `device`.
-        cache_dir: where statistics lie (32 MB each at 2048 features); made when missing.
+        cache_dir: where statistics lie (32 MB each at 2048 features, and 82 MB for 10,000 images' features);
+            made when missing.
         batch_size: images per forward; changes speed only.
         device: where the extractor and the sums run.
         progress: called with (images done, images in all) after each batch; never on a hit.
@@ -67,15 +72,69 @@ def real_statistics(
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
             return RealStatistics.load(path)
-        moments = Moments(extractor.dim, device)
+        moments, chosen = Moments(extractor.dim, device), chosen_images(len(images))
+        kept = []
         for batch in images.batches(batch_size):
-            moments.update(extractor(batch.to(device)))
+            features = extractor(batch.to(device))
+            kept.append(features.cpu()[chosen[moments.n : moments.n + len(batch)]])
+            moments.update(features)
             beat("FID of the real images", moments.n, len(images))
             if progress is not None:
                 progress(moments.n, len(images))
         statistics = RealStatistics.from_moments(moments)
+        _save_features(_features_path(path), torch.cat(kept))
         statistics.save(path)
         return statistics
+
+
+def real_features(
+    images: ImageSource, *, extractor: Extractor, cache_dir: Path, batch_size: int, device: torch.device | str
+) -> Tensor:
+    """Features of the real images, at most `KEPT` of them, from the file that `real_statistics` keeps them in.
+
+    They are computed where that file is missing, as it is beside statistics of older versions. Arguments as of
+    `real_statistics`.
+
+    Returns:
+        float32 [n, d] on the CPU, in the order of the images; of more than `KEPT` a random choice, always the same.
+
+    Raises:
+        UserError: a damaged file in the cache.
+    """
+    make_private(cache_dir)
+    statistics = cache_dir / f"fid_{_key(images.digest, extractor)}.npz"
+    path = _features_path(statistics)
+    with FileLock(statistics.with_suffix(".lock")):
+        if not path.exists():
+            chosen, kept, seen = chosen_images(len(images)), [], 0
+            for batch in images.batches(batch_size):
+                wanted = batch[chosen[seen : seen + len(batch)]]
+                seen += len(batch)
+                if len(wanted):
+                    kept.append(extractor(wanted.to(device)).cpu())
+                beat("features of the real images", seen, len(images))
+            _save_features(path, torch.cat(kept))
+        try:
+            with path.open("rb") as file:
+                return torch.from_numpy(np.load(file, allow_pickle=False))
+        except Exception as error:  # numpy raises many types for broken files
+            raise UserError(f"{path} holds no features: {error}; delete it, and they are computed again") from error
+
+
+def chosen_images(n: int) -> Tensor:
+    """Which of `n` real images keep their features, bool [n]: all, or `KEPT` at random, always the same."""
+    chosen = torch.zeros(n, dtype=torch.bool)
+    chosen[torch.randperm(n, generator=torch.Generator().manual_seed(SEED))[:KEPT]] = True
+    return chosen
+
+
+def _features_path(statistics: Path) -> Path:
+    return statistics.with_name(f"features{KEPT}_{statistics.stem.removeprefix('fid_')}.npy")
+
+
+def _save_features(path: Path, features: Tensor) -> None:
+    with replacing(path, shared=True) as part, part.open("wb") as file:
+        np.save(file, features.numpy())
 
 
 def _key(digest: str, extractor: Extractor) -> str:

@@ -112,7 +112,8 @@ class Entry:
     @property
     def detail(self) -> str:
         """A sentence on how it ended, and why it cannot win; empty where its verdict says it all."""
-        return "; ".join(filter(None, (self.trial.detail, self.trial.refused)))
+        broken = f"breaks {', '.join(self.trial.broken)}" if self.trial.can_win and self.trial.broken else ""
+        return "; ".join(filter(None, (self.trial.detail, self.trial.refused, broken)))
 
     @property
     def refused(self) -> bool:
@@ -125,13 +126,17 @@ class Entry:
         return (self.sweep.store.trials_dir / self.trial.trial_id / BEST).is_file()
 
     @property
-    def merit(self) -> tuple[int, float, int]:
-        """Sorts trials, the best first: confirmed ones by their mean, then by objective, then by their lowest FID."""
+    def merit(self) -> tuple[float, float, int]:
+        """Sorts trials, the best first: confirmed ones by their mean, then by objective, then by their lowest FID.
+
+        Of those with an objective, those that break a constraint come after all others.
+        """
         trial = self.trial
+        behind = 0.0 if not (trial.can_win and trial.broken) else 1.25
         if trial.can_win and trial.objective_mean is not None:
-            return 0, trial.objective_mean, trial.number
+            return behind, trial.objective_mean, trial.number
         if trial.can_win and trial.objective is not None:
-            return 1, trial.objective, trial.number
+            return behind + (0.25 if behind else 1), trial.objective, trial.number
         if trial.lowest_fid is not None and math.isfinite(trial.lowest_fid) and not trial.refused:
             return 2, trial.lowest_fid, trial.number
         return 3, 0.0, trial.number

@@ -2,20 +2,27 @@
 
 import math
 
+from orchestrator.display.beside_text import amount_text
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.figures import LOOKS, Figure, hollow, is_wide, mark_of, plain
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import fid_text
 from orchestrator.results.pareto import non_dominated
+from orchestrator.results.records import keeping
+from orchestrator.space.objectives import FID, lower_is_better, maximised
+from trainers.metric_names import all_values
 
 
 def front_of(group: Group) -> list[str]:
-    """Keys of the trials of which no other has a lower FID without a higher cost; as `pareto_front`, over sweeps."""
+    """Keys of the trials of which no other is better in one and no worse in the other; as `pareto_front`."""
     points = {}
+    kept = {id(trial) for trial in keeping([entry.trial for entry in group.entries if entry.trial.can_win])}
     for entry in group.entries:
         values = [entry.finite_objective, *(entry.trial.costs.get(name) for name in group.costs)]
-        if entry.trial.can_win and all(value is not None and math.isfinite(value) for value in values):
-            points[entry.key] = tuple(value for value in values if value is not None)
+        if id(entry.trial) in kept and all(value is not None and math.isfinite(value) for value in values):
+            names = [FID, *group.costs]
+            found = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+            points[entry.key] = lower_is_better(found)
     return non_dominated(points)
 
 
@@ -32,7 +39,11 @@ def front(group: Group) -> Part:
         marker = {**hollow(mark_of("failed", 10)), "symbol": "circle-x-open"}
         data.append({**_trace(refused, cost), "mode": "markers", "marker": marker, "name": "refused"})
     chosen = sorted((e for e in group.entries if e.key in on_front), key=lambda entry: entry.trial.costs[cost])
-    line = {"mode": "lines+markers", "line": {"color": "--ink", "width": 1.6, "shape": "hv"}, "name": "Pareto front"}
+    line = {
+        "mode": "lines+markers",
+        "line": {"color": "--ink", "width": 1.6, "shape": "vh" if maximised(cost) else "hv"},
+        "name": "Pareto front",
+    }
     data.append({**_trace(chosen, cost), **line, "marker": {"color": "--ink", "size": 6}})
     costs = [entry.trial.costs[cost] for entry in group.entries if _both(entry, cost)]
     layout = {
@@ -40,7 +51,7 @@ def front(group: Group) -> Part:
         "yaxis": {"title": {"text": "objective (FID)"}},
         "hovermode": "closest",
     }
-    rows = [(entry, fid_text(entry.trial.objective), f"{entry.trial.costs[cost]:,.0f}") for entry in chosen]
+    rows = [(entry, fid_text(entry.trial.objective), amount_text(cost, entry.trial.costs[cost])) for entry in chosen]
     values = {"figure": {"data": data, "layout": layout} if costs else None, "rows": rows, "cost": name}
     values["refused"] = " or ".join(dict.fromkeys(entry.trial.refused for entry in refused))
     return Part(name="front", title="Pareto front", values=values)
@@ -51,11 +62,12 @@ def _both(entry: Entry, cost: str) -> bool:
 
 
 def _trace(entries: list[Entry], cost: str) -> Figure:
+    form = ".3g" if cost in all_values() else ",.0f"
     return {
         "type": "scatter",
         "x": [entry.trial.costs[cost] for entry in entries],
         "y": [entry.finite_objective for entry in entries],
         "customdata": [entry.key for entry in entries],
         "text": [plain(f"{entry.label}, {entry.name}{', refused' if entry.refused else ''}") for entry in entries],
-        "hovertemplate": "trial %{text}<br>%{x:,.0f}, FID %{y:.1f}<extra></extra>",
+        "hovertemplate": "trial %{text}<br>%{x:" + form + "}, FID %{y:.1f}<extra></extra>",
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.display.beside_text import amount_text, beside_means
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
@@ -36,11 +37,16 @@ def leaderboard(group: Group) -> Part:
 
 
 def _columns(group: Group, confirmed: bool) -> list[str]:
-    measured = ["measured again"] if confirmed else []
+    measured = [*(["measured again"] if confirmed else []), *_beside(group)]
     costs = [name.replace("_", " ") for name in group.costs]
     priced = [CURRENCY] if _priced(group) else []
     columns = ["rank", "trial", "objective", *measured, "best epoch", "epochs", "time", *priced, *costs, "verdict"]
     return [*columns, *group.searched]
+
+
+def _beside(group: Group) -> list[str]:
+    """What was measured beside FID, with the trials that were measured again."""
+    return list(dict.fromkeys(name for entry in group.entries for name in beside_means(entry.trial)))
 
 
 def _priced(group: Group) -> bool:
@@ -58,15 +64,14 @@ def _row(place: int, entry: Entry, group: Group, confirmed: bool) -> dict[str, A
     cells: list[Cell] = [(str(place), place, True), (entry.label, entry.key, False), (*objective, True)]
     if confirmed:
         cells.append(("refused" if entry.refused else confirmed_text(trial) or "-", trial.objective_mean, True))
+    means = beside_means(trial)
+    cells += [(f"{means[name]:.3g}" if name in means else "-", means.get(name), True) for name in _beside(group)]
     cells += [
         (str(trial.best_epoch or "-"), trial.best_epoch, True),
         (f"{trial.epochs}/{trial.total_epochs}", trial.epochs, True),
         (duration(trial.seconds), trial.seconds, True),
         *([_cost(entry)] if _priced(group) else []),
-        *(
-            (f"{trial.costs[name]:,.0f}" if name in trial.costs else "-", trial.costs.get(name), True)
-            for name in group.costs
-        ),
+        *((amount_text(name, trial.costs.get(name)), trial.costs.get(name), True) for name in group.costs),
         (entry.name, entry.name, False),
     ]
     for name in group.searched:

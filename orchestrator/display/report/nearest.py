@@ -17,7 +17,7 @@ from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import plural
 from orchestrator.results.places import default_cache_dir
 from trainers.checkpoint import BEST
-from trainers.data import ImageCache, build_cache
+from trainers.data import ImageCache, build_cache, split
 from trainers.errors import UserError
 from trainers.inference import FinishedGenerator
 from trainers.remote import uri_of
@@ -88,6 +88,8 @@ def look(best: Entry) -> Nearest:
         raise UserError("its generator translates images, and draws none from latents")
     data = generator.config.data
     cache = build_cache(Path(plan.data), image_size=data.image_size, fit=data.fit, cache_dir=default_cache_dir())
+    if data.heldout:  # what it cannot have learnt
+        cache, _ = split(cache, Path(plan.data), data.heldout, data.heldout_seed, data.batch_size)
     samples = generator.pixels(generator.inputs(range(SAMPLES)))
     every = max(1, len(cache) // COMPARED)
     known = np.arange(0, len(cache), every)[:COMPARED]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from orchestrator.display.beside_text import amount_text, beside_text, nearest_text
+from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
@@ -23,9 +25,11 @@ def winner(group: Group) -> Part:
         )
     else:
         base = best.sweep.space.base.flat() if best.sweep.space is not None else {}
+        texts = (beside_text(best.trial), constraints_text(best.trial), nearest_text(best.trial))
         values |= {
             "fid": confirmed_text(best.trial) or fid_text(best.trial.objective),
             "how": _how(best),
+            "beside": "; ".join(filter(None, texts)),
             "of": f"the lowest FID of {len(front_of(group))} on the front" if group.costs else "",
             "costs": _costs(best, group),
             "remarks": _remarks(best, group),
@@ -39,8 +43,8 @@ def winner(group: Group) -> Part:
 
 def _costs(best: Entry, group: Group) -> str:
     """The other objectives, with what the winner has of them: `` and generator parameters 304,019``."""
-    amounts = [(name.replace("_", " "), best.trial.costs.get(name)) for name in group.costs]
-    return "".join(f" and {name} {'-' if amount is None else f'{amount:,.0f}'}" for name, amount in amounts)
+    amounts = [(name.replace("_", " "), amount_text(name, best.trial.costs.get(name))) for name in group.costs]
+    return "".join(f" and {name} {amount}" for name, amount in amounts)
 
 
 def _how(best: Entry) -> str:

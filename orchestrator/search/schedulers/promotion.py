@@ -22,14 +22,14 @@ class Promotion(FIFOScheduler):
         ladder: of the sweep.
 
     Attributes:
-        cost: returns the cost of a trial that has run so many seconds, where there is such an objective beside FID:
-            then trials are compared by both. One whose cost is not known takes part in no comparison.
+        second: where there is a second objective, returns a trial's at a measurement, lower is better: then trials are
+            compared by both. One of which it is not known takes part in no comparison.
     """
 
     def __init__(self, ladder: Ladder | Brackets) -> None:
         super().__init__()
         self._ladder = ladder
-        self.cost: Callable[[str, float], float | None] | None = None
+        self.second: Callable[[str, TrialResult], float | None] | None = None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """CONTINUE where the trial goes on, STOP where it waits. FIDs of fakes that hardly vary are worse than any."""
@@ -59,10 +59,10 @@ class Promotion(FIFOScheduler):
     def _reach(self, trial: Trial, now: TrialResult | None) -> bool:
         if now is None or now.measurement is None:
             return True
-        name, cost = name_of(trial), None
-        if self.cost is not None and (cost := self.cost(name, now.seconds)) is None:
+        name, other = name_of(trial), None
+        if self.second is not None and (other := self.second(name, now)) is None:
             return True
-        return self._ladder.reach(name, now.epoch, now.compared if cost is None else (now.compared, cost))
+        return self._ladder.reach(name, now.epoch, now.compared if other is None else (now.compared, other))
 
 
 def name_of(trial: Trial) -> str:

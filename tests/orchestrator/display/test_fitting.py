@@ -53,6 +53,18 @@ def test_what_gives_way_first(width: int, left: list[str]) -> None:
     assert re.split(r"\s{2,}", heading.strip()) == left
 
 
+def test_what_was_measured_beside_fid_gives_way_before_all_else() -> None:
+    again, not_again = trial("0000", "completed"), trial("0001", "completed")
+    values = ((0.0121, 0.25), (0.0125, 0.3))
+    again.confirmed_beside = [{"kid_x_n9": kid, "recall_x_n9_k5": recall} for kid, recall in values]
+    heading, first, second = shown(130, again, not_again)
+    assert heading.split()[-3:-1] == ["KID", "recall"] and " 0.0123 " in first and " 0.275 " in first
+    assert second.split().count("-") == 2
+    headings = [shown(width, again, not_again)[0] for width in range(60, 130)]
+    assert all("images/s" in one for one in headings if "recall" in one)
+    assert any("images/s" in one and "recall" not in one for one in headings)
+
+
 def test_a_second_objective_stays_longer_than_what_is_only_nice_to_know() -> None:
     costs = {"generator_parameters": 1_234_567.0}
     lines = shown(70, trial("0000", "completed", costs=costs), trial("0001", "stopped_by_user", costs=costs))

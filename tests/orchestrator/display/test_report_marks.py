@@ -9,6 +9,7 @@ from orchestrator.display.report.axes import even_ticks
 from orchestrator.display.report.curves import curves
 from orchestrator.display.report.entries import Group, read_sweeps
 from orchestrator.display.report.front import front
+from orchestrator.display.report.leaderboard import leaderboard
 from orchestrator.display.report.parallel import parallel
 from orchestrator.display.report.slices import slices
 from orchestrator.display.report.target import target_of
@@ -38,6 +39,7 @@ def kept(store: ResultsStore, number: int, fid: float | None, *, refused: str = 
     best = None if fid is None else 4
     trial.end(TrialOutcome(verdict=verdict, epochs=last, objective=fid, best_epoch=best), 4.0)
     trial.confirmed, trial.refused = more.get("confirmed", []), refused
+    trial.confirmed_beside = more.get("beside", [])
     keep(store, trial)
     keep_epochs(store, trial.trial_id, *reports)
     return trial
@@ -62,6 +64,17 @@ def test_measurements_that_do_not_count_are_hollow(tmp_path: Path) -> None:
     text = text_of(store)
     assert "hollow: does not count: before the window, or its fakes hardly vary" in text
     assert "~ the lowest FID, which does not count: before the window, or its fakes hardly vary" in text
+
+
+def test_what_was_measured_beside_fid(tmp_path: Path) -> None:
+    store = begun(tmp_path / "s", SHOWN)
+    beside = [{"kid_test_n2": kid, "recall_test_n2_k5": 0.3} for kid in (0.01, 0.02)]
+    kept(store, 0, 60.0, confirmed=[61.0, 62.0], beside=beside)
+    kept(store, 1, 70.0)
+    assert "KID 0.015 ± 0.007, recall 0.3 ± 0" in text_of(store)
+    shown = leaderboard(group_of(store)).values
+    assert shown["columns"][3:6] == ["measured again", "KID", "recall"]
+    assert [row["cells"][4] for row in shown["rows"]] == [("0.015", 0.015, True), ("-", None, True)]
 
 
 def test_a_refused_trial_is_explained_wherever_it_stands(tmp_path: Path) -> None:

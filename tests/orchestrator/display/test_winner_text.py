@@ -57,6 +57,28 @@ def test_how_much_the_winners_fakes_vary_at_its_best_epoch(store: ResultsStore) 
     assert rows["diversity"] == "its fakes vary 83% as much as the real images"
 
 
+def test_what_was_measured_beside_fid(store: ResultsStore) -> None:
+    assert "beside FID" not in results_of(store), "nothing was"
+    best = store.read_trials()[0]
+    best.beside = {"kid_x_n9": 0.5}
+    assert winner_rows(store, "fid", best)["beside FID"] == "KID 0.5", "in training, where it was not measured again"
+    best.confirmed_beside = [{"kid_x_n9": kid, "recall_x_n9_k5": 0.5} for kid in (0.01, 0.02)]
+    assert winner_rows(store, "fid", best)["beside FID"] == "KID 0.015 ± 0.007, recall 0.5 ± 0"
+
+
+@pytest.mark.parametrize(("ratio", "sign"), [(0.6, "a sign that it has learnt"), (0.9, "no sign of learning")])
+def test_whether_the_winner_copies(store: ResultsStore, ratio: float, sign: str) -> None:
+    best = store.read_trials()[0]
+    best.confirmed_beside = [{"nearest_null_low_x_n9_h10": 0.8, "nearest_ratio_x_n9_h10": ratio, "kid_x_n9_h10": 0.5}]
+    assert "by heart" not in winner_rows(store, "fid", best), "one of its three numbers is missing"
+    best.confirmed_beside[0]["nearest_null_x_n9_h10"] = 0.9
+    rows = winner_rows(store, "fid", best)
+    assert rows["beside FID"] == "KID 0.5" and sign in rows["by heart"]
+    assert (
+        f"are {ratio:.2f} times" in rows["by heart"] and "images 0.90 times (95% of such sets 0.80" in rows["by heart"]
+    )
+
+
 def test_a_winner_that_was_cut_says_why_it_may_win(store: ResultsStore) -> None:
     assert "its end      outranked after epoch 3 of 4; its best epoch counts all the same\n" in results_of(store)
 

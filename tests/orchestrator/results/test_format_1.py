@@ -4,14 +4,15 @@ Whatever changes later has to go on reading these files; they are never written 
 """
 
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
-from orchestrator.plan.saved import from_saved
+from orchestrator.plan.saved import differences, from_saved
 from orchestrator.results import events
 from orchestrator.results.lines import LineReader
 from orchestrator.results.saved_plan import read_plan
 from orchestrator.results.store import ResultsStore
+from orchestrator.space.load import space_as_yaml
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig
 
@@ -39,6 +40,12 @@ def test_its_plan_can_go_on() -> None:
     assert plan.space.base.schedule.window_first == WINDOW_FIRST
     for trial in ("0000", "0001", "0002", "0003"):
         TrainConfig.model_validate(read_yaml(SWEEP / "trials" / trial / "config.yaml", "config"))
+    saved = read_plan(SWEEP / "plan.json")
+    now = replace(saved, definition=space_as_yaml(plan.space))
+    assert differences(saved, now) == [], "keys that are younger than the sweep have their defaults"
+    base = {**now.definition["base"], "data": {**now.definition["base"]["data"], "heldout": 0.1}}
+    found = differences(saved, replace(now, definition={**now.definition, "base": base}))
+    assert [str(one) for one in found] == ["base.data.heldout was 0.0, is 0.1"]
 
 
 def test_every_kind_of_event_is_kept_with_all_that_it_had() -> None:

@@ -231,7 +231,7 @@ EVERY: list[Event] = [
     Promoted(at=1.0, session=1, trial="0001"),
     Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),
     Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
-    Confirmed(at=1.0, session=1, trial="0000", values=[1.0]),
+    Confirmed(at=1.0, session=1, trial="0000", values=[1.0], beside=[{"recall_x_n9_k5": 0.5}]),
     Changed(at=1.0, session=1, trials=9),
     Saved(at=1.0, session=1, trial="0001"),
     NotDone(at=1.0, session=1, key="0123", why="it comes too late"),

@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> ResultsStore:
             trial.progress(report)
         keep_epochs(store, trial.trial_id, *reports[:few])
     best.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=3, objective=60.0, best_epoch=3), seconds=12.5)
-    best.confirmed = [61.0, 63.0]
+    best.confirmed, best.confirmed_beside = [61.0, 63.0], [{"recall_test_n2_k5": 0.5}, {"recall_test_n2_k5": 0.25}]
     cut.end(TrialOutcome(verdict=StopReason.OUTRANKED, epochs=1, detail="cut at a rung"), seconds=3.0)
     keep(store, best, cut, open_)
     keep_epochs(store, "0002", epoch(1, metrics={"d_loss": 0.1}))
@@ -80,6 +80,7 @@ def test_a_row_per_trial_with_a_column_of_its_own_type_for_each_key(store: Resul
     first, second = trials.iloc[0], trials.iloc[1]
     assert (first["objective_mean"], first["objective_spread"], first["confirmed_seeds"]) == (62.0, 2**0.5, 2)
     assert (first["objective"], first["best_epoch"], first["seconds"], first["device_seconds"]) == (60.0, 3, 12.5, 12.5)
+    assert first["recall_test_n2_k5"] == 0.375 and pd.isna(second["recall_test_n2_k5"])
     assert second["detail"] == "cut at a rung" and pd.isna(second["objective"])
     assert {key: str(trials[key].dtype) for key in SEARCH} == {
         "optimizer.lr_g": "float64",
@@ -108,7 +109,7 @@ def test_a_sweep_without_trials_has_the_same_columns(store: ResultsStore, tmp_pa
     empty = load(begun(tmp_path / "new", replace(PLAN, definition={"base": {}, "search": SEARCH})).directory)
     full = load(store.directory)
     assert len(empty.trials) == len(empty.epochs) == 0
-    assert set(full.trials) - set(empty.trials) == {"device_seconds"}
+    assert set(full.trials) - set(empty.trials) == {"device_seconds", "recall_test_n2_k5"}
     assert dict(empty.trials.dtypes) == {name: full.trials.dtypes[name] for name in empty.trials}
 
 

@@ -60,7 +60,7 @@ def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path)
     scheduler = build_scheduler(space)
     assert isinstance(scheduler, Promotion)
     scheduler.set_search_properties(METRIC, "min")
-    scheduler.cost = sweep.searcher.cost_of
+    scheduler.second = sweep.searcher.second_objective
     state = SweepState(PLAN)
     state.apply(Opened(at=0.0, session=1, **OPENED))
     for name, seconds in (("0001", 80.0), ("0002", 20.0)):
@@ -69,7 +69,6 @@ def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path)
         state.progress(name, replace(epoch(8), ended=2.0 + seconds))
     measured = [Measurement(epoch=4, fid=50.0, name=METRIC, n_fake=2, diversity=0.9)]
     count_earlier(scheduler, METRIC, {"0001": measured, "0002": measured, "earlier/0007": measured}, state)
-    assert sweep.searcher.cost_of("earlier/0007", 1.0) is None
     for name in ("0001", "0002"):
         assert scheduler.wait(name)
     assert not scheduler.wait("earlier/0007"), "nobody knows what it would cost here"

@@ -147,6 +147,8 @@ def test_a_wrong_sampler_or_scheduler_is_one_clear_line(settings: list[str], mes
     ("objectives", "message"),
     [
         (["fid", "gpu_seconds"], "did you mean device_seconds?"),
+        (["fid", "recal"], "did you mean recall?"),
+        (["recall"], "must be [fid], or fid and one of"),
         (["device_seconds"], "must be [fid], or fid and one of device_seconds, generator_parameters"),
         (["fid", "fid"], "must be [fid], or fid and one of"),
         (["fid", "device_seconds", "generator_parameters"], "must be [fid], or fid and one of"),

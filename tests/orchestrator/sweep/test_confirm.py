@@ -2,6 +2,7 @@
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.messages import ConfirmLease
 from orchestrator.sweep.stopper import SweepStopper
-from tests.orchestrator.sweep_helpers import begun, ended, epoch, keep, proposal, recorder_of, roomy
+from tests.orchestrator.sweep_helpers import PLAN, begun, ended, epoch, keep, proposal, recorder_of, roomy
 from trainers.run_report import RunEnd
 
 
@@ -145,15 +146,15 @@ def test_a_narrow_terminal_has_room_for_the_verdict() -> None:
     assert "1285.2 ± 25.0" in shown and "completed" in shown
 
 
+class LivingGang:
+    number, name, error = 0, "gang-0", None
+
+    def is_alive(self) -> bool:
+        return True
+
+
 def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None, tmp_path: Path) -> None:
     """A real broker; this test is its gang, and refuses the best trial."""
-
-    class Gang:
-        number, name, error = 0, "gang-0", None
-
-        def is_alive(self) -> bool:
-            return True
-
     said: list[str] = []
     store = begun(tmp_path / "s")
     broker = BrokerClient.start(store.directory)
@@ -175,6 +176,34 @@ def test_where_no_finalist_is_confirmed_the_next_are_measured(ray_instance: None
             (store.trials_dir / name).mkdir(parents=True)
             (store.trials_dir / name / "best.pt").touch()
         broker.end(name, TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=objective, best_epoch=4))
-    stopper = SweepStopper(broker, [Gang()], recorder_of(store), roomy(store))
+    stopper = SweepStopper(broker, [LivingGang()], recorder_of(store), roomy(store))
     confirm_best(ConfirmConfig(top=1, seeds=1), store, broker, stopper, say)
     assert said == [f"measuring the best trials again: {name} ..." for name in ("0001", "0000")]
+
+
+@pytest.mark.parametrize(("again", "asked"), [(0.2, ["0001", "0000"]), (0.4, ["0001"])])
+def test_where_none_keeps_the_constraints_the_next_that_may_is_measured(
+    ray_instance: None, tmp_path: Path, again: float, asked: list[str]
+) -> None:
+    recall = "recall_test_n2_k5"
+    store = begun(tmp_path / "s", replace(PLAN, constraints={"recall": ">= 0.3"}))
+    for number, objective in enumerate((80.0, 60.0, 90.0)):
+        trial = ended(f"{number:04d}", "completed", objective)
+        trial.beside = {recall: 0.2 if objective == 90.0 else 0.5}  # in training
+        keep(store, trial)
+        (store.trials_dir / trial.trial_id / "best.pt").touch()
+    broker = BrokerClient.start(store.directory)
+    said: list[str] = []
+
+    def measure() -> None:
+        lease = broker.lease(0)
+        assert isinstance(lease, ConfirmLease)
+        broker.confirmed(lease.trial_id, [61.0], [{recall: again if lease.trial_id == "0001" else 0.1}])
+
+    def say(line: str) -> None:
+        said.append(line.split()[-2])
+        threading.Thread(target=measure).start()  # the lease waits until the trial is queued
+
+    stopper = SweepStopper(broker, [LivingGang()], recorder_of(store), roomy(store))
+    confirm_best(ConfirmConfig(top=1, seeds=1), store, broker, stopper, say)
+    assert said == asked, "and not the third, which breaks them in training"

@@ -78,6 +78,11 @@ def test_a_trial_is_trained_and_measured_again(setup: GangSetup, assets: Assets,
     run_confirm_lease(setup, lease, assets)
     (confirmed,) = events_of(setup.directory, Confirmed)
     assert len(set(confirmed.values)) == 2
+    assert [{name.split("_")[0] for name in one} for one in confirmed.beside] == [
+        {"kid", "precision", "recall", "density", "coverage"}
+    ] * 2
+    (trial,) = ResultsStore(setup.directory).read_trials()
+    assert trial.confirmed_beside == confirmed.beside and trial.beside == {}  # in training nobody asked for it
 
 
 def test_a_stop_is_heard_at_the_next_report(setup: GangSetup, assets: Assets, one_thread: None) -> None:

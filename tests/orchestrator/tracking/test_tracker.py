@@ -81,6 +81,7 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
         trial.progress(report)
     trial.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=60.0, best_epoch=4), seconds=12.5)
     trial.confirmed = [63.0, 64.0, 65.0]
+    trial.confirmed_beside = [{"kid_test_n2": value} for value in (0.0001, 0.0002, 0.0003)]
     for event in life(trial)[2:]:
         store.append(event)
     close(store, SweepStatus.FINISHED)
@@ -98,6 +99,7 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
     for one in (run, parent):
         metrics = one.data.metrics
         assert (metrics["objective"], metrics["objective_mean"], metrics["objective_spread"]) == (60.0, 64.0, 1.0)
+        assert metrics["kid_test_n2_mean"] == pytest.approx(0.0002)
 
 
 def test_writes_wait_where_the_password_has_expired(

@@ -43,6 +43,14 @@ def test_kid_of_torch_fidelitys_defaults() -> None:
     assert ours.deviation == pytest.approx(theirs["kernel_inception_distance_std"], abs=1e-5)
 
 
+def test_kid_of_many_images_whose_kernel_is_computed_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = features(120, 0), features(150, 1, 0.3)
+    at_once = kid(a, b, subsets=5, subset_size=50)
+    monkeypatch.setattr("trainers.metrics.kid.AT_ONCE", 200)
+    by_parts = kid(a, b, subsets=5, subset_size=50)
+    assert (by_parts.mean, by_parts.deviation) == pytest.approx((at_once.mean, at_once.deviation), rel=1e-9)
+
+
 def test_kid_of_few_images_is_noisier_and_no_larger() -> None:
     few, many = (kid(features(count, 0), features(count, 1), subsets=20) for count in (40, 1000))
     assert few.subset_size == 20, "half of them, or all subsets would be one"

@@ -1,0 +1,65 @@
+"""Text for people: what was measured beside FID."""
+
+from statistics import fmean, stdev
+
+from orchestrator.results.records import TrialRecord
+from trainers.metric_names import HELD_OUT, NEAREST, all_values, protocol_of, short_name
+
+HEADINGS = {
+    "kid": "KID",
+    "inception_score": "IS",
+    HELD_OUT: "FID held out",
+}  # the others are called by their short names
+
+
+def heading(protocol: str) -> str:
+    """``recall`` of ``recall_inception2048_n1000_k5``."""
+    return HEADINGS.get(short := short_name(protocol), short)
+
+
+def beside_cells(trial: TrialRecord) -> dict[str, str]:
+    """The means of a trial that was measured again, by heading; empty for others."""
+    return {heading(name): f"{fmean(values):.3g}" for name, values in _shown(trial, again=True).items()}
+
+
+def beside_text(trial: TrialRecord) -> str:
+    """``KID 0.0121 ± 0.0004, recall 0.43 ± 0.01``: with standard deviations where there are several values."""
+    return ", ".join(f"{heading(name)} {_spread(values)}" for name, values in _shown(trial).items())
+
+
+def beside_means(trial: TrialRecord) -> dict[str, float]:
+    """As `beside_cells`, as numbers."""
+    return {heading(name): fmean(values) for name, values in _shown(trial, again=True).items()}
+
+
+def nearest_text(trial: TrialRecord) -> str:
+    """Whether its fakes lie nearer to the training images than images do that nobody has learnt; empty if unknown."""
+    found = trial.measured_beside
+    names = [protocol_of(found, name) for name in NEAREST]
+    known = [fmean(found[name]) for name in names if name is not None]
+    if len(known) < len(NEAREST):
+        return ""
+    ratio, null, low = known
+    sign = "a sign that it has learnt images by heart, but no proof" if ratio < low else "no sign of learning by heart"
+    return (
+        f"its fakes are {ratio:.2f} times as far from the nearest training image as from the nearest held-out one, "
+        f"held-out images {null:.2f} times (95% of such sets {low:.2f} or more): {sign}"
+    )
+
+
+def _shown(trial: TrialRecord, *, again: bool = False) -> dict[str, list[float]]:
+    """What was measured beside FID, but for what `nearest_text` tells; if asked, of trials measured `again` alone."""
+    found = trial.measured_beside if trial.confirmed_beside or not again else {}
+    return {name: values for name, values in found.items() if short_name(name) not in NEAREST}
+
+
+def _spread(values: list[float]) -> str:
+    mean = f"{fmean(values):.3g}"
+    return f"{mean} ± {stdev(values):.1g}" if len(values) > 1 else mean
+
+
+def amount_text(name: str, value: float | None) -> str:
+    """The value of a second objective: a cost as ``1,204``, what is measured beside FID as ``0.431``; or a dash."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if name in all_values() else f"{value:,.0f}"

@@ -1,0 +1,56 @@
+"""Constraints: what the winner has to keep besides the lowest FID, such as ``recall: ">= 0.3"``."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainers.errors import UserError, shortened, unknown_name
+from trainers.metric_names import all_values
+
+_TEXT = re.compile(r"\s*(>=|<=)\s*(\S+)\s*")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound of one value that is measured beside FID.
+
+    Attributes:
+        value: its short name, of `trainers.metric_names.all_values`.
+        sign: ``>=`` or ``<=``.
+        bound: the least, or the greatest, that is allowed.
+    """
+
+    value: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.sign} {self.bound:g}"
+
+    def violation(self, found: float | None) -> float:
+        """By how much a value lies beyond the bound; 0 or less where it does not. One that is missing is 1 beyond."""
+        if found is None or math.isnan(found):
+            return 1.0
+        return self.bound - found if self.sign == ">=" else found - self.bound
+
+
+def limits_of(constraints: Mapping[str, str]) -> list[Limit]:
+    """The limits that a space's ``constraints:`` name.
+
+    Raises:
+        UserError: no such value, or no bound; one line.
+    """
+    limits = []
+    for value, text in constraints.items():
+        if value not in all_values():
+            raise unknown_name("value in constraints", value, all_values())
+        found = _TEXT.fullmatch(str(text))
+        try:
+            bound = float(found[2]) if found is not None else math.nan
+        except ValueError:
+            bound = math.nan
+        if found is None or not math.isfinite(bound):
+            raise UserError(f'constraints.{value}: write it as ">= 0.3" or "<= 0.3", got {shortened(text)}')
+        limits.append(Limit(value, found[1], bound))
+    return limits

@@ -1,0 +1,45 @@
+"""What may be measured beside FID, by name, and which way each value is better. Imports no torch."""
+
+from collections.abc import Iterable, Mapping
+
+KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
+
+# The values of each name that `fid.metrics` and `confirm.metrics` take.
+VALUES: dict[str, tuple[str, ...]] = {
+    KID: ("kid",),
+    PRDC: ("precision", "recall", "density", "coverage"),
+    INCEPTION_SCORE: ("inception_score",),
+}
+MINIMISED = frozenset({"kid"})  # the others are maximised
+HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
+# With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
+# that nobody has learnt: the mean of their medians, and the lower 5%. See `trainers.metrics.memorisation`.
+NEAREST = ("nearest_ratio", "nearest_null", "nearest_null_low")
+NEIGHBOURS = 5  # nearest ones that make a neighbourhood of `prdc`, which therefore needs more images than that
+
+
+def all_values() -> list[str]:
+    """Every value that can be measured beside FID."""
+    return [value for values in VALUES.values() for value in values]
+
+
+def metric_of(value: str) -> str:
+    """The name that measures a value: ``recall`` comes with ``prdc``."""
+    return next(name for name, values in VALUES.items() if value in values)
+
+
+def protocol_of(measured: Iterable[str], value: str) -> str | None:
+    """The full name, of those `measured`, of a value: ``recall_inception2048_n1000_k5``; None where there is none."""
+    return next((name for name in measured if name.startswith(f"{value}_") and short_name(name) == value), None)
+
+
+def value_of(measured: Mapping[str, float], value: str) -> float | None:
+    """A value by its short name, None where it was not measured."""
+    name = protocol_of(measured, value)
+    return None if name is None else measured[name]
+
+
+def short_name(protocol: str) -> str:
+    """``recall`` of ``recall_inception2048_n1000_k5``."""
+    known = [HELD_OUT, *reversed(NEAREST), *all_values()]  # of names that begin alike the longer first
+    return next((value for value in known if protocol.startswith(f"{value}_")), protocol)
