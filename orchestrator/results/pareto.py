@@ -30,7 +30,7 @@ def pareto_front(trials: list[TrialRecord]) -> list[str]:
 
     As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused.
     """
-    measured = {trial.trial_id: trial.objectives for trial in trials if not trial.refused}
+    measured = {trial.trial_id: trial.objectives for trial in trials if not trial.refused and not trial.is_repeat}
     complete = max((len(values) for values in measured.values()), default=0)
     points = {
         trial_id: tuple(value for value in values.values() if value is not None)

@@ -92,6 +92,9 @@ class ConfirmConfig(Section):
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
         3, description="how often each, every time on fresh latents"
     )
+    train_seeds: Annotated[int, Field(ge=0, le=MOST_SEEDS)] = Field(
+        0, description="how often each is trained again, every time with a fresh training seed; 0: never"
+    )
 
 
 @dataclass(frozen=True)
