@@ -123,11 +123,13 @@ def _move_into(new: Path, out: Path) -> None:
 
 
 def _origin(chosen: Chosen) -> Origin:
+    from orchestrator.results.repeats import setting_of
     from trainers.inference.export import Origin
 
     if chosen.store is None or (trial := chosen.trial) is None:
         return Origin()
     plan = chosen.store.read_plan()
+    setting = next(one for one in chosen.store.read_trials() if one.trial_id == setting_of(trial.trial_id))
     return Origin(
         sweep=plan.sweep,
         trial=trial.trial_id,
@@ -136,6 +138,9 @@ def _origin(chosen: Chosen) -> Origin:
         confirmed_mean=trial.objective_mean,
         confirmed_spread=trial.objective_spread,
         confirmed_seeds=len(trial.confirmed),
+        training_mean=setting.seeds.mean,
+        training_spread=setting.seeds.spread,
+        training_seeds=len(setting.seeds.values),
         data_fingerprint=plan.fingerprint,
         data_images=plan.n_real,
     )

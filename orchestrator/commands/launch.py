@@ -13,7 +13,7 @@ from orchestrator.commands.parameters import FileToRead, FolderToRead, NameOrPat
 from orchestrator.commands.resume import go_on
 from orchestrator.commands.running import ending_the_dead, meet_cluster, run_to_the_end, with_packing
 from orchestrator.commands.shared import price_options, register_option, release_option, sweeps_dir_option
-from orchestrator.space.sections import MOST_TRIALS, SAMPLERS, SCHEDULERS
+from orchestrator.space.sections import MOST_SEEDS, MOST_TRIALS, SAMPLERS, SCHEDULERS
 from trainers.errors import UserError, disk_is_full, is_full
 
 if TYPE_CHECKING:
@@ -135,6 +135,12 @@ if TYPE_CHECKING:
     type=Text(),
     metavar="all|best|top:K",
     help="Whose best.pt is kept. [default: top:K, K twice what is measured again, at least 5]",
+)
+@click.option(
+    "--confirm-seeds",
+    type=Whole(0, MOST_SEEDS),
+    metavar="N",
+    help="Train the best settings again, N times each with fresh seeds. [default: the space's, mostly 0]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
 @click.option("--allow-changes", is_flag=True, help="With --resume: go on with other rules, scheduler or sampler.")

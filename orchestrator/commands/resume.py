@@ -184,6 +184,7 @@ def go_on(
     from orchestrator.display.summary import print_plan
     from orchestrator.display.winner_text import counted
     from orchestrator.plan.saved import check_differences, differences, to_saved
+    from orchestrator.results.repeats import repeats_text, searched
     from orchestrator.results.store import ResultsStore
     from orchestrator.search.warm_start import read_warm_start
 
@@ -198,10 +199,12 @@ def go_on(
             text = f"the scheduler does not compare with the earlier sweep any longer: {error}"
             console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     print_plan(console, plan, list(caches), warm)
-    over = sum(trial.over for trial in state.trials.values())
-    open_now, waiting = len(state.trials) - over, len(state.waiting)
+    own = searched(state.trials.values())
+    over, waiting = sum(trial.over for trial in own), state.proposed() - len(own)
+    seeds = repeats_text(state)
     console.print(
-        f"\ngoing on: {counted(over, 'trial')} over, {open_now} to go on from the last checkpoint, {waiting} waiting",
+        f"\ngoing on: {counted(over, 'trial')} over, {len(own) - over} to go on from the last checkpoint, "
+        f"{waiting} waiting{seeds and '; '}{seeds}",
         highlight=False,
         soft_wrap=True,
     )

@@ -77,7 +77,11 @@ def _too_much(needed: int) -> str:
 
 
 def _ceiling(plan: Plan, forecast: Forecast | None) -> str:
-    work = f"{counted(plan.trials, 'trial')} x {counted(most_epochs(plan), 'epoch')}"
+    again = plan.space.most_repeats
+    trainings = (
+        f"({counted(plan.trials, 'trial')} + {again} with fresh seeds)" if again else counted(plan.trials, "trial")
+    )
+    work = f"{trainings} x {counted(most_epochs(plan), 'epoch')}"
     if forecast is None:
         return (
             f"{work}; how long an epoch takes is not known before the first: no sweep in {plan.directory.parent} has "

@@ -14,6 +14,7 @@ from orchestrator.display.winner_text import counts_text, short
 from orchestrator.results.comparison import Row, conclusion, differing
 from orchestrator.results.prices import money
 from orchestrator.results.records import best_trial
+from orchestrator.results.repeats import searched
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
@@ -60,9 +61,10 @@ def print_comparison(console: Console, first: ResultsStore, second: ResultsStore
 def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:
     now = last_sign(store.directory, state)
     best, spent = best_trial(list(state.trials.values())), spending_of(state, now)
+    own = searched(state.trials.values())
     found = {
         "status": str(store.standing(state).status),
-        "trials": f"{len(state.trials)} of {state.planned}: {counts_text(state.trials.values()) or 'none yet'}",
+        "trials": f"{len(own)} of {state.planned}: {counts_text(own) or 'none yet'}",
         "verdicts": _verdicts(state),
         "time": duration(state.seconds(now)),
         "GPU hours": f"{spent.whole.hours:.2f}" if spent.on_gpus else "none: CPUs",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +13,13 @@ from rich.table import Table
 
 from orchestrator.display.beside_text import amount_text, beside_cells, beside_text
 from orchestrator.display.fitting import fitting
+from orchestrator.display.seeds_text import seeds_cell
 from orchestrator.display.waiting import doing_text, left_text
 from orchestrator.results.now import read_now
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.prices import CURRENCY
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
@@ -54,6 +57,9 @@ def trials_table(
 ) -> Table:
     """Trial, epoch, FID, best, images/s, time, share of the time spent on FID, verdict; ``*`` marks the winner.
 
+    "confirmed" is mean and spread over latents of one checkpoint, "seeds" over training seeds of one setting. The
+    winner may be a repeat of a setting: the run whose generator is used.
+
     What was measured beside FID has columns, for the trials that were measured again.
     With a second objective the cost has a column, and ``+`` marks the Pareto front.
 
@@ -70,7 +76,7 @@ def trials_table(
         costs: what each has cost, by trial; empty: there is no such column.
     """
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
-    any_confirmed = any(trial.confirmed for trial in trials)
+    shows = Shows(confirmed=any(trial.confirmed for trial in trials), seeds=any(trial.repeats for trial in trials))
     found = dict.fromkeys(name for trial in trials for name in beside_cells(trial))
     beside = [name for name in found if name.lower() not in extra]
     best = best_trial(trials)
@@ -83,7 +89,7 @@ def trials_table(
         objectives = {_heading(name): _amount(name, trial.costs.get(name)) for name in extra}
         cells = {
             "trial": f"{trial.trial_id}{star}",
-            **_cells(trial, any_confirmed, clock),
+            **_cells(trial, shows, clock),
             **{name: beside_cells(trial).get(name, "-") for name in beside},
             **objectives,
             **({CURRENCY: costs.get(trial.trial_id, "-")} if costs else {}),
@@ -126,7 +132,15 @@ def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialReco
     return [trial for trial in trials if trial.trial_id in kept]
 
 
-def _cells(trial: TrialRecord, any_confirmed: bool, clock: float) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Shows:
+    """Which columns the table has besides the usual ones: the spread over latents, and that over training seeds."""
+
+    confirmed: bool
+    seeds: bool
+
+
+def _cells(trial: TrialRecord, shows: Shows, clock: float) -> dict[str, str]:
     few = _fewer_fakes(trial, trial.last_fid_n)
     carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
     best = _number(trial.objective, ".1f")
@@ -137,7 +151,8 @@ def _cells(trial: TrialRecord, any_confirmed: bool, clock: float) -> dict[str, s
         "epoch": f"{trial.epochs}/{trial.total_epochs}",
         "FID": _number(trial.last_fid, ".1f") + few + carried,
         "best": best,
-        **({"confirmed": confirmed_text(trial, ".1f") or "-"} if any_confirmed else {}),
+        **({"confirmed": confirmed_text(trial, ".1f") or "-"} if shows.confirmed else {}),
+        **({"seeds": seeds_cell(trial, ".1f") or "-"} if shows.seeds else {}),
         "images/s": _number(trial.images_per_second, ".0f"),
         "time": f"{seconds:.0f} s",
         "on FID": _number(trial.fid_share, ".0%"),
@@ -275,9 +290,11 @@ class Screen(Sink):
             return self._notice
         if not trials or self._state is None:
             return "the gangs are starting ..."
-        done = sum(not trial.open for trial in trials)
+        done = sum(not trial.open for trial in searched(trials))
         soon = left_text(self._state) if done < self._state.planned else ""
-        return ", ".join(filter(None, (f"{done} of {self._state.planned} trials done", soon)))
+        return ", ".join(
+            filter(None, (f"{done} of {self._state.planned} trials done", soon, repeats_text(self._state)))
+        )
 
     def _render(self) -> Table:
         trials, wide = self._trials(), self._console.width >= WIDE

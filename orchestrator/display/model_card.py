@@ -105,6 +105,10 @@ def _quality(model: dict[str, Any]) -> str:
         spread, seeds = origin["confirmed_spread"], origin["confirmed_seeds"]
         how = f" ± {spread:.2f} (mean and standard deviation over {seeds} seeds)" if spread is not None else " (1 seed)"
         rows.append(("FID, measured again on fresh latents", f"{mean:.2f}{how}"))
+    if (mean := origin.get("training_mean")) is not None:  # exports of older versions do not say it
+        spread, seeds = origin["training_spread"], origin["training_seeds"]
+        how = f" ± {spread:.2f} (mean and standard deviation over {seeds} seeds)" if spread is not None else " (1 seed)"
+        rows.append(("FID of the same setting, trained again with fresh seeds", f"{mean:.2f}{how}"))
     rows.append((f"FID in training, at epoch {model['epoch']}", f"{origin['objective']:.2f}"))
     rows.append(("protocol", f"`{origin['objective_name']}`"))
     rows.append(("features", f"of `{fid['extractor']}`"))

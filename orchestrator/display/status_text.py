@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.display.live import confirmed_text
+from orchestrator.display.seeds_text import seeds_rows
 from orchestrator.display.spending_text import used_text
 from orchestrator.display.waiting import doing_text, duration, left_text
 from orchestrator.display.winner_text import counts_text, print_rows, resume_rows, won_with
@@ -14,6 +15,7 @@ from orchestrator.results.argument import ray_text
 from orchestrator.results.now import read_now
 from orchestrator.results.prices import money
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.repeats import is_repeat, repeats_text, searched
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import Standing, last_sign
 from orchestrator.results.state import SweepState
@@ -36,9 +38,9 @@ def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | st
             notes.append(f"{store.directory.name}: {state}")
             continue
         standing, now = store.standing(state), last_sign(store.directory, state)
-        best = best_trial(list(state.trials.values()))
+        own, best = searched(state.trials.values()), best_trial(list(state.trials.values()))
         lowest = "-" if best is None else confirmed_text(best, ".1f") or f"{best.objective:.1f}"
-        row = [store.directory.name, standing.status, f"{len(state.trials)}/{state.planned}", lowest]
+        row = [store.directory.name, standing.status, f"{len(own)}/{state.planned}", lowest]
         hours = f"{state.gpu_hours(now):.1f}" if state.plan.gang_gpus else "-"
         cost = state.cost(now)
         table.add_row(*row, hours, "-" if cost is None else money(cost), duration(state.seconds(now)))
@@ -61,11 +63,15 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
         opened = state.sessions[-1].opened
         rows["where"] = f"process {opened.pid} on {opened.host}, since {_at(opened.at)}"
         rows["Ray"] = "on that host" if state.plan.address is None else ray_text(state.plan.address, "that host")
-    counts = filter(None, (counts_text(state.trials.values()), f"{len(state.waiting)} waiting"))
-    rows["trials"] = f"{len(state.trials)} of {state.planned}: {', '.join(counts)}"
+    own = searched(state.trials.values())
+    counts = filter(None, (counts_text(own), f"{sum(not is_repeat(name) for name in state.waiting)} waiting"))
+    rows["trials"] = f"{len(own)} of {state.planned}: {', '.join(counts)}"
+    if seeds := repeats_text(state):
+        rows["seeds"] = seeds
     best = best_trial(list(state.trials.values()))
     if best is not None:
         rows["best"] = f"{best.trial_id}: {state.plan.objective} {won_with(best)}"
+    rows |= seeds_rows(list(state.trials.values()), best)
     rows["used"] = ", ".join(filter(None, (duration(state.seconds(now)), used_text(spending_of(state, now)))))
     if runs:
         if doing := _doing(state, store):

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from orchestrator.display.live import MOST_ROWS, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
+from orchestrator.display.seeds_text import seeds_rows
 from orchestrator.display.spending_text import away_row, cost_column, spending_rows
 from orchestrator.display.winner_text import (
     counted,
@@ -27,8 +28,10 @@ from orchestrator.display.winner_text import (
 )
 from orchestrator.results.argument import VIA, place_of, ray_text
 from orchestrator.results.records import NOT_COUNTED, TrialRecord, best_trial
+from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
+from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.domains import Domain
@@ -105,7 +108,10 @@ def _measuring_text(space: Space) -> str:
     (epoch, first), confirm = first_measurement(space.base), space.confirm
     fewer = f"; on {first} fakes at first (epoch {epoch})" if first != space.base.fid.n_fake else ""
     times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
-    return fewer + (f"; the best {confirm.top} are measured again, {times} each" if confirm.top else "")
+    again = f"; the best {confirm.top} are measured again, {times} each" if confirm.top else ""
+    if confirm.train_seeds:
+        again += f", and trained again, {counted(confirm.train_seeds, 'fresh seed')} each"
+    return fewer + again
 
 
 def _images(report: Any, path: Path, *, drawn: bool) -> str:
@@ -127,13 +133,13 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     state = store.read_state()
     trials, status = state.by_number(), state.status
     ending = status.replace("_", " ").replace("gpu", "GPU")
-    console.print(f"\n{ending}: {_trials_text(trials, state.planned)}", highlight=False, soft_wrap=True)
+    console.print(f"\n{ending}: {_trials_text(trials, state)}", highlight=False, soft_wrap=True)
     if state.detail and status is not SweepStatus.FAILED:  # of which every trouble is told
         console.print(state.detail, markup=False, highlight=False, soft_wrap=True)
     best = best_trial(trials)
     if best is None and trials:
         console.print("no trial has an objective: none was measured inside its window with fakes that vary")
-    rows = {} if best is None else winner_rows(store, plan.metric, best)
+    rows = {} if best is None else {**seeds_rows(trials, best), **winner_rows(store, plan.metric, best)}
     until = last_sign(store.directory, state)
     spent = spending_of(state, until)
     rows |= {
@@ -146,16 +152,17 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
     print_rows(console, rows | next_rows(store, winner=best is not None))
 
 
-def _trials_text(trials: list[TrialRecord], planned: int) -> str:
-    counts = counts_text(trials)
-    return f"{len(trials)} of {planned} trials{counts and ': '}{counts}"
+def _trials_text(trials: list[TrialRecord], state: SweepState) -> str:
+    own = searched(trials)
+    counts, seeds = counts_text(own), repeats_text(state)
+    return f"{len(own)} of {state.planned} trials{counts and ': '}{counts}{seeds and '; '}{seeds}"
 
 
 def print_results(console: Console, store: ResultsStore) -> None:
     """Print the table of a sweep's trials, its best trial, and the commands that show and use it."""
     state = store.read_state()
     trials, standing = state.by_number(), store.standing(state)
-    heading = f"{state.plan.sweep}: {standing.status}, {_trials_text(trials, state.planned)}"
+    heading = f"{state.plan.sweep}: {standing.status}, {_trials_text(trials, state)}"
     for line in filter(None, (heading, standing.detail)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if standing.status in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
@@ -168,6 +175,7 @@ def print_results(console: Console, store: ResultsStore) -> None:
         print_rows(console, {f"{name} (+)": text for name, text in front.items()})
     best = best_trial(trials)
     rows = {"objective": state.plan.objective} if best is None else winner_rows(store, state.plan.objective, best)
+    rows = seeds_rows(trials, best) | rows
     rows |= spending_rows(spent, best) | away_row(state, until) | earlier_rows(store)
     print_rows(console, rows | next_rows(store, winner=best is not None))
 
@@ -178,6 +186,8 @@ def _legend(trials: list[TrialRecord]) -> str:
         "* the best": best_trial(trials) is not None,
         f"~ {NOT_COUNTED}": any(trial.objective is None and trial.lowest_fid is not None for trial in trials),
         "@E measured at epoch E": any(trial.last_fid_epoch not in (None, trial.epochs) for trial in trials),
+        "seeds: mean and spread over n training seeds": any(trial.repeats for trial in trials),
+        "0003s1: the setting of 0003 with a fresh seed": any(trial.is_repeat for trial in trials),
         "nN on N fakes": any(0 < trial.n_fake != trial.last_fid_n is not None for trial in trials),
     }
     return "; ".join(text for text, there in marks.items() if there)

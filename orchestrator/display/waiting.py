@@ -1,6 +1,7 @@
 """Text for people who wait: what a trial does at this moment, and when it and the sweep may be done."""
 
 from orchestrator.results.now import Now
+from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
 
@@ -24,7 +25,7 @@ def left_text(state: SweepState) -> str:
     """
     if state.halting is not None or any(trial.paused for trial in list(state.trials.values())):
         return ""  # which of those that wait will go on is not known
-    trials = list(state.trials.values())  # at once: another thread adds to them
+    trials = searched(list(state.trials.values()))  # at once: another thread adds to them
     over = [trial.seconds for trial in trials if trial.over]
     whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]
     if not (known := over or whole):

@@ -28,7 +28,7 @@ class DiskForecast:
     Attributes:
         running: checkpoints of the trials that run at once.
         waiting: checkpoints of trials that wait at rungs: all the others, before the last of them has started.
-        kept: ``best.pt`` of the trials that keep it.
+        kept: ``best.pt`` of the trials that keep it, and of settings that are trained again.
         rest: grids, histories and tracking.
     """
 
@@ -60,9 +60,10 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     top = space.confirm.top
     most = how_many(keep or default_keep(top))
     kept = space.trials if most is None else min(space.trials, max(most, candidates(top)))
+    kept += space.most_repeats  # until the best of them is known
     schedule, side = space.base.schedule, max(space.base.data.image_size, SMALLEST_TILE)
-    epochs = space.trials * mean_epochs(space)
-    grids = space.trials + epochs / schedule.samples_every
+    epochs = space.trials * mean_epochs(space) + space.most_repeats * space.base.schedule.epochs
+    grids = space.trials + space.most_repeats + epochs / schedule.samples_every
     pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
     run = min(resources.gangs, space.trials)
     wait = space.trials - run if space.scheduler.name in PROMOTING else 0

@@ -81,7 +81,9 @@ def forecast_of(plan: Plan, fingerprint: str) -> Forecast | None:
         fingerprint: of its images.
     """
     speed = find_speed(plan, fingerprint)
-    return None if speed is None else Forecast(epochs=plan.trials * most_epochs(plan), speed=speed, plan=plan)
+    if speed is None:
+        return None
+    return Forecast(epochs=(plan.trials + plan.space.most_repeats) * most_epochs(plan), speed=speed, plan=plan)
 
 
 def find_speed(plan: Plan, fingerprint: str) -> Speed | None:

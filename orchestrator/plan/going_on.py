@@ -7,6 +7,7 @@ from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prices import check_priced
 from orchestrator.results.records import lowest_objective
+from orchestrator.results.repeats import are_left, searched
 from orchestrator.results.retention import finalists
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
@@ -68,6 +69,8 @@ def check_left(state: SweepState, plan: Plan) -> None:
     best = finalists(state.trials.values())[: plan.space.confirm.top]
     if measuring and any(not state.trials[one].confirmed for one in best):
         return
+    confirm = plan.space.confirm
+    repeating = are_left(state.trials.values(), confirm.top, confirm.train_seeds)
     now = last_sign(plan.directory, state)
     reached = plan.budgets.reached(
         seconds=state.seconds(now),
@@ -83,11 +86,11 @@ def check_left(state: SweepState, plan: Plan) -> None:
         SweepStatus.OUT_OF_GPU_HOURS: "its GPU hours are used up: a larger --max-gpu-hours goes on",
         SweepStatus.OUT_OF_MONEY: "its money is used up: a larger --max-cost goes on",
     }
-    if reached is not None:
+    if reached is not None and not (repeating and reached is SweepStatus.TARGET_REACHED):  # which is of the search
         raise UserError(f"sweep {plan.sweep}: {more[reached]}")
-    over = all(trial.over for trial in state.trials.values())
-    if state.status is SweepStatus.FINISHED and over and not state.waiting and state.proposed() >= plan.trials:
-        there = len(state.trials)
+    own = searched(state.trials.values())
+    there, over = state.proposed(), all(trial.over for trial in own)
+    if state.status is SweepStatus.FINISHED and over and not repeating and len(own) == there >= plan.trials:
         how_many = f"{there} of {state.planned} trials"
         raise UserError(f"sweep {plan.sweep} is finished: {how_many}; more: --trials {2 * there}")
 

@@ -41,5 +41,6 @@ class LaunchOptions:
     hang_timeout: str | None = None
     release_after: str | None = None
     keep_checkpoints: str | None = None
+    confirm_seeds: int | None = None
     resume: bool = False
     allow_changes: bool = False

@@ -258,6 +258,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"sampler.name={options.sampler}")
     if options.scheduler:
         settings.append(f"scheduler.name={options.scheduler}")
+    if options.confirm_seeds is not None:
+        settings.append(f"confirm.train_seeds={options.confirm_seeds}")
     check_each_once([*settings, *options.settings])
     space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})

@@ -20,6 +20,8 @@ from trainers.errors import UserError
 
 # What may change in a space while its sweep goes on: neither what a trial learns nor what its FID means.
 COMPATIBLE = ("description", "pruning", "scheduler", "sampler", "confirm", "demo", "base.runtime")
+# Keys that a plan of an older version does not have, and what it did without them.
+ADDED = {"confirm.train_seeds": 0}
 
 
 def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
@@ -166,4 +168,5 @@ def _defaults() -> dict[str, Any]:
 
 def _flat(definition: dict[str, Any]) -> dict[str, Any]:
     """By dotted keys, with lists as they are in a file."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in flatten(definition).items()}
+    flat = {name: list(value) if isinstance(value, tuple) else value for name, value in flatten(definition).items()}
+    return {**ADDED, **flat}

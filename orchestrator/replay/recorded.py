@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.results.repeats import searched
 from orchestrator.results.store import ResultsStore, look_up_sweep, sweep_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig
@@ -131,7 +132,7 @@ def read_sweep(store: ResultsStore) -> list[RecordedRun]:
     from trainers.families import loss_scale  # imports torch, which logs do not need
 
     runs = []
-    for trial in store.read_trials():
+    for trial in searched(store.read_trials()):
         history = store.read_history(trial.trial_id)
         if not history:
             continue

@@ -7,6 +7,7 @@ the better one, and nothing of what another run of either search would have foun
 from dataclasses import asdict, dataclass
 
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.repeats import by_seeds
 from orchestrator.results.state import SweepState
 from orchestrator.space.domains import build_domain, value_text
 from orchestrator.space.space import condition_text
@@ -126,7 +127,22 @@ def conclusion(first: SweepState, second: SweepState, names: tuple[str, str]) ->
         if winner is None:
             return [*said, f"{name} has no winner: no trial has an objective so far."]
     assert best[0] is not None and best[1] is not None
-    return [*said, *_of_winners(best[0], best[1], names)]
+    return [*said, *_of_winners(best[0], best[1], names), *_of_settings(first, second, names)]
+
+
+def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) -> list[str]:
+    """Whether the winning settings differ by more than their training seeds; empty unless both were trained again."""
+    ranked = [by_seeds(state.by_number())[:1] for state in (first, second)]
+    ours, theirs = ([value for setting in one for value in setting.seeds.values] for one in ranked)
+    if min(len(ours), len(theirs)) < 2:
+        return []
+    found = welch(ours, theirs)
+    clear = "more than" if found.is_clear else "within"
+    return [
+        f"The winning settings, trained again with fresh seeds ({len(ours)} and {len(theirs)}), differ by {clear} the "
+        f"spread of those: {_apart(found.mean, names[1])}, with an interval of {found.low:+.1f} to {found.high:+.1f} "
+        f"at {LEVEL:.0%} (Welch)."
+    ]
 
 
 def _of_winners(first: TrialRecord, second: TrialRecord, names: tuple[str, str]) -> list[str]:

@@ -121,6 +121,7 @@ class Submitted(Event):
         epochs: planned; 0 where the values are invalid, which ends the trial when a gang takes it.
         n_fake: generated images of the objective's protocol.
         costs: values of objectives that are known beforehand.
+        repeats: the trial whose setting it has, with another seed; empty for a trial of the search.
     """
 
     trial: str
@@ -128,6 +129,7 @@ class Submitted(Event):
     epochs: int
     n_fake: int
     costs: dict[str, float] = field(default_factory=dict)
+    repeats: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,7 +316,7 @@ def from_json(values: dict[str, Any]) -> Event:
     kind = _NAMES.get(str(values.get("event")))
     if kind is None:
         raise DamagedError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
-    if not re.fullmatch(r"\d{4,9}", str(values.get("trial", "0000"))):  # it becomes a folder's name
+    if not re.fullmatch(r"\d{4,9}(s[1-9]\d{0,3})?", str(values.get("trial", "0000"))):  # it becomes a folder's name
         raise DamagedError(f"events.jsonl is damaged: no trial is called {shortened(values['trial'])}")
     known = {one.name for one in fields(kind)}
     try:

@@ -32,7 +32,7 @@ def pareto_front(trials: list[TrialRecord]) -> list[str]:
     As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused; one
     that breaks a constraint only where every one does.
     """
-    kept = keeping([trial for trial in trials if trial.can_win])
+    kept = keeping([trial for trial in trials if trial.can_win and not trial.is_repeat])
     measured = {trial.trial_id: trial.objectives for trial in kept}
     complete = max((len(values) for values in measured.values()), default=0)
     points = {

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.results.repeats import Seeds, best_run, by_seeds, is_repeat, seeds_of, seeds_place, setting_of
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.objectives import FID
@@ -34,7 +35,7 @@ class TrialRecord:
     """The current state of one trial.
 
     Attributes:
-        trial_id: number of the trial in the sweep and in Optuna, four digits.
+        trial_id: number of the trial in the sweep and in Optuna, four digits; of a repeat see `results.repeats`.
         params: its searched values.
         total_epochs: planned epochs.
         started: wall clock of its first lease, seconds since 1970.
@@ -68,6 +69,7 @@ class TrialRecord:
         gang: number of the gang that trained it last, in memory only; None before its first lease.
         paused: it waits at a rung, or did when the end of its sweep cut it short; another driver lets it wait there
             again.
+        repeats: its setting, trained again with fresh seeds.
     """
 
     trial_id: str
@@ -101,6 +103,7 @@ class TrialRecord:
     ended: float | None = None
     gang: int | None = field(default=None, compare=False)
     paused: bool = False
+    repeats: list["TrialRecord"] = field(default_factory=list, compare=False, repr=False)
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
     _before: float = 0.0  # seconds until then
@@ -126,8 +129,18 @@ class TrialRecord:
 
     @property
     def number(self) -> int:
-        """Its number in the sweep: as texts, 10000 would come before 1001."""
-        return int(self.trial_id)
+        """Its number in the sweep: as texts, 10000 would come before 1001. A repeat has that of its setting's trial."""
+        return int(setting_of(self.trial_id))
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it is the setting of another trial, trained again."""
+        return is_repeat(self.trial_id)
+
+    @property
+    def seeds(self) -> Seeds:
+        """What its setting has reached with fresh training seeds."""
+        return seeds_of(self)
 
     @property
     def open(self) -> bool:
@@ -141,8 +154,8 @@ class TrialRecord:
 
     @property
     def can_win(self) -> bool:
-        """Whether it has an objective, whatever ended it, and its checkpoint was not refused."""
-        return self.objective is not None and not self.refused
+        """Whether it has an objective, whatever ended it, and its checkpoint was not refused; a repeat alone cannot."""
+        return self.objective is not None and not self.refused and not self.is_repeat
 
     @property
     def fid_share(self) -> float | None:
@@ -240,6 +253,7 @@ class TrialRecord:
 
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
+        seeds = self.seeds
         return {
             "trial_id": self.trial_id,
             "state": self.state.value,
@@ -268,6 +282,11 @@ class TrialRecord:
             "objective_mean": self.objective_mean,
             "objective_spread": self.objective_spread,
             "detail": self.detail,
+            "repeat_of": setting_of(self.trial_id) if self.is_repeat else None,
+            "seeds_mean": seeds.mean,
+            "seeds_spread": seeds.spread,
+            "seeds_n": len(seeds.values),
+            "seeds_failed": seeds.failed,
         }
 
 
@@ -280,10 +299,14 @@ def lowest_objective(trials: list[TrialRecord]) -> float | None:
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
 
-    Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one.
-    One that breaks a constraint wins only where every one does.
+    Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one. One
+    that breaks a constraint wins only where every one does. Where settings were trained again, the lowest mean over
+    their fresh seeds wins, and the winner is the run of that setting whose checkpoint has the lowest confirmed FID: it
+    may be a repeat.
     """
     measured = keeping([trial for trial in trials if trial.can_win])
+    if repeated := by_seeds(measured):
+        return best_run(repeated[0])
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
@@ -296,15 +319,20 @@ def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
 
 
 def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
-    """Best first, as `best_trial` compares: by confirmed mean, by objective, then by lowest FID.
+    """Best first, as `best_trial` compares: by the mean over training seeds, by confirmed mean, by objective, then by
+    lowest FID.
 
-    Behind these come those that break a constraint, and refused ones last.
+    Behind these come those that break a constraint, then refused ones, and last repeats.
     """
 
     def place(trial: TrialRecord) -> tuple[int, float, int]:
+        if trial.can_win and trial.seeds.values and not trial.broken:
+            failed, mean, number = seeds_place(trial)
+            return failed - 2, mean, number
         values = (trial.objective_mean, trial.objective, trial.lowest_fid)
         kind = next((kind for kind, value in enumerate(values) if value is not None), len(values))
-        behind = (len(values) + 1) * (2 if trial.refused else bool(trial.can_win and trial.broken))
+        last = 3 if trial.is_repeat else 2 if trial.refused else int(bool(trial.can_win and trial.broken))
+        behind = (len(values) + 1) * last
         return behind + kind, values[kind] or 0.0 if kind < len(values) else 0.0, trial.number
 
     return sorted(trials, key=place)

@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.results.clock import driver_clock, machine
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
+from orchestrator.results.repeats import repeats_text
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import StopReason, SweepStatus
 from trainers.errors import UserError
@@ -65,7 +66,13 @@ def _ending(state: SweepState) -> str:
     """What a living driver does at the end of its sweep, and why it ends; empty before."""
     if state.halting is None:
         return ""
-    if state.holders:
+    if (
+        (seeds := repeats_text(state))
+        and not state.halting.gangs_exit
+        and not any(trial.open and not trial.is_repeat for trial in state.trials.values())
+    ):
+        doing = f"the best settings are trained again, {seeds}"
+    elif state.holders:
         doing = "its trials stop"
     else:
         doing = "its gangs exit" if state.halting.gangs_exit else "the best trials are measured again"

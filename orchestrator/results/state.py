@@ -26,6 +26,7 @@ from orchestrator.results.events import (
     Submitted,
 )
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import is_repeat
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State, SweepStatus, TrialOutcome
 from orchestrator.space.objectives import measured_costs
@@ -112,9 +113,11 @@ class SweepState:
         return self.sessions[-1].closed if self.sessions else None
 
     def by_number(self) -> list[TrialRecord]:
-        """All trials that have started, in the order of their numbers."""
+        """All trials that have started, in the order of their numbers, repeats after the trial of their setting."""
         # A copy made in one step: a driver's recorder adds trials in a thread of its own.
-        return sorted(self.trials.copy().values(), key=lambda trial: trial.number)
+        return sorted(
+            self.trials.copy().values(), key=lambda trial: (trial.number, len(trial.trial_id), trial.trial_id)
+        )
 
     def open_trials(self) -> list[TrialRecord]:
         """The trials that have started and not ended."""
@@ -122,7 +125,7 @@ class SweepState:
 
     def proposed(self) -> int:
         """Number of trials that the search has proposed."""
-        return len(self.trials) + len(self.waiting)
+        return sum(not is_repeat(name) for name in [*self.trials, *self.waiting])
 
     def seconds(self, now: float) -> float:
         """Time that drivers have spent on the sweep, until `now`."""
@@ -257,6 +260,8 @@ class SweepState:
                 costs=dict(proposal.costs),
                 constraints=self.plan.constraints,
             )
+            if proposal.repeats in self.trials:
+                self.trials[proposal.repeats].repeats.append(self.trials[trial_id])
 
     def _started(self, event: Started) -> bool:
         self._take_waiting(event.trial, event.at)

@@ -27,6 +27,7 @@ from orchestrator.results.pareto import pareto_front
 from orchestrator.results.places import EVENTS_FILE, SPACE_FILE, TRACKING_DB, history_file
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.saved_plan import PLAN_FILE, SavedPlan, plan_text, read_plan
+from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import Standing, last_sign, standing_of
 from orchestrator.results.state import SweepState
@@ -123,10 +124,12 @@ class ResultsStore:
         state = self.read_state()
         trials, standing = state.by_number(), self.standing(state)
         best, spent = best_trial(trials), spending_of(state, last_sign(self.directory, state))
+        odds = odds_of(trials)
         return {
             "sweep": state.plan.sweep,
             "objective": state.plan.objective,
             "best": best.to_json() | spent.of_trial(best.trial_id) if best else None,
+            "best_setting": odds.to_json() if odds else None,
             "pareto_front": pareto_front(trials),
             "trials": [trial.to_json() | spent.of_trial(trial.trial_id) for trial in trials],
             "spent": spent.to_json(),

@@ -14,6 +14,7 @@ import pyarrow as pa
 from orchestrator.results.argument import parted_uri
 from orchestrator.results.places import sweeps_root
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.repeats import setting_of
 from orchestrator.results.spending import Spending, spending_of
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
@@ -37,6 +38,11 @@ _TRIAL = {
     "objective_spread": pa.float64(),
     "confirmed_seeds": pa.int64(),
     "refused": pa.string(),
+    "repeat_of": pa.string(),
+    "seeds_mean": pa.float64(),
+    "seeds_spread": pa.float64(),
+    "seeds_n": pa.int64(),
+    "seeds_failed": pa.int64(),
     "best_epoch": pa.int64(),
     "epochs": pa.int64(),
     "total_epochs": pa.int64(),
@@ -93,7 +99,7 @@ class Tables:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row per trial that has started, by number.
+        """One row per trial that has started, by number; a repeat has the number of its setting's trial.
 
         Columns: as in ``gan-sweep results --format json``; ``protocol``, the name of the objective; the costs of a
         second objective; of the trials that were measured again the means of what was measured beside FID; and every
@@ -154,10 +160,16 @@ def load_tables(sweep: str, sweeps_dir: str) -> Tables:
 
 
 def _trial_row(state: SweepState, trial: TrialRecord, spent: Spending, *, winner: bool) -> dict[str, Any]:
+    seeds = trial.seeds
     given = {
         "sweep": state.plan.sweep,
         "number": trial.number,
         "winner": winner,
+        "repeat_of": setting_of(trial.trial_id) if trial.is_repeat else None,
+        "seeds_mean": seeds.mean,
+        "seeds_spread": seeds.spread,
+        "seeds_n": len(seeds.values),
+        "seeds_failed": seeds.failed,
         "state": trial.state.value,
         "protocol": state.plan.objective,
         "confirmed_seeds": len(trial.confirmed),

@@ -39,7 +39,7 @@ def choose(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
     Args:
         source: a sweep, by name or directory, or a checkpoint's file.
         sweeps_dir: where sweeps are looked for.
-        trial: ``best``, or the number of a trial, with leading zeros or without.
+        trial: ``best``, or the number of a trial or repeat, with leading zeros or without.
 
     Raises:
         UserError: there is no such sweep or trial, no trial can win so far, or the checkpoint was dropped or not
@@ -68,7 +68,7 @@ def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[Re
         if (best := best_trial(records)) is None:
             raise UserError(f"sweep {store.directory.name} has no winner: no trial has an objective so far")
         return store, best
-    by_number = {str(record.number): record for record in records}
+    by_number = {record.trial_id.lstrip("0") or "0": record for record in records}
     if (found := by_number.get(trial.lstrip("0") or "0")) is None:
         raise unknown_name(f"trial of {store.directory.name}", trial, [WINNER, *(r.trial_id for r in records)])
     return store, found

@@ -11,6 +11,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.search.result import TrialResult
 from trainers.run_report import EpochReport, Measurement
@@ -61,7 +62,7 @@ def measured_before(
     still_open: Measured = {}
     if type(scheduler) is FIFOScheduler:
         return over, still_open
-    for trial in state.trials.values():
+    for trial in searched(state.trials.values()):
         if not trial.open and trial.measured is not None and len(state.plan.objectives) == 1:
             over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
             continue

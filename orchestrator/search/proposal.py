@@ -18,6 +18,7 @@ class Proposal:
         epochs: planned; 0 where the values are invalid: then the gang that takes the trial says why.
         n_fake: generated images of the objective's protocol.
         costs: values of objectives that are known beforehand.
+        repeats: the trial whose setting it has, with another seed; empty for one of the search.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Proposal:
     epochs: int = 0
     n_fake: int = 0
     costs: dict[str, float] = field(default_factory=dict)
+    repeats: str = ""
 
 
 def propose(space: Space, number: int, params: dict[str, Any]) -> Proposal:

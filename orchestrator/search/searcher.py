@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.left_open import last_measured, left_open
@@ -266,10 +267,13 @@ class OptunaSearcher(Searcher):
         self._proposed = state.proposed()
         running = {name_of(trial.number): trial for trial in left_open(self._study)}
         there = {name_of(trial.number): trial for trial in self._study.get_trials(deepcopy=False)}
-        if foreign := sorted({*state.trials, *state.waiting} - there.keys()):
+        unknown = {*state.trials, *state.waiting} - there.keys()
+        if foreign := sorted(name for name in unknown if not is_repeat(name)):
             text = "its storage was lost or replaced: bring back what was there"
             raise UserError(f"Optuna's study does not know trial {foreign[0]} of this sweep: {text}")
         for name in (*state.interrupted, *state.waiting):
+            if is_repeat(name):
+                continue
             params = state.trials[name].params if name in state.trials else state.waiting[name].params
             if (trial := running.pop(name, None)) is None:
                 ended = there[name]

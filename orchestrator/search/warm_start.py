@@ -12,6 +12,7 @@ from typing import Any
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
 from orchestrator.search.studies import ORIGIN
@@ -98,7 +99,7 @@ def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str
         raise UserError(f"--warm-start {info.sweep}: its space cannot be read: {error}") from None
     _check_comparable(info, old, space, metric, data)
     taken, measured, left_out = [], {}, Counter[str]()
-    for record in store.read_trials():
+    for record in searched(store.read_trials()):
         reports = [report.measurement for report in store.read_history(record.trial_id)]
         own = [one for one in reports if one is not None]
         try:

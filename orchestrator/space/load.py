@@ -109,6 +109,7 @@ def check_space(space: Space) -> None:
     _check_conditions(space)
     if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
         check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
+    _check_confirm(space)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
@@ -131,6 +132,17 @@ def check_space(space: Space) -> None:
         for name, value in point.items():
             if not space.search[name].contains(value):
                 raise UserError(f"{where}: {name} = {value!r} lies outside its range {space.search[name]}")
+
+
+def _check_confirm(space: Space) -> None:
+    confirm = space.confirm
+    if confirm.train_seeds and not confirm.top:
+        raise UserError(f"confirm.train_seeds {confirm.train_seeds}: needs confirm.top of 1 at least, which is 0")
+    if confirm.train_seeds and len(space.objectives) > 1:
+        raise UserError(
+            f"confirm.train_seeds {confirm.train_seeds}: goes with the objective fid alone, not with "
+            f"{' and '.join(space.objectives)}, which have no one winner to try again"
+        )
 
 
 def _check_conditions(space: Space) -> None:

@@ -98,6 +98,9 @@ class ConfirmConfig(Section):
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
         3, description="how often each, every time on fresh latents"
     )
+    train_seeds: Annotated[int, Field(ge=0, le=MOST_SEEDS)] = Field(
+        0, description="how often each is trained again, every time with a fresh training seed; 0: never"
+    )
     metrics: MetricNames = Field(
         (KID, PRDC),
         description="measured with them beside FID, on the same images: some of kid, prdc and inception_score, as in "

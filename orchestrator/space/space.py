@@ -64,6 +64,11 @@ class Space(Section):
         """Whether some keys exist only for certain values of others."""
         return any(domain.when for domain in self.search.values())
 
+    @property
+    def most_repeats(self) -> int:
+        """How often settings are trained again at the end, at most: no more of them than there are trials."""
+        return min(self.confirm.top, self.trials) * self.confirm.train_seeds
+
     def resolve(self, params: dict[str, Any]) -> TrainConfig:
         """The config of a trial with these searched values; FID is measured at the scheduler's rungs too."""
         config = TrainConfig.build(self.base.model_dump(), params)

@@ -13,17 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.results import events
+from orchestrator.results.repeats import is_repeat
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
 from orchestrator.sweep.broker_log import BrokerLog
+from orchestrator.sweep.confirm_queue import ConfirmQueue
 from orchestrator.sweep.driver_sign import DriverSign
 from orchestrator.sweep.epochs_elsewhere import EpochsElsewhere
 from orchestrator.sweep.line import Line
 from orchestrator.sweep.lines import Lines
 from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease, Rank
 from orchestrator.sweep.pulses import Pulses
+from orchestrator.sweep.repeating import Repeating
 from orchestrator.sweep.retry_queue import RetryQueue
 from orchestrator.sweep.waiting_room import WaitingRoom
 from trainers.run_report import EpochReport
@@ -45,11 +48,12 @@ class Broker:
         self._store = ResultsStore(directory)
         self._state = state = self._store.read_state()
         self._log = BrokerLog(directory, state)
-        self._queue = RetryQueue([*state.interrupted, *state.waiting], state.holders, state.attempts)
+        waiting = [name for name in (*state.interrupted, *state.waiting) if not is_repeat(name)]  # see `repeat`
+        self._queue = RetryQueue(waiting, state.holders, state.attempts)
         self._lines = Lines(self._store, state)
         self._room = WaitingRoom()
-        self._confirmations, self._seeds, self._epochs = RetryQueue(), 0, EpochsElsewhere(directory)
-        self._unconfirmed: dict[str, str] = {}  # trial to the reason
+        self._confirmations, self._epochs = ConfirmQueue(state), EpochsElsewhere(directory)
+        self._repeating = Repeating(state, self._queue, self._confirmations)
         self._pulses = Pulses(time.monotonic, state.longest_epoch)
         for gang in state.gangs:  # whose ranks this broker has not heard of yet
             self._pulses.began(gang)
@@ -62,7 +66,7 @@ class Broker:
         """Queue a trial."""
         if trial.name in self._state.waiting or trial.name in self._state.trials:
             return
-        known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs}
+        known = {"epochs": trial.epochs, "n_fake": trial.n_fake, "costs": trial.costs, "repeats": trial.repeats}
         self._log.write(events.Submitted, trial=trial.name, params=trial.params, **known)
         if trial.name in self._state.waiting:
             self._queue.add(trial.name)
@@ -134,13 +138,14 @@ class Broker:
             self._log.write(events.Halting, reason=reason, gangs_exit=gangs_exit)
         for trial_id in dict.fromkeys([*self._state.waiting, *self._lines]):
             line = self._lines.of(trial_id)
-            if trial_id in self._state.trials or line.outcome is not None:
+            if trial_id in self._state.trials or line.outcome is not None or self._repeating.rests(trial_id):
                 continue
             self._queue.take_back(trial_id)
             line.outcome = TrialOutcome(verdict=reason, epochs=0)
             self._lines.tell_tune(trial_id)
         for trial in self._state.open_trials():
-            if trial.state is not State.PAUSED:  # those end with the sweep, by its last line: there may be thousands
+            # Paused ones end with the sweep, by its last line: there may be thousands.
+            if trial.state is not State.PAUSED and not self._repeating.rests(trial.trial_id):
                 await self.stop(trial.trial_id, reason)
         await self._notify()
 
@@ -158,18 +163,23 @@ class Broker:
     async def measure_again(self, trial_ids: list[str], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
         """Let gangs measure finished trials again, on `seeds` sets of fresh latents each; waits up to `wait_s` seconds.
 
-        Returns how many are left, and why others were not confirmed; to be called until none is left. A trial that was
-        measured again before is left as it is.
+        Returns how many are left, and why others were not confirmed. One that was measured before is left as it is.
         """
-        self._seeds = seeds
-        for trial_id in trial_ids:
-            if trial_id not in self._confirmations and not self._measured_again(trial_id):
-                self._confirmations.add(trial_id)
+        self._confirmations.ask(trial_ids, seeds)
         await self._notify()
         await self._room.change(lambda: not self._confirmations.pending, wait_s)
-        refused = {trial_id: self._state.trials[trial_id].refused for trial_id in trial_ids}
-        why_not = self._unconfirmed | {trial_id: why for trial_id, why in refused.items() if why}
-        return self._confirmations.pending, {name: why for name, why in why_not.items() if name in trial_ids}
+        return self._confirmations.pending, self._confirmations.why_not(trial_ids)
+
+    async def repeat(self, trials: list[Proposal], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
+        """Let gangs train settings again, and measure each on `seeds` sets of latents; returns what the above does."""
+        names = [trial.name for trial in trials]
+        for trial in trials:
+            await self.submit(trial)
+        self._repeating.queue(names, seeds)
+        await self._notify()
+        await self._room.change(lambda: not self._repeating.left, wait_s)
+        self._repeating.queue(names, seeds)  # those that were trained meanwhile are to be measured
+        return self._repeating.left, self._confirmations.why_not(set(names) & self._state.trials.keys())
 
     # the gangs' side
 
@@ -193,9 +203,8 @@ class Broker:
             await self._notify()  # another takes what this one was woken for
             return NoLease.ASK_AGAIN
         self._pulses.began(gang)
-        if self._state.halting or not self._queue:
-            trial_id, _ = self._confirmations.take(gang)
-            return ConfirmLease(trial_id, self._seeds)
+        if not self._may_train:
+            return self._confirmations.lease(gang)
         trial_id, attempt = self._queue.first()
         begun = trial_id in self._state.trials
         if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
@@ -312,11 +321,8 @@ class Broker:
         self, trial_id: str, values: list[float], beside: Any = (), *, failure: str = "", refused: str = ""
     ) -> None:
         """Record what a trial was measured at again, one FID per set of latents; or why not; why it cannot win."""
-        self._confirmations.finish(trial_id)
-        self._confirmations.take_back(trial_id)  # queued again if its gang was taken for dead before
-        if failure:
-            self._unconfirmed.setdefault(trial_id, failure)
-        elif not self._measured_again(trial_id):
+        self._confirmations.over(trial_id, failure)
+        if not self._confirmations.done(trial_id):
             found = {} if refused else {"values": list(values), "beside": list(beside)}
             self._log.write(events.Confirmed, trial=trial_id, **{"values": [], **found}, refused=refused)
         await self._notify()
@@ -348,12 +354,7 @@ class Broker:
         """Queue again what `gang` holds: it has died, or has come back from the dead."""
         for trial_id in self._queue.held_by(gang):
             await self._put_back(trial_id, "its workers died")
-        for trial_id in self._confirmations.held_by(gang):
-            if (why := self._confirmations.given_up(trial_id)) is not None:
-                self._unconfirmed[trial_id] = why
-                self._confirmations.finish(trial_id)
-            else:
-                self._confirmations.put_back(trial_id)
+        self._confirmations.gang_died(gang)
         await self._notify()
 
     async def _pause(self, trial_id: str) -> None:
@@ -381,11 +382,6 @@ class Broker:
             self._log.write(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
             self._queue.put_back(trial_id)
 
-    def _measured_again(self, trial_id: str) -> bool:
-        """Whether nothing is left to do for the confirmation of a trial."""
-        trial = self._state.trials[trial_id]
-        return bool(trial.confirmed or trial.refused) or trial_id in self._unconfirmed
-
     @property
     def _over(self) -> bool:
         """Whether the gangs have to exit."""
@@ -393,7 +389,12 @@ class Broker:
 
     def _has_work_or_end(self) -> bool:
         """Whether there is work for a gang, or the sweep is over."""
-        return self._over or bool(self._confirmations) or (bool(self._queue) and not self._state.halting)
+        return self._over or bool(self._confirmations) or self._may_train
+
+    @property
+    def _may_train(self) -> bool:
+        """Whether a trial waits that may start: at the end of the sweep those are repeats."""
+        return bool(self._queue) and (not self._state.halting or self._repeating.is_next)
 
     async def _notify(self) -> None:
         await self._room.wake(None if self._over else self._queue.waiting + self._confirmations.waiting)

@@ -121,6 +121,11 @@ class BrokerClient:
         answer: tuple[int, dict[str, str]] = ray.get(self._actor.measure_again.remote(trial_ids, seeds, wait_s))
         return answer
 
+    def repeat(self, trials: list[Proposal], seeds: int, wait_s: float) -> tuple[int, dict[str, str]]:
+        """Let gangs train settings again, and measure them; returns how many are left, and why others were not."""
+        answer: tuple[int, dict[str, str]] = ray.get(self._actor.repeat.remote(trials, seeds, wait_s))
+        return answer
+
     # from ranks
 
     def lease(self, gang: int, workers: int = 1, of: int = 1) -> Lease | ConfirmLease | NoLease:

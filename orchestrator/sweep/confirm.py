@@ -37,13 +37,13 @@ def confirm_best(
     """
     if not asked.top:
         return
-    _settle(broker, stopper)
+    settle(broker, stopper)
     trials = store.read_trials()
     can_be = with_best(store) | {one.trial_id for one in trials if one.confirmed}
     ranked = [trial_id for trial_id in finalists(trials) if trial_id in can_be]
     while ranked and stopper.may_wait():
         best, ranked = ranked[: asked.top], ranked[asked.top :]
-        if _confirmed(best, asked.seeds, broker, stopper, say) and not _better_left(store, best, ranked):
+        if measure_again(best, asked.seeds, broker, stopper, say) and not _better_left(store, best, ranked):
             return
 
 
@@ -64,7 +64,7 @@ def with_best(store: ResultsStore) -> set[str]:
     return {path.parent.name for path in (*store.trials_dir.glob(f"*/{BEST}"), *there) if path.name == BEST}
 
 
-def _confirmed(
+def measure_again(
     best: list[str], seeds: int, broker: BrokerClient, stopper: SweepStopper, say: Callable[[str], None]
 ) -> int:
     """Measure these trials again; returns how many were confirmed."""
@@ -80,7 +80,7 @@ def _confirmed(
     return len(best) - len(failed) - pending
 
 
-def _settle(broker: BrokerClient, stopper: SweepStopper) -> None:
+def settle(broker: BrokerClient, stopper: SweepStopper) -> None:
     """Wait for the trials that still run."""
     deadline = time.monotonic() + SETTLE_S
     while broker.settled(POLL_S) and stopper.may_wait() and time.monotonic() < deadline:

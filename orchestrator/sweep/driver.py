@@ -75,6 +75,7 @@ def run_sweep(
         # Their processes start meanwhile: these imports take some 4 s.
         from orchestrator.sweep.confirm import confirm_best
         from orchestrator.sweep.desk import Desk
+        from orchestrator.sweep.repeat import repeat_best
         from orchestrator.sweep.stopper import SweepStopper
         from orchestrator.sweep.tuning import build_searcher, build_tuner
 
@@ -116,6 +117,7 @@ def run_sweep(
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
             if stopper.may_confirm():
                 confirm_best(plan.space.confirm, store, broker, stopper, screen.say)
+                repeat_best(plan.space, plan.seed, store, broker, stopper, screen.say)
             broker.close(stopper.finish().trials_end_as)
             _wait_for_exit(gangs, stopper)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import is_repeat
 from orchestrator.results.retention import candidates, how_many, kept
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
@@ -47,7 +48,9 @@ class Housekeeper(Sink):
         self._let_go(trial)
         if trial.objective is not None:
             self._drop()
-        elif trial.over and self._most is not None:  # as most are; to look at all others takes 28 ms of 10,000
+        elif (
+            trial.over and self._most is not None
+        ):  # without an objective, as most are; to look at all others takes 28 ms of 10,000
             self._drop_these({trial.trial_id})
 
     def closed(self, state: SweepState) -> None:
@@ -64,9 +67,12 @@ class Housekeeper(Sink):
         """Delete the ``best.pt`` of the trials that are over and cannot win any more."""
         if self._most is None or self._state is None:
             return
-        most = max(self._most, self._candidates) if self._state.status in _GOES_ON else self._most
+        goes_on = self._state.status in _GOES_ON
+        most = max(self._most, self._candidates) if goes_on else self._most
         two = len(self._state.plan.objectives) > 1
-        self._drop_these(self._held - kept(self._state.trials.values(), most, front=two))
+        stay = kept(self._state.trials.values(), most, front=two)
+        # Which repeat of the winning setting is the best is known when all of them were measured.
+        self._drop_these({name for name in self._held - stay if not (goes_on and is_repeat(name))})
 
     def _drop_these(self, trials: set[str]) -> None:
         for trial_id in trials:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
@@ -46,7 +47,9 @@ class Lines:
         return line
 
     def tell_tune(self, trial_id: str) -> None:
-        """Put where a trial stands into its line, which it has already."""
+        """Put where a trial stands into its line, which it has already; of a repeat Tune knows nothing."""
+        if is_repeat(trial_id):
+            return
         line, trial = self._lines[trial_id], self._state.trials.get(trial_id)
         epoch, measurement = (line.last.epoch, line.last.measurement) if line.last is not None else (0, None)
         seconds = trial.seconds if trial is not None else 0.0

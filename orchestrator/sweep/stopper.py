@@ -72,6 +72,17 @@ class SweepStopper(tune.Stopper):
         """Whether the sweep has ended in a way after which its best trials are measured again."""
         return self.status not in _WITHOUT_CONFIRMING
 
+    def may_repeat(self) -> bool:
+        """Whether the best settings may be trained again by now. A budget that is used up ends that too; the target FID
+        does not, which is of the search.
+        """
+        if not self.may_wait() or self.status not in (SweepStatus.RUNNING, SweepStatus.TARGET_REACHED):
+            return False
+        if (reached := self._budget_reached(objective=None)) is not None:
+            self.status = reached
+            self._broker.halt(reached.trials_end_as)
+        return reached is None
+
     def finish(self) -> SweepStatus:
         """How the sweep ended; to be called after Tune's loop and after the best were measured again."""
         if self.status is SweepStatus.RUNNING:
@@ -95,21 +106,23 @@ class SweepStopper(tune.Stopper):
             return SweepStatus.INTERRUPTED
         if self._disk.look():
             return SweepStatus.FAILED
-        state, now = self._recorder.state, self._clock()
-        budgets = Budgets(**state.budgets)
+        state = self._recorder.state
         # Of 10,000 trials that takes 4 ms, and Tune asks in every turn.
-        lowest = None if budgets.target_fid is None else lowest_objective(list(state.trials.values()))
-        reached = budgets.reached(
-            seconds=state.seconds(now),
-            gpu_hours=state.gpu_hours(now),
-            cost=state.cost(now),
-            objective=lowest,
-        )
-        if reached is not None:
+        lowest = None if state.budgets.get("target_fid") is None else lowest_objective(list(state.trials.values()))
+        if (reached := self._budget_reached(lowest)) is not None:
             return reached
         if self._recorder.error is not None or not self._any_gang_left():
             return SweepStatus.FAILED
         return None
+
+    def _budget_reached(self, objective: float | None) -> SweepStatus | None:
+        state, now = self._recorder.state, self._clock()
+        return Budgets(**state.budgets).reached(
+            seconds=state.seconds(now),
+            gpu_hours=state.gpu_hours(now),
+            cost=state.cost(now),
+            objective=objective,
+        )
 
     def __reduce__(self) -> Any:
         # Tune pickles its run config for a later restore; the stopper belongs to this process.

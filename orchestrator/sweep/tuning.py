@@ -12,6 +12,7 @@ from ray import tune
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import TRAINABLE
+from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
@@ -83,7 +84,8 @@ def build_tuner(
     warm: WarmStart | None,
 ) -> tune.Tuner:
     """Tune, ready to `fit`, from where the sweep stands; arguments as of `build_searcher`, and Tune's own directory."""
-    scheduler = build_scheduler(plan.space, done=sum(one.state is State.COMPLETED for one in state.trials.values()))
+    done = sum(one.state is State.COMPLETED for one in searched(state.trials.values()))
+    scheduler = build_scheduler(plan.space, done=done)
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
     over, still_open = measured_before(scheduler, state, store.read_history)
     if isinstance(scheduler, Promotion) and len(plan.space.objectives) > 1:

@@ -10,6 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME, ML
 from mlflow.utils.validation import MAX_DATASET_DIGEST_SIZE
 
 from orchestrator.results.records import NOT_COUNTED, TrialRecord
+from orchestrator.results.repeats import setting_of
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
 from orchestrator.space.space import Space
@@ -70,6 +71,8 @@ def trial_tags(trial: TrialRecord, plan: SavedPlan, config: TrainConfig | None) 
         "data_fingerprint": plan.fingerprint,
         "code_version": plan.version,
     }
+    if trial.is_repeat:
+        tags |= {"repeat_of": setting_of(trial.trial_id), "train_seed": str(trial.params.get("seed"))}
     if trial.gang is not None:
         tags["gang"] = str(trial.gang)
     if config is not None:

@@ -42,6 +42,7 @@ from orchestrator.tracking.grids import fetch
 from orchestrator.tracking.patience import Patience
 from orchestrator.tracking.refusals import Unreachable, is_race, is_temporary
 from orchestrator.tracking.runs import Runs
+from orchestrator.tracking.seeds import seeds_metrics, winning_setting
 from orchestrator.tracking.trial_pictures import TrialPictures, open_grid
 from orchestrator.tracking.trial_writes import Batch, TrialWrites, grouped, joined
 from orchestrator.tracking.view import write_views
@@ -147,6 +148,9 @@ class MlflowSink(Sink):
         self._try(lambda: self._close_parent(state))
         if state.status not in (SweepStatus.INTERRUPTED, SweepStatus.FAILED):
             self.model(state, self._plan.register)
+        for setting in state.by_number():
+            if setting.repeats:
+                self._try(partial(self._log_seeds, setting, state))
         measured = [one for one in state.trials.values() if (one.objective, one.lowest_fid) != (None, None)]
         for place, trial in enumerate(ranked(measured), 1):
             self._try(partial(self._rank, trial, place))
@@ -324,11 +328,14 @@ class MlflowSink(Sink):
         run, _ = self._runs.sweep(state.sessions[-1].opened.at)
         self._runs.settle()
         if best is not None and best.objective is not None:
+            stamp = int(closed.ended * 1000)
+            of_seeds, said = winning_setting(state.by_number(), stamp, state.session)
             metrics = [
-                Metric("objective", round(best.objective, DIGITS), int(closed.ended * 1000), state.session),
+                Metric("objective", round(best.objective, DIGITS), stamp, state.session),
                 *_confirmed_metrics(best),
+                *of_seeds,
             ]
-            self._runs.client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id)])
+            self._runs.client.log_batch(run, metrics=metrics, tags=[RunTag("best_trial", best.trial_id), *said])
         self._runs.client.set_terminated(run, _SWEEP_STATUS.get(state.status, "KILLED"), _milliseconds(closed.ended))
 
     def _log_model(self, best: TrialRecord, checkpoint: Path, register_as: str) -> None:
@@ -338,6 +345,12 @@ class MlflowSink(Sink):
         model = log_winner(self._runs.client, self._runs.experiment(), run, self._plan, best, checkpoint)
         if register_as:
             register(self._runs.client, register_as, model, run)
+
+    def _log_seeds(self, setting: TrialRecord, state: SweepState) -> None:
+        closed = state.sessions[-1].closed
+        assert closed is not None
+        metrics = seeds_metrics(setting, int(closed.ended * 1000), setting.best_epoch or 0)
+        self._runs.client.log_batch(self._runs.trial(setting)[0], metrics=metrics)
 
     def _rank(self, trial: TrialRecord, place: int) -> None:
         tags = {"rank": str(place), "top10": str(place <= TOP).lower()}

@@ -17,6 +17,7 @@ from orchestrator.results.follower import Follower
 from orchestrator.results.lines import LineReader, LineWriter
 from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import repeat_name, setting_of
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.sinks import Sink
 from orchestrator.results.store import ResultsStore, create_sweep, find_sweep
@@ -28,7 +29,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.disk_watch import DiskWatch
 from orchestrator.sweep.recorder import Recorder
 from orchestrator.sweep.worker import GangSetup
-from trainers.run_report import EpochReport, Measurement, hardly_vary
+from trainers.run_report import EpochReport, Measurement, RunEnd, hardly_vary
 
 PLAN = SavedPlan(
     sweep="s",
@@ -73,6 +74,7 @@ def keep(store: ResultsStore, *records: TrialRecord) -> None:
 def life(trial: TrialRecord) -> list[Event]:
     name, at = trial.trial_id, trial.started
     known = {"epochs": trial.total_epochs, "n_fake": trial.n_fake, "costs": trial.costs}
+    known |= {"repeats": setting_of(name)} if trial.is_repeat else {}
     events: list[Event] = [
         Submitted(at=at, session=1, trial=name, params=trial.params, **known),
         Started(at=at, session=1, trial=name, gang=0, attempt=1),
@@ -198,6 +200,19 @@ def ended(trial_id: str, verdict: str, objective: float | None) -> TrialRecord:
     best_epoch = 3 if objective else None
     trial.end(TrialOutcome(verdict=verdict, epochs=3, objective=objective, best_epoch=best_epoch), seconds=12.5)
     return trial
+
+
+def repeated(trial_id: str, confirmed: float, *seeds: float | None) -> TrialRecord:
+    """A setting that was measured again, and trained again with so many seeds; None is one that collapsed."""
+    setting = ended(trial_id, RunEnd.COMPLETED, confirmed - 1)
+    setting.confirmed = [confirmed]
+    for number, value in enumerate(seeds, 1):
+        name = repeat_name(trial_id, number)
+        repeat = ended(name, "d_collapse" if value is None else RunEnd.COMPLETED, None if value is None else value - 1)
+        repeat.params = {**setting.params, "seed": number}
+        repeat.confirmed = [] if value is None else [value - 1, value + 1]
+        setting.repeats.append(repeat)
+    return setting
 
 
 SMALL = (

@@ -52,6 +52,9 @@ class Origin:
         confirmed_mean: mean of the values of that epoch measured again, each on fresh latents.
         confirmed_spread: their sample standard deviation.
         confirmed_seeds: how many there are.
+        training_mean: mean FID of its setting, trained again with fresh seeds.
+        training_spread: the sample standard deviation of those.
+        training_seeds: how many there are.
         data_fingerprint: hash of the training images.
         data_images: how many there were.
     """
@@ -63,6 +66,9 @@ class Origin:
     confirmed_mean: float | None = None
     confirmed_spread: float | None = None
     confirmed_seeds: int = 0
+    training_mean: float | None = None
+    training_spread: float | None = None
+    training_seeds: int = 0
     data_fingerprint: str | None = None
     data_images: int | None = None
 

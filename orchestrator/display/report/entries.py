@@ -12,6 +12,7 @@ from orchestrator.results.events import Event, from_json
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.records import TrialRecord, best_trial
+from orchestrator.results.repeats import seeds_place
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.spending import Spending, spending_of
 from orchestrator.results.standing import Standing, last_sign
@@ -127,12 +128,16 @@ class Entry:
 
     @property
     def merit(self) -> tuple[float, float, int]:
-        """Sorts trials, the best first: confirmed ones by their mean, then by objective, then by their lowest FID.
+        """Sorts trials, the best first: by the mean over training seeds, then confirmed ones by their mean, then by
+        objective, then by their lowest FID.
 
         Of those with an objective, those that break a constraint come after all others.
         """
         trial = self.trial
         behind = 0.0 if not (trial.can_win and trial.broken) else 1.25
+        if trial.can_win and trial.seeds.values and not trial.broken:
+            failed, mean, number = seeds_place(trial)
+            return failed - 2, mean, number
         if trial.can_win and trial.objective_mean is not None:
             return behind, trial.objective_mean, trial.number
         if trial.can_win and trial.objective is not None:
@@ -156,6 +161,7 @@ class Group:
         number: of the group in the page, from 0.
         sweeps: as they were named.
         entries: their trials, the best first.
+        repeats: their settings that were trained again with fresh seeds; they are in no ranking of trials.
         left_out: trials that are not in `entries`, since there are too many.
     """
 
@@ -163,6 +169,12 @@ class Group:
     sweeps: Sequence[Sweep]
     entries: Sequence[Entry]
     left_out: int = 0
+    repeats: Sequence[Entry] = ()
+
+    @property
+    def every(self) -> list[Entry]:
+        """Trials, then repeats."""
+        return [*self.entries, *self.repeats]
 
     @property
     def objective(self) -> str:
@@ -181,9 +193,16 @@ class Group:
 
     @cached_property
     def best(self) -> Entry | None:
-        """The winner, as `best_trial` chooses it."""
+        """The winner, as `best_trial` chooses it: where settings were trained again it may be a repeat."""
         best = best_trial([entry.trial for entry in self.entries])
-        return next((entry for entry in self.entries if entry.trial is best), None)
+        return next((entry for entry in self.every if entry.trial is best), None)
+
+    @cached_property
+    def best_setting(self) -> Entry | None:
+        """The trial whose setting has won: the winner, or the one that it repeats."""
+        best = self.best
+        runs = ((entry, [entry.trial, *entry.trial.repeats]) for entry in self.entries)
+        return next((entry for entry, own in runs if best and any(run is best.trial for run in own)), None)
 
     @property
     def searched(self) -> list[str]:
@@ -247,10 +266,11 @@ def read_sweeps(stores: Sequence[ResultsStore], progress: Callable[[int, int], N
                 entries.append(Entry(key=key, label=label, sweep=sweep, trial=trial, history=history))
                 done += 1
                 progress(done, total)
-        entries.sort(key=lambda entry: entry.merit)
-        shown = entries[:MOST_TRIALS]
-        left_out = len(entries) - len(shown)
-        groups.append(Group(number=number, sweeps=[sweep for _, sweep in members], entries=shown, left_out=left_out))
+        repeats = [entry for entry in entries if entry.trial.is_repeat]
+        ranked = sorted((one for one in entries if not one.trial.is_repeat), key=lambda entry: entry.merit)
+        shown = ranked[:MOST_TRIALS]
+        own, left_out = [sweep for _, sweep in members], len(ranked) - len(shown)
+        groups.append(Group(number=number, sweeps=own, entries=shown, left_out=left_out, repeats=repeats))
     return groups
 
 

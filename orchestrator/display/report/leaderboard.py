@@ -7,8 +7,10 @@ from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import confirmed_text, fid_text, refused_text, short_value
+from orchestrator.display.seeds_text import seeds_cell
 from orchestrator.display.waiting import duration
 from orchestrator.results.prices import CURRENCY, bare_money
+from orchestrator.results.repeats import is_repeat
 
 Cell = tuple[str, Any, bool]
 
@@ -30,14 +32,16 @@ def leaderboard(group: Group) -> Part:
             "rows": rows,
             "verdicts": list(dict.fromkeys(entry.name for entry in group.entries)),
             "refused": refused_text([one.trial.refused for one in group.refused]),
-            "waiting": sum(len(sweep.state.waiting) for sweep in group.sweeps),
+            "waiting": sum(not is_repeat(name) for sweep in group.sweeps for name in sweep.state.waiting),
         },
         notes=left_out,
     )
 
 
 def _columns(group: Group, confirmed: bool) -> list[str]:
-    measured = [*(["measured again"] if confirmed else []), *_beside(group)]
+    measured = ["measured again"] if confirmed else []
+    measured += ["training seeds"] if _repeated(group) else []
+    measured += _beside(group)
     costs = [name.replace("_", " ") for name in group.costs]
     priced = [CURRENCY] if _priced(group) else []
     columns = ["rank", "trial", "objective", *measured, "best epoch", "epochs", "time", *priced, *costs, "verdict"]
@@ -47,6 +51,10 @@ def _columns(group: Group, confirmed: bool) -> list[str]:
 def _beside(group: Group) -> list[str]:
     """What was measured beside FID, with the trials that were measured again."""
     return list(dict.fromkeys(name for entry in group.entries for name in beside_means(entry.trial)))
+
+
+def _repeated(group: Group) -> bool:
+    return any(entry.trial.repeats for entry in group.entries)
 
 
 def _priced(group: Group) -> bool:
@@ -64,6 +72,8 @@ def _row(place: int, entry: Entry, group: Group, confirmed: bool) -> dict[str, A
     cells: list[Cell] = [(str(place), place, True), (entry.label, entry.key, False), (*objective, True)]
     if confirmed:
         cells.append(("refused" if entry.refused else confirmed_text(trial) or "-", trial.objective_mean, True))
+    if _repeated(group):
+        cells.append((seeds_cell(trial, ".1f") or "-", trial.seeds.mean, True))
     means = beside_means(trial)
     cells += [(f"{means[name]:.3g}" if name in means else "-", means.get(name), True) for name in _beside(group)]
     cells += [
@@ -77,7 +87,7 @@ def _row(place: int, entry: Entry, group: Group, confirmed: bool) -> dict[str, A
     for name in group.searched:
         value = trial.params.get(name)
         cells.append((short_value(value) if name in trial.params else "", value, isinstance(value, int | float)))
-    return {"entry": entry, "cells": cells, "best": entry is group.best}
+    return {"entry": entry, "cells": cells, "best": entry is group.best_setting}
 
 
 def _cost(entry: Entry) -> Cell:

@@ -13,6 +13,7 @@ from orchestrator.display.waiting import duration
 from orchestrator.results.argument import place_of
 from orchestrator.results.events import Opened
 from orchestrator.results.prices import money
+from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
 from orchestrator.space.objectives import FID
@@ -31,7 +32,7 @@ def overview(group: Group) -> Part:
 
 def counts(sweep: Sweep) -> str:
     """``7 completed, 17 pruned``."""
-    found = Counter(trial.state for trial in sweep.state.trials.values())
+    found = Counter(trial.state for trial in searched(sweep.state.trials.values()))
     return ", ".join(f"{found[state]} {state.lower()}" for state in State if found[state]) or "none started"
 
 
@@ -44,7 +45,8 @@ def _facts(sweep: Sweep) -> dict[str, str]:
         "images": f"{plan.n_real:,} in {plan.data}{drawn}",
         "fingerprint": plan.fingerprint or "not recorded",
         "objective": f"{plan.objective}{_others(plan)}: the lowest FID in the window{_confirming(plan.definition)}",
-        "trials": f"{len(state.trials)} of {state.planned}: {counts(sweep)}",
+        "trials": f"{len(searched(state.trials.values()))} of {state.planned}: {counts(sweep)}",
+        **({"training seeds": seeds} if (seeds := repeats_text(state)) else {}),
         "budget": _budget(state.budgets) or "none but the number of trials",
         "search": _search(sweep),
         "time": duration(state.seconds(sweep.until)),

@@ -84,7 +84,7 @@ def build_report(
             rendered[anchor(group, part)] = _render(environment, group, part)
             own.append(part)
         parts.append((group, own))
-    trials = {entry.key: facts(entry) for group in groups for entry in group.entries}
+    trials = {entry.key: facts(entry) for group in groups for entry in group.every}
     scripts = [Markup(_script(get_plotlyjs())), *(_asset(name) for name in _SCRIPTS)]
     used = sum(len(text.encode()) for text in (_json(trials), *scripts, *rendered.values()))
     room = MOST_BYTES - used - SMALL_BYTES - CARD_BYTES * len(trials)

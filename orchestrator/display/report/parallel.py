@@ -71,8 +71,8 @@ def _figure(group: Group, entries: list[Entry]) -> Figure:
     axes = [{"label": plain(names[name]), **setting_axis(group, entries, name)} for name in group.searched]
     axes.append({"label": "FID", **_fid_axis(entries)})
     colours = _colours(group, entries)
-    if group.best in entries:
-        place = entries.index(group.best)
+    if group.best_setting in entries:
+        place = entries.index(group.best_setting)
         for axis in axes:
             axis["values"] += _beside(axis, place)
         colours += [colours[place]] * 2
@@ -125,7 +125,7 @@ def _colours(group: Group, entries: list[Entry]) -> list[float]:
     def place(entry: Entry) -> float:
         if entry.key not in scaled:
             return _FAILED
-        if entry is group.best:
+        if entry is group.best_setting:
             return _WINNER
         return _LAST * min(1.0, (scaled[entry.key] - low) / ((high - low) or 1.0))
 

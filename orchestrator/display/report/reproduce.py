@@ -35,7 +35,7 @@ def _commands(group: Group, sweep: Sweep) -> list[tuple[str, list[list[str]]]]:
     found = [("The sweep again", [_pieces(_launch(sweep))])]
     if setting := _winner(group, sweep):
         found.append(("The winner's setting alone", [_pieces(setting)]))
-    own = [entry for entry in group.entries if entry.sweep is sweep]
+    own = [entry for entry in group.every if entry.sweep is sweep]
     best = best_trial([entry.trial for entry in own])
     if best is not None and next(entry.kept for entry in own if entry.trial is best):
         uses = winner_commands(sweep.store).values()

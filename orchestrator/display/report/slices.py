@@ -81,9 +81,12 @@ def _slice(group: Group, entries: list[Entry], target: Target, name: str, short:
                 "marker": mark_of(look),
             }
         )
-    if group.best in entries:
+    if group.best_setting in entries:
         ring = {"color": "rgba(0,0,0,0)", "symbol": "circle", "size": 15, "line": {"color": "--ink", "width": 1.8}}
-        at = {"x": [_place(group.best, name, categorical=categorical)], "y": [target.values[group.best.key]]}
+        at = {
+            "x": [_place(group.best_setting, name, categorical=categorical)],
+            "y": [target.values[group.best_setting.key]],
+        }
         data.append({"type": "scatter", "mode": "markers", **at, "marker": ring, "hoverinfo": "skip"})
     kind = "category" if categorical else "log" if on_log_scale(domain) else "linear"
     axis: dict[str, Any] = {"title": {"text": plain(short)}, "type": kind, "tickangle": 0, "nticks": 6}

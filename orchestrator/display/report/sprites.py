@@ -51,7 +51,7 @@ def choose_pictures(groups: Sequence[Group], room: int, progress: Callable[[int,
         room: bytes of base64.
         progress: called with (pictures made, pictures in all).
     """
-    entries = sorted((entry for group in groups for entry in group.entries), key=lambda entry: entry.merit)
+    entries = sorted((entry for group in groups for entry in group.every), key=lambda entry: entry.merit)
     found = {entry.key: find_grids(entry.sweep.store.trials_dir / entry.trial.trial_id) for entry in entries}
     entries = [entry for entry in entries if found[entry.key]]
     with ThreadPoolExecutor(cores()) as pool:

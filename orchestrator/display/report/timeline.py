@@ -178,10 +178,10 @@ def _filled(busy: list[Span], start: float, end: float, again: list[tuple[float,
 
 
 def _strips(sweep: Sweep, group: Group) -> dict[str, Any] | None:
-    gangs = gang_spans(sweep, group.entries)
+    gangs = gang_spans(sweep, group.every)
     over = last_sign(sweep.store.directory, sweep.state)
     sessions, leases = _sessions(sweep, over), _intervals(sweep, over)[1]
-    entries = {entry.trial.trial_id: entry for entry in group.entries if entry.sweep is sweep}
+    entries = {entry.trial.trial_id: entry for entry in group.every if entry.sweep is sweep}
     total = sum(end - start for start, end in sessions)
     if not any(gangs.values()) or total <= 0:
         return None

@@ -11,9 +11,9 @@ from orchestrator.results.argument import files_argument_of
 
 def wall(group: Group, pictures: Pictures) -> Part:
     """A card per trial that has pictures, the best first."""
-    shown = [entry for entry in group.entries if entry.key in pictures.by_trial]
+    shown = [entry for entry in group.every if entry.key in pictures.by_trial]
     epochs = sorted({epoch for entry in shown for epoch in pictures.by_trial[entry.key]["epochs"]})
-    without = len(group.entries) - len(shown)
+    without = len(group.every) - len(shown)
     main = group.best.trial.best_epoch if group.best is not None else None
     return Part(
         name="wall",

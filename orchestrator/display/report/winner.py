@@ -8,6 +8,7 @@ from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import confirmed_text, fid_text, plural, short_value, verb
+from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.verdict import StopReason
 
 MOST_REFUSED = 3  # trials, each with a sentence of its own
@@ -60,7 +61,7 @@ def _how(best: Entry) -> str:
 
 def _remarks(best: Entry, group: Group) -> list[str]:
     """What a reader would want to know before believing it."""
-    trial, remarks = best.trial, []
+    trial, remarks = best.trial, _seeds(best, group)
     if trial.open:
         remarks.append("It waits at a rung of the scheduler." if trial.paused else "It still trains.")
     if trial.verdict == StopReason.OUTRANKED:
@@ -73,7 +74,7 @@ def _remarks(best: Entry, group: Group) -> list[str]:
         )
     if _is_start(best):
         remarks.append("It has the setting that the search began at: the search has found none better.")
-    rivals = _close(best, group)
+    rivals = [] if best.trial.is_repeat or best.trial.repeats else _close(best, group)
     if rivals:
         labels = ", ".join(entry.label for entry in rivals[:3])
         remarks.append(
@@ -100,9 +101,24 @@ def _refused(group: Group) -> list[str]:
     return remarks
 
 
+def _seeds(best: Entry, group: Group) -> list[str]:
+    """How the setting fared with fresh training seeds, how sure it is, and which of its runs this is."""
+    odds = odds_of([entry.trial for entry in group.entries if entry.sweep is best.sweep])
+    setting = group.best_setting
+    if odds is None or setting is None or not setting.trial.repeats:
+        return []
+    which = "its first run" if best is setting else "one of its repeats"
+    return [
+        f"The setting of trial {setting.label} wins by the mean over training seeds: {setting.trial.seeds}.",
+        f"{str(odds)[0].upper()}{str(odds)[1:]}.",
+        f"Shown is {best.label}, {which}: the generator with the lowest confirmed FID among that setting's runs.",
+    ]
+
+
 def _is_start(best: Entry) -> bool:
-    space = best.sweep.space
-    return space is not None and best.trial.params == space.known_points()[0]
+    space, own = best.sweep.space, best.trial.params
+    params = {name: value for name, value in own.items() if not best.trial.is_repeat or name != "seed"}
+    return space is not None and params == space.known_points()[0]
 
 
 def _close(best: Entry, group: Group) -> list[Entry]:

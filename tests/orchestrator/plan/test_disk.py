@@ -74,3 +74,11 @@ def test_what_cannot_fit_is_refused_in_one_line(networks: Networks, tmp_path: Pa
     assert line.endswith("make room, or name a place on another disk, or give --keep-checkpoints best")
     with pytest.raises(UserError, match=r"another disk$"):
         check_disk(replace(fits, rest=10**18), networks, tmp_path / "sweeps")
+
+
+def test_what_is_trained_again_keeps_its_checkpoint_until_the_end(space: Space, networks: Networks) -> None:
+    again = apply_settings(space, ["confirm.train_seeds=3", "confirm.top=2"])
+    before, now = (forecast_disk(one, networks, gangs(1)) for one in (apply_settings(space, ["confirm.top=2"]), again))
+    assert now.kept - before.kept == 6 * networks.saved and now.rest > before.rest
+    few = again.model_copy(update={"trials": 1})
+    assert few.most_repeats == 3  # no more settings than there are trials

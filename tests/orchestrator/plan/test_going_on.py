@@ -16,7 +16,7 @@ from orchestrator.results.prices import Prices
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
-from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, epoch, keep, repeated
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
 
@@ -133,3 +133,24 @@ def test_what_was_measured_again_counts_for_its_checkpoint_alone(store: ResultsS
     trial.progress(epoch(4))
     trial.progress(epoch(5, fid=40.0, objective=40.0))
     assert (trial.confirmed, trial.refused) == ([], "")
+
+
+def test_seeds_that_are_left_are_something_to_do(store: ResultsStore) -> None:
+    settings = repeated("0000", 60.0, 61.0, 62.0), repeated("0001", 64.0, 66.0, None)
+    keep(store, *settings, *settings[0].repeats, *settings[1].repeats)
+    close(store, SweepStatus.FINISHED, ended=50.0)
+    plan = plan_of(store)
+
+    def with_seeds(times: int) -> Plan:
+        confirm = plan.space.confirm.model_copy(update={"train_seeds": times})
+        return replace(plan, space=plan.space.model_copy(update={"trials": 2, "confirm": confirm}))
+
+    with pytest.raises(UserError, match="sweep s is finished: 2 of 2 trials; more: --trials 4"):
+        check_left(store.read_state(), with_seeds(2))
+    check_left(store.read_state(), with_seeds(3))  # asked for later, with --allow-changes
+    reached = replace(with_seeds(3), budgets=Budgets(target_fid=99.0))  # ends the search alone
+    check_left(store.read_state(), reached)
+    with pytest.raises(UserError, match="its target FID is reached"):
+        check_left(store.read_state(), replace(with_seeds(2), budgets=Budgets(target_fid=99.0)))
+    with pytest.raises(UserError, match="its time budget is used up"):
+        check_left(store.read_state(), replace(with_seeds(3), budgets=Budgets(time_s=10.0)))

@@ -95,6 +95,7 @@ def changed(**parts: Any) -> list[Difference]:
         ({"scheduler": {"name": "median"}}, "scheduler.name was None, is 'median'"),
         ({"pruning": {"fid_plateau": "off"}}, "pruning.fid_plateau was None, is 'off'"),
         ({"confirm": {"top": 0}}, "confirm.top was None, is 0"),
+        ({"confirm": {"train_seeds": 3}}, "confirm.train_seeds was 0, is 3"),
         ({"description": "new"}, "description was None, is 'new'"),
         (
             {"base": {**SPACE["base"], "runtime": {"precision": "bf16"}}},
@@ -105,6 +106,7 @@ def changed(**parts: Any) -> list[Difference]:
 def test_what_changes_no_trial_is_compatible(parts: dict[str, Any], text: str) -> None:
     found = changed(**parts)
     assert [(str(one), one.compatible) for one in found] == [(text, True)]
+    assert changed(confirm={"train_seeds": 0}) == []  # an older version knew no such key
     check_differences(found, "s", allow=True)
     with pytest.raises(UserError) as caught:
         check_differences(found, "s", allow=False)

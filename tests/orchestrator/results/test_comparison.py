@@ -14,7 +14,7 @@ from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
-from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, keep
+from tests.orchestrator.sweep_helpers import PLAN, begun, close, ended, keep, repeated
 from trainers.run_report import RunEnd
 
 DEFINITION: dict[str, Any] = {
@@ -142,3 +142,14 @@ def test_long_names_are_not_cut_into_columns(tmp_path: Path) -> None:
     lines = [line.split() for line in shown.splitlines()]
     assert lines[:4] == [["first", names[0]], ["second", names[1]], [], ["differs", "first", "second"]]
     assert ["outcome", "first", "second"] in lines and ["seed", "0", "1"] in lines
+
+
+def test_settings_that_were_trained_again_compare_by_their_seeds(tmp_path: Path) -> None:
+    for name, seeds in (("a", (60.0, 61.0, 62.0)), ("b", (50.0, 51.0, 52.0)), ("c", (60.5, 61.5, 62.5))):
+        store = begun(tmp_path / name, replace(FIRST, sweep=name))
+        setting = repeated("0000", 59.0, *seeds)
+        keep(store, setting, *setting.repeats)
+        close(store, SweepStatus.FINISHED)
+    found = "The winning settings, trained again with fresh seeds (3 and 3), differ by"
+    assert f"{found} more than the spread of those: b's winner is 10.00 lower" in said(tmp_path / "a", tmp_path / "b")
+    assert f"{found} within the spread of those" in said(tmp_path / "a", tmp_path / "c")

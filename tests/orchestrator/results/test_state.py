@@ -32,6 +32,7 @@ from orchestrator.results.events import (
     to_json,
 )
 from orchestrator.results.prices import Prices
+from orchestrator.results.repeats import is_repeat, searched, setting_of
 from orchestrator.results.saved_plan import SavedPlan, plan_text, read_plan
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State, StopReason, SweepStatus
@@ -233,6 +234,8 @@ EVERY: list[Event] = [
     Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
     Confirmed(at=1.0, session=1, trial="0000", values=[1.0], beside=[{"recall_x_n9_k5": 0.5}]),
     Changed(at=1.0, session=1, trials=9),
+    Submitted(at=1.0, session=1, trial="0000s1", params={"seed": 7}, epochs=4, n_fake=2, repeats="0000"),
+    Started(at=1.0, session=1, trial="0000s1", gang=0, attempt=1),
     Saved(at=1.0, session=1, trial="0001"),
     NotDone(at=1.0, session=1, key="0123", why="it comes too late"),
     Halting(at=4.0, session=1, reason=StopReason.OUT_OF_TIME, gangs_exit=False),
@@ -259,7 +262,9 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
     open_trials = {trial.trial_id for trial in state.open_trials()}
     assert {*state.holders, *state.interrupted, *state.attempts, *state.stopping, *state.pausing} <= open_trials
     assert len(state.interrupted) == len(set(state.interrupted))
-    assert state.proposed() == len(state.trials) + len(state.waiting)
+    assert state.proposed() == sum(not is_repeat(name) for name in (*state.trials, *state.waiting))
+    for setting in searched(state.trials.values()):
+        assert all(setting_of(repeat.trial_id) == setting.trial_id for repeat in setting.repeats)
     for trial in state.trials.values():
         assert (trial.verdict is None) == trial.open == (trial.ended is None)
     if not state.is_open:

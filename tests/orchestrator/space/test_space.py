@@ -64,6 +64,11 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {schedule.epochs: {int: [500, 750], step: 50}}", "window_first 550 is after"),
         ("base: {}\nsearch: {fid.n_fake: {int: [2, 9]}}", "cannot be searched"),
         ("base: {}\nsearch: {}\nconfirm: {top: -1}", "confirm.top: Input should be greater than or equal to 0, got -1"),
+        ("base: {}\nsearch: {}\nconfirm: {train_seeds: 2, top: 0}", "confirm.train_seeds 2: needs confirm.top of 1"),
+        (
+            "base: {}\nsearch: {}\nconfirm: {train_seeds: 2}\nobjectives: [fid, device_seconds]",
+            "confirm.train_seeds 2: goes with the objective fid alone, not with fid and device_seconds",
+        ),
         (
             "base: {fid: {n_fake_first: 500}}\nsearch: {schedule.window_first: {int: [500, 600]}}",
             "schedule.window_first needs fid.n_fake_first null",

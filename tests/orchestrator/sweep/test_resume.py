@@ -48,7 +48,7 @@ def kill_at(process: subprocess.Popen[str], line: str) -> str:
 def what_counts(store: ResultsStore) -> list[dict[str, Any]]:
     """All of the results but what a clock says, and which trials were among the best of all."""
     other = {"seconds", "fid_seconds", "epoch_seconds", "fid_share", "images_per_second"}
-    other |= {"confirmed", "objective_mean", "objective_spread"}
+    other |= {"confirmed", "objective_mean", "objective_spread", "seeds_mean", "seeds_spread"}
     return [{key: value for key, value in trial.items() if key not in other} for trial in store.summary()["trials"]]
 
 

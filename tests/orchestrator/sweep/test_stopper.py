@@ -193,3 +193,17 @@ def test_every_end_of_a_sweep_says_what_its_open_trials_end_as(status: SweepStat
         (SweepStatus.FINISHED, StopReason.OUTRANKED),
         (SweepStatus.FAILED, StopReason.SWEEP_FAILED),
     }
+
+
+def test_a_budget_ends_the_training_with_fresh_seeds_and_the_target_does_not() -> None:
+    setup = Setup(time_s=100.0, target_fid=70.0)
+    assert setup.stopper.may_repeat()
+    setup.stopper.status = SweepStatus.TARGET_REACHED
+    assert setup.stopper.may_repeat() and setup.stopper.status is SweepStatus.TARGET_REACHED
+    setup.now += 101
+    assert not setup.stopper.may_repeat() and setup.stopper.status is SweepStatus.OUT_OF_TIME
+    assert setup.broker.calls == [("halt", StopReason.OUT_OF_TIME)]
+    assert not setup.stopper.may_repeat()
+    interrupted = Setup()
+    interrupted.stopper.interrupted.set()
+    assert not interrupted.stopper.may_repeat()
