@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.space.domains import Choice, Domain, FloatRange, IntRange, Value
 from orchestrator.space.load import build_space, space_as_yaml
 from orchestrator.space.space import Space
+from trainers.config import TrainConfig
 from trainers.errors import UserError
 
 FEWEST = 4  # values; of fewer nobody can say in which range they lie
@@ -70,7 +71,7 @@ def narrow(space: Space, good: Sequence[Mapping[str, Value]], *, share: float, t
     if not _inside(space.known_points()[0], search):
         flat = space.base.flat()
         base = {name: flat[name] for name in good[0] if flat[name] != good[0][name]}
-        definition["base"] = space.resolve(dict(good[0])).model_dump()
+        definition["base"] = TrainConfig.build(definition["base"], dict(good[0])).model_dump()
     kept = [
         point for point, whole in zip(space.points, space.known_points()[1:], strict=True) if _inside(whole, search)
     ]
@@ -100,7 +101,7 @@ def narrowed_again(space: Space, narrowing: Narrowing, definition: Mapping[str, 
     flat = space.base.flat()
     if narrowing.base and all(flat.get(name) == value for name, value in narrowing.base.items()):
         there = build_space(space.name, definition).base.flat()
-        now["base"] = space.resolve({name: there[name] for name in narrowing.base}).model_dump()
+        now["base"] = TrainConfig.build(now["base"], {name: there[name] for name in narrowing.base}).model_dump()
     if narrowing.points and now["points"] == narrowing.points:
         now["points"] = definition["points"]
     return build_space(space.name, {**now, "search": search})
