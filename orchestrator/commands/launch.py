@@ -73,7 +73,17 @@ if TYPE_CHECKING:
     "--storage", type=Text(), metavar="KIND|URL", help="Optuna's: journal, sqlite or a database. [default: journal]"
 )
 @click.option(
-    "--warm-start", type=SweepToFind(), metavar="SWEEP", help="Give the sampler the trials of an earlier sweep."
+    "--warm-start",
+    type=SweepToFind(),
+    multiple=True,
+    metavar="SWEEP",
+    help="Give the sampler the trials of an earlier sweep; may be given several times.",
+)
+@click.option(
+    "--narrow",
+    type=Number(0, 1, above=True),
+    metavar="Q",
+    help="With --warm-start: search only where the best share Q of its trials was, such as 0.2.",
 )
 @click.option(
     "--tracking-uri",
@@ -230,9 +240,9 @@ def _plan_and_run(
     from orchestrator.display.progress import progress_bar
     from orchestrator.display.summary import kept_text, print_plan
     from orchestrator.plan.dataset import prepare_data, with_labels
+    from orchestrator.plan.earlier import narrowed, narrowed_as_launched, warm_start_of
     from orchestrator.plan.saved import to_saved
-    from orchestrator.results.store import ResultsStore, create_sweep
-    from orchestrator.search.warm_start import read_warm_start
+    from orchestrator.results.store import create_sweep
 
     if plan.synthetic:
         console.print(
@@ -245,10 +255,10 @@ def _plan_and_run(
     plan = with_labels(plan, caches[0])
     plan = with_packing(plan, options, caches, available, console, dry_run=dry_run)
     if state is not None:
+        plan = narrowed_as_launched(plan, state.plan, options.narrow)
         return go_on(plan, state, caches, allow_changes=options.allow_changes, dry_run=dry_run, console=console)
-    warm = None
-    if plan.warm_start is not None:
-        warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
+    plan = narrowed(plan, options.narrow)
+    warm = warm_start_of(plan)
     print_plan(console, plan, caches, warm)
     if dry_run:
         text = f"dry run: nothing was started; {kept_text(plan)}"

@@ -86,11 +86,13 @@ def _chosen(form: str | None, *, as_json: bool, epochs: bool, output: Path | Non
 
 
 def _as_json(store: ResultsStore) -> str:
+    from orchestrator.display.advice.advice import advice_on
     from orchestrator.results.lineage import best_of_lineage
 
-    found = best_of_lineage(store)
+    found, state = best_of_lineage(store), store.read_state()
+    advice = [one.to_json() for one in advice_on(state, store.standing(state).status)]
     both = {"sweep": str(found[0].directory), "trial_id": found[1].trial_id} if found else None
-    return json.dumps({**store.summary(), "best_with_earlier": both}, indent=1) + "\n"
+    return json.dumps({**store.summary(), "best_with_earlier": both, "advice": advice}, indent=1) + "\n"
 
 
 def _as_table(store: ResultsStore, form: str, *, epochs: bool) -> bytes:

@@ -183,21 +183,20 @@ def go_on(
     """
     from orchestrator.display.summary import print_plan
     from orchestrator.display.winner_text import counted
+    from orchestrator.plan.earlier import warm_start_of
     from orchestrator.plan.saved import check_differences, differences, to_saved
     from orchestrator.results.repeats import repeats_text, searched
     from orchestrator.results.store import ResultsStore
-    from orchestrator.search.warm_start import read_warm_start
 
     now = to_saved(plan, caches)
     changes = differences(state.plan, now)
     check_differences(changes, plan.sweep, allow=allow_changes)
-    warm = None
-    if plan.warm_start is not None:
-        try:
-            warm = read_warm_start(ResultsStore(plan.warm_start), plan.space, metric=plan.metric, data=str(plan.data))
-        except UserError as error:  # the study has its trials all the same
-            text = f"the scheduler does not compare with the earlier sweep any longer: {error}"
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def gone(error: UserError) -> None:  # the study has its trials all the same
+        text = f"the scheduler does not compare with an earlier sweep any longer: {error}"
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    warm = warm_start_of(plan, gone)
     print_plan(console, plan, list(caches), warm)
     own = searched(state.trials.values())
     over, waiting = sum(trial.over for trial in own), state.proposed() - len(own)

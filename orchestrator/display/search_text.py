@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.display.winner_text import counted
 from orchestrator.results.pareto import pareto_front
 from orchestrator.results.records import TrialRecord
 from orchestrator.search.samplers import left_to_chance
 from orchestrator.space.constraints import limits_of
+from orchestrator.space.domains import build_domain, value_text
+from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.masking import masked
@@ -26,7 +29,30 @@ def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
         rows["objectives"] = ", ".join(space.objectives)
     if space.constraints:
         rows["constraints"] = ", ".join(map(str, limits_of(space.constraints)))
-    return {**rows, "warm start": str(warm)} if warm else rows
+    if warm:
+        rows["warm start"] = str(warm)
+    return {**rows, "narrowed": narrowed_text(plan.narrowed, space)} if plan.narrowed else rows
+
+
+def narrowed_text(narrowing: Narrowing, space: Space) -> str:
+    """What ``--narrow`` changed of a space, a line each: every range before and now, and what lay outside."""
+    good = counted(narrowing.good, "trial")
+    where = f"where the best {narrowing.share:.0%} of {counted(narrowing.trials, 'earlier trial')} are ({good})"
+    if not narrowing.search:
+        return f"nothing: {where} is everywhere"
+    lines = [f"to {where}"]
+    for name, before in narrowing.search.items():
+        now = str(space.search[name]) if name in space.search else "cannot exist any longer"
+        lines.append(f"{name}: {build_domain(name, before, [name])} -> {now}")
+    if narrowing.base:
+        values = ", ".join(f"{name}={value_text(value)}" for name, value in narrowing.base.items())
+        lines.append(
+            f"the space's own start lies outside ({values}): the start is the best earlier trial, tried already"
+        )
+    if narrowing.points:
+        gone = len(narrowing.points) - len(space.points)
+        lines.append(f"{gone} of {counted(len(narrowing.points), 'known point')} outside: not tried")
+    return "\n".join(lines)
 
 
 def sampler_hints(space: Space) -> list[str]:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.display.advice.advice import advice_on
+from orchestrator.display.advice.finding import Finding
 from orchestrator.display.live import MOST_ROWS, trials_table
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.display.seeds_text import seeds_rows
@@ -150,6 +152,7 @@ def print_winner(console: Console, plan: Plan, store: ResultsStore) -> None:
         **results_rows(store),
     }
     print_rows(console, rows | next_rows(store, winner=best is not None))
+    _print_advice(console, advice_on(state, status))
 
 
 def _trials_text(trials: list[TrialRecord], state: SweepState) -> str:
@@ -178,6 +181,14 @@ def print_results(console: Console, store: ResultsStore) -> None:
     rows = seeds_rows(trials, best) | rows
     rows |= spending_rows(spent, best) | away_row(state, until) | earlier_rows(store)
     print_rows(console, rows | next_rows(store, winner=best is not None))
+    _print_advice(console, advice_on(state, standing.status))
+
+
+def _print_advice(console: Console, found: list[Finding]) -> None:
+    """A paragraph for the next sweep; nothing where the numbers say nothing."""
+    if found:
+        text = " ".join(finding.text for finding in found)
+        console.print(f"\nfor the next sweep: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _legend(trials: list[TrialRecord]) -> str:

@@ -15,7 +15,7 @@ from orchestrator.display.beside_text import beside_text, nearest_text
 from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.live import confirmed_text
 from orchestrator.results.argument import are_elsewhere, argument_of, files_argument_of, place_of
-from orchestrator.results.lineage import best_of_lineage
+from orchestrator.results.lineage import best_of_lineage, lineage
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, StopReason
@@ -78,11 +78,16 @@ def _place(store: ResultsStore, trial: TrialRecord, file: str) -> str:
 
 def earlier_rows(store: ResultsStore) -> dict[str, str]:
     """For a warm-started sweep, the best trial of it and of the sweeps that it builds on."""
-    if store.read_plan().warm_start is None or (found := best_of_lineage(store)) is None:
+    if not store.read_plan().warm_start or (found := best_of_lineage(store)) is None:
         return {}
     sweep, best = found
+    count = len(list(lineage(store)))
     where = "this sweep" if sweep.directory == store.directory else f"earlier, in {sweep.directory}"
-    return {"best of both": f"{sweep.directory.name}/{best.trial_id}: {won_with(best)} ({where})"}
+    return {
+        "best of both"
+        if count < 3
+        else f"best of {count}": f"{sweep.directory.name}/{best.trial_id}: {won_with(best)} ({where})"
+    }
 
 
 def next_rows(store: ResultsStore, *, winner: bool) -> dict[str, str]:

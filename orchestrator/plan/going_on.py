@@ -54,7 +54,7 @@ def as_it_stands(
         ),
         tracking_uri=with_secret("--tracking-uri", saved.tracking_uri, tracking_uri, saved.sweep),
         storage=with_secret("--storage", saved.storage, storage, saved.sweep),
-        warm_start=Path(saved.warm_start) if saved.warm_start is not None else None,
+        warm_start=tuple(map(Path, saved.warm_start)),
         hang_timeout_s=plan.hang_timeout_s or saved.hang_timeout_s,
     )
 

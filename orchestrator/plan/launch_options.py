@@ -36,7 +36,8 @@ class LaunchOptions:
     scheduler: str | None = None
     rules: str | None = None
     storage: str | None = None
-    warm_start: str | None = None
+    warm_start: tuple[str, ...] = ()
+    narrow: float | None = None
     seed: int = 0
     hang_timeout: str | None = None
     release_after: str | None = None

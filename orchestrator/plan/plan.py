@@ -25,6 +25,7 @@ from orchestrator.results.store import ResultsStore, exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
+from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.overrides import apply_settings, check_each_once
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
@@ -54,7 +55,8 @@ class Plan:
         metric: name of the FID, protocol included.
         tracking_uri: MLflow's URI; file paths in it are absolute.
         storage: storage of Optuna's study: a journal's path or a database's URL.
-        warm_start: directory of the earlier sweep whose trials the sampler gets; None for none.
+        warm_start: directories of the earlier sweeps whose trials the sampler gets.
+        narrowed: what ``--narrow`` changed of the space; None: it was not asked for.
         address: address of a running Ray cluster; None starts Ray on this machine.
         budgets: limits that may end the sweep before all trials have run.
         prices: of GPUs and head, as far as they are known.
@@ -80,7 +82,7 @@ class Plan:
     metric: str
     tracking_uri: str
     storage: str
-    warm_start: Path | None
+    warm_start: tuple[Path, ...]
     address: str | None
     budgets: Budgets
     seed: int
@@ -93,6 +95,7 @@ class Plan:
     packing: Packing | None = None
     memory: MemoryNeed | None = None
     prices: Prices = field(default_factory=Prices)
+    narrowed: Narrowing | None = None
 
     @property
     def trials(self) -> int:
@@ -164,7 +167,7 @@ def make_plan(
         gpus=resources.gpus,
         prices=prices,
     )
-    warm_start = None if options.warm_start is None else find_sweep(options.warm_start, options.sweeps_dir).directory
+    warm_start = _earlier(options, space)
     if options.data is not None and uri_of(data) is not None:  # after all that is quicker to check
         fetch_images(data, fetching)
         check_no_sweep(data)
@@ -204,6 +207,21 @@ def _directory(options: LaunchOptions, space: Space) -> Path:
     if directory.exists() and not (options.resume and (directory / PLAN_FILE).is_file()):
         raise exists_already(directory)
     return directory
+
+
+def _earlier(options: LaunchOptions, space: Space) -> tuple[Path, ...]:
+    """The directories of the sweeps of ``--warm-start``."""
+    if options.narrow is not None and not options.warm_start:
+        raise UserError(f"--narrow {options.narrow:g}: only with --warm-start SWEEP, whose trials say where to")
+    if options.narrow is not None and len(space.objectives) > 1:
+        names = ", ".join(space.objectives)
+        raise UserError(f"--narrow {options.narrow:g}: only with one objective, this space has {names}")
+    found: list[Path] = []
+    for name in options.warm_start:
+        if (directory := find_sweep(name, options.sweeps_dir).directory) in found:
+            raise UserError(f"--warm-start {name} is given twice")
+        found.append(directory)
+    return tuple(found)
 
 
 def _images(options: LaunchOptions, space: Space, cache_dir: Path) -> Path:

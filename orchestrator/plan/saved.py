@@ -14,6 +14,7 @@ from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import default_keep
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space, space_as_yaml
+from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.sections import ConfirmConfig
 from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError
@@ -41,7 +42,8 @@ def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
         n_real=len(caches[0]),
         synthetic=plan.synthetic,
         tracking_uri=plan.tracking_uri,
-        warm_start=str(plan.warm_start) if plan.warm_start is not None else None,
+        warm_start=tuple(map(str, plan.warm_start)),
+        narrowed=asdict(plan.narrowed) if plan.narrowed is not None else {},
         storage=plan.storage,
         cache_dir=str(plan.cache_dir),
         address=plan.address,
@@ -91,7 +93,8 @@ def from_saved(saved: SavedPlan, directory: Path, definition: dict[str, Any]) ->
         metric=saved.objective,
         tracking_uri=saved.tracking_uri,
         storage=saved.storage,
-        warm_start=None if saved.warm_start is None else Path(saved.warm_start),
+        warm_start=tuple(map(Path, saved.warm_start)),
+        narrowed=Narrowing(**saved.narrowed) if saved.narrowed else None,
         address=saved.address,
         budgets=Budgets(**saved.budgets),
         prices=saved.prices,

@@ -63,7 +63,7 @@ def _asked(state: SweepState) -> dict[str, str]:
         **{f"resources {name}": str(value) for name, value in plan.resources.items() if value is not None},
         **{f"price of {name}": str(value) for name, value in asdict(plan.prices).items() if value is not None},
         "seed": str(plan.seed),
-        "warm start": value_text(plan.warm_start),
+        "warm start": ", ".join(plan.warm_start) or "none",
         "version": plan.version,
     }
     return found

@@ -1,5 +1,6 @@
 """A sweep and the earlier ones that it was warm-started from: their FIDs compare, so one best trial can be named."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +19,14 @@ def best_of_lineage(store: ResultsStore) -> tuple[ResultsStore, TrialRecord] | N
 
 
 def lineage(store: ResultsStore) -> Iterator[ResultsStore]:
-    """The sweep itself, then the one that it was warm-started from, and so on."""
+    """The sweep itself, then those that it was warm-started from, then those that these were, and so on: each once."""
     seen: set[Path] = set()
-    current: ResultsStore | None = store
-    while current is not None and current.directory not in seen:
+    waiting = deque([store])
+    while waiting:
+        current = waiting.popleft()
+        if current.directory in seen:
+            continue
         yield current
         seen.add(current.directory)
-        earlier = current.read_plan().warm_start
-        current = look_up_sweep(earlier, current.directory.parent) if earlier is not None else None
+        earlier = (look_up_sweep(one, current.directory.parent) for one in current.read_plan().warm_start)
+        waiting.extend(one for one in earlier if one is not None)

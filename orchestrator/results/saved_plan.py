@@ -26,7 +26,8 @@ class SavedPlan:
         n_real: usable images in it.
         synthetic: whether the images were drawn by ``--demo``.
         tracking_uri: of MLflow; a password in it is masked.
-        warm_start: directory of the sweep whose trials the sampler got, None for none.
+        warm_start: directories of the sweeps whose trials the sampler got; older files have one, or null for none.
+        narrowed: what ``--narrow`` changed of the space, as `orchestrator.space.narrowing.Narrowing`; empty: nothing.
         storage: of Optuna's study; a password in it is masked.
         cache_dir: of decoded images and statistics.
         address: of the Ray cluster; None: one on the driver's machine.
@@ -56,7 +57,8 @@ class SavedPlan:
     n_real: int
     synthetic: bool
     tracking_uri: str
-    warm_start: str | None = None
+    warm_start: tuple[str, ...] = ()
+    narrowed: dict[str, Any] = field(default_factory=dict)
     storage: str = ""
     cache_dir: str = ""
     address: str | None = None
@@ -95,6 +97,8 @@ def read_plan(file: Path, moved: Callable[[str], str] = str) -> SavedPlan:
         check_format(found, str(file))
         known = {name: value for name, value in values.items() if name in SavedPlan.__dataclass_fields__}
         known |= {"objectives": tuple(known.get("objectives", ["fid"])), "prices": Prices(**known.get("prices", {}))}
+        earlier = known.get("warm_start") or ()
+        known["warm_start"] = (earlier,) if isinstance(earlier, str) else tuple(map(str, earlier))
         return SavedPlan(**known)
     except UserError:
         raise

@@ -1,12 +1,13 @@
-"""``--warm-start SWEEP``: gives the finished trials of another sweep to this sweep's sampler.
+"""``--warm-start SWEEP``: gives the finished trials of other sweeps to this sweep's sampler.
 
 They become the first trials of the new study. The sweep's own trials are numbered after them, so that a trial has the
 same number in Optuna, in the sweep's directory and in MLflow.
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
@@ -54,20 +55,22 @@ _MEASURED = (
 
 
 @dataclass(frozen=True)
-class WarmStart:
+class Earlier:
     """Another sweep's trials, as far as they fit.
 
     Attributes:
-        sweep: its name.
+        sweep: its name, or its directory where two of the sweeps have one name.
         trials: for the new study.
-        measured: by trial of these, its FIDs in order, for the scheduler.
+        measured: by origin of these trials, its FIDs in order, for the scheduler.
         left_out: by reason, how many trials do not fit.
+        objectives: by origin of those that have an objective and were not refused, that objective.
     """
 
     sweep: str
     trials: tuple[FrozenTrial, ...]
     measured: dict[str, list[Measurement]]
     left_out: dict[str, int]
+    objectives: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         text = f"{len(self.trials)} trials of {self.sweep}"
@@ -77,50 +80,124 @@ class WarmStart:
         return text
 
 
-def read_warm_start(store: ResultsStore, space: Space, *, metric: str, data: str) -> WarmStart:
-    """Another sweep's finished trials, as trials of a study over `space`.
+@dataclass(frozen=True)
+class WarmStart:
+    """The trials of one or several other sweeps, each once, as far as they fit.
+
+    Attributes:
+        sweeps: in the order in which they were named.
+    """
+
+    sweeps: tuple[Earlier, ...]
+
+    @property
+    def trials(self) -> tuple[FrozenTrial, ...]:
+        """For the new study."""
+        return tuple(trial for earlier in self.sweeps for trial in earlier.trials)
+
+    @property
+    def measured(self) -> dict[str, list[Measurement]]:
+        """By origin of these trials, its FIDs in order, for the scheduler."""
+        return {origin: fids for earlier in self.sweeps for origin, fids in earlier.measured.items()}
+
+    @property
+    def objectives(self) -> dict[str, float]:
+        """By origin of those that have an objective and were not refused, that objective."""
+        return {origin: value for earlier in self.sweeps for origin, value in earlier.objectives.items()}
+
+    def best(self, share: float) -> list[dict[str, Value]]:
+        """The settings of the best share of the trials, the best first, as far as these have an objective.
+
+        A trial without an objective, or whose checkpoint was refused, ranks behind all others.
+        """
+        objectives = self.objectives
+        own = [trial for trial in self.trials if trial.user_attrs[ORIGIN] in objectives]
+        own.sort(key=lambda trial: objectives[trial.user_attrs[ORIGIN]])
+        most = math.ceil(round(share * len(self.trials), 6))  # 0.1 * 30 is a little more than 3
+        return [dict(trial.params) for trial in own[:most]]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.sweeps))
+
+
+def read_warm_start(
+    stores: Sequence[ResultsStore],
+    space: Space,
+    *,
+    metric: str,
+    data: str,
+    gone: Callable[[UserError], None] | None = None,
+) -> WarmStart:
+    """The finished trials of other sweeps, as trials of a study over `space`.
 
     A trial fits when the new space could have proposed it: the value of a key that is searched here must lie inside its
     range, and that of any other key must be the base's. Keys that the other sweep did not search have its base's value.
+    A trial comes once, also where two of the sweeps are copies of one.
 
     Args:
-        store: the other sweep.
+        stores: the other sweeps.
         space: the new sweep's space.
         metric: name of the new sweep's FID, protocol included.
         data: the new sweep's directory of real images.
+        gone: called with what is wrong with a sweep, which is then left out; None: that is raised.
 
     Raises:
-        UserError: the FIDs of the two sweeps cannot be compared, or no trial fits.
+        UserError: the FIDs of one of the sweeps cannot be compared, or none of its trials fits; names the sweep.
     """
+    known: set[_Identity] = set()
+    sweeps = []
+    names = Counter(store.directory.name for store in stores)
+    for store in stores:
+        name = store.directory.name if names[store.directory.name] == 1 else str(store.directory)
+        try:
+            sweeps.append(_read(store, name, space, metric, data, known))
+        except UserError as error:
+            if gone is None:
+                raise
+            gone(error)
+    return WarmStart(tuple(sweeps))
+
+
+_Identity = tuple[str, str, float]  # the sweep's own word, and the trial's number and start: copies of it have the same
+
+
+def _read(store: ResultsStore, name: str, space: Space, metric: str, data: str, known: set[_Identity]) -> Earlier:
+    """The trials of one sweep without those in `known`, to which they are added."""
     info = store.read_plan()
     try:
         old = build_space(info.space, info.definition)
     except UserError as error:
-        raise UserError(f"--warm-start {info.sweep}: its space cannot be read: {error}") from None
-    _check_comparable(info, old, space, metric, data)
-    taken, measured, left_out = [], {}, Counter[str]()
+        raise UserError(f"--warm-start {name}: its space cannot be read: {error}") from None
+    _check_comparable(info, name, old, space, metric, data)
+    taken, measured, objectives, left_out = [], {}, {}, Counter[str]()
     for record in searched(store.read_trials()):
         reports = [report.measurement for report in store.read_history(record.trial_id)]
         own = [one for one in reports if one is not None]
+        identity, origin = (info.unique or name, record.trial_id, record.started), f"{name}/{record.trial_id}"
         try:
-            taken.append(_import(record, own, store, old, space))
+            if identity in known:
+                raise _Unfit("came with a copy of this sweep")
+            taken.append(_import(record, own, origin, old, space))
         except _Unfit as reason:
             left_out[str(reason)] += 1
         else:
-            measured[f"{store.directory.name}/{record.trial_id}"] = own
-    warm = WarmStart(info.sweep, tuple(taken), measured, dict(left_out.most_common()))
+            known.add(identity)
+            measured[origin] = own
+            if record.can_win and record.objective is not None:
+                objectives[origin] = record.objective
+    earlier = Earlier(name, tuple(taken), measured, dict(left_out.most_common()), objectives)
     if not taken:
-        raise UserError(f"--warm-start {info.sweep}: no trial of it fits this space: {warm}")
-    return warm
+        raise UserError(f"--warm-start {name}: no trial of it fits this space: {earlier}")
+    return earlier
 
 
 class _Unfit(Exception):
     """Why a trial does not fit."""
 
 
-def _check_comparable(info: SavedPlan, old: Space, new: Space, metric: str, data: str) -> None:
+def _check_comparable(info: SavedPlan, sweep: str, old: Space, new: Space, metric: str, data: str) -> None:
     def differ(what: str, before: Any, now: Any) -> UserError:
-        return UserError(f"--warm-start {info.sweep}: its FIDs do not compare: {what} was {before}, is {now} here")
+        return UserError(f"--warm-start {sweep}: its FIDs do not compare: {what} was {before}, is {now} here")
 
     if info.objective != metric:
         raise differ("the objective", info.objective, metric)
@@ -137,9 +214,7 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
     return (key for key in flat if key in names or key.startswith(tuple(f"{name}." for name in names)))
 
 
-def _import(
-    record: TrialRecord, measured: Sequence[Measurement], store: ResultsStore, old: Space, new: Space
-) -> FrozenTrial:
+def _import(record: TrialRecord, measured: Sequence[Measurement], origin: str, old: Space, new: Space) -> FrozenTrial:
     if record.open or record.verdict is None:
         raise _Unfit("not finished")
     fids = {one.epoch: one.fid for one in measured if not one.collapsed}
@@ -160,7 +235,7 @@ def _import(
         params=dict(params),
         distributions=fixed.distributions,
         intermediate_values={} if several else fids,
-        user_attrs={ORIGIN: f"{store.directory.name}/{record.trial_id}"},
+        user_attrs={ORIGIN: origin},
         constraints={**healthy, **(_violations(record, new) if state is TrialState.COMPLETE else {})} or None,
     )
 

@@ -56,6 +56,7 @@ def typed(*arguments: str | Path) -> Result:
         ([*DEMO, "--storage", "sqlit"], "unknown --storage 'sqlit': did you mean sqlite?"),
         ([*DEMO, "--storage", "sqlite:////nowhere/at/all.db"], "cannot be opened: unable to open database file"),
         ([*DEMO, "--warm-start", "nothing"], "unknown sweep in sweeps 'nothing'"),
+        ([*DEMO, "--narrow", "0.2"], "--narrow 0.2: only with --warm-start SWEEP"),
         ([*DEMO, "--time-budget", "0s"], "must be greater than 0"),
         ([*DEMO, "--max-gpu-hours", "-1"], "--max-gpu-hours '-1': must be greater than 0"),
         ([*DEMO, "--max-gpu-hours", "1", "--gpus-per-worker", "0"], "limit it with --time-budget"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from orchestrator.display.report.entries import Group, Sweep
 from orchestrator.display.report.part import Part
-from orchestrator.display.report.text import plural, short_value
+from orchestrator.display.report.text import listed, plural, short_value
+from orchestrator.display.search_text import narrowed_text
 from orchestrator.display.spending_text import away_row, used_text
 from orchestrator.display.waiting import duration
 from orchestrator.results.argument import place_of
@@ -16,6 +17,7 @@ from orchestrator.results.prices import money
 from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
+from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.objectives import FID
 from orchestrator.space.space import condition_text
 
@@ -54,7 +56,9 @@ def _facts(sweep: Sweep) -> dict[str, str]:
         "versions": _versions(sweep),
     }
     if plan.warm_start:
-        facts["warm start"] = f"its sampler was given the trials of {plan.warm_start}"
+        facts["warm start"] = f"its sampler was given the trials of {listed(plan.warm_start)}"
+    if plan.narrowed and sweep.space is not None:
+        facts["narrowed"] = narrowed_text(Narrowing(**plan.narrowed), sweep.space)
     if used := used_text(sweep.spent):
         facts["used"] = used
     facts |= away_row(state, sweep.until)

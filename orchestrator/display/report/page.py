@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from orchestrator.display.report.advised import advised
 from orchestrator.display.report.curves import curves
 from orchestrator.display.report.entries import Group, read_sweeps
 from orchestrator.display.report.front import front
@@ -121,6 +122,8 @@ def _parts(group: Group, nearest_images: bool) -> Iterator[Part]:
     matter, keys = importance(group, target)
     yield matter
     yield slices(group, target, keys)
+    if next_time := advised(group):
+        yield next_time
     yield verdicts(group)
     yield timeline(group)
     yield spending(group)

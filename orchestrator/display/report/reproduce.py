@@ -71,10 +71,11 @@ def _launch(sweep: Sweep, *more: str) -> list[str]:
         given["--target-fid"] = budgets.get("target_fid")
         given["--max-cost"] = budgets.get("cost")
         given |= {"--gpu-price": plan.prices.gpu_hour, "--head-price": plan.prices.head_hour}
-        given["--warm-start"] = plan.warm_start
+        given["--warm-start"] = plan.warm_start or None
     for option, value in given.items():
         if value is not None:
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option, f"{one:g}" if isinstance(one, float) else str(one)]
     return [*words, *more]
 
 

@@ -1,14 +1,17 @@
 """Which FID is compared with the searched values: of each trial one number, measured alike in all of them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
-from orchestrator.display.report.entries import Entry, Group
+from orchestrator.display.report.entries import Group
 from orchestrator.display.report.text import plural, verb
+from orchestrator.space.space import Space
 
 ENOUGH = 20  # trials with an objective; with fewer, an earlier FID that more trials have says more
 
@@ -65,7 +68,10 @@ def optuna_trials(group: Group, target: Target) -> dict[str, FrozenTrial]:
     """The trials as Optuna takes them, by entry; those whose values the space does not know are left out."""
     found = {}
     for entry in group.entries:
-        if entry.key in target.values and (distributions := _distributions(entry)):
+        space = entry.sweep.space
+        if entry.key not in target.values or space is None:
+            continue
+        if distributions := distributions_of(space, entry.trial.params):
             params = {name: entry.trial.params[name] for name in distributions}
             found[entry.key] = create_trial(params=params, distributions=distributions, value=target.values[entry.key])
     return found
@@ -83,13 +89,12 @@ def study_of(trials: list[FrozenTrial]) -> optuna.Study:
     return study
 
 
-def _distributions(entry: Entry) -> dict[str, BaseDistribution]:
-    if entry.sweep.space is None:
-        return {}
-    fixed = FixedTrial(dict(entry.trial.params))
+def distributions_of(space: Space, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+    """The searched keys of a trial as Optuna knows them; empty where a value lies outside its domain."""
+    fixed = FixedTrial(dict(params))
     try:
-        for name, domain in entry.sweep.space.search.items():
-            if name in entry.trial.params:
+        for name, domain in space.search.items():
+            if name in params:
                 domain.suggest(fixed, name)
     except ValueError:  # a value outside its domain
         return {}

@@ -18,6 +18,7 @@ from PIL import Image
 
 from orchestrator.cli import main
 from orchestrator.display.report import page
+from orchestrator.display.report.advised import advised
 from orchestrator.display.report.entries import Group, read_sweeps
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.grids import read_grid
@@ -320,3 +321,23 @@ def test_a_sweep_that_was_interrupted_says_so(tmp_path: Path) -> None:
     cut_winner(store := begun(tmp_path / "s", SHOWN))
     close(store, SweepStatus.INTERRUPTED)
     assert "interrupted · 1 of 3 trials" in text_of(store)
+
+
+def test_advice_is_in_the_page_where_there_is_some(tmp_path: Path) -> None:
+    """Of thirty trials six end by the same rule; four say nothing."""
+    text = text_of(sweep(tmp_path / "s", 30, grids=False))
+    assert " For the next sweep " in text and " d_collapse ended 6 of 30 trials (20%; 95% interval " in text
+    (group,) = groups_of(sweep(tmp_path / "few", 4, grids=False))
+    assert advised(group) is None
+
+
+def test_the_sweeps_that_a_sweep_builds_on_are_named_and_given_again(tmp_path: Path) -> None:
+    before = {"optimizer.lr_g": {"float": [1e-5, 1e-1], "log": True}}
+    narrowed = {"share": 0.2, "good": 4, "trials": 20, "search": before}
+    store = sweep(tmp_path / "s", 3, grids=False, warm_start=("/sweeps/a", "/sweeps/b"), narrowed=narrowed)
+    text = text_of(store)
+    assert "its sampler was given the trials of /sweeps/a and /sweeps/b" in text
+    assert "optimizer.lr_g: 1e-05 to 0.1, log -> 0.0001 to 0.01, log" in text
+    (shown,) = reproduce(groups_of(store)[0]).values["sweeps"]
+    pieces = shown["commands"][0][1][0]
+    assert [one for one in pieces if "warm" in one] == ["--warm-start /sweeps/a", "--warm-start /sweeps/b"]

@@ -27,7 +27,7 @@ LAUNCHED = replace(
     resources=RESOURCES,
     storage="sqlite:///study.db",
     tracking_uri="http://me:***@h",
-    warm_start="/sweeps/earlier",
+    warm_start=("/sweeps/earlier", "/sweeps/another"),
     hang_timeout_s=60.0,
     budgets={"time_s": 100.0, "gpu_hours": None, "target_fid": None},
 )
@@ -51,12 +51,12 @@ def stands(store: ResultsStore, **given: Any) -> Plan:
 def test_what_is_not_given_stays_as_it_is_by_now(store: ResultsStore) -> None:
     """Also where the plan was made of a command line that leaves out what the launch had."""
     store.append(Changed(at=1.0, session=1, trials=9, budgets={"target_fid": 40.0}))
-    bare = replace(plan_of(store), storage="/elsewhere/study.journal", warm_start=None, hang_timeout_s=None)
+    bare = replace(plan_of(store), storage="/elsewhere/study.journal", warm_start=(), hang_timeout_s=None)
     nothing: dict[str, Any] = {"trials": None, "budgets": Budgets(), "tracking_uri": "http://me:pw@h", "storage": None}
     plan = as_it_stands(bare, store.read_state(), **nothing)
     assert (plan.trials, plan.budgets) == (9, Budgets(time_s=100.0, target_fid=40.0))
     assert (plan.storage, plan.tracking_uri) == ("sqlite:///study.db", "http://me:pw@h")
-    assert (str(plan.warm_start), plan.hang_timeout_s) == ("/sweeps/earlier", 60.0)
+    assert (plan.warm_start, plan.hang_timeout_s) == ((Path("/sweeps/earlier"), Path("/sweeps/another")), 60.0)
     more = stands(store, trials=20, budgets=Budgets(time_s=300.0))
     assert (more.trials, more.budgets) == (20, Budgets(time_s=300.0, target_fid=40.0))
 

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
+from orchestrator.results.events import Confirmed
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import TrialOutcome
@@ -63,10 +64,15 @@ def write(tmp_path: Path) -> Write:
     """Writes an earlier sweep as `gan-sweep launch` leaves it."""
 
     def write_sweep(
-        space: dict[str, Any] = SPACE, trials: Any = OLD, costs: dict[str, float] | None = None
+        space: dict[str, Any] = SPACE,
+        trials: Any = OLD,
+        costs: dict[str, float] | None = None,
+        name: str = "earlier",
+        **info: Any,
     ) -> ResultsStore:
-        plan = replace(PLAN, sweep="earlier", objective=METRIC, trials=len(trials), data=DATA, definition=space)
-        store = begun(tmp_path / "sweeps" / "earlier", plan)
+        known = {"objective": METRIC, "data": DATA, "unique": name, **info}
+        plan = replace(PLAN, sweep=Path(name).name, trials=len(trials), definition=space, **known)
+        store = begun(tmp_path / "sweeps" / name, plan)
         for number, (params, verdict, objective, epochs, fids) in enumerate(trials):
             record = TrialRecord(f"{number:04d}", params, 10, 100.0, epochs=epochs, costs=costs or {})
             keep_epochs(store, record.trial_id, *(epoch(step, fid=fids.get(step)) for step in range(1, epochs + 1)))
@@ -88,7 +94,7 @@ def into(submitted: dict[str, Any]) -> Callable[[Proposal], None]:
 
 
 def warm(store: ResultsStore, space: Space, metric: str = METRIC, data: str = DATA) -> WarmStart:
-    return read_warm_start(store, space, metric=metric, data=data)
+    return read_warm_start([store], space, metric=metric, data=data)
 
 
 def test_finished_trials_come_with_their_measurements(write: Write) -> None:
@@ -131,7 +137,7 @@ def test_a_sampler_without_constraints_gets_no_failures(write: Write) -> None:
     start = warm(write(), changed(sampler={"name": "cmaes"}))
     assert [trial.state for trial in start.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE]
     assert not any(trial.constraints for trial in start.trials)
-    assert start.left_out == {"ended as nonfinite": 1, "ended as lost": 1, "not finished": 1}
+    assert start.sweeps[0].left_out == {"ended as nonfinite": 1, "ended as lost": 1, "not finished": 1}
 
 
 @pytest.mark.parametrize(
@@ -213,6 +219,61 @@ def test_fids_that_do_not_compare_are_refused(
     assert str(caught.value) == f"--warm-start earlier: its FIDs do not compare: {reason}"
 
 
+def test_the_best_share_counts_trials_without_an_objective_too(write: Write) -> None:
+    """Of four that fit, half are two; of one, one, and of all four only two have an objective."""
+    start = warm(write(), changed())
+    assert [params["optimizer.lr_g"] for params in start.best(0.5)] == [2e-3, 1e-3]
+    assert [params["optimizer.lr_g"] for params in start.best(0.2)] == [2e-3]
+    assert len(start.best(1)) == 2
+
+
+def test_a_refused_trial_is_no_good_one(write: Write) -> None:
+    store = write()
+    store.append(Confirmed(at=200.0, session=1, trial="0004", values=[], refused="its fakes hardly vary"))
+    assert [params["optimizer.lr_g"] for params in warm(store, changed()).best(1)] == [1e-3]
+
+
+def test_several_sweeps_are_read_in_order_and_told_apart(write: Write) -> None:
+    first, second = write(), write(name="more", trials=OLD[:2])
+    start = read_warm_start([first, second], changed(), metric=METRIC, data=DATA)
+    origins = [trial.user_attrs[ORIGIN] for trial in start.trials]
+    assert origins == ["earlier/0000", "earlier/0001", "earlier/0002", "earlier/0004", "more/0000", "more/0001"]
+    assert list(start.measured) == origins
+    assert str(start).splitlines()[0].startswith("4 trials of earlier; 2 left out: ")
+    assert str(start).splitlines()[1] == "2 trials of more"
+
+
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(write: Write, tmp_path: Path) -> None:
+    stores = [write(), write(name="elsewhere/earlier", trials=OLD[:1])]
+    start = read_warm_start(stores, changed(), metric=METRIC, data=DATA)
+    assert len(start.measured) == len(start.trials) == 5
+    assert start.trials[-1].user_attrs[ORIGIN] == f"{tmp_path}/sweeps/elsewhere/earlier/0000"
+
+
+def test_a_trial_of_two_copies_of_a_sweep_comes_once(write: Write) -> None:
+    """The copy has gone on: what only one of them has comes from that one."""
+    first, copy = write(trials=OLD[:2]), write(name="copy", unique="earlier")
+    start = read_warm_start([first, copy], changed(), metric=METRIC, data=DATA)
+    assert [trial.user_attrs[ORIGIN] for trial in start.trials] == [
+        "earlier/0000",
+        "earlier/0001",
+        "copy/0002",
+        "copy/0004",
+    ]
+    assert start.sweeps[1].left_out["came with a copy of this sweep"] == 2
+
+
+def test_one_of_several_that_does_not_compare_is_refused_by_its_name(write: Write) -> None:
+    stores = [write(), write(name="other", data="/others")]
+    reason = "--warm-start other: its FIDs do not compare: the images' folder was /others, is /photos here"
+    with pytest.raises(UserError) as caught:
+        read_warm_start(stores, changed(), metric=METRIC, data=DATA)
+    assert str(caught.value) == reason
+    said: list[str] = []  # when a sweep goes on, the others are read all the same
+    start = read_warm_start(stores, changed(), metric=METRIC, data=DATA, gone=lambda error: said.append(str(error)))
+    assert (len(start.trials), said) == (4, [reason])
+
+
 def test_a_space_that_cannot_be_read_is_one_line(write: Write) -> None:
     store = write()
     store.write_plan(replace(store.read_plan(), definition={"base": {"old_key": 1}, "search": {}}))
@@ -231,7 +292,7 @@ def test_two_objectives_need_both_values(write: Write) -> None:
 def test_a_cost_that_was_not_measured_is_said(write: Write) -> None:
     store = write()
     start = warm(store, changed(objectives=["fid", "device_seconds"]))
-    assert start.left_out["without device_seconds"] == 2
+    assert start.sweeps[0].left_out["without device_seconds"] == 2
     sized = warm(store, changed(objectives=["fid", "generator_parameters"]))
     assert sized.trials[0].values[0] == 60.0 and sized.trials[0].values[1] > 1000  # the config says it
 

@@ -183,7 +183,7 @@ def test_two_objectives_in_sqlite_after_a_warm_start(
     space = tmp_path / "pair.yaml"
     space.write_text(dump_yaml({**values, **two, "search": search}))
     settings = tuple(setting for setting in SMALL if not setting.startswith("network.base_width"))
-    options = {"space": str(space), "demo": False, "storage": "sqlite", "warm_start": str(earlier.directory)}
+    options = {"space": str(space), "demo": False, "storage": "sqlite", "warm_start": (str(earlier.directory),)}
     screen = io.StringIO()
     asked = LaunchOptions(data=motorbikes, name="pair", sweeps_dir=tmp_path, trials=2, settings=settings, **options)
     assert launch(asked, console=Console(file=screen, width=200)) == 0
