@@ -265,6 +265,10 @@ class Screen(Sink):
             fid = f"{newest.fid:.1f}{_fewer_fakes(trial, newest.n_fake)}"
             self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
 
+    def paused(self, trial: TrialRecord) -> None:
+        """Say where it waits."""
+        self._line(trial, f"waits at epoch {trial.epochs}: it goes on when it is among the best there")
+
     def ended(self, trial: TrialRecord) -> None:
         """Show the verdict."""
         self._line(trial, _verdict(trial))
@@ -291,9 +295,11 @@ class Screen(Sink):
         if not trials or self._state is None:
             return "the gangs are starting ..."
         done = sum(not trial.open for trial in searched(trials))
+        waiting = sum(trial.paused for trial in trials)
+        wait = f"{waiting} wait{'s' if waiting == 1 else ''} for others to come as far" if waiting else ""
         soon = left_text(self._state) if done < self._state.planned else ""
         return ", ".join(
-            filter(None, (f"{done} of {self._state.planned} trials done", soon, repeats_text(self._state)))
+            filter(None, (f"{done} of {self._state.planned} trials done", wait, soon, repeats_text(self._state)))
         )
 
     def _render(self) -> Table:

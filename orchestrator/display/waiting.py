@@ -4,6 +4,8 @@ from orchestrator.results.now import Now
 from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
+from orchestrator.space.rungs import mean_epochs
+from orchestrator.space.sections import SchedulerConfig
 
 CELLS = 10  # of a bar
 SOON_S = 5.0  # less is not worth saying
@@ -21,18 +23,26 @@ def left_text(state: SweepState) -> str:
     """``about 12 min 00 s left``; empty where nothing can be said, or no trial starts any more.
 
     The trials that are left take as long as those that are over did. Before one is over, they take as long as those
-    that run will by all their epochs: the scheduler will cut some of them.
+    that run will by all their epochs: the scheduler will cut some of them. Where trials wait at rungs, as many epochs
+    are left as the scheduler lets so many trials run on average.
     """
-    if state.halting is not None or any(trial.paused for trial in list(state.trials.values())):
-        return ""  # which of those that wait will go on is not known
+    if state.halting is not None:
+        return ""
     trials = searched(list(state.trials.values()))  # at once: another thread adds to them
+    gangs = max(1, state.plan.resources.get("gangs", len(state.gangs)))
+    if any(trial.paused for trial in trials):
+        scheduler = SchedulerConfig.model_validate(state.plan.definition.get("scheduler", {}))
+        done, seconds = sum(trial.epochs for trial in trials), sum(trial.seconds for trial in trials)
+        longest = max(trial.total_epochs for trial in trials)
+        left = max(0.0, state.planned * mean_epochs(scheduler, longest) - done)
+        return f"about {duration(left * seconds / done / gangs)} left" if done and left else ""
     over = [trial.seconds for trial in trials if trial.over]
     whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]
     if not (known := over or whole):
         return ""
     used = sum(trial.seconds for trial in trials if trial.state is State.RUNNING)
     left = max(0.0, (state.planned - len(over)) * sum(known) / len(known) - used)
-    about = duration(left / max(1, state.plan.resources.get("gangs", len(state.gangs))))
+    about = duration(left / gangs)
     return f"about {about} left" if over else f"at most about {about} left"
 
 

@@ -8,7 +8,8 @@ import psutil
 from orchestrator.plan.memory import Networks, gb
 from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import candidates, default_keep, how_many
-from orchestrator.space.sections import HALVING, PROMOTING
+from orchestrator.space.rungs import mean_epochs
+from orchestrator.space.sections import PROMOTING
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 from trainers.samples import SMALLEST_TILE
@@ -62,7 +63,7 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     kept = space.trials if most is None else min(space.trials, max(most, candidates(top)))
     kept += space.most_repeats  # until the best of them is known
     schedule, side = space.base.schedule, max(space.base.data.image_size, SMALLEST_TILE)
-    epochs = space.trials * mean_epochs(space) + space.most_repeats * space.base.schedule.epochs
+    epochs = space.trials * mean_epochs(space.scheduler, schedule.epochs) + space.most_repeats * schedule.epochs
     grids = space.trials + space.most_repeats + epochs / schedule.samples_every
     pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
     run = min(resources.gangs, space.trials)
@@ -73,20 +74,6 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
         kept=kept * networks.saved,
         rest=SWEEP_BYTES + round(epochs * EPOCH_BYTES + pictures),
     )
-
-
-def mean_epochs(space: Space) -> float:
-    """Epochs that a trial runs on average: with successive halving, one in so many goes on at each rung."""
-    epochs, scheduler = space.base.schedule.epochs, space.scheduler
-    if scheduler.name not in HALVING:
-        return float(epochs)
-    rung, share, mean = 0.0, 1.0, 0.0
-    following = float(scheduler.grace_epochs)
-    while rung < epochs:
-        mean += share * (min(following, epochs) - rung)
-        rung, following = following, following * scheduler.farther
-        share /= scheduler.reduction_factor
-    return mean
 
 
 def check_disk(forecast: DiskForecast, networks: Networks, folder: Path, keep: str | None = None) -> None:

@@ -14,6 +14,7 @@ from orchestrator.results.events import (
     GangUp,
     Interrupted,
     Opened,
+    Paused,
     Started,
     from_json,
 )
@@ -144,6 +145,8 @@ class Follower:
                     sink.started(state.trials[name])
                 case Interrupted(trial=name, why=why):
                     sink.interrupted(state.trials[name], why)
+                case Paused(trial=name):
+                    sink.paused(state.trials[name])
                 case Ended(trial=name):
                     sink.ended(state.trials[name])
                 case Confirmed(trial=name):

@@ -23,6 +23,9 @@ class Sink:
     def interrupted(self, trial: TrialRecord, why: str) -> None:
         """The trial's gang has died or left it, `why` in a few words: it waits for a gang again."""
 
+    def paused(self, trial: TrialRecord) -> None:
+        """The trial waits at a rung of the scheduler."""
+
     def ended(self, trial: TrialRecord) -> None:
         """The trial is over, or its sweep's end has cut it short."""
 

@@ -31,3 +31,16 @@ def all_rungs(config: SchedulerConfig, longest: int) -> list[int]:
         return []
     firsts = graces(config, longest) if config.name.startswith("hyperband") else [float(config.grace_epochs)]
     return sorted({rung for first in firsts for rung in rungs(math.ceil(first), config.farther, longest)})
+
+
+def mean_epochs(config: SchedulerConfig, longest: int) -> float:
+    """Epochs that a trial of `longest` runs on average: at each rung of successive halving one in so many goes on."""
+    if config.name not in HALVING:
+        return float(longest)
+    rung, share, mean = 0.0, 1.0, 0.0
+    following = float(config.grace_epochs)
+    while rung < longest:
+        mean += share * (min(following, longest) - rung)
+        rung, following = following, following * config.farther
+        share /= config.reduction_factor
+    return mean

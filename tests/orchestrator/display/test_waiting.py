@@ -12,7 +12,7 @@ from orchestrator.display import live
 from orchestrator.display.live import Screen
 from orchestrator.display.status_text import print_one
 from orchestrator.display.waiting import doing_text, duration, left_text
-from orchestrator.results.events import Interrupted
+from orchestrator.results.events import Interrupted, Paused
 from orchestrator.results.follower import Follower
 from orchestrator.results.now import Now, read_now, write_now
 from orchestrator.results.records import TrialRecord
@@ -135,3 +135,23 @@ def test_how_long_a_sweep_will_take() -> None:
     assert left(*over) == "about 1 min 30 s left"  # 3 x 30 s
     assert left(*over, trial(2, State.RUNNING, 1, 10.0)) == "about 1 min 20 s left"
     assert left(*over, gangs=3) == "about 30 s left"
+
+
+def test_what_is_left_where_trials_wait_at_rungs() -> None:
+    """Five trials of four epochs with rungs at 1 and 2 and a factor of 2 run 1 + 1/2 + 2/4 epochs on average."""
+    waiting, runs = trial(0, State.PAUSED, 1, 10.0), trial(1, State.RUNNING, 1, 20.0)
+    waiting.paused = True
+    plan = replace(PLAN, trials=5, resources={"gangs": 2})
+    scheduler = {"name": "asha", "grace_epochs": 1, "reduction_factor": 2}
+    state = SweepState(replace(plan, definition={"scheduler": scheduler}))
+    state.planned, state.trials = 5, {one.trial_id: one for one in (waiting, runs)}
+    assert left_text(state) == "about 1 min 00 s left", "8 of 10 epochs, 15 s each, two at a time"
+
+
+def test_a_trial_that_waits_says_so(store: ResultsStore) -> None:
+    shown = io.StringIO()
+    screen, follower = screen_of(store, Console(file=shown))
+    store.append(Paused(at=2.0, session=1, trial="0000"))
+    follower.poll()
+    assert "trial 0000  waits at epoch 0: it goes on when it is among the best there\n" in shown.getvalue()
+    assert "1 waits for others to come as far" in screen._title(screen._trials())

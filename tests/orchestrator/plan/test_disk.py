@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk, mean_epochs
+from orchestrator.plan.disk import DiskForecast, check_disk, forecast_disk
 from orchestrator.plan.memory import Networks, largest_networks
 from orchestrator.plan.resources import Resources, choose_resources
 from orchestrator.space.load import load_space
@@ -27,17 +27,6 @@ def networks(space: Space) -> Networks:
 def gangs(number: int) -> Resources:
     how = {"workers": 1, "cpus": 1.0, "gpus": 0.0, "available_cpus": 64, "available_gpus": 0, "local": True}
     return choose_resources(concurrency=number, **how)
-
-
-def test_epochs_by_the_scheduler(space: Space) -> None:
-    settings = ["scheduler.grace_epochs=2", "scheduler.reduction_factor=2"]
-    assert mean_epochs(apply_settings(space, [*settings, "scheduler.name=none"])) == 9
-    assert mean_epochs(apply_settings(space, settings)) == 2 + (4 - 2) / 2 + (8 - 4) / 4 + (9 - 8) / 8
-    assert mean_epochs(apply_settings(space, ["scheduler.grace_epochs=9"])) == 9
-    rungs = ["scheduler.name=asha", "scheduler.grace_epochs=1", "scheduler.rung_factor=3"]
-    assert (
-        mean_epochs(apply_settings(space, [*rungs, "scheduler.reduction_factor=4"])) == 1 + (3 - 1) / 4 + (9 - 3) / 16
-    )
 
 
 def test_checkpoints_of_trials_that_wait(space: Space, networks: Networks) -> None:

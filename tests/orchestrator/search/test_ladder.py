@@ -4,7 +4,6 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from orchestrator.search.schedulers.ladder import Ladder
-from orchestrator.space.rungs import rungs
 
 RUNGS = (1, 3, 9)
 
@@ -69,14 +68,6 @@ def test_at_the_end_enough_trials_finish() -> None:
     assert ladder.promote(none_new=True, none_runs=True) == "c", "b has failed"
     ladder.end("c", finished=True)
     assert ladder.promote(none_new=True, none_runs=True) is None
-
-
-def test_rungs_differ_and_lie_before_the_end() -> None:
-    assert rungs(1, 3, 16) == [1, 3, 9]
-    assert rungs(1, 3, 9) == [1, 3]
-    assert rungs(4, 2, 4) == []
-    assert rungs(1, 1.5, 8) == [1, 2, 3, 4, 6]
-    assert rungs(75, 3, 750) == [75, 225, 675]
 
 
 def test_who_has_been_at_no_rung_cannot_wait() -> None:
