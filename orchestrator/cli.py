@@ -18,6 +18,7 @@ COMMANDS = (
     "compare",
     "data",
     "doctor",
+    "evaluate",
     "export",
     "fid",
     "generate",

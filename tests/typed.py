@@ -93,7 +93,9 @@ class Home:
                 return [str(self.sweep.directory)]
             case "runs":
                 return self._logs(word)
-            case "dir_a" | "dir_b":
+            case "side_a" | "side_b" if not word.endswith("/"):
+                return [str(self.sweep.directory)]
+            case "dir_a" | "dir_b" | "side_a" | "side_b":
                 (self.folder / word).mkdir()
                 for path in sorted(self.pictures.glob("bike_*.jpg"))[:6]:
                     shutil.copy(path, self.folder / word)
@@ -265,7 +267,7 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
         more += ["--sweeps-dir", str(home.sweep.directory.parent)]
     elif name == "generate" and not whole and "--out" not in given:
         more += ["--out", "generated"]
-    elif name == "fid" and not given.keys() & {"--fid-extractor", "--sweep"}:
+    elif name in ("evaluate", "fid") and not given.keys() & {"--fid-extractor", "--sweep"}:
         more += ["--fid-extractor", "efficientnet_lite0"]
     if name == "replay" and not whole and "runs" not in given:
         more += home.stand_for("runs", "SWEEP", "")

@@ -78,7 +78,7 @@ def command(
     _check_together(context, sweep, dir_a, dir_b)
     if sweep is None:
         assert dir_a is not None and dir_b is not None
-        found = _between(dir_a, dir_b, fid_extractor, fid_weights, metrics, batch_size, as_json)
+        found = between(dir_a, dir_b, fid_extractor, fid_weights, metrics, batch_size, as_json)
     else:
         chosen, again = _as_measured(sweep, sweeps_dir, trial, data, fid_weights)
         found = (
@@ -103,7 +103,7 @@ def _check_together(context: click.Context, sweep: str | None, dir_a: Path | Non
         raise UserError(f"--{name} has no meaning {'beside' if dir_a is not None else 'without'} a folder of images")
 
 
-def _between(
+def between(
     dir_a: Path,
     dir_b: Path,
     extractor_name: str,
@@ -112,6 +112,7 @@ def _between(
     batch_size: int,
     as_json: bool,
 ) -> dict[str, Any]:
+    """Compare the images of two folders, print that unless it is to be JSON, and return it."""
     from orchestrator.display.fid_text import comparison_lines
     from trainers.inference import find_device
     from trainers.metrics import METRICS, build_extractor, compare_folders, find_images, image_sizes

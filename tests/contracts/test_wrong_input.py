@@ -60,6 +60,7 @@ VALID = {
     "data inspect": ["photos"],
     "doctor": [],
     "export": ["s", "--out", "model"],
+    "evaluate": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "fid": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "generate": ["s", "--out", "fakes", "--count", "2"],
     "replay": ["log.csv"],

@@ -105,3 +105,32 @@ def test_images_of_other_sizes_are_explained(store: ResultsStore, tmp_path: Path
     assert typed("fid", tmp_path / "same", tmp_path / "same", *extractor).stderr == ""
     said = typed("fid", tmp_path / "same", tmp_path / "mixed", *extractor).stderr
     assert "same: 32x40; mixed: 2 sizes, 32x40 to 50x40" in said and "`gan-sweep fid GENERATED --sweep NAME`" in said
+
+
+def test_evaluate_compares_folders_checkpoints_and_sweeps(store: ResultsStore, tmp_path: Path) -> None:
+    """Of a generator it makes images; beside it a folder's are decoded as for its training."""
+    lite = ("--fid-extractor", "efficientnet_lite0", "--json")
+    photos, images, trial = store.read_plan().data, tmp_path / "images", best_of(store)
+    against = json.loads(typed("evaluate", photos, store.directory, "--count", 24, *lite).stdout)
+    assert (against["a"], against["n_fake"]) == (str(photos), 24)
+    assert against["kid"]["mean"] > 0 and 0 <= against["prdc"]["recall"] <= 1
+    typed("generate", store.directory, "--out", images, "--count", 24, "--seed", 1)
+    with Image.open(next(Path(photos).glob("*.jpg"))) as photo:
+        assert photo.size != (32, 32), "it is decoded"
+    by_hand = json.loads(typed("evaluate", trial, images, "--count", 24, *lite).stdout)
+    assert by_hand["value"] < against["value"], "the same generator against itself, with other latents"
+    said = typed("evaluate", trial, store.directory, "--count", 6, "--fid-extractor", "efficientnet_lite0").stdout
+    assert f"{store.directory.name}/" in said and "6 images, seed 1" in said and "recall" in said
+
+
+def test_evaluate_of_two_folders_is_fid(store: ResultsStore, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    typed("generate", store.directory, "--out", images, "--count", 8)
+    lite = ("--fid-extractor", "efficientnet_lite0", "--metrics", "fid", "--json")
+    assert json.loads(typed("evaluate", images, images, *lite).stdout)["value"] == pytest.approx(0, abs=1e-6)
+    refused = CliRunner().invoke(main, ["evaluate", str(images), str(images), "--count", "9"])
+    assert refused.exit_code == 2 and "--count has no meaning between two folders" in refused.stderr
+
+
+def best_of(store: ResultsStore) -> Path:
+    return next(path for path in store.trials_dir.glob("*/best.pt") if _is_winner(store, path))
