@@ -127,7 +127,7 @@ class Follower:
         ending: list[TrialRecord] = []
         if isinstance(event, Closed | Opened):
             ending = state.open_trials()
-        elif isinstance(event, Ended) and self._every_epoch and event.trial in state.trials:
+        elif isinstance(event, Ended | Paused) and self._every_epoch and event.trial in state.trials:
             ending = [state.trials[event.trial]]
         for trial in ending:
             self._catch_up(trial)

@@ -34,6 +34,7 @@ SCHEDULERS = {
     "none": "no trial is cut",
 }
 PROMOTING = ("asha", "hyperband")  # their trials wait at rungs
+RUNG_FACTOR = 2  # of these; to wait costs little, so rungs may be many
 HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
 
 
@@ -63,11 +64,11 @@ class SchedulerConfig(Section):
     )
     rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
-        description="asha, hyperband: each rung is this many times as far as the one before; None: reduction_factor",
+        description="asha, hyperband: each rung is this many times as far as the one before; None: 2",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
-        description="of hyperband; each has rung_factor times the grace of the one before, within the run",
+        description="of hyperband; each has as many times the grace of the one before as rungs are apart",
     )
 
     @model_validator(mode="after")
@@ -79,7 +80,7 @@ class SchedulerConfig(Section):
     @property
     def farther(self) -> float:
         """How many times as far each rung is as the one before."""
-        return self.rung_factor or self.reduction_factor
+        return self.rung_factor or (RUNG_FACTOR if self.name in PROMOTING else self.reduction_factor)
 
     def __str__(self) -> str:
         grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"
