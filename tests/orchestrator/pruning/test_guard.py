@@ -117,7 +117,7 @@ def report(number: int, fid: float | None = None, **metrics: float) -> EpochRepo
 
 
 def test_after_its_gang_died_a_trial_is_judged_by_its_whole_history() -> None:
-    reports = [report(number, grad_norm_d=150.0) for number in range(1, 4)]
+    reports = [report(number, grad_norm_d=350.0) for number in range(1, 4)]
     whole, half = (Guard(build_rules(), 100, past=lambda: reports) for _ in range(2))
     assert whole.see(reports[0]) is None
     assert whole.see(reports[1]) is None
