@@ -32,7 +32,7 @@ class GradExplosion(Rule):
     norm: Positive = Field(300.0, description="a gradient norm above this is too large")
     window: Count = Field(5, description="epochs looked at")
     times: Count = Field(3, description="epochs among them with too large a norm")
-    at_once: Positive = Field(10_000.0, description="a norm above this ends the trial at its first report")
+    at_once: Positive = Field(5000.0, description="a norm above this ends the trial at its first report")
     improvement: Positive = Field(
         0.02, description="share by which FID must have improved for large norms to be tolerated"
     )
