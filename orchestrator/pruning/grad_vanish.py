@@ -17,9 +17,9 @@ class GradVanish(Rule):
 
     name: ClassVar[str] = "grad_vanish"
     reads: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
-    tunable: ClassVar[dict[str, tuple[float, float]]] = {"norm": (1e-9, 1e-5)}
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"norm": (1e-7, 1e-3)}
 
-    norm: Positive = Field(1e-7, description="a gradient norm below this counts as zero")
+    norm: Positive = Field(1e-4, description="a gradient norm below this counts as zero")
     patience: Count = Field(2, description="epochs in a row")
 
     def judge(self, history: History) -> str | None:

@@ -90,6 +90,18 @@ class History:
         """`length` as a number of reports: below 1 it is a share of the planned run, rounded up."""
         return math.ceil(length * self.total) if length < 1 else round(length)
 
+    def left(self, point: FidPoint) -> float:
+        """Share of the plan that is left after a measurement."""
+        return max(0.0, 1 - point.report / self.total)
+
+    def patience(self, length: float) -> int:
+        """`length` as a number of reports; a share of the plan is longer by the share of the plan that is left.
+
+        A run may stand still for long early in its plan and then find its best: with 0.35 one that had its best at a
+        tenth of its plan is given up at 60% of it, one that had it in the middle at 90%.
+        """
+        return self.span(length) if length >= 1 else math.ceil(length * (2 * self.total - self.reports))
+
     def after(self, report: int) -> list[FidPoint]:
         """The measurements after the report of that number."""
         return [point for point in self.fids if point.report > report]
@@ -104,17 +116,6 @@ class History:
             if point.fid < reference * (1 - improvement):
                 reference, since = point.fid, place + 1
         return points[since:]
-
-    def risen(self, rise: float, *, untrained: int = 0) -> list[FidPoint]:
-        """The latest measurements in a row that lie more than the share `rise` above the lowest FID.
-
-        Those of the first `untrained` reports do not count: see `Rule.untrained`.
-        """
-        points = self.after(untrained)
-        best, first = lowest(points), len(points)
-        while best is not None and first > 0 and points[first - 1].fid > best.fid * (1 + rise):
-            first -= 1
-        return points[first:]
 
     def lasting(self, points: Sequence[FidPoint], patience: float) -> bool:
         """Whether these latest measurements are at least three and span `patience`, counted from the one before."""

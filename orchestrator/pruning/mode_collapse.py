@@ -20,10 +20,10 @@ class ModeCollapse(Rule):
     name: ClassVar[str] = "mode_collapse"
     at_measurements: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("diversity",)
-    tunable: ClassVar[dict[str, tuple[float, float]]] = {"diversity": (0.01, 0.2)}
+    tunable: ClassVar[dict[str, tuple[float, float]]] = {"diversity": (0.02, 0.25)}
 
     warmup: Span = Field(0.1, description="epochs in which the rule is silent; below 1: share of the run, 10 at least")
-    diversity: Share = Field(0.05, description="a diversity below this is too low")
+    diversity: Share = Field(0.1, description="a diversity below this is too low")
     patience: Count = Field(3, description="measurements in a row")
     growth: Positive = Field(0.2, description="growth of diversity over these measurements that keeps the trial")
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.pruning import RULES
 from tests.benchmarks.bench_controller import CASES
+from tests.benchmarks.bench_rules import TUNED
 from tests.trainers.metrics.disturbances import DISTURBANCES
 
 HERE = Path(__file__).parent
@@ -27,6 +29,7 @@ SMALLEST = {
     "bench_prepare": "--images 4 --width 64 --size 32 --workers 1",
     "bench_racing": "--images 32 --epochs 1 --fakes 8 16 --seeds 1",
     "bench_report": "--trials 3",
+    "bench_rules": "--record {pictures} --settings 2 --epochs 2 --fakes 4 --candidates 2",
     "bench_rungs": "--trials 4 --orders 2",
     "bench_scale": "--trials 6 --gangs 2 --epochs 4 --every 2 --pace 0.01 --deliver-seconds 100",
     "bench_search": "--trials 1 2 --seeds 1 --epochs 6 --images 48 --fakes 8 --patience 500 --min-diversity 0"
@@ -95,6 +98,14 @@ PROMISED = {
         "3 trials, 11 grids of 64 images of 32 px",
         "page +# MB in # s",
         "memory +# MB at most",
+    ],
+    "bench_rules": [
+        "drawn: 2 runs of 2 epochs, # stopped being finite",
+        *(
+            rf"{name} +ends +# of 2, +# good of # \(# harmed\), saves +#% of all steps, +#% of # useless, mean regret"
+            for name in ("all", *RULES)
+        ),
+        *(f"{name} searched: .* saves #%, regret #%; held out #%, #%; as shipped #%, #%" for name in TUNED),
     ],
     "bench_rungs": [
         "36 trials of 16 epochs, made up",

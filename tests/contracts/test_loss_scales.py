@@ -12,6 +12,7 @@ from orchestrator.pruning import History
 from orchestrator.pruning.d_collapse import DCollapse
 from orchestrator.pruning.g_divergence import GDivergence
 from orchestrator.pruning.g_fooling import GFooling
+from orchestrator.pruning.grad_explosion import GradExplosion
 from trainers.config import LossConfig, TrainConfig
 from trainers.families import FAMILIES, loss_scale
 from trainers.loss_scale import BCE_D, BCE_G, UNNAMED, LossMarks, LossScale
@@ -169,3 +170,12 @@ def test_a_family_that_adds_losses_up_says_so(family: str) -> None:
     terms = 2 if family == "cyclegan" else 1
     assert loss_scale(config) == build_loss(config.loss).scale().times(terms)
     assert LossScale(d=LossMarks(won=0.5, unit=2.0), g=None).times(2) == LossScale(d=LossMarks(won=1, unit=4), g=None)
+
+
+def test_gradients_explode_where_the_loss_has_a_scale(loss: GanLoss) -> None:
+    """A critic's scores, and with them their gradients, may grow for as long as it trains."""
+    scale = loss.scale()
+    for name, marks in (("grad_norm_d", scale.d), ("grad_norm_g", scale.g)):
+        history = History(10, scale=scale)
+        history.append(1, {name: 1e5})
+        assert (GradExplosion().trip(history) is None) == (marks is None)

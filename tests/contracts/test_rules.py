@@ -11,7 +11,7 @@ import orchestrator.pruning
 from orchestrator.pruning import RULES, History, Rule, build_rules
 from trainers.errors import UserError
 
-NOT_RULES = {"__init__", "g_loss_rule", "guard", "history", "rule"}
+NOT_RULES = {"__init__", "g_loss_rule", "guard", "history", "reach", "rule"}
 METRICS = {
     "d_loss": 0.6,
     "g_loss": 1.2,

@@ -117,7 +117,7 @@ def report(number: int, fid: float | None = None, **metrics: float) -> EpochRepo
 
 
 def test_after_its_gang_died_a_trial_is_judged_by_its_whole_history() -> None:
-    reports = [report(number, grad_norm_d=150.0) for number in range(1, 4)]
+    reports = [report(number, grad_norm_d=350.0) for number in range(1, 4)]
     whole, half = (Guard(build_rules(), 100, past=lambda: reports) for _ in range(2))
     assert whole.see(reports[0]) is None
     assert whole.see(reports[1]) is None
@@ -134,7 +134,7 @@ def test_a_trial_that_peaked_and_then_collapsed_is_completed() -> None:
         guard.see(report(number, fid=50.0 if number <= 20 else 200.0))
     run = RunOutcome(end=RunEnd.STOPPED, epochs=number, objective=50.0, best_epoch=20)
     outcome = outcome_of(run, guard.trip, None)
-    assert (outcome.verdict, outcome.objective, number) == ("fid_diverged", 50.0, 24)
-    assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 4 measurements"
+    assert (outcome.verdict, outcome.objective, number) == ("fid_diverged", 50.0, 23)
+    assert outcome.detail == "FID 200 is 4 times its best, 50 at epoch 11, and has been above it for 3 measurements"
     assert outcome.state is State.COMPLETED
     assert state_of(outcome.verdict, None) is State.PRUNED
