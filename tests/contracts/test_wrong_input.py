@@ -266,7 +266,6 @@ def test_a_number_of_the_config_is_finite(name: str, value: Any) -> None:
         "sampler.startup",
         "confirm.top",
         "confirm.seeds",
-        "confirm.train_seeds",
     ],
 )
 @pytest.mark.parametrize("value", [".nan", ".inf", "-1", HUGE, "many"])
