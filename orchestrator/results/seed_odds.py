@@ -56,7 +56,7 @@ class Odds:
         """A sentence without a full stop."""
         if self.probability is None:
             return self.why_not
-        chance = f"{min(self.probability, 0.999):.1%}" if self.is_clear else f"{self.probability:.0%}"
+        chance = f"{min(self.probability, 0.999):.1%}" if self.is_clear else f"{int(100 * self.probability)}%"
         better = (
             f"{self.winner} has a lower mean over training seeds than {self.runner_up} with a probability of {chance}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.results.clock import driver_clock, machine
 from orchestrator.results.driver_lock import driver_lives, last_beat
 from orchestrator.results.events import Closed
-from orchestrator.results.repeats import repeats_text
+from orchestrator.results.repeats import is_repeat, repeats_text
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import StopReason, SweepStatus
 from trainers.errors import UserError
@@ -66,12 +66,8 @@ def _ending(state: SweepState) -> str:
     """What a living driver does at the end of its sweep, and why it ends; empty before."""
     if state.halting is None:
         return ""
-    if (
-        (seeds := repeats_text(state))
-        and not state.halting.gangs_exit
-        and not any(trial.open and not trial.is_repeat for trial in state.trials.values())
-    ):
-        doing = f"the best settings are trained again, {seeds}"
+    if any(map(is_repeat, list(state.holders))) and not state.halting.gangs_exit:
+        doing = f"the best settings are trained again, {repeats_text(state)}"
     elif state.holders:
         doing = "its trials stop"
     else:

@@ -14,7 +14,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
 from tests.orchestrator.results.test_driver_lock import another_driver
-from tests.orchestrator.sweep_helpers import begun, close, ended, keep
+from tests.orchestrator.sweep_helpers import begun, close, ended, keep, repeated
 
 
 def both(store: ResultsStore) -> tuple[str, str]:
@@ -60,6 +60,20 @@ def test_the_list_says_the_same_of_a_sweep_that_ends_as_the_sweep_alone(tmp_path
         assert "  now " not in alone and "  left " not in alone, "no trial starts any more"
     for text in both(store):
         assert "interrupted" in text and "its driver died at" in text and "ending" not in text
+
+
+def test_how_far_the_best_settings_are_trained_again(tmp_path: Path) -> None:
+    store, setting = begun(tmp_path / "s"), repeated("0000", 60.0, 61.0, None)
+    with another_driver(store.directory):
+        keep(store, setting)
+        store.append(Halting(at=200.0, session=1, reason=StopReason.OUTRANKED, gangs_exit=False))
+        keep(store, *setting.repeats, TrialRecord("0000s3", {"seed": 7}, total_epochs=4, started=100.0))
+        for text in both(store):
+            assert "its trials are over: the best settings are trained again, 2 of 3 seeds trained, 1 failed" in text
+        alone = both(store)[1]
+    assert "1 of 3: 1 completed, 0 waiting" in alone and "trial 0000s3 at epoch 0/4" in alone
+    assert "0000: 61.00 over 1 training seed; 1 of 3 seeds trained to the end" in alone
+    assert "no other setting was trained again" in alone
 
 
 def test_a_sweep_whose_driver_elsewhere_gives_no_sign_does_nothing_now(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_who_is_measured_again_can_be_set() -> None:
     with pytest.raises(UserError, match=r"confirm\.seeds: .*greater than or equal to 1, got 0"):
         apply_settings(load_space(SPACE), ["confirm.seeds=0"])
     assert apply_settings(load_space(SPACE), ["confirm.train_seeds=2"]).most_repeats == 6
+    with pytest.raises(UserError, match=r"confirm\.train_seeds: .*greater than or equal to 0, got -1"):
+        apply_settings(load_space(SPACE), ["confirm.train_seeds=-1"])
 
 
 def test_settings_reach_base_and_scheduler() -> None:
