@@ -63,7 +63,7 @@ class Earlier:
         trials: for the new study.
         measured: by origin of these trials, its FIDs in order, for the scheduler.
         left_out: by reason, how many trials do not fit.
-        objectives: by origin of those that have an objective, were not refused and keep the constraints, that objective.
+        objectives: by origin of those that could win here: not refused, and within the constraints; their objective.
     """
 
     sweep: str
@@ -102,7 +102,7 @@ class WarmStart:
 
     @property
     def objectives(self) -> dict[str, float]:
-        """By origin of those that have an objective, were not refused and keep the constraints, that objective."""
+        """By origin of those that could win here: not refused, and within the constraints; their objective."""
         return {origin: value for earlier in self.sweeps for origin, value in earlier.objectives.items()}
 
     def best(self, share: float) -> list[dict[str, Value]]:

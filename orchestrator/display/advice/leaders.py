@@ -29,17 +29,19 @@ def leaders(facts: Facts) -> Iterator[Finding]:
     if found.mean == 0.0 or found.error == 0.0 or found.is_clear:
         return
     enough = seeds_needed(first[1], second[1])
-    takes = (
-        f"some {enough} {unit} each ({key})" if enough is not None else f"more than {MOST:,} {unit} each: take either"
-    )
+    takes = f"some {enough} {unit} each ({key})" if enough else f"more than {MOST:,} {unit} each: take either"
     spreads = " and ".join(f"{statistics.stdev(values):.2f}" for _, values in (first, second))
     counts = " and ".join(str(len(values)) for _, values in (first, second))
-    only = "" if trained else " That compares the two checkpoints; the settings compare when both are trained again."
+    only = (
+        ""
+        if unit == "trainings"
+        else " That compares the two checkpoints; the settings compare when both are trained again."
+    )
     yield Finding(
         about="leaders",
         text=f"{first[0]} and {second[0]} cannot be told apart: their mean FIDs are {abs(found.mean):.2f} apart "
-        f"({LEVEL:.0%} interval of the difference {found.low:+.2f} to {found.high:+.2f}), with spreads of {spreads} over "
-        f"{counts} {unit}. If that is how far they are apart, to see it with {POWER:.0%} power at a two-sided "
+        f"({LEVEL:.0%} interval of the difference {found.low:+.2f} to {found.high:+.2f}), with spreads of {spreads} "
+        f"over {counts} {unit}. If that is how far they are apart, to see it with {POWER:.0%} power at a two-sided "
         f"{1 - LEVEL:.0%} takes {takes}.{only}",
     )
 
