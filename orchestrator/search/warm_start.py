@@ -63,7 +63,7 @@ class Earlier:
         trials: for the new study.
         measured: by origin of these trials, its FIDs in order, for the scheduler.
         left_out: by reason, how many trials do not fit.
-        objectives: by origin of those that have an objective and were not refused, that objective.
+        objectives: by origin of those that could win here: not refused, and within the constraints; their objective.
     """
 
     sweep: str
@@ -102,13 +102,13 @@ class WarmStart:
 
     @property
     def objectives(self) -> dict[str, float]:
-        """By origin of those that have an objective and were not refused, that objective."""
+        """By origin of those that could win here: not refused, and within the constraints; their objective."""
         return {origin: value for earlier in self.sweeps for origin, value in earlier.objectives.items()}
 
     def best(self, share: float) -> list[dict[str, Value]]:
         """The settings of the best share of the trials, the best first, as far as these have an objective.
 
-        A trial without an objective, or whose checkpoint was refused, ranks behind all others.
+        One without an objective, or that was refused or breaks a constraint, ranks behind all others.
         """
         objectives = self.objectives
         own = [trial for trial in self.trials if trial.user_attrs[ORIGIN] in objectives]
@@ -183,7 +183,7 @@ def _read(store: ResultsStore, name: str, space: Space, metric: str, data: str, 
         else:
             known.add(identity)
             measured[origin] = own
-            if record.can_win and record.objective is not None:
+            if record.objective is not None and record.can_win and _keeps(record, space):
                 objectives[origin] = record.objective
     earlier = Earlier(name, tuple(taken), measured, dict(left_out.most_common()), objectives)
     if not taken:
@@ -238,6 +238,12 @@ def _import(record: TrialRecord, measured: Sequence[Measurement], origin: str, o
         user_attrs={ORIGIN: origin},
         constraints={**healthy, **(_violations(record, new) if state is TrialState.COMPLETE else {})} or None,
     )
+
+
+def _keeps(record: TrialRecord, new: Space) -> bool:
+    """Whether a trial keeps the constraints of `new`."""
+    limits = limits_of(new.constraints)
+    return all(limit.violation(value_of(record.beside, limit.value)) <= 0 for limit in limits)
 
 
 def _violations(record: TrialRecord, new: Space) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Many trials were ended by the same rule, and with which values."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -75,11 +76,11 @@ def _split(name: str, facts: Facts, ended: Sequence[TrialRecord], others: Sequen
         inside, outside = (sum(value_text(trial.params[name]) == value for trial in group) for group in (ended, others))
         table = [[inside, len(ended) - inside], [outside, len(others) - outside]]
         return float(stats.fisher_exact(table).pvalue), f"= {value}", inside, outside
-    own, rest = ([float(trial.params[name] or 0) for trial in group] for group in (ended, others))
+    own, rest = (sorted(float(trial.params[name] or 0) for trial in group) for group in (ended, others))
     chance = float(stats.mannwhitneyu(own, rest).pvalue)
     best, gap = (chance, "", 0, 0), 0.0
     for low, high in pairwise(sorted({*own, *rest})):
-        inside, outside = (sum(one <= low for one in group) for group in (own, rest))
+        inside, outside = (bisect_right(group, low) for group in (own, rest))
         sides = (
             (chance, f"at {short(low)} or below", inside, outside),
             (chance, f"at {short(high)} or above", len(own) - inside, len(rest) - outside),

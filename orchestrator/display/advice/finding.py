@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.pruning import RULES
 from orchestrator.results.records import TrialRecord, ranked
+from orchestrator.results.repeats import searched
 from orchestrator.space.domains import FloatRange, IntRange
 from orchestrator.space.space import Space
 
@@ -46,25 +47,27 @@ class Facts:
 
     @property
     def leaders(self) -> list[TrialRecord]:
-        """The trials that can win, the best first."""
+        """The trials that can win, the best first, those that break a constraint last."""
         return [trial for trial in self.trials if trial.can_win]
 
     def best(self, least: int, share: float) -> list[TrialRecord]:
         """The best share of all trials, and `least` at least; empty where one cannot win, or the next is as good."""
         count = max(least, math.ceil(share * len(self.trials)))
         few, following = list(self.trials[:count]), self.trials[count : count + 1]
-        if len(few) < least or not all(trial.can_win for trial in few):
+        if len(few) < least or not all(trial.can_win and not trial.broken for trial in few):
             return []
         return [] if any(_merit(trial) == _merit(few[-1]) for trial in following) else few
 
 
-def _merit(trial: TrialRecord) -> tuple[float | None, float | None]:
-    return trial.objective_mean, trial.objective
+def _merit(trial: TrialRecord) -> tuple[float | None, ...]:
+    return trial.seeds.mean, trial.objective_mean, trial.objective
 
 
 def facts_of(trials: Sequence[TrialRecord], space: Space) -> Facts:
-    """Of a sweep's trials; those that were lost or never measured say nothing."""
-    told = [trial for trial in trials if trial.lowest_fid is not None or trial.can_win or trial.verdict in RULES]
+    """Of the trials of a search, without repeats; those that were lost or never measured say nothing."""
+    told = [
+        trial for trial in searched(trials) if trial.lowest_fid is not None or trial.can_win or trial.verdict in RULES
+    ]
     return Facts(space, ranked(told))
 
 

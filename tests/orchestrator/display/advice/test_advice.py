@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from orchestrator.display.advice.advice import advice, advice_on
-from orchestrator.display.advice.edges import widened
-from orchestrator.display.advice.finding import Finding
-from orchestrator.display.advice.leaders import seeds_needed
+from orchestrator.display.advice.broken import broken
+from orchestrator.display.advice.edges import edges, widened
+from orchestrator.display.advice.finding import Finding, facts_of
+from orchestrator.display.advice.influence import influence
+from orchestrator.display.advice.leaders import leaders, seeds_needed
+from orchestrator.display.advice.window import window
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
@@ -61,8 +64,11 @@ def trial(
     return made
 
 
-def said(trials: list[TrialRecord], about: str, within: Space | None = None) -> list[Finding]:
-    return [finding for finding in advice(trials, within or space()) if finding.about == about]
+KINDS = {"edge": edges, "influence": influence, "rule": broken, "window": window, "leaders": leaders}
+
+
+def said(trials: list[TrialRecord], about: str) -> list[Finding]:
+    return list(KINDS[about](facts_of(trials, space())))
 
 
 # The edge of a range
@@ -226,9 +232,27 @@ def leading(second: tuple[float, ...]) -> list[TrialRecord]:
 
 def test_two_leaders_within_their_spread_need_more_seeds() -> None:
     (found,) = said(leading((41.0, 43.0, 45.0)), "leaders")
-    assert "0000 and 0001 cannot be told apart: their FIDs, measured again, are 1.00 apart" in found.text
+    assert "0000 and 0001 cannot be told apart: their mean FIDs are 1.00 apart" in found.text
     assert "spreads of 2.00 and 2.00 over 3 and 3 seeds" in found.text
-    assert "with 80% power at a two-sided 5% takes some 64 seeds each" in found.text
+    assert "with 80% power at a two-sided 5% takes some 64 seeds each (confirm.seeds)" in found.text
+
+
+def test_settings_that_were_trained_again_compare_by_their_trainings() -> None:
+    """Their checkpoints differ clearly; repeats are no trials of the search."""
+    first, second, *others = leading((60.0, 62.0, 64.0))
+    repeats = []
+    for setting, means in ((first, (40.0, 46.0)), (second, (42.0, 48.0))):
+        for number, mean in enumerate(means):
+            repeat = trial(setting.number, mean, confirmed=(mean,))
+            repeat.trial_id = f"{setting.trial_id}s{number + 1}"
+            setting.repeats.append(repeat)
+            repeats.append(repeat)
+    trials = [first, second, *others, *repeats]
+    (found,) = said(trials, "leaders")
+    assert "0000 and 0001 cannot be told apart: their mean FIDs are 2.00 apart" in found.text
+    assert "spreads of 4.24 and 4.24 over 2 and 2 trainings" in found.text
+    assert found.text.endswith("trainings each (confirm.train_seeds).")
+    assert [one.trial_id for one in facts_of(trials, space()).trials] == [f"{number:04d}" for number in range(7)]
 
 
 def test_leaders_that_differ_clearly_or_not_at_all_get_no_advice() -> None:
@@ -258,7 +282,7 @@ def test_random_trials_get_little_advice() -> None:
     for seed in range(20):
         draw = random.Random(seed)
         trials = [trial(1000 * seed + n, 50 + draw.random()) for n in range(24)]
-        sentences += sum(one.about != "influence" for one in advice(trials, space()))
+        sentences += sum(len(said(trials, about)) for about in KINDS if about != "influence")  # which takes seconds
     assert sentences <= 4
 
 
@@ -275,7 +299,7 @@ def test_a_sweep_that_runs_gets_none() -> None:
     state.trials = {one.trial_id: one for one in at_the_edge(20, 9.8e-3, 9.5e-3, 9e-3)}
     assert advice_on(state, SweepStatus.RUNNING) == []
     assert "edge" in [one.about for one in advice_on(state, SweepStatus.OUT_OF_TIME)]
-    broken = SweepState(replace(PLAN, definition={"base": {"old_key": 1}, "search": {}}))
+    older = SweepState(replace(PLAN, definition={"base": {"old_key": 1}, "search": {}}))
     with pytest.raises(UserError):
-        build_space("x", broken.plan.definition)
-    assert advice_on(broken, SweepStatus.FINISHED) == []
+        build_space("x", older.plan.definition)
+    assert advice_on(older, SweepStatus.FINISHED) == []
