@@ -175,13 +175,13 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
     """The space as the contents of a YAML space file."""
     return {
         "description": space.description,
-        "base": space.base.model_dump(),
+        "base": space.base.model_dump(mode="json"),
         "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
         "sampler": space.sampler.model_dump(exclude_none=True),
         "scheduler": space.scheduler.model_dump(),
         "objectives": list(space.objectives),
         "constraints": dict(space.constraints),
-        "confirm": space.confirm.model_dump(),
+        "confirm": space.confirm.model_dump(mode="json"),
         "pruning": space.pruning,
         "trials": space.trials,
         "points": [dict(point) for point in space.points],

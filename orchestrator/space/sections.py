@@ -34,7 +34,6 @@ SCHEDULERS = {
     "none": "no trial is cut",
 }
 PROMOTING = ("asha", "hyperband")  # their trials wait at rungs
-RUNG_FACTOR = 2  # of these; to wait costs little, so rungs may be many
 HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
 
 
@@ -60,11 +59,11 @@ class SchedulerConfig(Section):
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
-        3, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
+        2, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
     )
     rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
-        description="asha, hyperband: each rung is this many times as far as the one before; None: 2",
+        description="asha, hyperband: each rung is this many times as far as the one before; None: reduction_factor",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
@@ -80,7 +79,7 @@ class SchedulerConfig(Section):
     @property
     def farther(self) -> float:
         """How many times as far each rung is as the one before."""
-        return self.rung_factor or (RUNG_FACTOR if self.name in PROMOTING else self.reduction_factor)
+        return self.rung_factor or self.reduction_factor
 
     def __str__(self) -> str:
         grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"

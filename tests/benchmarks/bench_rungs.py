@@ -31,12 +31,14 @@ from trainers.run_report import Measurement
 METRIC = "fid"
 CASES = [
     ("none", {}),
-    ("asha_stopping", {"grace_epochs": 4}),
-    ("asha_stopping", {"grace_epochs": 1}),
-    ("asha", {"grace_epochs": 4, "rung_factor": 2}),
-    ("asha", {"grace_epochs": 2, "rung_factor": 2, "reduction_factor": 2}),
+    ("asha_stopping", {"grace_epochs": 4, "reduction_factor": 3}),
+    ("asha_stopping", {"grace_epochs": 1, "reduction_factor": 3}),
+    ("asha_stopping", {"grace_epochs": 2}),
+    ("asha", {"grace_epochs": 4}),
     ("asha", {"grace_epochs": 2}),
+    ("asha", {"grace_epochs": 2, "reduction_factor": 3, "rung_factor": 2}),
     ("asha", {"grace_epochs": 1}),
+    ("asha", {"grace_epochs": 1, "reduction_factor": 3}),
     ("asha", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 4}),
 ]
 

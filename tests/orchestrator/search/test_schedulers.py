@@ -18,7 +18,7 @@ EPOCHS = 81
 
 def scheduler_with(name: str, epochs: int = EPOCHS, **options: float) -> TrialScheduler:
     base = {"schedule": {"epochs": epochs, "window_first": 1}}
-    config = {"name": name, "grace_epochs": 9, **options}
+    config = {"name": name, "grace_epochs": 9, "reduction_factor": 3, **options}
     scheduler = build_scheduler(build_space("x", {"base": base, "search": {}, "scheduler": config}))
     scheduler.set_search_properties(METRIC, "min")
     return scheduler
@@ -126,7 +126,7 @@ def test_hyperband_deals_trials_to_its_brackets_in_turn() -> None:
     ("brackets", "grace", "made"), [(1, 9, 1), (3, 9, 3), (9, 9, 3), (9, 81, 1), (5, 1, 5), (5, 200, 1)]
 )
 def test_hyperband_has_no_bracket_beyond_the_run(brackets: int, grace: int, made: int) -> None:
-    config = SchedulerConfig(name="hyperband_stopping", brackets=brackets, grace_epochs=grace)
+    config = SchedulerConfig(name="hyperband_stopping", brackets=brackets, grace_epochs=grace, reduction_factor=3)
     assert len(Hyperband(config, EPOCHS)._brackets) == made
 
 
