@@ -19,7 +19,7 @@ class GradExplosion(Rule):
     A loss that declares no scale (`trainers.loss_scale`), such as Wasserstein's, has gradients without one: they grow
     with the critic's scores, and are left alone.
     Source: the MLDS HW4 report, "check norms of gradients: above 100 something is wrong". As measured that is too low:
-    the best recorded training on photographs (`tests/benchmarks/bench_rules.py`) had G at 101, 154 and 162 among its
+    a good recorded training on photographs (`tests/benchmarks/bench_rules.py`) had G at 101, 154 and 162 among its
     last epochs, and one that came to pictures later had 1,011 in its first.
 
     NaN policy: epochs without a finite norm do not count (see ``nonfinite``).

@@ -105,7 +105,10 @@ PROMISED = {
             rf"{name} +ends +# of 2, +# good of # \(# harmed\), saves +#% of all steps, +#% of # useless, mean regret"
             for name in ("all", *RULES)
         ),
-        *(f"{name} searched: .* saves #%, regret #%; held out #%, #%; as shipped #%, #%" for name in TUNED),
+        *(
+            f"{name} searched: .* saves #%, regret (#|inf)%; held out #%, (#|inf)%; as shipped #%, (#|inf)%"
+            for name in TUNED
+        ),
     ],
     "bench_rungs": [
         "36 trials of 16 epochs, made up",
