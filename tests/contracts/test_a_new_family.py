@@ -68,10 +68,7 @@ class Seasons(Adversarial):
 
     def fid_targets(self, assets: Assets, purpose: str = "fid") -> dict[str, FidTarget]:
         inputs = self._fixed_inputs(self.config.fid.n_fake, purpose, assets)
-        statistics = self._statistics(assets, "winter")
-        return {
-            "winter": FidTarget(statistics=statistics, sample=lambda start, stop: self.generate(inputs[start:stop]))
-        }
+        return {"winter": self._target(assets, lambda start, stop: self.generate(inputs[start:stop]), "winter")}
 
 
 class Mirrors(CycleGan):

@@ -161,6 +161,7 @@ class Family(FamilyTraits):
         return assets.images(self.config, self._folder(assets, source))
 
     def _target(self, assets: Assets, sample: Callable[[int, int], Tensor], source: str = ONLY) -> FidTarget:
+        """What FID, and all that is measured beside it, compares `sample` with: the images of `source`."""
         folder = self._folder(assets, source)
         statistics = assets.statistics(self.config, folder)  # first: the pass that makes them keeps the features
         features = assets.features(self.config, folder) if self.config.fid.metrics else None
