@@ -3,6 +3,7 @@
 Everything else starts anew: epochs, images seen, objective, learning rates, the regime and a buffer of older fakes.
 """
 
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,8 @@ def read_initial(path: str, device: torch.device | str = "cpu") -> dict[str, Any
         UserError: it is missing, may not be opened, is damaged, or is no checkpoint.
     """
     try:
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise UserError(f"{path} is not a file")  # a pipe would be waited for
         return load_checkpoint(Path(path), device)
     except UserError as error:
         raise UserError(f"init.checkpoint: {error}") from None
