@@ -61,12 +61,16 @@ def _read(path: str) -> dict[str, Any]:
 
 def _configs(space: Space) -> Iterator[TrainConfig]:
     """Configs of trials: between them every value of every key that decides, with each checkpoint."""
-    names = [name for name in space.search if name.startswith(_DECIDING) and name != PARTS]
+    names = [name for name in space.search if name.startswith(_DECIDING)]
     varied: list[dict[str, Value]] = [{name: value} for name in names for value in space.search[name].probes()]
-    starts = [{KEY: path, PARTS: parts} for path in _values(space, KEY) for parts in _values(space, PARTS)]
+    starts: list[dict[str, Value]] = [
+        {name: value for name, value in ((KEY, path), (PARTS, parts)) if name in space.search}
+        for path in _values(space, KEY)
+        for parts in _values(space, PARTS)
+    ]
     # Without a checkpoint that is drawn, too: where its key does not exist, the base's counts.
-    for start, params in product(({}, *starts), ({}, *varied)):
-        completed = space.completed({name: value for name, value in start.items() if name in space.search} | params)
+    for start, params in product([{}, *starts], [{}, *varied]):
+        completed = space.completed({**start, **params})
         if completed is not None:
             yield space.resolve(completed)
 

@@ -37,7 +37,8 @@ def freeze_layers(discriminator: nn.Module, count: int) -> None:
     """
     if not count:
         return
-    for network in discriminator.values() if isinstance(discriminator, nn.ModuleDict) else (discriminator,):
+    several = isinstance(discriminator, nn.ModuleDict)
+    for network in discriminator.children() if several else iter([discriminator]):
         layers = layers_of(network)
         if count >= len(layers):
             raise UserError(f"init.freeze_d_layers must be below {len(layers)}, the layers that D has, got {count}")

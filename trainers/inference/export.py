@@ -121,7 +121,7 @@ def describe(
     config = generator.config
     # The paths of the extractor's weights and of the checkpoint that it started from are of this machine alone.
     start = config.init.checkpoint and Path(config.init.checkpoint).name
-    changes = {"fid": {"weights": None}, "init": {"checkpoint": start}}
+    changes: dict[str, dict[str, str | None]] = {"fid": {"weights": None}, "init": {"checkpoint": start}}
     plain = config.model_copy(
         update={section: getattr(config, section).model_copy(update=values) for section, values in changes.items()}
     )
