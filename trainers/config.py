@@ -32,6 +32,27 @@ def metric_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 MetricNames = Annotated[tuple[str, ...], AfterValidator(metric_names)]
+INIT_PARTS = ("generator", "discriminator", "average", "optimizers")
+
+
+def init_parts(text: str) -> str:
+    """Check which parts of a checkpoint a run starts from, names with commas between; each is kept once.
+
+    Raises:
+        UserError: one does not exist, or none is named that another needs.
+    """
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for part in parts:
+        if part not in INIT_PARTS:
+            raise unknown_name("part", part, INIT_PARTS)
+    if "average" in parts and "generator" not in parts:
+        raise UserError(f"average goes with generator only, whose moving average it is, got {text!r}")
+    if "optimizers" in parts and not {"generator", "discriminator"} & {*parts}:
+        raise UserError(f"optimizers go with generator or discriminator only, whose moments they have, got {text!r}")
+    return ",".join(parts)
+
+
+InitParts = Annotated[str, AfterValidator(init_parts)]
 
 
 class _Section(BaseModel):
@@ -126,6 +147,25 @@ class RegimeConfig(_Section):
     ema_rampup: Positive = Field(
         0.05, description="the half-life is at most this share of the images seen so far (StyleGAN2-ADA)"
     )
+
+
+class InitConfig(_Section):
+    """Which weights a run starts with, and which of them stay as they are."""
+
+    checkpoint: str | None = Field(
+        None, min_length=1, description="best.pt or latest.pt of another run to start from; None: fresh weights"
+    )
+    parts: InitParts = Field(
+        "generator,discriminator,average",
+        description="what is taken of the checkpoint: some of generator, discriminator, average and optimizers",
+    )
+    freeze_d_layers: int = Field(
+        0, ge=0, le=MOST, description="layers of D, from the image on, that are not trained (FreezeD, arXiv:2002.10964)"
+    )
+
+    def takes(self, part: str) -> bool:
+        """Whether a run starts with this part, of `INIT_PARTS`, of a checkpoint."""
+        return self.checkpoint is not None and part in self.parts.split(",")
 
 
 class OptimizerConfig(_Section):
@@ -225,6 +265,7 @@ class TrainConfig(_Section):
     seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order, augmentation and latents")
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
+    init: InitConfig = InitConfig()
     loss: LossConfig = LossConfig()
     cycle: CycleConfig = CycleConfig()
     regularizer: RegularizerConfig = RegularizerConfig()

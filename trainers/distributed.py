@@ -141,6 +141,12 @@ def largest(mine: list[int], device: torch.device) -> list[int]:
     return numbers.tolist()
 
 
+def same_everywhere(mine: list[int], device: torch.device) -> bool:
+    """Whether all ranks have the same numbers; the same answer on all of them. Waits for the device."""
+    both = [*mine, *(-number for number in mine)]
+    return largest(both, device) == both
+
+
 def mean_over_ranks(value: Tensor) -> Tensor:
     """The mean of a tensor over the ranks, as a new one."""
     total = value.detach().clone()

@@ -17,6 +17,7 @@ from trainers.engine.precision import set_up_kernels
 from trainers.epoch import Inside, run_epoch
 from trainers.families import Family, build_family
 from trainers.fid_schedule import fakes_at, fid_due
+from trainers.initial import start_from_checkpoint
 from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
 from trainers.resume import resume
@@ -43,7 +44,8 @@ def train(
 ) -> RunOutcome:
     """Train one GAN; every rank calls this with the same arguments.
 
-    Continues from ``run_dir/latest.pt`` if it exists, or ``previous.pt`` if that is damaged. Writes sample grids such
+    Continues from ``run_dir/latest.pt`` if it exists, or ``previous.pt`` if that is damaged; without either it starts,
+    with the weights of ``init.checkpoint`` where that is set. Writes sample grids such
     as ``samples/epoch_0001.png``, ``latest.pt``, the one before as ``previous.pt`` and, at the lowest FID inside the
     window whose fakes vary, ``best.pt`` and a grid.
 
@@ -60,7 +62,7 @@ def train(
         written: called on rank 0 when a checkpoint of this progress is on disk, before the report that names it.
 
     Raises:
-        UserError: too few images, no such loss or network, or a checkpoint of another config.
+        UserError: too few images, no such loss or network, or a checkpoint of another config or of other networks.
         OutOfMemoryError: on one of several ranks, whose device has too little memory. A single rank returns then.
     """
     progress = Progress()
@@ -94,6 +96,8 @@ def _train(
         family.images_per_epoch(assets)  # reads the images, of which there may be too few
         targets = family.fid_targets(assets)
     repeated, left_off = resume(config, family, run_dir, assets.device, progress)
+    if progress == Progress():
+        start_from_checkpoint(config, family, assets.device)
     writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, report=repeated, written=written)
 
     def save_inside(state: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from trainers.checkpoint import (
     restore_latest,
 )
 from trainers.config import TrainConfig
-from trainers.distributed import all_or_none, broadcast_object, largest, rank
+from trainers.distributed import all_or_none, broadcast_object, rank, same_everywhere
 from trainers.families import Family
 from trainers.run_report import EpochReport
 
@@ -79,10 +79,10 @@ def _check_same_everywhere(progress: Progress, device: torch.device) -> None:
     Raises:
         RuntimeError: on every rank; the storage may show the same to all a moment later.
     """
-    here = [progress.epoch, progress.step]
-    both = [*here, *(-number for number in here)]
-    if largest(both, device) != both:
-        raise RuntimeError(f"the ranks see different checkpoints; this one that of epoch {here[0]}, step {here[1]}")
+    if not same_everywhere([progress.epoch, progress.step], device):
+        raise RuntimeError(
+            f"the ranks see different checkpoints; this one that of epoch {progress.epoch}, step {progress.step}"
+        )
 
 
 def _newest_whole(run_dir: Path, device: torch.device) -> tuple[str | None, dict[str, Any] | None]:

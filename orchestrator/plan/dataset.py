@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.plan.checks import check_space_buildable, possible_values
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.starting import check_checkpoints
 from orchestrator.space.demo import demo_images
 from orchestrator.space.space import config_names, possible_search
 
@@ -74,4 +75,5 @@ def with_labels(plan: Plan, cache: Any) -> Plan:
     search = {name: domain for name, domain in space.search.items() if name in known}
     space = possible_search(space.model_copy(update={"base": base, "search": search}))
     check_space_buildable(space)
+    check_checkpoints(space)
     return replace(plan, space=space)

@@ -15,6 +15,7 @@ from orchestrator.plan.packing import Packing, read_trials_per_gpu
 from orchestrator.plan.places import check_can_make, check_model_name, check_name, check_no_sweep, check_remote
 from orchestrator.plan.prices import read_prices
 from orchestrator.plan.resources import Resources, choose_resources, machine
+from orchestrator.plan.starting import check_checkpoints, with_whole_paths
 from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
 from orchestrator.results.places import TRACKING_DB, default_cache_dir
@@ -128,10 +129,11 @@ def make_plan(
     check_remote(directory.parent)
     check_can_make(cache_dir, "the cache of decoded images ($GAN_SWEEP_CACHE)")
     check_model_name(options.register)
-    space = _overridden(loaded, options)
+    space = with_whole_paths(_overridden(loaded, options))
     if options.keep_checkpoints is not None:
         how_many(options.keep_checkpoints)  # which refuses what it does not know
     check_space_buildable(space)
+    check_checkpoints(space)
     cpus, gpus = available or machine()
     packed = options.trials_per_gpu
     saved = ResultsStore(directory).read_plan() if directory.exists() else None

@@ -11,6 +11,8 @@ DEMO_BASE: dict[str, Any] = {
     "data.batch_size": 16,
     "network.base_width": 24,
     "network.latent_dim": 64,
+    "init.checkpoint": None,
+    "init.freeze_d_layers": 0,
     "schedule.epochs": 16,
     "schedule.window_first": 10,
     "schedule.checkpoint_every": 4,
@@ -29,7 +31,8 @@ DEMO_IMAGES = 512  # in total, over all folders of this kind of picture
 def demo_space(space: Space) -> Space:
     """Shrink a search to demo size. Searched epochs and batch sizes shrink with the base; `Space.points` are dropped.
 
-    The space's own ``demo:`` settings take precedence over `DEMO_BASE`.
+    Trials start from fresh weights, since a checkpoint is of larger networks. The space's own ``demo:`` settings
+    take precedence over `DEMO_BASE`.
     """
     changed = dict(space.demo)
     trials = changed.pop("trials", DEMO_TRIALS)
@@ -38,6 +41,8 @@ def demo_space(space: Space) -> Space:
     first = space.known_points()[0]
     for name, domain in space.search.items():
         before, now = space.base.flat()[name], base.flat()[name]
+        if name.startswith("init."):
+            continue
         if name in ("schedule.epochs", "data.batch_size"):
             domain = _scaled(domain, now / before)
         if domain.contains(now) or name not in first:

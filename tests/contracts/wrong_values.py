@@ -40,7 +40,17 @@ WRONG: dict[type[Any], tuple[str, ...]] = {
 # Of texts, by option, or by command and option: what is wrong for this one.
 TEXTS: dict[str, tuple[str, ...]] = {
     "--name": (LONG, "a/b", "..", ".", "-x", "a b", LINES, "é"),
-    "--set": (LONG, "=", "data", "data.batch_size", "data.batch_size=", "data.batch_size=nan", "data=1", "a=[", "a={}"),
+    "--set": (
+        *(LONG, "=", "data", "data.batch_size", "data.batch_size=", "data.batch_size=nan", "data=1", "a=[", "a={}"),
+        *(
+            "init.checkpoint=nowhere.pt",
+            "init.checkpoint=file.txt",
+            "init.checkpoint=s3://a/b.pt",
+            "init.checkpoint=''",
+        ),
+        *("init.checkpoint=pipe", "init.checkpoint=loop", "init.checkpoint=folder", f"init.checkpoint={LONG}"),
+        *("init.parts=generater", "init.parts=optimizers", "init.freeze_d_layers=-1", "init.freeze_d_layers=99"),
+    ),
     "--fid-extractor": ("inceptoin", LONG, LINES),
     "--sampler": ("tpee", LONG),
     "--scheduler": ("ahsa", LONG),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tests.trainers.trainer_helpers import (
     Recorder,
+    checkpoint,
     curve,
     load,
     register_tiny_extractor,
@@ -34,6 +35,7 @@ from trainers.distributed import (
     rank,
     world_size,
 )
+from trainers.errors import UserError
 from trainers.families import FAMILIES, build_family
 from trainers.loop import train
 from trainers.losses import LOSSES, build_loss
@@ -300,6 +302,31 @@ def confirmed(photos: Path, cache_dir: Path, run_dir: Path) -> dict[str, Any]:
     return {"values": [measured.fid for measured in again], "beside": [measured.beside for measured in again]}
 
 
+def started(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Any]:
+    """A run with all parts of another one's checkpoint, and two layers of D frozen."""
+    training(photos, cache_dir, folder / "source", {"schedule.epochs": 2})
+    keys = {"init.parts": "generator,discriminator,average,optimizers", "init.freeze_d_layers": 2}
+    start = {"init.checkpoint": str(folder / "source" / "latest.pt"), "schedule.epochs": 2, "schedule.window_first": 1}
+    result = training(photos, cache_dir, folder / "run", {**keys, **start})
+    return {**result, "source": load(folder / "source" / "latest.pt")["family"]["discriminator"]}
+
+
+def torn(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Any]:
+    """The ranks should start from one checkpoint: the first rank alone has it, then each has another."""
+    assets, texts = Assets(photos, cache_dir, CPU), []
+    folder.mkdir(exist_ok=True)
+    for name, made in (("missing", rank() == 0), ("other", True)):
+        path = folder / f"{name}{rank()}.pt"
+        if made:
+            checkpoint(path, small_config(SHARED), seed=rank())
+        config = small_config({**SHARED, "init.checkpoint": str(path), "init.parts": "generator"})
+        try:
+            train(config, assets, folder / name, Recorder())
+        except UserError as error:
+            texts.append(str(error))
+    return {"texts": texts}
+
+
 def register_parts() -> None:
     register_tiny_extractor()
     NETWORKS["smooth"] = smooth
@@ -325,6 +352,8 @@ def cases(photos: Path, cache_dir: Path, folder: Path) -> dict[str, Callable[[],
         "left_inside": lambda: left_inside(photos, cache_dir, folder / "left_inside"),
         "handed_over": lambda: handed_over(photos, cache_dir, folder / "handed_over"),
         "confirmed": lambda: confirmed(photos, cache_dir, folder / "confirmed"),
+        "started": lambda: started(photos, cache_dir, folder / "started"),
+        "torn": lambda: torn(photos, cache_dir, folder / "torn"),
         "unsynchronised": train_in("unsynchronised", {"runtime.sync_batchnorm": False}),
     }
 

@@ -25,7 +25,7 @@ def one_rank(photos: Path, cache_dir: Path, tmp_path_factory: pytest.TempPathFac
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("one_rank")
-    left_out = ("unsynchronised", "handed_over")
+    left_out = ("unsynchronised", "handed_over", "torn")
     results = {name: case() for name, case in cases(photos, cache_dir, folder).items() if name not in left_out}
     torch.set_num_threads(before)
     return results
@@ -173,6 +173,25 @@ def test_a_checkpoint_measured_again(two_rank_results: Results, one_rank: dict[s
     assert first == second and len(set(first["values"])) == 2
     assert [len(beside) for beside in first["beside"]] == [5, 5]  # of all ranks' features
     assert too_far(first, one_rank["confirmed"]) == {}
+
+
+def test_a_start_from_a_checkpoint_with_frozen_layers(
+    two_rank_results: Results, one_rank: dict[str, dict[str, Any]]
+) -> None:
+    two, one = two_rank_results[0]["started"], one_rank["started"]
+    for name in ("generator", "discriminator", "average"):
+        assert too_far(two["checkpoint"]["family"][name], one["checkpoint"]["family"][name]) == {}, name
+    assert too_far(two["reports"], one["reports"]) == {} and len(one["reports"]) == 2
+    for result in (one, two):
+        now = result["checkpoint"]["family"]["discriminator"]
+        assert set(now) - set(differing(result["source"], now)) == {"model.0.weight", "model.2.weight"}
+
+
+def test_ranks_that_do_not_read_the_same_checkpoint(two_rank_results: Results) -> None:
+    for number, result in enumerate(two_rank_results):
+        missing, other = result["torn"]["texts"]
+        assert "init.checkpoint: no checkpoint at " in missing and "missing1.pt; every machine that trains" in missing
+        assert f"other{number}.pt: the ranks see different files there" in other
 
 
 def test_batchnorm_of_each_ranks_own_is_another_training(

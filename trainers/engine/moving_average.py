@@ -1,5 +1,6 @@
 """Moving average of a generator's weights (Karras et al. 2018, arXiv:1710.10196; ramp-up of StyleGAN2-ADA)."""
 
+import math
 from copy import deepcopy
 
 import torch
@@ -13,7 +14,15 @@ def averaged_copy(network: nn.Module) -> nn.Module:
     return deepcopy(network).eval().requires_grad_(False)
 
 
-def follow(average: nn.Module, network: nn.Module, settings: RegimeConfig, images_seen: int, batch_size: int) -> None:
+def follow(
+    average: nn.Module,
+    network: nn.Module,
+    settings: RegimeConfig,
+    images_seen: int,
+    batch_size: int,
+    *,
+    rampup: bool = True,
+) -> None:
     """Update `average` after an update of `network`, at the half-life of `settings`.
 
     Args:
@@ -22,9 +31,12 @@ def follow(average: nn.Module, network: nn.Module, settings: RegimeConfig, image
         settings: half-life, which must not be None, and ramp-up.
         images_seen: real images over all ranks, this step's included.
         batch_size: real images of this step, over all ranks.
+        rampup: whether the half-life grows with the images seen. An average that is worth keeping from the first step
+            on has none, as in StyleGAN2-ADA's runs from another's weights.
     """
     assert settings.ema_halflife_images is not None
-    update_ema(average, network, ema_decay(settings.ema_halflife_images, settings.ema_rampup, images_seen, batch_size))
+    share = settings.ema_rampup if rampup else math.inf
+    update_ema(average, network, ema_decay(settings.ema_halflife_images, share, images_seen, batch_size))
 
 
 def ema_decay(halflife_images: float, rampup: float, images_seen: int, batch_size: int) -> float:

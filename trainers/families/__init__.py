@@ -6,6 +6,7 @@ A new one is one file with a subclass of `Family` and one row here; tests/contra
 import torch
 
 from trainers.config import TrainConfig
+from trainers.engine.frozen import freeze_layers
 from trainers.errors import unknown_name
 from trainers.families.acgan import AcGan
 from trainers.families.adversarial import Adversarial
@@ -39,14 +40,16 @@ def check_buildable(config: TrainConfig) -> None:
     """Check that everything that `config` names can be built, on the meta device: without memory or work.
 
     Raises:
-        UserError: no such family, loss, regime, network or augmentation, or they do not fit together.
+        UserError: no such family, loss, regime, network or augmentation, they do not fit together, or D has not more
+            layers than are to be frozen.
     """
     family = find_family(config)
     build_loss(config.loss)
     build_regime(config.regime)
     check_policy(config.regularizer.diffaugment)
     with torch.device("meta"):
-        family.build_pair(config)
+        _, discriminator = family.build_pair(config)
+    freeze_layers(discriminator, config.init.freeze_d_layers)
 
 
 def loss_scale(config: TrainConfig) -> LossScale:

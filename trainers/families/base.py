@@ -13,6 +13,7 @@ from trainers.assets import Assets, Images
 from trainers.config import TrainConfig
 from trainers.distributed import average_buffers
 from trainers.engine.descent import Descent
+from trainers.engine.frozen import freeze_layers
 from trainers.engine.moving_average import averaged_copy, follow
 from trainers.engine.optimizers import build_optimizer, follow_memory_order
 from trainers.engine.precision import autocast, full
@@ -73,6 +74,7 @@ class Family(FamilyTraits):
         if config.regularizer.spectral_norm:
             apply_spectral_norm(discriminator)
         self.generator, self.discriminator = self._set_up(generator), self._set_up(discriminator)
+        freeze_layers(self.discriminator, config.init.freeze_d_layers)
         self.average = None
         if config.regime.ema_halflife_images is not None:
             self.average = averaged_copy(self.generator)
@@ -246,8 +248,8 @@ class Family(FamilyTraits):
     def _update_average(self, images_seen: int) -> None:
         """Update the moving average after G's updates; `images_seen` are those before this step."""
         if self.average is not None:
-            batch = self.config.data.batch_size
-            follow(self.average, self.generator, self.config.regime, images_seen + batch, batch)
+            batch, rampup = self.config.data.batch_size, not self.config.init.takes("average")
+            follow(self.average, self.generator, self.config.regime, images_seen + batch, batch, rampup=rampup)
 
     def _set_up(self, network: nn.Module) -> nn.Module:
         """Move `network` to the device, in its memory order and with BatchNorm over all ranks where it is on."""

@@ -119,8 +119,12 @@ def describe(
 ) -> dict[str, Any]:
     """The contents of ``model.json``; every key is explained in trainers/inference/README.md."""
     config = generator.config
-    # The path of the extractor's weights is of this machine alone.
-    plain = config.model_copy(update={"fid": config.fid.model_copy(update={"weights": None})})
+    # The paths of the extractor's weights and of the checkpoint that it started from are of this machine alone.
+    start = config.init.checkpoint and Path(config.init.checkpoint).name
+    changes: dict[str, dict[str, str | None]] = {"fid": {"weights": None}, "init": {"checkpoint": start}}
+    plain = config.model_copy(
+        update={section: getattr(config, section).model_copy(update=values) for section, values in changes.items()}
+    )
     return {
         "format": MODEL_FORMAT,
         "family": config.family,

@@ -6,6 +6,10 @@ from torch import nn
 
 @torch.no_grad()
 def clip_weights(network: nn.Module, limit: float) -> None:
-    """Clamp every parameter to +- `limit`, in place; biases and BatchNorm's too, as Edouard99/GAN does."""
+    """Clamp every parameter to +- `limit`, in place; biases and BatchNorm's too, as Edouard99/GAN does.
+
+    Those that are not trained stay as they are.
+    """
     for parameter in network.parameters():
-        parameter.clamp_(-limit, limit)
+        if parameter.requires_grad:
+            parameter.clamp_(-limit, limit)

@@ -156,7 +156,7 @@ def test_the_card_and_the_model_say_where_it_comes_from() -> None:
 
 
 def test_a_checkpoint_by_itself_says_what_it_does_not_know() -> None:
-    store = sweep("adversarial", **{"fid.weights": "/somewhere/weights.pth"})
+    store = sweep("adversarial", **{"fid.weights": "/somewhere/weights.pth", "init.checkpoint": "/somewhere/best.pt"})
     said = typed(str(best(store)), "--out", "out").output
     assert "license unknown (--license NAME); no FID" in said
     card = Path("out/README.md").read_text()

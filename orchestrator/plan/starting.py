@@ -1,0 +1,96 @@
+"""The checkpoints of other runs that a sweep's trials start from: paths that hold everywhere, and files that fit."""
+
+import os
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from orchestrator.space.domains import Choice, Domain, Value
+from orchestrator.space.space import Space
+from trainers.config import TrainConfig
+from trainers.errors import UserError, first_line, shortened
+
+KEY, PARTS = "init.checkpoint", "init.parts"
+# Besides these two, what decides whether a checkpoint fits.
+_DECIDING = ("network.", "data.image_size", "regularizer.spectral_norm", "optimizer.name")
+
+
+def with_whole_paths(space: Space) -> Space:
+    """`space` with absolute paths of checkpoints: gangs have other working directories, and a sweep goes on elsewhere.
+
+    Raises:
+        UserError: one is a URI.
+    """
+    search = {name: _with_whole_paths(name, domain) for name, domain in space.search.items()}
+    points = tuple({name: _whole(value) if name == KEY else value for name, value in p.items()} for p in space.points)
+    base = TrainConfig.build(space.base.model_dump(), {KEY: _whole(space.base.init.checkpoint)})
+    return space.model_copy(update={"base": base, "search": search, "points": points})
+
+
+def check_checkpoints(space: Space) -> None:
+    """Check that every checkpoint that a trial may start from is there, whole, and fits all networks of the search.
+
+    A key that decides about networks is tried with each checkpoint and each choice of parts that its conditions allow,
+    the others as in the base. Where labels are ``auto``, networks are not known yet, and the files alone are checked.
+
+    Raises:
+        UserError: one is not, or does not; names what differs.
+    """
+    from trainers.initial import check_fits
+
+    paths = {path for path in (space.base.init.checkpoint, *_values(space, KEY)) if path is not None}
+    saved = {path: _read(path) for path in sorted(paths)}
+    if not saved or space.base.labels == "auto":
+        return
+    for config in _configs(space):
+        if config.init.checkpoint is not None:
+            check_fits(saved[config.init.checkpoint], config)
+
+
+def _read(path: str) -> dict[str, Any]:
+    """A checkpoint, its tensors without values."""
+    from trainers.initial import read_initial
+
+    try:
+        return read_initial(path, "meta")
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:  # such as a name that is too long
+        raise UserError(f"{KEY} {shortened(path)}: cannot be read: {first_line(error, 80)}") from None
+
+
+def _configs(space: Space) -> Iterator[TrainConfig]:
+    """Configs of trials: between them every value of every key that decides, with each checkpoint."""
+    names = [name for name in space.search if name.startswith(_DECIDING)]
+    varied: list[dict[str, Value]] = [{name: value} for name in names for value in space.search[name].probes()]
+    starts: list[dict[str, Value]] = [
+        {name: value for name, value in ((KEY, path), (PARTS, parts)) if name in space.search}
+        for path in _values(space, KEY)
+        for parts in _values(space, PARTS)
+    ]
+    # Without a checkpoint that is drawn, too: where its key does not exist, the base's counts.
+    for start, params in product([{}, *starts], [{}, *varied]):
+        completed = space.completed({**start, **params})
+        if completed is not None:
+            yield space.resolve(completed)
+
+
+def _values(space: Space, name: str) -> list[Any]:
+    return space.search[name].probes() if name in space.search else [space.base.flat()[name]]
+
+
+def _with_whole_paths(name: str, domain: Domain) -> Domain:
+    """Those of a searched key, and those that it waits for."""
+    when = {key: tuple(map(_whole, values)) if key == KEY else values for key, values in domain.when.items()}
+    changes: dict[str, Any] = {"when": when}
+    if name == KEY and isinstance(domain, Choice):
+        changes["choice"] = tuple(dict.fromkeys(map(_whole, domain.choice)))
+    return domain.model_copy(update=changes)
+
+
+def _whole(path: Any) -> Any:
+    if not isinstance(path, str):
+        return path
+    if "://" in path:
+        raise UserError(f"{KEY} {path}: must be a file on every machine that trains, not a URI")
+    return os.path.abspath(os.path.expanduser(path))  # which keeps links, and fails for none that go round in a circle

@@ -1,0 +1,150 @@
+"""Checkpoints that the trials of a space start from: whole paths, and files that fit every value of the search."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.checks import check_space_buildable
+from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.starting import check_checkpoints, with_whole_paths
+from orchestrator.space.demo import demo_space
+from orchestrator.space.load import build_space
+from orchestrator.space.space import Space
+from trainers.checkpoint import Progress, save_checkpoint
+from trainers.config import TrainConfig
+from trainers.errors import UserError
+from trainers.families import find_family
+
+SMALL = {"data.image_size": 32, "network.base_width": 4, "network.latent_dim": 8}
+
+
+def written(path: Path, **overrides: Any) -> Path:
+    """A checkpoint of small networks."""
+    config = TrainConfig.build({}, {**SMALL, **overrides})
+    generator, discriminator = find_family(config).build_pair(config)
+    state = {"generator": generator.state_dict(), "discriminator": discriminator.state_dict()}
+    save_checkpoint(path, config, Progress(epoch=5), state)
+    return path
+
+
+def space(search: dict[str, Any], points: tuple[dict[str, Any], ...] = (), **base: Any) -> Space:
+    sections: dict[str, Any] = {}
+    for name, value in {**SMALL, **base}.items():
+        section, key = name.split(".")
+        sections.setdefault(section, {})[key] = value
+    return build_space("s", {"base": sections, "search": search, "points": list(points)})
+
+
+@pytest.fixture
+def best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    return str(written(tmp_path / "best.pt"))
+
+
+def test_paths_are_whole(best: str, tmp_path: Path) -> None:
+    """Wherever they stand, so that the space is still valid when it is read again."""
+    found = with_whole_paths(
+        space(
+            {
+                "init.checkpoint": {"choice": [None, "best.pt", f"{tmp_path}/./best.pt"]},
+                "init.freeze_d_layers": {"int": [0, 2], "when": {"init.checkpoint": "best.pt"}},
+            },
+            ({"init.checkpoint": None}, {"init.checkpoint": "best.pt", "init.freeze_d_layers": 1}),
+            **{"init.checkpoint": "best.pt"},
+        )
+    )
+    assert found.base.init.checkpoint == best
+    assert found.search["init.checkpoint"].probes() == [None, best]
+    assert found.search["init.freeze_d_layers"].when == {"init.checkpoint": (best,)}
+    assert [point["init.checkpoint"] for point in found.points] == [None, best]
+    check_checkpoints(found)
+
+
+def test_a_space_without_checkpoints_stays_as_it_is() -> None:
+    plain = space({"network.base_width": {"choice": [4, 8]}})
+    assert with_whole_paths(plain) == plain
+    check_checkpoints(plain)
+
+
+def test_every_network_of_the_search_has_to_fit(best: str) -> None:
+    either = {"choice": [None, best]}
+    widths = {"choice": [4, 8]}
+    with pytest.raises(UserError) as caught:
+        check_checkpoints(space({"init.checkpoint": either, "network.base_width": widths}))
+    assert str(caught.value) == (
+        f"init.checkpoint {best}: generator of another kind: network.base_width is 4 there and 8 here"
+    )
+    check_checkpoints(
+        space(
+            {
+                "init.checkpoint": either,
+                "network.base_width": {**widths, "when": {"loss.name": "bce"}},
+                "loss.name": {"choice": ["ralsgan", "bce"], "when": {"init.checkpoint": None}},
+            }
+        )
+    )
+    with pytest.raises(UserError, match=r"network\.base_width is 4 there and 8 here"):
+        check_checkpoints(space({"network.base_width": widths}, **{"init.checkpoint": best}))
+    check_checkpoints(space({"optimizer.lr_g": {"choice": [8e-4, 1e-4]}}, **{"init.checkpoint": best}))
+
+
+def test_parts_decide_what_has_to_fit(best: str) -> None:
+    latents = {"network.latent_dim": {"choice": [8, 16]}}
+    judge = {"init.checkpoint": best, "init.parts": "discriminator"}
+    check_checkpoints(space(latents, **judge))
+    with pytest.raises(UserError, match=r"network\.latent_dim is 8 there and 16 here"):
+        check_checkpoints(space({**latents, "init.parts": {"choice": ["discriminator", "generator"]}}, **judge))
+
+
+def test_files_are_read_also_where_the_data_is_yet_to_tell_the_labels(best: str, tmp_path: Path) -> None:
+    acgan = {"base": {"family": "acgan", "labels": "auto", "network": {"name": "acgan_anime"}, "loss": {"name": "bce"}}}
+    for name, fits in (("best.pt", True), ("nowhere.pt", False)):
+        acgan["base"]["init"] = {"checkpoint": str(tmp_path / name)}
+        waiting = build_space("s", {**acgan, "search": {}})
+        if fits:
+            check_checkpoints(waiting)
+            continue
+        with pytest.raises(UserError, match=r"^init\.checkpoint: no checkpoint at .*nowhere\.pt$"):
+            check_checkpoints(waiting)
+
+
+def test_frozen_layers_of_every_value(best: str) -> None:
+    with pytest.raises(UserError, match="must be below 4, the layers that D has, got 4"):
+        check_space_buildable(space({"init.freeze_d_layers": {"int": [0, 4]}}, **{"init.checkpoint": best}))
+    check_space_buildable(space({"init.freeze_d_layers": {"int": [0, 3]}}, **{"init.checkpoint": best}))
+
+
+def test_a_demo_starts_from_fresh_weights(best: str) -> None:
+    found = demo_space(
+        space(
+            {"init.checkpoint": {"choice": [None, best]}, "init.freeze_d_layers": {"int": [0, 9]}},
+            **{"init.checkpoint": best, "init.freeze_d_layers": 9},
+        )
+    )
+    assert found.search == {} and found.base.init.checkpoint is None and found.base.init.freeze_d_layers == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("init.checkpoint=nowhere.pt", "init.checkpoint: no checkpoint at "),
+        ("init.checkpoint=best.pt", "network.base_width is 4 there and 24 here"),
+        ("init.checkpoint=s3://bucket/best.pt", "must be a file on every machine that trains, not a URI"),
+        ("init.freeze_d_layers=4", "init.freeze_d_layers must be below 4, the layers that D has, got 4"),
+        ("init.parts=all", "unknown part 'all'"),
+    ],
+)
+def test_a_launch_refuses_it_in_a_line(best: str, tmp_path: Path, setting: str, message: str) -> None:
+    options: dict[str, Any] = {"space": "ralsgan_motorbike", "demo": True, "sweeps_dir": tmp_path}
+    with pytest.raises(UserError) as caught:
+        make_plan(LaunchOptions(**options, settings=(setting,)))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_launch_plans_it(best: str, tmp_path: Path) -> None:
+    fitting = tuple(f"{name}={value}" for name, value in SMALL.items())
+    options: dict[str, Any] = {"space": "ralsgan_motorbike", "demo": True, "sweeps_dir": tmp_path}
+    plan = make_plan(LaunchOptions(**options, settings=(*fitting, "init.checkpoint=best.pt", "init.freeze_d_layers=2")))
+    assert plan.space.base.init.checkpoint == best
