@@ -213,7 +213,9 @@ class ScheduleConfig(_Section):
 class FidConfig(_Section):
     """How the objective is measured. Part of the metric's name, so never searched."""
 
-    extractor: str = Field("inception", description="registered feature extractor")
+    extractor: str = Field(
+        "inception", description="registered feature extractor, or module:factory of a module that the user allows"
+    )
     weights: str | None = Field(None, description="file with the extractor's weights; None: its own cache or package")
     n_fake: int = Field(10_000, ge=2, le=10**6, description="generated images per measurement inside the window")
     n_fake_first: int | None = Field(

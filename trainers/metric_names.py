@@ -10,6 +10,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     PRDC: ("precision", "recall", "density", "coverage"),
     INCEPTION_SCORE: ("inception_score",),
 }
+EXTRACTORS_ENV = "GAN_SWEEP_EXTRACTORS"  # modules, separated by commas, whose factories ``fid.extractor`` may name
 MINIMISED = frozenset({"kid"})  # the others are maximised
 HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
 # With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie

@@ -25,6 +25,7 @@ def space_schema() -> dict[str, Any]:
     from trainers.families import FAMILIES
     from trainers.losses import LOSSES
     from trainers.metrics import extractor_names
+    from trainers.metrics.outside import FORM
     from trainers.networks import NETWORKS, TRANSLATORS
     from trainers.regimes import REGIMES
 
@@ -37,11 +38,12 @@ def space_schema() -> dict[str, Any]:
         ("NetworkConfig", "name", [*NETWORKS, *TRANSLATORS]),
         ("LossConfig", "name", LOSSES),
         ("RegimeConfig", "name", REGIMES),
-        ("FidConfig", "extractor", extractor_names()),
         ("SamplerConfig", "name", SAMPLERS),
         ("SchedulerConfig", "name", SCHEDULERS),
     ):
         parts[part]["properties"][name]["enum"] = sorted(values)
+    names = [{"enum": extractor_names()}, {"type": "string", "pattern": f"^{FORM.pattern}$"}]
+    parts["FidConfig"]["properties"]["extractor"] |= {"anyOf": names}
     for part in ("FidConfig", "ConfirmConfig"):
         parts[part]["properties"]["metrics"]["items"] = {"enum": list(VALUES)}
     bound = {"type": "string", "pattern": r"^\s*(>=|<=)\s*\S+\s*$"}

@@ -25,6 +25,7 @@ from orchestrator.sweep.reserved import GivesBack, give_back
 from orchestrator.sweep.shares_gpu import SharesGpu
 from orchestrator.sweep.worker import GangSetup, gang_loop
 from trainers.errors import first_line
+from trainers.metric_names import EXTRACTORS_ENV
 
 if TYPE_CHECKING:
     from orchestrator.sweep.elastic import GangTrainer
@@ -45,6 +46,11 @@ _DIED = (RayActorError, ActorUnschedulableError, OutOfMemoryError, ray.train.Con
 def openmp_settings() -> dict[str, str]:
     """Environment variables for ranks that train on CPUs."""
     return {} if any(name in os.environ for name in OPENMP_SETTINGS) else SHARED_CPUS
+
+
+def allowed_extractors() -> dict[str, str]:
+    """The variable that allows extractors from outside, for ranks on other machines than the driver's."""
+    return {EXTRACTORS_ENV: os.environ[EXTRACTORS_ENV]} if EXTRACTORS_ENV in os.environ else {}
 
 
 class Gang(threading.Thread):
@@ -122,6 +128,7 @@ class Gang(threading.Thread):
         callbacks: list[Any] = [TakesSigterm(), NamesInterface(), GivesBack(*known), Casualties(*known)]
         if 0 < resources.gpus < 1:
             callbacks.append(SharesGpu(self._setup.directory))
+        env = {**({} if use_gpu else openmp_settings()), **allowed_extractors()}
         return GangTrainer(
             gang_loop,
             sizes=sizes,
@@ -140,6 +147,6 @@ class Gang(threading.Thread):
                 storage_path=str(self._storage),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),  # those of LeftError do not count
                 callbacks=callbacks,
-                worker_runtime_env={} if use_gpu else {"env_vars": openmp_settings()},  # type: ignore[call-arg]
+                worker_runtime_env={"env_vars": env} if env else {},  # type: ignore[call-arg]
             ),
         )

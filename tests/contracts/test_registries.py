@@ -45,6 +45,7 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
             "memorisation",
             "moments",
             "neighbours",
+            "outside",
             "statistics_cache",
             "weights",
         },

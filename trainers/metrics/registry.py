@@ -1,6 +1,7 @@
 """The extractors by name. To add one: a file with a builder, and a row here (or a call of `register_extractor`)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ import torch
 from trainers.errors import unknown_name
 from trainers.metrics import efficientnet_lite0, inception
 from trainers.metrics.extractor import Extractor
+from trainers.metrics.outside import build_outside, is_outside
 
 Builder = Callable[[Path | None], Extractor]
 
@@ -38,16 +40,17 @@ def build_extractor(
     """Build the extractor `name` on `device` (None: CPU). Does not advance the global random generator.
 
     Args:
-        name: a registered name.
+        name: a registered name, or ``module:factory`` of a module that the user allows (see `outside`).
         weights: file with its weights; None: its own cache, package or download.
         device: where it runs.
 
     Raises:
         UserError: no such extractor, or its weights or packages are missing or wrong.
     """
-    if name not in _EXTRACTORS:
+    build = partial(build_outside, name) if is_outside(name) else _EXTRACTORS.get(name)
+    if build is None:
         raise unknown_name("FID extractor", name, _EXTRACTORS)
     # Constructors draw random weights before the right ones are loaded; a run must not depend on whether this happened.
     with torch.random.fork_rng(devices=[]):
-        extractor = _EXTRACTORS[name](None if weights is None else Path(weights))
+        extractor = build(None if weights is None else Path(weights))
     return extractor.to(device or "cpu")

@@ -95,5 +95,7 @@ def test_a_budget_ends_them_and_a_later_driver_goes_on(directory: Path) -> None:
             "0000s2", {"seed": 7}
         )
         assert store.read_state().trials["0000s1"].open
+        for name in ("0000s1", "0000s2"):
+            assert await later.report(name, epoch(2), last=False) is None
 
     run(story())
