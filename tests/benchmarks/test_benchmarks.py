@@ -35,6 +35,7 @@ SMALLEST = {
     "bench_search": "--trials 1 2 --seeds 1 --epochs 6 --images 48 --fakes 8 --patience 500 --min-diversity 0"
     " --picture {pictures}/../curves.png",
     "bench_serving": "--seconds 0.2 --clients 1 2 --counts 1 3",
+    "bench_switch": "--times 1 --width 8 --size 32",
     "bench_tracking": "--epochs 2 --runs 3",
     "bench_turnaround": "--trials 2 --nested-trials 2 --data {pictures}",
 }
@@ -142,6 +143,10 @@ PROMISED = {
         "computing +64 at once: float32 #, float64 # images/s, ratio #",
         "one by one without a server # images/s, # ms of CPU each",
         *(f"{count} +{clients} +# +# +# +#x +# +#" for count in (1, 3) for clients in (1, 2)),
+    ],
+    "bench_switch": [
+        "ralsgan_motorbike, 32 px, checkpoints of # MB, median of 1",
+        r"leaving # s, going on # s \(aim: below 0.3\)",
     ],
     "bench_tracking": [
         *(rf"{what} +# requests" for what in ("the sweep's start", "a trial's start", "epoch 1", "a trial's end")),
