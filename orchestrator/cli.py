@@ -20,6 +20,7 @@ COMMANDS = (
     "doctor",
     "evaluate",
     "export",
+    "extend",
     "fid",
     "generate",
     "launch",

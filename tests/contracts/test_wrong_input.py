@@ -60,6 +60,7 @@ VALID = {
     "data inspect": ["photos"],
     "doctor": [],
     "export": ["s", "--out", "model"],
+    "extend": ["s", "--epochs", "2", "--dry-run"],
     "evaluate": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "fid": ["photos", "photos", "--fid-extractor", "efficientnet_lite0"],
     "generate": ["s", "--out", "fakes", "--count", "2"],
@@ -264,8 +265,7 @@ def test_a_number_of_the_config_is_finite(name: str, value: Any) -> None:
         "scheduler.reduction_factor",
         "scheduler.brackets",
         "fid.min_diversity",
-        "sampler.startup",
-        *("confirm.top", "confirm.seeds", "confirm.train_seeds"),
+        *("sampler.startup", "confirm.top", "confirm.seeds", "confirm.train_seeds"),
     ],
 )
 @pytest.mark.parametrize("value", [".nan", ".inf", "-1", HUGE, "many"])

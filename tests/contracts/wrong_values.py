@@ -71,6 +71,8 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "--keep-checkpoints": ("none", "best ", "top", "top:0", "top:-1", "top:1.5", f"top:{HUGE}", LONG),
     "--release-after": ("nan", "0", "-1", "2", "19s", HUGE, f"{HUGE}h"),
     "--hang-timeout": ("nan", "0", "-1", "2", "19s", HUGE, f"{HUGE}h"),
+    "extend --trials": ("0007", "best,best", ",", "bets", LONG, LINES),
+    "--trials": (),
     "--trial": ("0007", "7", "-1", "bets", LONG, "..", LINES),
     "--format": ("jpg", "tabel", LONG, LINES),
     "--cluster": ("http://127.0.0.1:1", "ftp://127.0.0.1", LONG, LINES),

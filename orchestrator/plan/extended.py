@@ -1,0 +1,52 @@
+"""The space in which finished trials of a sweep go on: each from its best checkpoint, with its own setting."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.space.domains import Value
+from orchestrator.space.space import Space
+from trainers.config import INIT_PARTS, TrainConfig
+
+CHECKPOINT = "init.checkpoint"
+
+
+def extended(
+    space: Space, settings: Sequence[dict[str, Value]], checkpoints: Sequence[Path], epochs: int
+) -> dict[str, Any]:
+    """The contents of a space file: one trial per setting, from its checkpoint on, none of them cut or proposed.
+
+    Networks, average and optimisers are the checkpoint's; epochs count from 1 again, and FID counts in all of them.
+
+    Args:
+        space: of the sweep.
+        settings: searched values of the trials.
+        checkpoints: of each of them.
+        epochs: how many more.
+    """
+    whole = {
+        "init.parts": ",".join(INIT_PARTS),
+        "schedule.epochs": epochs,
+        "schedule.window_first": 1,
+        "fid.at": (),
+        "fid.n_fake_first": None,
+    }
+    configs = [
+        TrainConfig.build(space.resolve(params).model_dump(), {**whole, CHECKPOINT: str(checkpoint.absolute())})
+        for params, checkpoint in zip(settings, checkpoints, strict=True)
+    ]
+    flats = [config.flat() for config in configs]
+    differing = [name for name, value in flats[0].items() if any(flat[name] != value for flat in flats)]
+    return {
+        "description": f"trials of {space.name} that go on",
+        "base": configs[0].model_dump(mode="json"),
+        "search": {name: {"choice": list(dict.fromkeys(flat[name] for flat in flats))} for name in differing},
+        "points": [{name: flat[name] for name in differing} for flat in flats[1:]],
+        "sampler": {"name": "random"},
+        "scheduler": {"name": "none"},
+        "pruning": space.pruning,
+        "objectives": list(space.objectives),
+        "constraints": dict(space.constraints),
+        "confirm": space.confirm.model_dump(mode="json"),
+        "trials": len(flats),
+    }
