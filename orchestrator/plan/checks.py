@@ -12,14 +12,8 @@ from orchestrator.space.space import Space, possible_search
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_line
 
-_BUILT = (
-    "network.",
-    "loss.",
-    "regime.",
-    "regularizer.",
-    "data.image_size",
-    "init.freeze_d_layers",
-)  # decide what is built
+# What decides what is built.
+_BUILT = ("network.", "loss.", "regime.", "regularizer.", "data.image_size", "init.freeze_d_layers")
 
 
 def check_space_buildable(space: Space) -> None:
