@@ -87,6 +87,7 @@ NOTHING_LEFT = {
     **{f"cluster {action}": _NO_TOOL for action in ("dashboard", "down", "logs", "mlflow", "ssh", "status")},
     "cluster up": "REPLACE-ME in line",
     **dict.fromkeys(("budget", "stop", "trial add", "trial stop", "watch"), _OVER),
+    "extend": "the image folder /photos does not exist",
     "resume": "sweep s is finished: 2 of 2 trials; more: --trials 4",
     "serve": "has no checkpoint of its best epoch",
     "sync": "MLflow has not taken everything",
@@ -261,10 +262,7 @@ def test_a_number_of_the_config_is_finite(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "scheduler.grace_epochs",
-        "scheduler.reduction_factor",
-        "scheduler.brackets",
-        "fid.min_diversity",
+        *("scheduler.grace_epochs", "scheduler.reduction_factor", "scheduler.brackets", "fid.min_diversity"),
         *("sampler.startup", "confirm.top", "confirm.seeds", "confirm.train_seeds"),
     ],
 )
