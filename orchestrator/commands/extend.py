@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.commands.launch import launch
-from orchestrator.commands.parameters import NameOrPath, SweepToFind, Text, Whole
+from orchestrator.commands.parameters import FolderToRead, NameOrPath, SweepToFind, Text, Whole
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
 
@@ -20,6 +20,7 @@ from trainers.errors import UserError
 @click.option(
     "--rules", type=NameOrPath(), metavar="FILE|on|off", help="A pruning: block, all or none. [default: SWEEP's]"
 )
+@click.option("--data", type=FolderToRead(), metavar="DIR", help="Where the sweep's images are now.")
 @click.option("--name", type=Text(), metavar="NAME", help="Of the new sweep. [default: SWEEP-extended]")
 @click.option("--concurrency", type=Whole(1, 10**6), metavar="N", help="Trials at once. [default: as many as fit]")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan.")
@@ -31,6 +32,7 @@ def command(
     trials: str,
     epochs: int,
     rules: str | None,
+    data: Path | None,
     name: str | None,
     concurrency: int | None,
     dry_run: bool,
@@ -69,7 +71,7 @@ def command(
         file.write_text(dump_yaml(found))
         options = LaunchOptions(
             space=str(file),
-            data=Path(saved.data),
+            data=data or Path(saved.data),
             name=name or f"{saved.sweep}-extended",
             concurrency=concurrency,
             rules=rules,
