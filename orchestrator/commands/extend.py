@@ -51,7 +51,10 @@ def command(
 
     if Path(sweep).is_file():
         raise UserError(f"{sweep} is a file: name a sweep, which knows its images and its settings")
-    chosen = [choose(sweep, sweeps_dir, one.strip()) for one in trials.split(",")]
+    names = [name.strip() for name in trials.split(",")]
+    if "" in names:
+        raise UserError(f"--trials {trials}: give trials with commas between them, such as 0003,0007")
+    chosen = [choose(sweep, sweeps_dir, name) for name in names]
     records = {one.trial.trial_id: one for one in chosen if one.trial is not None}
     if len(records) < len(chosen):
         raise UserError(f"--trials {trials}: a trial stands twice")

@@ -55,7 +55,7 @@ def test_a_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("trials", "said"),
-    [("0099", "trial of"), ("best,best", "a trial stands twice"), (",", "trial of")],
+    [("0099", "trial of"), ("best,best", "a trial stands twice"), (",", "give trials with commas")],
 )
 def test_what_cannot_go_on_is_refused(store: ResultsStore, trials: str, said: str, tmp_path: Path) -> None:
     refused = typed("extend", store.directory, "--trials", trials, "--epochs", "2", "--sweeps-dir", tmp_path)
