@@ -40,6 +40,8 @@ from tests.orchestrator.sweep_helpers import METRIC, SMALL, begun, proposal, rec
 from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
 
+ENDLESS = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "scheduler.name=none")
+
 
 def children(store: ResultsStore) -> tuple[MlflowClient, Run, list[Run]]:
     info = store.read_plan()
@@ -246,9 +248,9 @@ def test_a_killed_rank_costs_nothing_and_a_reached_target_ends_the_sweep(
             os.kill(killed[0], signal.SIGKILL)
 
     monkeypatch.setattr(Housekeeper, "progressed", kill_once)
-    settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=12", "fid.every=12")
-    options = {"trials": 3, "workers_per_trial": 2, "target_fid": "1e9", "settings": settings}
-    store, screen = sweep(tmp_path, motorbikes, "killed", **options)
+    settings = (*ENDLESS, "schedule.window_first=12", "fid.every=12")
+    options = {"workers_per_trial": 2, "target_fid": "1e9", "settings": settings}
+    store, screen = sweep(tmp_path, motorbikes, "killed", trials=3, **options)
     assert killed
     assert "trial 0000  goes on from its last checkpoint" in screen
     summary = store.summary()
@@ -295,14 +297,13 @@ def test_a_trial_whose_workers_died_too_often_keeps_what_it_measured(
 
     monkeypatch.setattr(Housekeeper, "progressed", kill_after_progress)
     monkeypatch.setattr(Housekeeper, "started", kill_before_progress)
-    settings = ("schedule.checkpoint_every=1", "schedule.epochs=5000", "schedule.window_first=2", "fid.every=2")
-    store, screen = sweep(tmp_path, motorbikes, "lost", trials=1, settings=settings)
+    often = ("schedule.window_first=2", "fid.every=2")
+    store, screen = sweep(tmp_path, motorbikes, "lost", trials=1, settings=(*ENDLESS, *often))
     (trial,) = store.read_trials()
     assert len(killed) >= 6 and trial.verdict == "lost"
     assert "its workers died 3 times in a row without progress" in trial.detail
-    epochs = [
-        json.loads(line)["epoch"] for line in (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
-    ]
+    lines = (store.trials_dir / "0000" / "history.jsonl").read_text().splitlines()
+    epochs = [json.loads(line)["epoch"] for line in lines]
     assert epochs == list(range(1, trial.epochs + 1)), "no gap, and no epoch twice"
     assert trial.state is State.COMPLETED and trial.objective is not None and trial.best_epoch is not None
     assert store.summary()["best"]["trial_id"] == "0000" and len(trial.confirmed) == 3
