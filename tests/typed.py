@@ -93,6 +93,8 @@ class Home:
                 return [str(self.sweep.directory)]
             case "runs":
                 return self._logs(word)
+            case "--trials" if word.startswith("0"):
+                return ["best"]
             case "side_a" | "side_b" if not word.endswith("/"):
                 return [str(self.sweep.directory)]
             case "dir_a" | "dir_b" | "side_a" | "side_b":
@@ -261,6 +263,8 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
             more += ["--data", *home.stand_for("--data", "more-photos", given.get("--space", ""))]
     elif name == "replay" and "--tune" in given:
         more += ["--candidates", "2"]
+    elif name == "extend":
+        more += ["--dry-run"]
     elif name == "resume":
         more += ["--time-budget", "1s"]
     elif name in ("results", "status", "ui") and "sweep" not in given:

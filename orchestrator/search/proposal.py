@@ -1,11 +1,7 @@
-"""A trial that the search proposes."""
+"""A trial that the search proposes, as gangs get it. Imports nothing, since every Tune trial's process has it."""
 
 from dataclasses import dataclass, field
 from typing import Any
-
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
-from orchestrator.space.space import Space
-from trainers.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +23,3 @@ class Proposal:
     n_fake: int = 0
     costs: dict[str, float] = field(default_factory=dict)
     repeats: str = ""
-
-
-def propose(space: Space, number: int, params: dict[str, Any]) -> Proposal:
-    """The proposal of these searched values, which is trial `number` of the study."""
-    name = name_of(number)
-    try:
-        config = space.resolve(params)
-    except UserError:  # its gang meets the same error, which becomes the trial's verdict
-        return Proposal(name=name, params=params)
-    known = costs([cost for cost in space.objectives if cost in KNOWN_BEFOREHAND], config, 0.0)
-    return Proposal(name=name, params=params, epochs=config.schedule.epochs, n_fake=config.fid.n_fake, costs=known)
-
-
-def name_of(number: int) -> str:
-    """A trial's name, from its number in the study."""
-    return f"{number:04d}"

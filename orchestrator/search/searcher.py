@@ -18,7 +18,8 @@ from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.left_open import last_measured, left_open
-from orchestrator.search.proposal import Proposal, name_of, propose
+from orchestrator.search.proposal import Proposal
+from orchestrator.search.propose import name_of, propose
 from orchestrator.search.result import TrialResult
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers.promotion import Promotion
