@@ -13,9 +13,10 @@ ours     `gan-sweep launch` with its defaults for sampler, scheduler and rules, 
 optuna + median, optuna + hyperband, ray asha + optuna
          `search_rivals.py`, until then, or until they had as much compute as all random trials.
 
-All start from the same mediocre setting and have the same trainings; ours has another seed for its proposals: with the
-same one TPE would draw its first settings as the random sampler does. Compute is the images trained and the fakes
-measured, each at what it took in the random trials (`search_curves.Rates`): what else the machine does, does not count.
+All start from the same mediocre setting and have the same trainings. All but the random search have another seed: with
+the same one TPE would draw its first settings as the random sampler does, and repeat its luck. Compute is the images
+trained and the fakes measured, each at what it took in the random trials (`search_curves.Rates`): what else the machine
+does, does not count.
 With --folder a second call goes on where the first was ended. --gangs 4: ours trains four trials at once.
 """
 
@@ -73,7 +74,7 @@ RIVALS: dict[str, Callable[..., list[Step]]] = {
     "optuna + hyperband": search_rivals.optuna_hyperband,
     "ray asha + optuna": search_rivals.ray_asha,
 }
-OURS_SEED = 1000  # added to the seed of the random search
+OTHER_SEED = 1000  # added to the seed of the random search
 MOST = 20  # trials of ours for each random one
 
 
@@ -144,7 +145,7 @@ class Bench:
             return found or rates.compute(steps) >= most
 
         space = self._space(way)
-        return self._kept(way, seed, lambda: RIVALS[way](space, self._data, self._cache, seed, enough))
+        return self._kept(way, seed, lambda: RIVALS[way](space, self._data, self._cache, OTHER_SEED + seed, enough))
 
     def _space(self, way: str) -> Space:
         asked = self._asked
@@ -172,7 +173,7 @@ class Bench:
                 data=self._data,
                 sweeps_dir=self._folder / "sweeps",
                 name=name,
-                seed=OURS_SEED + seed,
+                seed=OTHER_SEED + seed,
                 concurrency=asked.gangs,
                 trials=MOST * max(asked.trials),
                 target_fid=repr(target),
