@@ -1,7 +1,8 @@
 """What a process keeps in memory from trial to trial: decoded images, extractors, statistics of the real images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from trainers.config import TrainConfig
 from trainers.data import ImageCache, build_cache, read_labels, require_images, split
 from trainers.metrics import Extractor, RealStatistics, build_extractor, real_features, real_statistics
 from trainers.transfer import prefetched, upload
+
+_Key = tuple[str, str, str | None]  # an image cache's digest, an extractor and its weights
+Made = TypeVar("Made")
 
 RESIDENT_SHARE = 0.25  # of the GPU's free memory; the decoded images stay there if they take less
 
@@ -79,8 +83,8 @@ class Assets:
         self._held_out: dict[str, ImageCache] = {}
         self._labels: dict[str, Tensor] = {}
         self._extractors: dict[tuple[str, str | None], Extractor] = {}
-        self._statistics: dict[tuple[str, str, str | None], RealStatistics] = {}
-        self._features: dict[tuple[str, str, str | None], Tensor] = {}
+        self._statistics: dict[_Key, RealStatistics] = {}
+        self._features: dict[_Key, Tensor] = {}
 
     def images(self, config: TrainConfig, folder: Path | None = None) -> Images:
         """The images of one folder at the run's size and fit, without those that are held out.
@@ -149,32 +153,29 @@ class Assets:
         return self._held_out[_images_key(config, folder or self.data)]
 
     def _statistics_of(self, config: TrainConfig, cache: ImageCache) -> RealStatistics:
-        key = (cache.digest, config.fid.extractor, config.fid.weights)
-        if key not in self._statistics:
-            self._statistics[key] = real_statistics(
-                cache,
-                extractor=self.extractor(config),
-                cache_dir=self._cache_dir,
-                batch_size=config.fid.batch_size,
-                device=self.device,
-            )
-        return self._statistics[key]
+        return self._of_real(real_statistics, self._statistics, config, cache)
 
     def features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
         """The real images' features, as `trainers.metrics.real_features` has them; arguments as of `statistics`."""
         return self._features_of(config, self.images(config, folder).cache)
 
     def _features_of(self, config: TrainConfig, cache: ImageCache) -> Tensor:
+        return self._of_real(real_features, self._features, config, cache)
+
+    def _of_real(
+        self, make: Callable[..., Made], kept: dict[_Key, Made], config: TrainConfig, cache: ImageCache
+    ) -> Made:
+        """What `make` computes of real images, unless it is `kept` already."""
         key = (cache.digest, config.fid.extractor, config.fid.weights)
-        if key not in self._features:
-            self._features[key] = real_features(
+        if key not in kept:
+            kept[key] = make(
                 cache,
                 extractor=self.extractor(config),
                 cache_dir=self._cache_dir,
                 batch_size=config.fid.batch_size,
                 device=self.device,
             )
-        return self._features[key]
+        return kept[key]
 
 
 def _images_key(config: TrainConfig, folder: Path) -> str:

@@ -137,9 +137,10 @@ def checksum(path: Path) -> int:
 
 
 def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
-    """Refuse to continue a run of another config; ``runtime.*`` may differ.
+    """Refuse to continue a run of another config; ``runtime.*`` and ``fid.at`` may differ.
 
-    A key that is younger than the checkpoint had its default's meaning then.
+    Where else FID is measured follows from the sweep's scheduler, which may change when a sweep goes on. A key that is
+    younger than the checkpoint had its default's meaning then.
 
     Raises:
         UserError: naming every key that differs.
@@ -149,7 +150,7 @@ def check_same_config(saved: dict[str, Any], config: TrainConfig) -> None:
     changed = [
         f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name) and not name.startswith("runtime.")
+        if before.get(name) != now.get(name) and not name.startswith("runtime.") and name != "fid.at"
     ]
     if changed:
         raise UserError(f"the checkpoint belongs to another config: {'; '.join(changed)}")

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.commands.fid import between
-from orchestrator.commands.parameters import FileToRead, NameOrPath, Text, Whole
+from orchestrator.commands.fid import asked_metrics, between, extractor_of, measuring_options
+from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.shared import fetch, sweeps_dir_option
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestrator.results.winner import Chosen
     from trainers.inference import FinishedGenerator
 
 MOST = 10_000  # images that a generator makes, unless --count says it
@@ -28,7 +27,6 @@ class Side:
 
     name: str
     folder: Path | None = None
-    chosen: Chosen | None = None
     generator: FinishedGenerator | None = None
 
 
@@ -51,17 +49,7 @@ class Side:
 )
 @click.option("--seed", type=Whole(0, 2**63 - 1), default=0, show_default=True, metavar="N", help="Of their latents.")
 @click.option("--trial", type=Text(), default="best", show_default=True, metavar="ID", help="Of a sweep.")
-@click.option(
-    "--fid-extractor",
-    type=Text(),
-    default="inception",
-    show_default=True,
-    metavar="NAME",
-    help="Or efficientnet_lite0.",
-)
-@click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor.")
-@click.option("--batch-size", type=Whole(1, 1024), default=50, show_default=True, metavar="N", help="Images at once.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@measuring_options
 @sweeps_dir_option
 @click.pass_context
 def command(
@@ -83,14 +71,16 @@ def command(
     A is what is real: precision and recall are not symmetric. Beside a generator the images of a folder are decoded to
     its size, as for its training.
     """
+    asked = asked_metrics(metrics)
     sides = [_side(one, trial, sweeps_dir) for one in (side_a, side_b)]
     if not any(side.generator for side in sides):
         for name in ("count", "seed", "trial"):
             if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
                 raise UserError(f"--{name} has no meaning between two folders: all of their images are compared")
+    extractor = extractor_of(fid_extractor, fid_weights)  # before any image is made
     with tempfile.TemporaryDirectory() as scratch:
         folders = _as_folders(sides, count, seed, Path(scratch), quiet=as_json)
-        found = between(folders[0], folders[1], fid_extractor, fid_weights, metrics, batch_size, as_json)
+        found = between(folders[0], folders[1], asked, lambda: extractor, batch_size, as_json)
     if as_json:
         click.echo(json.dumps({"a": sides[0].name, "b": sides[1].name, **found}))
 
@@ -110,7 +100,7 @@ def _side(given: str, trial: str, sweeps_dir: Path) -> Side:
         raise UserError(
             f"{chosen.name} translates images: make a folder with gan-sweep generate --translate, and compare that"
         )
-    return Side(name=chosen.name, chosen=chosen, generator=generator)
+    return Side(name=chosen.name, generator=generator)
 
 
 def _as_folders(sides: list[Side], count: int | None, seed: int, scratch: Path, *, quiet: bool) -> list[Path]:

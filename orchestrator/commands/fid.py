@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,38 @@ from trainers.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from orchestrator.plan.measuring_again import MeasuringAgain
     from orchestrator.results.winner import Chosen
+    from trainers.metrics import Extractor
 
 FORMS = "give two folders, or one and --sweep NAME, or --sweep NAME alone"
 _OF_FOLDERS = {"fid_extractor", "batch_size", "metrics"}
 _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
+
+
+def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of what compares images: extractor, weights, images at once, JSON."""
+    options = (
+        click.option(
+            "--fid-extractor",
+            type=Text(),
+            default="inception",
+            show_default=True,
+            metavar="NAME",
+            help="Or efficientnet_lite0.",
+        ),
+        click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor."),
+        click.option(
+            "--batch-size",
+            type=Whole(1, 1024),
+            default=50,
+            show_default=True,
+            metavar="N",
+            help="Images at once.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command("fid")
@@ -34,15 +63,6 @@ _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
 @click.option("--data", type=FolderToRead(), metavar="DIR", help="Where the sweep's images are now.")
 @click.option("--direction", type=Text(), metavar="NAME", help="Of translated images: a2b or b2a.")
 @click.option(
-    "--fid-extractor",
-    type=Text(),
-    default="inception",
-    show_default=True,
-    metavar="NAME",
-    help="Or efficientnet_lite0.",
-)
-@click.option("--fid-weights", type=FileToRead(), metavar="FILE", help="Weights of the extractor.")
-@click.option(
     "--metrics",
     type=Text(),
     default="fid",
@@ -50,8 +70,7 @@ _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
     metavar="NAMES",
     help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage.",
 )
-@click.option("--batch-size", type=Whole(1, 1024), default=50, show_default=True, metavar="N", help="Images at once.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@measuring_options
 @sweeps_dir_option
 @click.pass_context
 def command(
@@ -78,7 +97,8 @@ def command(
     _check_together(context, sweep, dir_a, dir_b)
     if sweep is None:
         assert dir_a is not None and dir_b is not None
-        found = between(dir_a, dir_b, fid_extractor, fid_weights, metrics, batch_size, as_json)
+        asked = asked_metrics(metrics)
+        found = between(dir_a, dir_b, asked, lambda: extractor_of(fid_extractor, fid_weights), batch_size, as_json)
     else:
         chosen, again = _as_measured(sweep, sweeps_dir, trial, data, fid_weights)
         found = (
@@ -103,30 +123,49 @@ def _check_together(context: click.Context, sweep: str | None, dir_a: Path | Non
         raise UserError(f"--{name} has no meaning {'beside' if dir_a is not None else 'without'} a folder of images")
 
 
+def asked_metrics(metrics: str) -> list[str]:
+    """The names in ``--metrics``.
+
+    Raises:
+        UserError: one is not known.
+    """
+    from trainers.metrics import METRICS
+
+    asked = metrics.split(",")
+    if (unknown := next((name for name in asked if name not in METRICS), None)) is not None:
+        raise unknown_name("--metrics", unknown, METRICS)
+    return asked
+
+
+def extractor_of(name: str, weights: Path | None) -> Extractor:
+    """The extractor that was asked for, on the device that there is."""
+    from trainers.inference import find_device
+    from trainers.metrics import build_extractor
+
+    return build_extractor(name, weights, device=find_device())
+
+
 def between(
     dir_a: Path,
     dir_b: Path,
-    extractor_name: str,
-    weights: Path | None,
-    metrics: str,
+    asked: list[str],
+    build: Callable[[], Extractor],
     batch_size: int,
     as_json: bool,
 ) -> dict[str, Any]:
     """Compare the images of two folders, print that unless it is to be JSON, and return it."""
     from orchestrator.display.fid_text import comparison_lines
     from trainers.inference import find_device
-    from trainers.metrics import METRICS, build_extractor, compare_folders, find_images, image_sizes
+    from trainers.metrics import compare_folders, find_images, image_sizes
 
-    asked = metrics.split(",")
-    if (unknown := next((name for name in asked if name not in METRICS), None)) is not None:
-        raise unknown_name("--metrics", unknown, METRICS)
     sizes = []
     for folder in (dir_a, dir_b):
         fetch(folder)
         sizes.append(image_sizes(find_images(folder)))  # before anybody is asked for weights
-    device = find_device()
-    extractor = build_extractor(extractor_name, weights, device=device)
-    found = compare_folders(dir_a, dir_b, extractor=extractor, metrics=asked, batch_size=batch_size, device=device)
+    extractor = build()
+    found = compare_folders(
+        dir_a, dir_b, extractor=extractor, metrics=asked, batch_size=batch_size, device=find_device()
+    )
     if not as_json:
         for line in comparison_lines(found):
             click.echo(line)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.plan.starting import KEY, PARTS
 from orchestrator.space.domains import Value
+from orchestrator.space.load import space_as_yaml
 from orchestrator.space.space import Space
 from trainers.config import INIT_PARTS, TrainConfig
-
-CHECKPOINT = "init.checkpoint"
 
 
 def extended(
@@ -25,28 +25,25 @@ def extended(
         epochs: how many more.
     """
     whole = {
-        "init.parts": ",".join(INIT_PARTS),
+        PARTS: ",".join(INIT_PARTS),
         "schedule.epochs": epochs,
         "schedule.window_first": 1,
         "fid.at": (),
         "fid.n_fake_first": None,
     }
     configs = [
-        TrainConfig.build(space.resolve(params).model_dump(), {**whole, CHECKPOINT: str(checkpoint.absolute())})
+        TrainConfig.build(space.resolve(params).model_dump(), {**whole, KEY: str(checkpoint.absolute())})
         for params, checkpoint in zip(settings, checkpoints, strict=True)
     ]
     flats = [config.flat() for config in configs]
     differing = [name for name, value in flats[0].items() if any(flat[name] != value for flat in flats)]
     return {
+        **space_as_yaml(space),
         "description": f"trials of {space.name} that go on",
         "base": configs[0].model_dump(mode="json"),
         "search": {name: {"choice": list(dict.fromkeys(flat[name] for flat in flats))} for name in differing},
         "points": [{name: flat[name] for name in differing} for flat in flats[1:]],
         "sampler": {"name": "random"},
         "scheduler": {"name": "none"},
-        "pruning": space.pruning,
-        "objectives": list(space.objectives),
-        "constraints": dict(space.constraints),
-        "confirm": space.confirm.model_dump(mode="json"),
         "trials": len(flats),
     }

@@ -21,8 +21,6 @@ from trainers.errors import UserError
 
 # What may change in a space while its sweep goes on: neither what a trial learns nor what its FID means.
 COMPATIBLE = ("description", "pruning", "scheduler", "sampler", "confirm", "demo", "base.runtime")
-# Keys that a plan of an older version does not have, and what it did without them.
-ADDED = {"confirm.train_seeds": 0}
 
 
 def to_saved(plan: Plan, caches: Sequence[Any]) -> SavedPlan:
@@ -165,11 +163,10 @@ def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -
 
 def _defaults() -> dict[str, Any]:
     """By dotted keys, of what has grown."""
-    confirm = {"metrics": ConfirmConfig().metrics}
+    confirm = ConfirmConfig().model_dump(include={"train_seeds", "metrics"})
     return _flat({"base": TrainConfig().model_dump(), "confirm": confirm, "constraints": {}})
 
 
 def _flat(definition: dict[str, Any]) -> dict[str, Any]:
     """By dotted keys, with lists as they are in a file."""
-    flat = {name: list(value) if isinstance(value, tuple) else value for name, value in flatten(definition).items()}
-    return {**ADDED, **flat}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in flatten(definition).items()}

@@ -48,9 +48,7 @@ class Housekeeper(Sink):
         self._let_go(trial)
         if trial.objective is not None:
             self._drop()
-        elif (
-            trial.over and self._most is not None
-        ):  # without an objective, as most are; to look at all others takes 28 ms of 10,000
+        elif trial.over and self._most is not None:  # as most are; to look at all others takes 28 ms of 10,000
             self._drop_these({trial.trial_id})
 
     def closed(self, state: SweepState) -> None:

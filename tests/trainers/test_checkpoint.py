@@ -313,6 +313,13 @@ def test_a_key_that_is_younger_than_the_checkpoint_had_its_default() -> None:
         check_same_config(saved, small_config({"network.batchnorm": False}))
 
 
+def test_another_scheduler_measures_at_other_epochs() -> None:
+    saved = small_config({"fid.at": (1, 3)}).model_dump()
+    check_same_config(saved, small_config())
+    with pytest.raises(UserError, match=r"fid\.every was "):
+        check_same_config(saved, small_config({"fid.every": 7}))
+
+
 def test_the_diff_names_every_key(assets: Assets, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"loss\.real_label was None, is 1\.0; noise\.instance_sigma was 0\.1, is 0\.2$"
