@@ -82,19 +82,10 @@ def test_a_killed_driver_is_followed_by_one_that_repeats_none_that_is_done(
     repeated_sweep: tuple[ResultsStore, str], motorbikes: Path, tmp_path: Path
 ) -> None:
     """The driver is killed in a second repeat; the end is that of the sweep which nobody killed."""
-    settings = [word for setting in SEEDS for word in ("--set", setting)]
-    words = [word if word != "4" else "2" for word in LAUNCH]
-    words += [
-        *settings,
-        "--scheduler",
-        "none",
-        "--concurrency",
-        "2",
-        "--data",
-        str(motorbikes),
-        "--sweeps-dir",
-        str(tmp_path),
-    ]
+    other = {"4": "2", "scheduler.name=asha_stopping": "scheduler.name=none"}
+    words = [other.get(word, word) for word in LAUNCH]
+    words += [word for setting in SEEDS for word in ("--set", setting)]
+    words += ["--concurrency", "2", "--data", str(motorbikes), "--sweeps-dir", str(tmp_path)]
     kill_at(start(*words, "--name", "killed"), "s2  epoch 2/6")
     store, whole = ResultsStore(tmp_path / "killed"), repeated_sweep[0]
     done = {trial.trial_id for trial in store.read_trials() if trial.over}
