@@ -10,6 +10,7 @@ import os
 import shutil
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -116,9 +117,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         raise UserError(f"checkpoint {path} cannot be opened: {error.strerror}") from None
     with file:
         try:
-            _check_sums(file)
-            file.seek(0)
-            checkpoint = torch.load(file, map_location=device, weights_only=True)
+            checkpoint = _load_checked(file, path, device)
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # zip readers and unpickler raise many types for damage: OSError, KeyError
@@ -179,6 +178,21 @@ def _copy(file: Path, name: Path) -> None:
     """Make `name` a copy of `file`: bits that flip in one are not those of the other."""
     with replacing(name, sync=True, shared=True) as part:
         shutil.copyfile(file, part)
+
+
+def _load_checked(file: BinaryIO, path: Path, device: torch.device | str) -> Any:
+    """What torch.save wrote to `file`, whose sums are checked in a thread while torch reads.
+
+    Nothing is returned before both are done. Where both find the file damaged, the sums say how.
+    """
+    with path.open("rb") as same, ThreadPoolExecutor(1) as pool:
+        if not os.path.samestat(os.fstat(file.fileno()), os.fstat(same.fileno())):
+            raise OSError(errno.ESTALE, "replaced while it was opened", str(path))
+        sums = pool.submit(_check_sums, same)
+        try:
+            return torch.load(file, map_location=device, weights_only=True)
+        finally:
+            sums.result()
 
 
 def _check_sums(file: BinaryIO) -> None:

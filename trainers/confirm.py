@@ -51,7 +51,8 @@ class FinishedRun:
         set_up_kernels(config)
         self.config, self.epoch = config, int(checkpoint["progress"]["epoch"])
         self._assets = assets
-        self._family: Family = build_family(config, assets.device, GlobalRandom(config.seed, assets.device))
+        random = GlobalRandom(config.seed, assets.device)
+        self._family: Family = build_family(config, assets.device, random, blank=True)
         self._family.load_state_dict(checkpoint["family"])
 
     def confirm(self, seeds: int, pictures: Path | None = None) -> list[Measurement]:

@@ -20,7 +20,7 @@ from trainers.fid_schedule import fakes_at, fid_due
 from trainers.initial import start_from_checkpoint
 from trainers.measuring import measure
 from trainers.randomness import GlobalRandom
-from trainers.resume import resume
+from trainers.resume import find_checkpoint, resume
 from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome
 from trainers.samples import save_grid
 
@@ -91,11 +91,15 @@ def _train(
     """`train`, with `progress` known to the caller whatever happens."""
     random = GlobalRandom(config.seed, assets.device)
     set_up_kernels(config)
+    found = find_checkpoint(config, run_dir, assets.device)
     with all_or_none():
-        family = build_family(config, assets.device, random)
+        family = build_family(config, assets.device, random, blank=found is not None)
         family.images_per_epoch(assets)  # reads the images, of which there may be too few
         targets = family.fid_targets(assets)
-    repeated, left_off = resume(config, family, run_dir, assets.device, progress)
+    repeated = left_off = None
+    if found is not None:
+        repeated, left_off = resume(found, family, run_dir, assets.device, progress)
+        found = None  # what the networks and optimisers did not take of it is freed
     if progress == Progress():
         start_from_checkpoint(config, family, assets.device)
     writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, report=repeated, written=written)

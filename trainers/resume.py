@@ -1,6 +1,7 @@
 """Where a run goes on: from the newest whole checkpoint of its directory."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,56 @@ from trainers.run_report import EpochReport
 log = logging.getLogger(__name__)
 
 
-def resume(
-    config: TrainConfig, family: Family, run_dir: Path, device: torch.device, progress: Progress
-) -> tuple[EpochReport | None, dict[str, Any] | None]:
-    """Load the newest whole checkpoint into `family` and `progress`; every rank calls this, and all take the same one.
+@dataclass(frozen=True)
+class Found:
+    """The newest whole checkpoint of a run.
+
+    Attributes:
+        name: of its file.
+        content: as `load_checkpoint` gives it.
+    """
+
+    name: str
+    content: dict[str, Any]
+
+
+def find_checkpoint(config: TrainConfig, run_dir: Path, device: torch.device) -> Found | None:
+    """Load the newest whole checkpoint, on every rank the same one; None: the run starts anew.
 
     A damaged ``latest.pt`` falls back to ``previous.pt``, and where that is damaged too the run starts anew; a warning
     names file and cause.
 
     Args:
         config: the run.
-        family: its networks and optimisers, as `build_family` made them.
+        run_dir: the run's directory, on storage that all ranks see.
+        device: where the run trains.
+
+    Raises:
+        UserError: a whole file that is no checkpoint, or one of another config.
+    """
+    name, checkpoint = None, None
+    with all_or_none():
+        if rank() == 0:
+            remove_parts(run_dir)
+            name, checkpoint = _newest_whole(run_dir, device)
+    name = broadcast_object(name)
+    if name is None:
+        return None
+    with all_or_none():
+        if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
+            checkpoint = load_checkpoint(run_dir / name, device)
+        check_same_config(checkpoint["config"], config)
+    return Found(name, checkpoint)
+
+
+def resume(
+    found: Found, family: Family, run_dir: Path, device: torch.device, progress: Progress
+) -> tuple[EpochReport | None, dict[str, Any] | None]:
+    """Let `family` and `progress` go on from a checkpoint; every rank calls this.
+
+    Args:
+        found: from `find_checkpoint`.
+        family: its networks and optimisers, as `build_family` made them, `blank` or not.
         run_dir: the run's directory, on storage that all ranks see.
         device: where the run trains.
         progress: of a run that has not begun.
@@ -46,26 +86,14 @@ def resume(
         epoch; None between epochs.
 
     Raises:
-        UserError: a whole file that is no checkpoint, or one of another config.
         RuntimeError: the ranks see different files.
     """
-    name, checkpoint = None, None
-    with all_or_none():
-        if rank() == 0:
-            remove_parts(run_dir)
-            name, checkpoint = _newest_whole(run_dir, device)
-    name = broadcast_object(name)
-    if name is None:
-        return None, None
-    with all_or_none():
-        if checkpoint is None:  # not rank 0, which has loaded it to see whether it is whole
-            checkpoint = load_checkpoint(run_dir / name, device)
-        check_same_config(checkpoint["config"], config)
+    checkpoint = found.content
     family.load_state_dict(checkpoint["family"])
     vars(progress).update(vars(Progress(**checkpoint["progress"])))
     _check_same_everywhere(progress, device)
     if rank() == 0:
-        if name == PREVIOUS:
+        if found.name == PREVIOUS:
             restore_latest(run_dir)
         if progress.epoch == progress.best_epoch and progress.step == 0:
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none

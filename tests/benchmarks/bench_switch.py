@@ -2,9 +2,9 @@
 
 Usage: python -m tests.benchmarks.bench_switch [--space NAME] [--times 5] [--width W] [--size S]
 
-Leaving is a checkpoint written whole and synced. Going on is networks built anew, the checkpoint read, its sums
-checked, weights and moments loaded. Both at the space's full size unless --width and --size shrink it, with one rank,
-and a file that the machine has just written (and so has in memory).
+Leaving is a checkpoint written whole and synced. Going on is the checkpoint read and its sums checked, networks built,
+weights and moments loaded. Both at the space's full size unless --width and --size shrink it, with one rank, and a file
+that the machine has just written (and so has in memory). Also the best of all times: others may use the same cores.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from trainers.checkpoint import LATEST, Progress, save_latest
 from trainers.config import TrainConfig
 from trainers.families import Family, build_family
 from trainers.randomness import GlobalRandom
-from trainers.resume import resume
+from trainers.resume import find_checkpoint, resume
 
 
 def with_moments(config: TrainConfig, device: torch.device) -> Family:
@@ -44,8 +44,9 @@ def switch(config: TrainConfig, device: torch.device, folder: Path) -> tuple[flo
     left = time.perf_counter()
     del family
     begun = time.perf_counter()
-    other, progress = build_family(config, device, GlobalRandom(config.seed, device)), Progress()
-    resume(config, other, folder, device, progress)
+    found, progress = find_checkpoint(config, folder, device), Progress()
+    assert found is not None
+    resume(found, build_family(config, device, GlobalRandom(config.seed, device), blank=True), folder, device, progress)
     assert progress.epoch == 1
     return left - started, time.perf_counter() - begun
 
@@ -72,7 +73,8 @@ def main() -> None:
     leaving, going_on = (statistics.median(seconds) for seconds in zip(*both, strict=True))
     print_setting("torch")
     print(f"{asked.space}, {config.data.image_size} px, checkpoints of {size:.0f} MB, median of {asked.times}")
-    print(f"leaving {leaving:.2f} s, going on {going_on:.2f} s (aim: below 0.3)")
+    best = min(seconds for _, seconds in both)
+    print(f"leaving {leaving:.2f} s, going on {going_on:.2f} s, at best {best:.2f} s (aim: below 0.3)")
 
 
 if __name__ == "__main__":

