@@ -20,7 +20,7 @@ from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcom
 from orchestrator.search.left_open import last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.propose import name_of, propose
-from orchestrator.search.result import TrialResult
+from orchestrator.search.result import TrialResult, compared
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
@@ -183,8 +183,7 @@ class OptunaSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
 
-        A FID of fakes that hardly vary (`Measurement.collapsed`) is not reported as an intermediate
-        value: samplers would take a trial that was cut with it for a good one.
+        A FID of fakes that hardly vary counts as higher, as it does for schedulers (`compared`).
         """
         self._measured(self._open[trial_id], TrialResult.from_tune(result))
 
@@ -345,13 +344,14 @@ class OptunaSearcher(Searcher):
         raise AssertionError
 
     def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
-        if result is not None and result.measurement is not None:
-            asked.beside[int(result.epoch)] = result.measurement.beside
-        if result is None or result.epoch <= asked.epoch or asked.told:
+        if result is None or result.measurement is None:
+            return
+        asked.beside[int(result.epoch)] = result.measurement.beside
+        if result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
-        if len(self._space.objectives) == 1 and not result.collapsed:
-            asked.trial.report(result.fid, step=asked.epoch)
+        if len(self._space.objectives) == 1:
+            asked.trial.report(compared(result.measurement), step=asked.epoch)
         else:  # with several objectives Optuna has no intermediate values either
             asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)
 

@@ -16,6 +16,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.repeats import searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
+from orchestrator.search.result import compared
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.space.constraints import limits_of
@@ -217,7 +218,7 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
 def _import(record: TrialRecord, measured: Sequence[Measurement], origin: str, old: Space, new: Space) -> FrozenTrial:
     if record.open or record.verdict is None:
         raise _Unfit("not finished")
-    fids = {one.epoch: one.fid for one in measured if not one.collapsed}
+    fids = {one.epoch: compared(one) for one in measured}
     state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(measured))
     learns = SAMPLERS[new.sampler.name].violations
     if at_fault and learns:

@@ -32,7 +32,7 @@ class Promotion(FIFOScheduler):
         self.second: Callable[[str, TrialResult], float | None] | None = None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """CONTINUE where the trial goes on, STOP where it waits. FIDs of fakes that hardly vary are worse than any."""
+        """CONTINUE where the trial goes on, STOP where it waits."""
         goes_on = self._reach(trial, TrialResult.from_tune(result))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
