@@ -47,6 +47,11 @@ def measured(row: dict[str, Any]) -> Measurement:
     return Measurement(epoch=row["epoch"], fid=row["fid"], diversity=diversity, collapsed=hardly_vary(diversity))
 
 
+def in_folder(folder: Path) -> list[dict[str, Any]]:
+    """The histories of a folder."""
+    return [json.loads(file.read_text()) for file in sorted(folder.glob("[0-9]*.json"))]
+
+
 def whole(runs: list[dict[str, Any]]) -> list[list[Measurement]]:
     """The trials that were measured at every epoch until the last."""
     found = [[row for row in run["epochs"] if math.isfinite(row.get("fid") or math.nan)] for run in runs]
@@ -91,8 +96,7 @@ def main() -> None:
     for name, group in packed.items():
         say(name, whole(group["runs"]), asked.draws)
     if asked.histories:
-        files = sorted(asked.histories.glob("[0-9]*.json"))
-        say(asked.histories.name, whole([json.loads(file.read_text()) for file in files]), asked.draws)
+        say(asked.histories.name, whole(in_folder(asked.histories)), asked.draws)
 
 
 if __name__ == "__main__":
