@@ -1,5 +1,6 @@
 """The record of a trial that Tune, its schedulers and Optuna get, and Tune's dict around it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from orchestrator.results.verdict import TrialOutcome
 from trainers.run_report import Measurement
 
 CLOCK = "epoch"  # the schedulers' time; Tune's own iteration count restarts after a retry
-WORST_FID = 1e6  # stands for a missing FID in Tune's results, because ASHA never stops on NaN
+WORST = 1e6  # stands for a missing value in Tune's results, because ASHA never stops on NaN
 _RECORD = "trial_result"
 
 
@@ -18,8 +19,8 @@ class TrialResult:
 
     Attributes:
         epoch: the last epoch that was trained.
-        measurement: the FID at that epoch, None where none was measured. FIDs on fewer fakes, before the window, have
-            the objective's name in Tune too: schedulers compare trials at the same epoch, where all have the same
+        measurement: what was measured at that epoch, None where nothing was. Values on fewer fakes, before the window,
+            have the objective's name in Tune too: schedulers compare trials at the same epoch, where all have the same
             number of fakes (`trainers.fid_schedule.fakes_at`).
         outcome: how the trial ended, None while it goes on.
         seconds: from its first lease to this epoch, or to its end, without those in which nobody trained it.
@@ -31,9 +32,15 @@ class TrialResult:
     seconds: float = 0.0
 
     @property
-    def fid(self) -> float:
-        """The measured FID, `WORST_FID` where there is none."""
-        return self.measurement.fid if self.measurement is not None else WORST_FID
+    def value(self) -> float:
+        """Of the objective; NaN where it was not measured."""
+        return math.nan if self.measurement is None else self.measurement.value
+
+    @property
+    def lower(self) -> float:
+        """`value` as Tune compares it, lower is better; `WORST` where it was not measured."""
+        found = math.nan if self.measurement is None else self.measurement.lower
+        return WORST if math.isnan(found) else found
 
     @property
     def collapsed(self) -> bool:
@@ -42,14 +49,14 @@ class TrialResult:
 
     @property
     def compared(self) -> float:
-        """What schedulers compare: the less fakes vary that hardly do, the worse, and worse than any other FID."""
+        """What schedulers compare: the less fakes vary that hardly do, the worse, and worse than any others."""
         if self.measurement is None or not self.collapsed:
-            return self.fid
-        return WORST_FID * (2 - (self.measurement.diversity or 0.0))
+            return self.lower
+        return WORST * (2 - (self.measurement.diversity or 0.0))
 
     def to_tune(self, metric: str) -> dict[str, Any]:
-        """Tune's result: what Tune itself reads, with the FID under the name `metric`, and this record."""
-        return {CLOCK: self.epoch, metric: self.fid, "done": self.outcome is not None, _RECORD: self}
+        """Tune's result: what Tune itself reads, with `lower` under the name `metric`, and this record."""
+        return {CLOCK: self.epoch, metric: self.lower, "done": self.outcome is not None, _RECORD: self}
 
     @classmethod
     def from_tune(cls, result: Mapping[str, Any] | None) -> "TrialResult | None":

@@ -63,7 +63,7 @@ def _row(name: str, entries: list[Entry], trials: int, total: float) -> dict[str
         "epochs": f"{statistics.median(entry.trial.epochs for entry in entries):g}",
         "time": duration(seconds),
         "time_share": f"{seconds / total:.0%}",
-        "best": fid_text(min(objectives, default=None)),
+        "best": fid_text(min(objectives, key=entries[0].trial.lower, default=None)),
         "seen": seen[:MOST_SEEN],
         "more": max(0, len(seen) - MOST_SEEN),
     }

@@ -11,7 +11,7 @@ from orchestrator.search.result import TrialResult
 class ComparesMeasured(FIFOScheduler):
     """A mix-in for Tune's schedulers that leaves out FIDs that cannot be compared.
 
-    For a trial that ended without a FID, Tune gets a substitute (`WORST_FID`), which takes part in no comparison.
+    For a trial that ended without a FID, Tune gets a substitute (`WORST`), which takes part in no comparison.
 
     The grey images of an untrained G have a lower FID than its first attempts at pictures. On scikit-learn's digits,
     with EfficientNet-Lite0's features before their lengths were made equal, trials whose learning rates were too low
