@@ -8,6 +8,7 @@ would cost; where it is measured too, and not a cost, it becomes a score likewis
 
 from collections.abc import Collection, Sequence
 from copy import copy
+from statistics import fmean
 from typing import Any
 
 from optuna.study import Study, StudyDirection
@@ -64,10 +65,13 @@ def _cost(trial: FrozenTrial) -> float | None:
 
 
 def _scores(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection], place: int) -> dict[int, float]:
-    """By number a trial's score for one of the objectives."""
+    """By number a trial's score for one of the objectives; equal trials have the same, so that none seems better."""
     sign = 1.0 if directions[place] is StudyDirection.MINIMIZE else -1.0
-    ordered = sorted(trials, key=lambda trial: (rank(_alone(trial, place), sign), trial.number))
-    return {trial.number: sign * score for trial, score in zip(ordered, quantiles(len(ordered)), strict=True)}
+    ranks = {trial.number: rank(_alone(trial, place), sign) for trial in trials}
+    shared: dict[tuple[float, ...], list[float]] = {}
+    for found, score in zip(sorted(ranks.values()), quantiles(len(ranks)), strict=True):
+        shared.setdefault(found, []).append(score)
+    return {number: sign * fmean(shared[found]) for number, found in ranks.items()}
 
 
 def _alone(trial: FrozenTrial, place: int) -> FrozenTrial:

@@ -1,5 +1,6 @@
 """What every scheduler that compares trials must leave out of the comparison."""
 
+import math
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -23,5 +24,5 @@ class ComparesMeasured(FIFOScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Let the scheduler keep the trial's last FID where that can be compared."""
         last = TrialResult.from_tune(result)
-        if last is not None and last.measurement is not None and not last.collapsed:
+        if last is not None and not math.isnan(last.value) and not last.collapsed:
             super().on_trial_complete(tune_controller, trial, result)
