@@ -37,7 +37,7 @@ class Progress:
         epoch: epochs finished.
         step: steps of the epoch after that.
         images_seen: real images shown to D, over all ranks.
-        objective: lowest FID inside the window so far.
+        objective: best value of the run's objective inside the window so far; by default the lowest FID.
         best_epoch: the epoch it was measured at.
     """
 

@@ -121,9 +121,10 @@ if TYPE_CHECKING:
 @price_options
 @click.option(
     "--target-fid",
+    "--target",
     type=Number(0, 10**9, above=True),
     metavar="X",
-    help="End it when a trial's objective is X or less.",
+    help="End it when a trial's objective, by default FID, is X or better.",
 )
 @click.option(
     "--seed",

@@ -35,6 +35,7 @@ from trainers.data.files import require_folder
 from trainers.data.remote_images import fetch_images
 from trainers.errors import UserError
 from trainers.masking import masked
+from trainers.metric_names import FID
 from trainers.remote import uri_of
 
 SHORTEST_SILENCE_S = 20
@@ -53,7 +54,7 @@ class Plan:
         synthetic: whether images have to be drawn into `data` first.
         cache_dir: directory of decoded images and statistics.
         resources: gangs and ranks.
-        metric: name of the FID, protocol included.
+        metric: name of the first objective, by default FID, protocol included.
         tracking_uri: MLflow's URI; file paths in it are absolute.
         storage: storage of Optuna's study: a journal's path or a database's URL.
         warm_start: directories of the earlier sweeps whose trials the sampler gets.
@@ -304,12 +305,14 @@ def _silence(option: str, given: str | None) -> float | None:
 
 
 def metric_of(base: TrainConfig) -> str:
-    """The name of the FID metric. Building the extractor also shows before Ray starts whether its weights are there.
+    """The name of the objective, by default FID. Building the extractor shows before Ray starts whether its weights are
+    there.
 
     Raises:
         UserError: there is no such extractor, or its weights are not there.
     """
-    from trainers.metrics import build_extractor, protocol_name
+    from trainers.metrics import beside_name, build_extractor, protocol_name
 
-    extractor = build_extractor(base.fid.extractor, base.fid.weights)
-    return protocol_name(extractor.protocol, base.fid.n_fake, base.data.heldout)
+    extractor, objective = build_extractor(base.fid.extractor, base.fid.weights), base.fid.objective
+    of = extractor.protocol, base.fid.n_fake, base.data.heldout
+    return protocol_name(*of) if objective == FID else beside_name(objective, *of)

@@ -27,7 +27,7 @@ def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
 
 
 def pareto_front(trials: list[TrialRecord]) -> list[str]:
-    """Ids of the trials on the front of both objectives; where FID is the only objective, those with the lowest FID.
+    """Ids of the trials on the front of both objectives; where there is one, those with the best.
 
     As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused; one
     that breaks a constraint only where every one does.

@@ -9,8 +9,7 @@ from typing import Any
 from orchestrator.results.repeats import Seeds, best_run, by_seeds, is_repeat, seeds_of, seeds_place, setting_of
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.constraints import limits_of
-from orchestrator.space.objectives import FID
-from trainers.metric_names import protocol_of
+from trainers.metric_names import FID, lower_better, protocol_of, value_of
 from trainers.run_report import EpochReport
 
 TOTALS = (
@@ -41,7 +40,7 @@ class TrialRecord:
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING, and PAUSED at times, until it ends.
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
-        objective: lowest FID inside the window so far whose fakes vary.
+        objective: best value of `measure`, by default the lowest FID, inside the window so far, of fakes that vary.
         best_epoch: the epoch it was measured at.
         n_fake: generated images of the objective's protocol; 0 where it is not known.
         last_fid: the last FID that was measured.
@@ -51,15 +50,16 @@ class TrialRecord:
         fid_seconds: time spent on FID during training.
         epoch_seconds: time spent in epochs, FID included; 0 in logs of older versions.
         held: seconds for which a gang that was up had it; of a gang with fewer ranks than planned, its share of them.
-        confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
+        confirmed: the objective of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         confirmed_beside: what was measured beside each of `confirmed`, by protocol.
-        beside: what was measured beside FID at its best epoch, by protocol.
+        beside: what was measured beside FID at its best epoch, by protocol; FID too where that is not the objective.
         constraints: of its sweep: what the winner has to keep.
+        measure: of its sweep: what the objective is, by its short name.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
             and in which it was paused.
-        costs: values of the objectives besides FID, by name; known at its end.
+        costs: values of the objectives besides the first, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         images_per_second: of its newest epoch, over all ranks.
         checkpoint: the epoch of its newest checkpoint; 0 for none.
@@ -92,6 +92,7 @@ class TrialRecord:
     confirmed_beside: list[dict[str, float]] = field(default_factory=list)
     beside: dict[str, float] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
+    measure: str = FID
     refused: str = ""
     epochs: int = 0
     seconds: float = 0.0
@@ -123,7 +124,7 @@ class TrialRecord:
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
             if newest.epoch == report.best_epoch:
-                self.beside = dict(newest.beside)
+                self.beside = dict(newest.others)
             if self.measured is not None:
                 self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
@@ -142,6 +143,10 @@ class TrialRecord:
         """What its setting has reached with fresh training seeds."""
         return seeds_of(self)
 
+    def lower(self, value: float) -> float:
+        """A value of its objective, as it is compared: lower is better."""
+        return lower_better(self.measure, value)
+
     @property
     def open(self) -> bool:
         """Whether it has not ended: it runs, waits for a gang again, or is paused."""
@@ -156,6 +161,11 @@ class TrialRecord:
     def can_win(self) -> bool:
         """Whether it has an objective, whatever ended it, and its checkpoint was not refused; a repeat alone cannot."""
         return self.objective is not None and not self.refused and not self.is_repeat
+
+    @property
+    def stands_for_none(self) -> bool:
+        """Whether its lowest FID is shown in place of an objective that it does not have; see `NOT_COUNTED`."""
+        return self.objective is None and self.lowest_fid is not None and self.measure == FID
 
     @property
     def fid_share(self) -> float | None:
@@ -183,6 +193,18 @@ class TrialRecord:
         """What was measured beside FID, by protocol: every value of `confirmed_beside`, else the one in training."""
         found = self.confirmed_beside or [self.beside]
         return {name: [one[name] for one in found if name in one] for name in found[0]}
+
+    @property
+    def confirmed_fids(self) -> list[float]:
+        """FIDs of its best checkpoint, measured again, whatever its objective is."""
+        if self.measure == FID:
+            return self.confirmed
+        return [fid for one in self.confirmed_beside if (fid := value_of(one, FID)) is not None]
+
+    @property
+    def fid(self) -> float | None:
+        """FID at its best epoch, whatever its objective is; None without one."""
+        return self.objective if self.measure == FID else value_of(self.beside, FID)
 
     @property
     def broken(self) -> list[str]:
@@ -248,8 +270,8 @@ class TrialRecord:
 
     @property
     def objectives(self) -> dict[str, float | None]:
-        """Its values of all objectives, FID first."""
-        return {FID: self.objective, **self.costs}
+        """Its values of all objectives, in order."""
+        return {self.measure: self.objective, **self.costs}
 
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
@@ -291,26 +313,29 @@ class TrialRecord:
 
 
 def lowest_objective(trials: list[TrialRecord]) -> float | None:
-    """The lowest objective of trials that can win and keep the constraints, measured again or not; None without one."""
+    """The best objective of trials that can win and keep the constraints, measured again or not; None without one.
+
+    As it is compared: lower is better, so that of what is maximised the sign is turned.
+    """
     found = [trial for trial in trials if trial.can_win and not trial.broken]
-    return min((trial.objective for trial in found if trial.objective is not None), default=None)
+    return min((trial.lower(trial.objective) for trial in found if trial.objective is not None), default=None)
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
-    """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
+    """The winner: the best mean of the trials that were measured again; where none was, the best objective.
 
     Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one. One
-    that breaks a constraint wins only where every one does. Where settings were trained again, the lowest mean over
-    their fresh seeds wins, and the winner is the run of that setting whose checkpoint has the lowest confirmed FID: it
-    may be a repeat.
+    that breaks a constraint wins only where every one does. Where settings were trained again, the best mean over
+    their fresh seeds wins, and the winner is the run of that setting whose checkpoint was confirmed best: it may be a
+    repeat.
     """
     measured = keeping([trial for trial in trials if trial.can_win])
     if repeated := by_seeds(measured):
         return best_run(repeated[0])
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
-        return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
-    return min(measured, key=lambda trial: (trial.objective, trial.number), default=None)
+        return min(confirmed, key=lambda trial: (trial.lower(trial.objective_mean or 0.0), trial.number))
+    return min(measured, key=lambda trial: (trial.lower(trial.objective or 0.0), trial.number), default=None)
 
 
 def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
@@ -329,7 +354,8 @@ def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
         if trial.can_win and trial.seeds.values and not trial.broken:
             failed, mean, number = seeds_place(trial)
             return failed - 2, mean, number
-        values = (trial.objective_mean, trial.objective, trial.lowest_fid)
+        compared = [None if one is None else trial.lower(one) for one in (trial.objective_mean, trial.objective)]
+        values = (*compared, trial.lowest_fid)
         kind = next((kind for kind, value in enumerate(values) if value is not None), len(values))
         last = 3 if trial.is_repeat else 2 if trial.refused else int(bool(trial.can_win and trial.broken))
         behind = (len(values) + 1) * last

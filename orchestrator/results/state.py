@@ -249,8 +249,7 @@ class SweepState:
 
     def _take_waiting(self, trial_id: str, at: float) -> None:
         """Give a trial that waits its record."""
-        proposal = self.waiting.pop(trial_id, None)
-        if proposal is not None:
+        if (proposal := self.waiting.pop(trial_id, None)) is not None:
             self.trials[trial_id] = TrialRecord(
                 trial_id,
                 proposal.params,
@@ -259,6 +258,7 @@ class SweepState:
                 n_fake=proposal.n_fake,
                 costs=dict(proposal.costs),
                 constraints=self.plan.constraints,
+                measure=self.plan.objectives[0],
             )
             if proposal.repeats in self.trials:
                 self.trials[proposal.repeats].repeats.append(self.trials[trial_id])
@@ -348,7 +348,7 @@ class SweepState:
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
-        trial.costs |= measured_costs(self.plan.objectives, trial.beside)
+        trial.costs |= measured_costs(self.plan.objectives[1:], trial.beside)
         self.pausing.discard(trial.trial_id)
         for place in (self.holders, self.attempts, self.stopping):
             place.pop(trial.trial_id, None)

@@ -14,6 +14,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.search.result import TrialResult
+from trainers.metric_names import FID
 from trainers.run_report import EpochReport, Measurement
 
 Measured = dict[str, list[Measurement]]  # by trial, in order
@@ -63,7 +64,7 @@ def measured_before(
     if type(scheduler) is FIFOScheduler:
         return over, still_open
     for trial in searched(state.trials.values()):
-        if not trial.open and trial.measured is not None and len(state.plan.objectives) == 1:
+        if not trial.open and trial.measured is not None and state.plan.objectives == (FID,):  # it keeps FIDs alone
             over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
             continue
         reports = history(trial.trial_id)

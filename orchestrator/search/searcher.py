@@ -4,6 +4,7 @@ Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, reports sche
 their last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,12 @@ from orchestrator.search.result import TrialResult, compared
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
+from orchestrator.search.trial_costs import TrialCosts
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Value
-from orchestrator.space.objectives import costs, lower_is_better
+from orchestrator.space.objectives import lower_is_better
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
@@ -62,7 +64,7 @@ class OptunaSearcher(Searcher):
     Args:
         study: the sweep's study, from `open_study`.
         space: the searched space; its known points are proposed first.
-        metric: name of the FID in Tune's results.
+        metric: name of the first objective in Tune's results.
         submit: called with each new trial; its name is the trial's number in the study.
         pause: called with the name of each trial that waits at a rung of its scheduler.
         promote: called with the name of each of those that goes on.
@@ -104,7 +106,7 @@ class OptunaSearcher(Searcher):
         self._study, self._space, self._submit, self._stop = study, space, submit, stop
         self._pause, self._promote = pause, promote
         self._history, self._planned, self._ending = history, planned, ending
-        self._config, self._devices, self._say = dict(config or {}), devices, say
+        self._config, self._costs, self._say = dict(config or {}), TrialCosts(space, devices), say
         self._violations = SAMPLERS[space.sampler.name].violations
         self._open: dict[str, _OpenTrial] = {}
         self._again: deque[_OpenTrial] = deque()
@@ -137,7 +139,9 @@ class OptunaSearcher(Searcher):
             asked = promoted
         elif (new := self._ask() if self.has_more() else None) is not None:
             asked, self._proposed = new, self._proposed + 1
-            self._submit(propose(self._space, asked.trial.number, asked.params))
+            proposal = propose(self._space, asked.trial.number, asked.params)
+            self._costs.know(asked.trial.number, proposal.costs)
+            self._submit(proposal)
         elif (promoted := self._next_promoted(none_new=True, none_runs=not self._open)) is not None:
             asked = promoted
         else:
@@ -163,7 +167,7 @@ class OptunaSearcher(Searcher):
                 self._again.append(self._paused.pop(name))
 
     def second_objective(self, name: str, result: TrialResult) -> float | None:
-        """By which schedulers compare a trial beside its FID, lower is better; None where it is not known.
+        """By which schedulers compare a trial beside its first objective, lower is better; None where it is not known.
 
         Args:
             name: of the trial; of one of another sweep nothing is known.
@@ -172,7 +176,7 @@ class OptunaSearcher(Searcher):
         if not name.isdecimal() or result.measurement is None:
             return None
         params = self._study.get_trials(deepcopy=False)[int(name)].params
-        values = lower_is_better(self._others(params, result.seconds, result.measurement.beside))
+        values = lower_is_better(self._costs.of(int(name), params, result.seconds, result.measurement.others))
         return values[0] if values else None
 
     def add(self, params: dict[str, Value]) -> None:
@@ -308,9 +312,11 @@ class OptunaSearcher(Searcher):
 
     def _catch_up(self, asked: _OpenTrial) -> None:
         """Report the measurements that Optuna may not have."""
+        seconds = 0.0
         for report in self._history(name_of(asked.trial.number)):
-            if report.measurement is not None:
-                self._measured(asked, TrialResult(epoch=report.epoch, measurement=report.measurement))
+            seconds += max(0.0, report.ended - report.started)
+            if (found := report.measurement) is not None:
+                self._measured(asked, TrialResult(epoch=report.epoch, measurement=found, seconds=seconds))
 
     @property
     def _own_waits(self) -> bool:
@@ -346,14 +352,17 @@ class OptunaSearcher(Searcher):
     def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
         if result is None or result.measurement is None:
             return
-        asked.beside[int(result.epoch)] = result.measurement.beside
+        asked.beside[int(result.epoch)] = result.measurement.others
         if result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
-        if len(self._space.objectives) == 1:
-            asked.trial.report(compared(result.measurement), step=asked.epoch)
-        else:  # with several objectives Optuna has no intermediate values either
-            asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)
+        value = compared(result.measurement)
+        if len(self._space.objectives) == 1 and not math.isnan(value):
+            asked.trial.report(value, step=asked.epoch)
+            return
+        asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.value)
+        if not math.isnan(value):  # with two objectives Optuna has no intermediate values
+            self._costs.tell(asked.trial, asked.params, result)
 
     def _tell(
         self, asked: _OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
@@ -388,8 +397,4 @@ class OptunaSearcher(Searcher):
         if len(names) == 1:
             return [outcome.objective]
         beside = asked.beside.get(outcome.best_epoch or 0, {})
-        return [outcome.objective, *self._others(asked.params, seconds, beside).values()]
-
-    def _others(self, params: Mapping[str, Value], seconds: float, beside: Mapping[str, float]) -> dict[str, float]:
-        config = self._space.resolve(dict(params))
-        return costs(self._space.objectives, config, seconds * self._devices, beside)
+        return [outcome.objective, *self._costs.of(asked.trial.number, asked.params, seconds, beside).values()]

@@ -6,12 +6,12 @@ import optuna
 from pydantic import Field
 
 from orchestrator.space.domains import Domain, Value, value_text
-from orchestrator.space.objectives import FID
 from orchestrator.space.rungs import all_rungs
 from orchestrator.space.sections import MOST_TRIALS, ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError
 from trainers.fid_schedule import fid_due
+from trainers.metric_names import FID
 
 
 class Space(Section):
@@ -37,8 +37,8 @@ class Space(Section):
     )
     objectives: tuple[str, ...] = Field(
         (FID,),
-        description="fid, or fid and one more: device_seconds, generator_parameters, or what is measured beside FID: "
-        "kid, or, maximised, precision, recall, density, coverage or inception_score",
+        description="one that is measured, which decides: fid, kid, or, maximised, precision, recall, density, "
+        "coverage or inception_score; and at most one more: another of these, device_seconds or generator_parameters",
     )
     constraints: dict[str, str] = Field(
         default_factory=dict,

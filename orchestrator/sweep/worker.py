@@ -217,7 +217,7 @@ def run_lease(
 
 
 def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> None:
-    """Measure a finished trial's best checkpoint again and report the FIDs to the broker; errors as in `run_lease`."""
+    """Measure a finished trial's best checkpoint again and tell the broker its values; errors as in `run_lease`."""
     from trainers.confirm import confirm
     from trainers.distributed import rank
 
@@ -227,9 +227,9 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
     failure = refused = ""
     try:
         measured = confirm(assets, run_dir, lease.seeds, setup.space.confirm.metrics)
-        values, beside = [one.fid for one in measured], [one.beside for one in measured]
+        values, beside = [one.value for one in measured], [one.others for one in measured]
         if not all(map(math.isfinite, values)):
-            refused = "on fresh latents its samples are not finite"
+            refused = "on fresh latents its samples are not finite, or cannot be measured"
         elif any(one.collapsed for one in measured):
             refused = "on fresh latents its fakes hardly vary"
     except Exception as error:

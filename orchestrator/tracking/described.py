@@ -13,6 +13,7 @@ from orchestrator.results.records import NOT_COUNTED, TrialRecord
 from orchestrator.results.repeats import setting_of
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
+from orchestrator.space.objectives import best_text, number_text
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 
@@ -31,8 +32,8 @@ def run_name(trial: TrialRecord, plan: SavedPlan) -> str:
 def _lowest(trial: TrialRecord) -> list[str]:
     """Its objective as `gan-sweep results` shows it: with ~ before it where it lies before the window."""
     if trial.objective is not None:
-        return [f"{trial.objective:.1f}"]
-    return [] if trial.lowest_fid is None else [f"~{trial.lowest_fid:.1f}"]
+        return [number_text(trial.objective, ".1f")]
+    return [f"~{trial.lowest_fid:.1f}"] if trial.stands_for_none else []
 
 
 def on_log_scale(space: Space) -> list[str]:
@@ -107,7 +108,8 @@ def sentence(trial: TrialRecord) -> str:
     if trial.detail:
         text += f", {trial.detail.rstrip('.')}"
     if trial.objective is not None:
-        return f"{text}. Lowest FID {trial.objective:.1f} at epoch {trial.best_epoch}."
+        best = best_text(trial.measure)
+        return f"{text}. {best[0].upper()}{best[1:]} {number_text(trial.objective, '.1f')} at epoch {trial.best_epoch}."
     if trial.lowest_fid is not None:
         return f"{text}. Lowest FID {trial.lowest_fid:.1f}; it {NOT_COUNTED}."
     return f"{text}. No FID was measured."

@@ -302,7 +302,7 @@ class MlflowSink(Sink):
             values[newest.name or self._plan.objective] = newest.fid
         so_far = {"objective": report.objective, "best_epoch": report.best_epoch}
         so_far |= {"fid_best": trial.lowest_fid, "fid_share": trial.fid_share}
-        values |= {name: round(value, DIGITS) for name, value in so_far.items() if value is not None}
+        values |= {name: in_digits(value) for name, value in so_far.items() if value is not None}
         stamp = int(report.ended * 1000)
         return [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
 
@@ -331,7 +331,7 @@ class MlflowSink(Sink):
             stamp = int(closed.ended * 1000)
             of_seeds, said = winning_setting(state.by_number(), stamp, state.session)
             metrics = [
-                Metric("objective", round(best.objective, DIGITS), stamp, state.session),
+                Metric("objective", in_digits(best.objective), stamp, state.session),
                 *_confirmed_metrics(best),
                 *of_seeds,
             ]
@@ -366,8 +366,13 @@ def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
     means = {f"{name}_mean": fmean(found) for name, found in beside.items()}
     values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
     stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
-    rounded = {name: round(value, DIGITS) for name, value in values.items() if value is not None}
+    rounded = {name: in_digits(value) for name, value in values.items() if value is not None}
     return [Metric(name, value, stamp, step) for name, value in {**rounded, **means}.items()]
+
+
+def in_digits(value: float) -> float:
+    """A value with `DIGITS` after the point; where it is below 1, as KID and recall are, with one more that counts."""
+    return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS + 1}g}")
 
 
 def _milliseconds(at: float | None) -> int | None:

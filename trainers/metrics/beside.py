@@ -88,6 +88,19 @@ class KeptFeatures:
         return all_reduce_sum(rows)
 
 
+def beside_name(value: str, protocol: str, n_fake: int, held_out: float = 0.0) -> str:
+    """Full name of a value: ``recall_inception2048_n1000_k5``. Values under different names must not be compared.
+
+    Args:
+        value: its short name.
+        protocol: of the extractor.
+        n_fake: generated images, of which `KEPT` are compared at most.
+        held_out: share of the real images that are left out.
+    """
+    neighbourhood = f"_k{NEIGHBOURS}" if value in VALUES[PRDC] else ""
+    return f"{value}_{protocol}_n{min(KEPT, n_fake)}{held_out_suffix(held_out)}{neighbourhood}"
+
+
 def measure_beside(
     names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor, suffix: str = ""
 ) -> dict[str, float]:

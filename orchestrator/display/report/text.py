@@ -10,7 +10,7 @@ from orchestrator.space.domains import value_text
 
 
 def fid_text(value: float | None) -> str:
-    """``45.6``, ``7.35`` or ``1,204``: three digits that mean something; a dash where there is none."""
+    """``45.6``, ``7.35``, ``0.431`` or ``1,204``: three digits that mean something; a dash where there is none."""
     return "-" if value is None or not math.isfinite(value) else format(value, _form(value))
 
 
@@ -28,6 +28,8 @@ def refused_text(reasons: Sequence[str]) -> str:
 def _form(value: float) -> str:
     if abs(value) >= 1000:
         return ",.0f"
+    if abs(value) < 1:
+        return ".3g"
     return ".2f" if abs(value) < 10 else ".1f"
 
 

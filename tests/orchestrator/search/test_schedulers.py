@@ -88,7 +88,7 @@ def test_the_worst_of_many_are_cut(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
 def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None:
-    """Tune gets WORST_FID for it. If that counted, bad trials would go on."""
+    """Tune gets WORST for it. If that counted, bad trials would go on."""
 
     def last_of(failures: int) -> int:
         field = Field(scheduler_with(name, brackets=1))

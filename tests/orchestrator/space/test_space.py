@@ -67,7 +67,7 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {}\nconfirm: {train_seeds: 2, top: 0}", "confirm.train_seeds 2: needs confirm.top of 1"),
         (
             "base: {}\nsearch: {}\nconfirm: {train_seeds: 2}\nobjectives: [fid, device_seconds]",
-            "confirm.train_seeds 2: goes with the objective fid alone, not with fid and device_seconds",
+            "confirm.train_seeds 2: goes with one objective alone, not with fid and device_seconds",
         ),
         (
             "base: {fid: {n_fake_first: 500}}\nsearch: {schedule.window_first: {int: [500, 600]}}",
