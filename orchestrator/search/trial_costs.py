@@ -51,8 +51,8 @@ class TrialCosts:
 
         Of its seconds: how many its whole training takes, if each epoch takes as long as those so far.
         """
-        if result.measurement is None:
-            return
+        if result.measurement is None or (DEVICE_SECONDS in self._names and not result.seconds):
+            return  # nobody knows how long it took
         epochs = int(params.get("schedule.epochs") or self._space.base.schedule.epochs)
         whole = result.seconds * epochs / result.epoch
         if found := self.of(trial.number, params, whole, result.measurement.others):
