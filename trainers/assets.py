@@ -142,13 +142,14 @@ class Assets:
 
     def held_out_statistics(self, config: TrainConfig, folder: Path | None = None) -> RealStatistics:
         """As `statistics`, of the images that ``data.heldout`` keeps from training."""
-        return self._statistics_of(config, self._held_out_images(config, folder))
+        return self._statistics_of(config, self.held_out_images(config, folder))
 
     def held_out_features(self, config: TrainConfig, folder: Path | None = None) -> Tensor:
         """As `features`, of the images that ``data.heldout`` keeps from training."""
-        return self._features_of(config, self._held_out_images(config, folder))
+        return self._features_of(config, self.held_out_images(config, folder))
 
-    def _held_out_images(self, config: TrainConfig, folder: Path | None) -> ImageCache:
+    def held_out_images(self, config: TrainConfig, folder: Path | None = None) -> ImageCache:
+        """The images that ``data.heldout`` keeps from training; arguments as of `statistics`."""
         self.images(config, folder)
         return self._held_out[_images_key(config, folder or self.data)]
 

@@ -1,6 +1,10 @@
 """Measures FID, and makes one measurement of the results of several targets; when that is, is in `fid_schedule`."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
 
 from trainers.assets import Assets
 from trainers.config import TrainConfig
@@ -9,9 +13,17 @@ from trainers.metric_names import FID
 from trainers.metrics import Beside, FidResult, measure_fid
 from trainers.run_report import Measurement, hardly_vary
 
+Look = Callable[[str, Tensor], None]
+
 
 def measure(
-    config: TrainConfig, targets: dict[str, FidTarget], assets: Assets, n_fake: int, *, epoch: int
+    config: TrainConfig,
+    targets: dict[str, FidTarget],
+    assets: Assets,
+    n_fake: int,
+    *,
+    epoch: int,
+    look: Look | None = None,
 ) -> Measurement:
     """Measure FID of every target. Every rank must call this; the values are equal on all ranks, except the time.
 
@@ -21,6 +33,7 @@ def measure(
         assets: the extractor.
         n_fake: samples of each target, over all ranks.
         epoch: the one that the generator has finished; recorded in the result.
+        look: called on rank 0 with a target's name and its fakes' features, see `Beside`.
     """
     in_window = epoch >= config.schedule.window_first
     results = {
@@ -36,6 +49,7 @@ def measure(
                 real=target.features,
                 held_out=target.held_out if in_window else None,
                 held_out_features=target.held_out_features if in_window else None,
+                look=None if look is None else partial(look, name),
             ),
             share=config.data.heldout,
         )

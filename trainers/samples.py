@@ -11,6 +11,11 @@ SMALLEST_TILE = 64  # pixels; smaller images are enlarged by whole factors so th
 PADDING = 2  # pixels around each tile
 
 
+def likeness_file(target: str = "") -> str:
+    """Name of the picture of fakes beside the real images nearest to them; empty: the run has one target alone."""
+    return f"nearest_{target}.png" if target else "nearest.png"
+
+
 def enlargement(image_size: int) -> int:
     """How many pixels of a grid one pixel of an image is wide and high."""
     return max(1, SMALLEST_TILE // image_size)

@@ -101,7 +101,7 @@ def _take_leases(setup: GangSetup, gang: int, assets: Any) -> None:
                 run_lease(setup, lease, assets, asked_to_leave, uploads, elastic=elastic)
             elif isinstance(lease, ConfirmLease):
                 _fetch(uploads, lease.trial_id, BEST)
-                run_confirm_lease(setup, lease, assets)
+                run_confirm_lease(setup, lease, assets, uploads)
         raise LeftError
     finally:
         uploads.close()
@@ -216,8 +216,11 @@ def run_lease(
     _free_memory()
 
 
-def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> None:
-    """Measure a finished trial's best checkpoint again and tell the broker its values; errors as in `run_lease`."""
+def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any, uploads: Uploads | None = None) -> None:
+    """Measure a finished trial's best checkpoint again and report its values to the broker; arguments as of `run_lease`.
+
+    Pictures that this makes are pushed before; errors as in `run_lease`.
+    """
     from trainers.confirm import confirm
     from trainers.distributed import rank
 
@@ -237,6 +240,8 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any) -> Non
             return
         failure = _keep_error(error, setup.broker, lease.trial_id, run_dir)
     if rank() == 0:
+        if uploads is not None:
+            uploads.finish(lease.trial_id)
         setup.broker.confirmed(lease.trial_id, values, beside, failure=failure, refused=refused)
     _free_memory()
 

@@ -1,10 +1,12 @@
-"""Fetches files of a remote sweep that ranks of other nodes have written, before MLflow gets them."""
+"""Fetches pictures of a remote sweep that ranks of other nodes have written, before MLflow gets them."""
 
 import logging
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 
 from orchestrator.results.mirror import home_of
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.sample_grids import LIKENESSES
 from orchestrator.results.sinks import Sink
 from trainers.remote import StorageError
 from trainers.run_report import EpochReport
@@ -26,6 +28,19 @@ class GridFetcher(Sink):
         """Fetch the epoch's grid where it is not here: its rank has pushed it before it reported the epoch."""
         if report.samples is not None:
             fetch(self._directory, f"trials/{trial.trial_id}/{report.samples}")
+
+    def confirmed(self, trial: TrialRecord) -> None:
+        """Fetch the pictures of the real images nearest to its fakes, which its rank has pushed before it said so."""
+        home, under = home_of(self._directory), f"trials/{trial.trial_id}/samples"
+        if home is None:
+            return
+        try:
+            names = [name for name in home.files(under) if fnmatch(PurePosixPath(name).name, LIKENESSES)]
+        except StorageError as error:
+            log.warning("the pictures in %s are not fetched: %s", under, error)
+            return
+        for name in names:
+            fetch(self._directory, name)
 
 
 def fetch(directory: Path, name: str) -> None:

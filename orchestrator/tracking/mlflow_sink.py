@@ -139,8 +139,9 @@ class MlflowSink(Sink):
         self._writes(trial).ends = True
 
     def confirmed(self, trial: TrialRecord) -> None:
-        """Log mean and spread of its confirmed FIDs, at the next `flush`."""
+        """Log mean and spread of its confirmed FIDs, and its nearest real images, at the next `flush`."""
         self._add(trial, _confirmed_metrics(trial))
+        self._writes(trial).again = True
 
     def closed(self, state: SweepState) -> None:
         """Log the winner and close the sweep's run, log the best generator, and rank the trials."""
@@ -202,6 +203,8 @@ class MlflowSink(Sink):
             parts.append(Batch(tags=end_tags(trial, self._plan, grid)))
         for group in grouped(parts):
             self._log(trial, group)
+        if writes.again:
+            self._try(lambda: self._log_likenesses(trial))
         if writes.ends:
             self._try(lambda: self._end_trial(trial))
 
@@ -311,6 +314,10 @@ class MlflowSink(Sink):
         if grid is not None:
             run = self._runs.trial(trial)[0]
             self._pictures.log_grid(self._runs.client, run, grid, config, report.epoch, report.ended)
+
+    def _log_likenesses(self, trial: TrialRecord) -> None:
+        run, _ = self._runs.trial(trial)
+        self._pictures.log_likenesses(self._runs.client, run, trial)
 
     def _prepare_end(self, trial: TrialRecord, config: TrainConfig | None) -> str | None:
         """Log what a run has only at its end; returns the address of its best grid."""

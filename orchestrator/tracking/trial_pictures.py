@@ -1,4 +1,6 @@
-"""The pictures of trials in MLflow: part of every sample grid, and at a trial's end the samples of its best epoch."""
+"""The pictures of trials in MLflow: part of every sample grid, at a trial's end the samples of its best epoch, and of
+those that are measured again the real images nearest to their fakes.
+"""
 
 import logging
 import re
@@ -8,7 +10,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.sample_grids import find_grids
+from orchestrator.results.sample_grids import find_grids, find_likenesses
 from orchestrator.tracking.described import BEST_GRID
 from orchestrator.tracking.pictures import corner, real_above, real_images
 from trainers.config import TrainConfig
@@ -68,6 +70,13 @@ class TrialPictures:
         picture = real_above(grid, real) if real else corner(grid, config.data.image_size)
         self._log(client, run, BEST, 0, trial.ended or trial.started, picture)
         return f"get-artifact?path={BEST_GRID}&run_uuid={run}"
+
+    def log_likenesses(self, client: MlflowClient, run: str, trial: TrialRecord) -> None:
+        """Log a trial's fakes beside the real images nearest to them, once; keys as the files are called."""
+        for path in find_likenesses(self._directory / "trials" / trial.trial_id):
+            picture = open_grid(self._directory, trial.trial_id, f"samples/{path.name}")
+            if picture is not None:
+                self._log(client, run, path.stem, 0, trial.ended or trial.started, picture)
 
     def _real_images(self, config: TrainConfig) -> list[Image.Image]:
         shape = config.data.image_size, config.data.fit

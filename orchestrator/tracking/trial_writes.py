@@ -34,6 +34,7 @@ class TrialWrites:
         metrics: of each epoch, or of its confirmation.
         grids: epochs with a sample grid.
         ends: whether it is over.
+        again: whether it was measured again.
     """
 
     trial: TrialRecord
@@ -41,6 +42,7 @@ class TrialWrites:
     metrics: list[list[Metric]] = field(default_factory=list)
     grids: list[EpochReport] = field(default_factory=list)
     ends: bool = False
+    again: bool = False
 
 
 def grouped(parts: list[Batch]) -> list[list[Batch]]:

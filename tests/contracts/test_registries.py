@@ -42,6 +42,7 @@ REGISTRIES: dict[str, tuple[set[str], set[str]]] = {
             "folder_sets",
             "frechet",
             "kid",
+            "likeness",
             "memorisation",
             "moments",
             "neighbours",

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainers.assets import Assets, Images
 from trainers.config import TrainConfig
+from trainers.data import ImageCache
 from trainers.distributed import average_buffers
 from trainers.engine.descent import Descent
 from trainers.engine.frozen import freeze_layers
@@ -39,6 +40,8 @@ class FidTarget:
         features: of the real images, float32 [n, d] on the CPU; None where ``fid.metrics`` asks for nothing.
         held_out: statistics of the images that no training sees; None without ``data.heldout``.
         held_out_features: of these, as `features`.
+        images: the real images, of which `trainers.metrics.chosen_images` says which have `features`; None as these.
+        held_out_images: likewise.
     """
 
     statistics: RealStatistics
@@ -46,6 +49,8 @@ class FidTarget:
     features: Tensor | None = None
     held_out: RealStatistics | None = None
     held_out_features: Tensor | None = None
+    images: ImageCache | None = None
+    held_out_images: ImageCache | None = None
 
 
 class Family(FamilyTraits):
@@ -165,16 +170,21 @@ class Family(FamilyTraits):
     def _target(self, assets: Assets, sample: Callable[[int, int], Tensor], source: str = ONLY) -> FidTarget:
         """What FID, and all that is measured beside it, compares `sample` with: the images of `source`."""
         folder = self._folder(assets, source)
-        statistics = assets.statistics(self.config, folder)  # first: the pass that makes them keeps the features
-        features = assets.features(self.config, folder) if self.config.fid.metrics else None
-        if not self.config.data.heldout:
-            return FidTarget(statistics=statistics, sample=sample, features=features)
-        return FidTarget(
+        config, kept = self.config, bool(self.config.fid.metrics)
+        statistics = assets.statistics(config, folder)  # first: the pass that makes them keeps the features
+        target = FidTarget(
             statistics=statistics,
             sample=sample,
-            features=features,
-            held_out=assets.held_out_statistics(self.config, folder),
-            held_out_features=assets.held_out_features(self.config, folder) if self.config.fid.metrics else None,
+            features=assets.features(config, folder) if kept else None,
+            images=assets.images(config, folder).cache if kept else None,
+        )
+        if not config.data.heldout:
+            return target
+        return replace(
+            target,
+            held_out=assets.held_out_statistics(config, folder),
+            held_out_features=assets.held_out_features(config, folder) if kept else None,
+            held_out_images=assets.held_out_images(config, folder) if kept else None,
         )
 
     def _folder(self, assets: Assets, source: str) -> Path:

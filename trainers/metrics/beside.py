@@ -1,6 +1,6 @@
 """What is measured beside FID, from the same features: KID, precision and recall, density and coverage, IS."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
@@ -29,12 +29,15 @@ class Beside:
         real: features of the real images, float32 [N, d], N at most `KEPT`; None: there is nothing to measure on them.
         held_out: statistics of the images that no training sees; None: there are none.
         held_out_features: features of these, as `real`; None: there is nothing to measure on them.
+        look: called on rank 0 with the features [M, d] of the fakes that were kept, where all are finite and `real` is
+            there; None: nobody looks.
     """
 
     names: tuple[str, ...] = ()
     real: Tensor | None = None
     held_out: RealStatistics | None = None
     held_out_features: Tensor | None = None
+    look: Callable[[Tensor], None] | None = None
 
 
 def held_out_suffix(share: float) -> str:

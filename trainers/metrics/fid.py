@@ -117,6 +117,8 @@ def measure_fid(
         if beside is not None and beside.real is not None and fakes_kept is not None:
             more |= measure_beside(beside.names, beside.real, fakes_kept, extractor, suffix)
             more |= measure_nearest(beside, fakes_kept, extractor.protocol, suffix)
+            if beside.look is not None:
+                beside.look(fakes_kept)
     value, spread, more = broadcast_object((value, spread, more))
     return FidResult(
         value=value,

@@ -54,7 +54,7 @@ def nearest_ratio(training: Tensor, held_out: Tensor, fake: Tensor, *, draws: in
     """
     held_out, fake = held_out[:MOST].double(), fake[:MOST].double()
     assert len(held_out) >= FEWEST, len(held_out)
-    to_training = [_least(one, training) for one in (held_out, fake)]
+    to_training = [least(one, training)[0] for one in (held_out, fake)]
     between, across = torch.cdist(held_out, held_out), torch.cdist(fake, held_out)
     half, random = len(held_out) // 2, torch.Generator().manual_seed(seed)
     nulls, ratios = [], []
@@ -72,10 +72,11 @@ def nearest_ratio(training: Tensor, held_out: Tensor, fake: Tensor, *, draws: in
     )
 
 
-def _least(rows: Tensor, others: Tensor) -> Tensor:
-    """The distance of each row to its nearest of the others."""
+def least(rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row [N, d] the distance to its nearest of the others [M, d], float64 [N], and which that is [N]."""
     others = others.double()
-    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in rows.split(_ROWS)])
+    blocks = [torch.cdist(part.double(), others).min(dim=1) for part in rows.split(_ROWS)]
+    return torch.cat([block.values for block in blocks]), torch.cat([block.indices for block in blocks])
 
 
 def _median(near: Tensor, far: Tensor) -> float:

@@ -1,4 +1,9 @@
-"""Whether the winner has learnt its training images by heart: the nearest real image beside each of its samples."""
+"""Whether the winner has learnt its training images by heart: its samples beside the real images nearest to them.
+
+Nearest in feature space, where it was measured again: that measurement has the features of many fakes, and makes the
+picture (`trainers.likeness_picture`). Where there is none, nearest by pixels, of a dozen samples: that sees only copies
+which are nearly exact, and calls blurred samples near to everything, so beside the other picture it would add nothing.
+"""
 
 import base64
 import io
@@ -12,10 +17,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from orchestrator.display.beside_text import nearest_text
 from orchestrator.display.report.entries import Entry, Group
+from orchestrator.display.report.grids import MOST_PIXELS
+from orchestrator.display.report.packing import Coding, packed
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import plural
 from orchestrator.results.places import default_cache_dir
+from orchestrator.results.sample_grids import find_likenesses
 from trainers.checkpoint import BEST
 from trainers.data import ImageCache, build_cache, split
 from trainers.errors import UserError
@@ -46,12 +55,15 @@ class Nearest:
 
 def nearest(group: Group, *, skip: bool = False) -> Part:
     """The part; a sentence where it cannot be made."""
-    values: dict[str, Any] = {"why": "", "pairs": []}
+    values: dict[str, Any] = {"why": "", "pairs": [], "pictures": []}
     try:
         if skip:
             raise UserError("it was not asked for (--no-nearest)")
         if group.best is None:
             raise UserError("there is no winner")
+        if pictures := _in_feature_space(group.best):
+            values |= {"pictures": pictures, "label": group.best.label, "ratio": nearest_text(group.best.trial)}
+            return Part(name="nearest", title="Nearest real images", short="Nearest", values=values)
         found = look(group.best)
     except UserError as error:
         values["why"] = f"Left out: {error}."
@@ -65,6 +77,19 @@ def nearest(group: Group, *, skip: bool = False) -> Part:
         "label": group.best.label,
     }
     return Part(name="nearest", title="Nearest real images", short="Nearest", values=values)
+
+
+def _in_feature_space(best: Entry) -> list[str]:
+    """The pictures that were made when the trial was measured again, as WebP, without those that are damaged."""
+    found = []
+    for path in find_likenesses(best.sweep.store.trials_dir / best.trial.trial_id):
+        try:
+            with Image.open(path) as file:
+                if file.width * file.height <= MOST_PIXELS:
+                    found.append(packed(np.asarray(file.convert("RGB")), Coding.EXACT))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow says of damaged files
+            continue
+    return found
 
 
 def look(best: Entry) -> Nearest:

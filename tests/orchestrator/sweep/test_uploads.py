@@ -126,3 +126,17 @@ def test_a_grid_of_another_node_is_fetched(nodes: tuple[Path, Path]) -> None:
     Uploads(first).push("0000")
     GridFetcher(second).progressed(ended("0000", "completed", 1.0), replace(epoch(1), samples=grid))
     assert (second / "trials/0000" / grid).read_bytes() == b"picture"
+
+
+def test_pictures_of_what_another_node_measured_again_are_fetched(nodes: tuple[Path, Path]) -> None:
+    first, second = nodes
+    (first / "trials/0000/samples").mkdir()
+    for name in ("nearest_a2b.png", "nearest_b2a.png", "epoch_0001.png"):
+        (first / "trials/0000/samples" / name).write_bytes(name.encode())
+    Uploads(first).finish("0000")
+    trial = ended("0000", "completed", 1.0)
+    GridFetcher(second).confirmed(trial)
+    there = {path.name: path.read_text() for path in (second / "trials/0000/samples").iterdir()}
+    assert there == {name: name for name in ("nearest_a2b.png", "nearest_b2a.png")}
+    (first / "trials/0001").mkdir()
+    GridFetcher(second).confirmed(replace(trial, trial_id="0001"))

@@ -81,6 +81,7 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
         trial.progress(report)
     trial.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=4, objective=60.0, best_epoch=4), seconds=12.5)
     trial.confirmed = [63.0, 64.0, 65.0]
+    picture(store, "samples/nearest.png")
     trial.confirmed_beside = [{"kid_test_n2": value} for value in (0.0001, 0.0002, 0.0003)]
     for event in life(trial)[2:]:
         store.append(event)
@@ -92,7 +93,8 @@ def test_nothing_is_lost_while_the_server_is_away_or_its_driver_dead(server: Ser
     assert steps(client, run, "fid_test_n2") == [(1, 99.0), (2, 98.0), (4, 60.0)]
     assert steps(client, run, "fid_test_n8") == [(3, 150.0)]  # on fewer fakes
     pictures = [item.path for item in client.list_artifacts(run.info.run_id, "images") if item.path.endswith(".png")]
-    assert len(pictures) == 2  # at the epoch, and of the best one at the end
+    # At the epoch, of the best one at the end, and of the measurements after it.
+    assert sorted(Path(name).name.split("+")[0] for name in pictures) == ["nearest", "real_vs_fake", "samples"]
     assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 100_000, 112_500)
     parent = run_of(client, "none")
     assert (parent.info.status, parent.data.tags["best_trial"]) == ("FINISHED", "0000")
