@@ -28,6 +28,7 @@ from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.overrides import apply_settings, check_each_once
+from orchestrator.space.population import check_size
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
@@ -132,6 +133,7 @@ def make_plan(
     space = with_whole_paths(_overridden(loaded, options))
     if options.keep_checkpoints is not None:
         how_many(options.keep_checkpoints)  # which refuses what it does not know
+    check_size(space)
     check_space_buildable(space)
     check_checkpoints(space)
     cpus, gpus = available or machine()
