@@ -15,6 +15,7 @@ from orchestrator.plan.packing import Packing, read_trials_per_gpu
 from orchestrator.plan.places import check_can_make, check_model_name, check_name, check_no_sweep, check_remote
 from orchestrator.plan.prices import read_prices
 from orchestrator.plan.resources import Resources, choose_resources, machine
+from orchestrator.plan.scheduled import scheduled
 from orchestrator.plan.starting import check_checkpoints, with_whole_paths
 from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
@@ -284,6 +285,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"confirm.train_seeds={options.confirm_seeds}")
     check_each_once([*settings, *options.settings])
     space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
+    if options.schedule is not None:
+        return scheduled(space, options.schedule, options)
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})
 
 

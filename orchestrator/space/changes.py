@@ -10,12 +10,12 @@ from trainers.config import MOST
 
 
 class Change(Section):
-    """``{after: 10, set: {optimizer.lr_g: 1e-4}}``: from epoch 11 on these keys have these values.
+    """``{from: 11, set: {optimizer.lr_g: 1e-4}}``: from epoch 11 on these keys have these values.
 
     Attributes:
-        after: the last epoch before it.
+        first: its first epoch, which is never a training's first.
         values: by dotted name.
     """
 
-    after: Annotated[int, Field(ge=1, le=MOST)]
-    values: dict[str, Value] = Field(alias="set", min_length=1)
+    first: Annotated[int, Field(ge=2, le=MOST, alias="from")]
+    values: Annotated[dict[str, Value], Field(alias="set", min_length=1)]

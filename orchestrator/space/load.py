@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.pruning import build_rules
+from orchestrator.space.check_changes import check_changes
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
@@ -112,6 +113,7 @@ def check_space(space: Space) -> None:
         check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
     _check_confirm(space)
     check_population(space)
+    check_changes(space)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "

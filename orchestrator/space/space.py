@@ -54,7 +54,7 @@ class Space(Section):
     )
     changes: tuple[Change, ...] = Field(
         (),
-        description="settings that change within every trial: {after: 10, set: {optimizer.lr_g: 1e-4}}, from epoch 11 "
+        description="settings that change within every trial: {from: 11, set: {optimizer.lr_g: 1e-4}}, from epoch 11 "
         "on; launch --schedule writes them",
     )
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = Field(

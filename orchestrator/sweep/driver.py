@@ -13,6 +13,7 @@ from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.results.clock import driver_clock
 from orchestrator.results.follower import Follower
+from orchestrator.results.schedule import write_schedule
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
@@ -143,6 +144,7 @@ def run_sweep(
             troubles = ["all gangs have left, as they do when their driver gives no sign for long (--release-after)"]
     session.end(status, "; ".join(troubles) or before_the_first(status, store))
     recorder.close()
+    write_schedule(store, recorder.state)
     screen.close()
     try:
         searcher.close(recorder.state)

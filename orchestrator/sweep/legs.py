@@ -50,7 +50,7 @@ def legs_of(space: Space, lease: Lease) -> list[Leg]:
     """
     exploit = lease.exploit
     config = space.resolve(lease.params if exploit is None else exploit.params)
-    starts = [0, *(change.after for change in space.changes)]
+    starts = [0, *(change.first - 1 for change in space.changes)]
     ends = [*starts[1:], None]
     found = []
     for number, (after, until) in enumerate(zip(starts, ends, strict=True)):
