@@ -261,7 +261,7 @@ class Broker:
             trial.checkpoint = report.checkpoint
         if report.measurement is not None and report.epoch == trial.epochs and not last:
             await line.decision(DECISION_TIMEOUT_S)
-        return self._ending(line) or (Hold.PAUSE if line.pausing else None)
+        return self._ending(line) or (Hold.PAUSE if line.pausing and report.epoch >= trial.epochs else None)
 
     async def saved(self, trial_id: str) -> None:
         """A checkpoint inside an epoch is on disk: the attempt has made progress, which no report tells."""

@@ -110,9 +110,9 @@ def go(run_dir: Path, config: TrainConfig, assets: Assets, *pause_at: int) -> tu
     return train(config, assets, run_dir, report, times=still_times()).end, report
 
 
-def test_a_change_that_changes_nothing_leaves_the_run_as_it_is(photos: Path, own_cache: Path, tmp_path: Path) -> None:
+def test_a_change_that_changes_nothing_leaves_the_run_as_it_is(assets: Assets, tmp_path: Path) -> None:
     """To the last bit: what is taken over of a checkpoint is all of it."""
-    assets, config = Assets(photos, own_cache, torch.device("cpu")), small_config()
+    config = small_config()
     _, whole = go(tmp_path / "whole", config, assets)
     assert go(tmp_path / "cut", config, assets, 3)[0] is RunEnd.PAUSED
     inherit(tmp_path / "cut", tmp_path / "cut" / "latest.pt", config, "@3")
@@ -125,10 +125,7 @@ def test_a_change_that_changes_nothing_leaves_the_run_as_it_is(photos: Path, own
     )
 
 
-def test_best_stays_the_run_s_own_where_it_takes_over_at_its_best_epoch(
-    photos: Path, own_cache: Path, tmp_path: Path
-) -> None:
-    assets = Assets(photos, own_cache, torch.device("cpu"))
+def test_best_stays_the_run_s_own_where_it_takes_over_at_its_best_epoch(assets: Assets, tmp_path: Path) -> None:
     mine, theirs = small_config({"schedule.window_first": 2}), small_config({"schedule.window_first": 2, "seed": 4})
     go(tmp_path / "mine", mine, assets, 2)
     go(tmp_path / "theirs", theirs, assets, 2)
