@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.display.beside_text import amount_text, beside_cells, beside_text
+from orchestrator.display.exploit_text import exploit_text
 from orchestrator.display.fitting import fitting
 from orchestrator.display.seeds_text import seeds_cell
 from orchestrator.display.waiting import doing_text, left_text
@@ -24,6 +25,7 @@ from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
 from orchestrator.space.objectives import called, number_text, spread_text
+from orchestrator.space.sections import PBT
 from trainers.metric_names import FID
 from trainers.run_report import EpochReport
 
@@ -273,7 +275,13 @@ class Screen(Sink):
 
     def paused(self, trial: TrialRecord) -> None:
         """Say where it waits."""
-        self._line(trial, f"waits at epoch {trial.epochs}: it goes on when it is among the best there")
+        population = self._state is not None and self._state.plan.scheduler == PBT
+        when = "all are there" if population else "it is among the best there"
+        self._line(trial, f"waits at epoch {trial.epochs}: it goes on when {when}")
+
+    def exploited(self, trial: TrialRecord) -> None:
+        """Say of whom it becomes a copy."""
+        self._line(trial, exploit_text(trial))
 
     def ended(self, trial: TrialRecord) -> None:
         """Show the verdict."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from orchestrator.display.advice.advice import advice_on
 from orchestrator.display.advice.finding import Finding
 from orchestrator.display.live import MOST_ROWS, trials_table
+from orchestrator.display.schedule_text import schedule_rows
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.display.seeds_text import seeds_rows
 from orchestrator.display.spending_text import away_row, cost_column, spending_rows
@@ -75,6 +76,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         "training": _training_text(space),
         "objective": f"{plan.metric}, {_direction(space)} in the window{_measuring_text(space)}",
         "searched": ", ".join(space.search) or "nothing",
+        **schedule_rows(space),
         **search_rows(plan, warm),
         "where": _where_text(resources, plan.address) + (f"\n{plan.packing}" if plan.packing else ""),
         **arithmetic_rows(plan, forecast),

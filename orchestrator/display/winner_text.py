@@ -14,6 +14,7 @@ from rich.markup import escape
 from orchestrator.display.beside_text import beside_text, nearest_text
 from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.live import confirmed_text
+from orchestrator.display.schedule_text import changed_rows
 from orchestrator.results.argument import are_elsewhere, argument_of, files_argument_of, place_of
 from orchestrator.results.lineage import best_of_lineage, lineage
 from orchestrator.results.records import TrialRecord
@@ -63,6 +64,7 @@ def winner_rows(store: ResultsStore, objective: str, best: TrialRecord) -> dict[
         ended = f"{best.verdict} after epoch {best.epochs} of {best.total_epochs}"
         rows["its end"] = f"{ended}; its best epoch counts all the same"
     rows["its setting"] = ", ".join(f"{name}={short(value)}" for name, value in best.params.items()) or "the base"
+    rows |= changed_rows(store, best)
     grid = f"samples/epoch_{best.best_epoch:04d}.png"
     if not (store.trials_dir / best.trial_id / grid).exists():  # an older version wrote none of that epoch
         grid = "samples"

@@ -15,6 +15,7 @@ from orchestrator.plan.packing import Packing, read_trials_per_gpu
 from orchestrator.plan.places import check_can_make, check_model_name, check_name, check_no_sweep, check_remote
 from orchestrator.plan.prices import read_prices
 from orchestrator.plan.resources import Resources, choose_resources, machine
+from orchestrator.plan.scheduled import scheduled
 from orchestrator.plan.starting import check_checkpoints, with_whole_paths
 from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
@@ -28,6 +29,7 @@ from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.overrides import apply_settings, check_each_once
+from orchestrator.space.population import check_size
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
@@ -133,6 +135,7 @@ def make_plan(
     space = with_whole_paths(_overridden(loaded, options))
     if options.keep_checkpoints is not None:
         how_many(options.keep_checkpoints)  # which refuses what it does not know
+    check_size(space)
     check_space_buildable(space)
     check_checkpoints(space)
     cpus, gpus = available or machine()
@@ -283,6 +286,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"confirm.train_seeds={options.confirm_seeds}")
     check_each_once([*settings, *options.settings])
     space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
+    if options.schedule is not None:
+        return scheduled(space, options.schedule, options)
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})
 
 

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.repeats import Seeds, best_run, by_seeds, is_repeat, seeds_of, seeds_place, setting_of
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.constraints import limits_of
@@ -69,6 +70,8 @@ class TrialRecord:
         gang: number of the gang that trained it last, in memory only; None before its first lease.
         paused: it waits at a rung, or did when the end of its sweep cut it short; another driver lets it wait there
             again.
+        rests: epochs at which it has waited at rungs.
+        exploits: of whom it has become a copy, and with which settings, in order; `params` are those of its start.
         repeats: its setting, trained again with fresh seeds.
     """
 
@@ -104,6 +107,8 @@ class TrialRecord:
     ended: float | None = None
     gang: int | None = field(default=None, compare=False)
     paused: bool = False
+    rests: list[int] = field(default_factory=list)
+    exploits: list[Exploit] = field(default_factory=list)
     repeats: list["TrialRecord"] = field(default_factory=list, compare=False, repr=False)
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
@@ -132,6 +137,11 @@ class TrialRecord:
     def number(self) -> int:
         """Its number in the sweep: as texts, 10000 would come before 1001. A repeat has that of its setting's trial."""
         return int(setting_of(self.trial_id))
+
+    @property
+    def exploit(self) -> Exploit | None:
+        """The last of its `exploits`; None without."""
+        return self.exploits[-1] if self.exploits else None
 
     @property
     def is_repeat(self) -> bool:
@@ -286,6 +296,7 @@ class TrialRecord:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "params": self.params,
+            "exploits": [one.to_json() for one in self.exploits],
             "total_epochs": self.total_epochs,
             "n_fake": self.n_fake,
             "last_fid": self.last_fid,

@@ -79,6 +79,11 @@ class SavedPlan:
     register: str = ""
     unique: str = ""
 
+    @property
+    def scheduler(self) -> str:
+        """Name of the scheduler; empty where the definition does not say it."""
+        return str(self.definition.get("scheduler", {}).get("name", ""))
+
 
 def plan_text(plan: SavedPlan) -> str:
     """The contents of ``plan.json``."""

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
@@ -67,7 +68,7 @@ class OptunaSearcher(Searcher):
         metric: name of the first objective in Tune's results.
         submit: called with each new trial; its name is the trial's number in the study.
         pause: called with the name of each trial that waits at a rung of its scheduler.
-        promote: called with the name of each of those that goes on.
+        promote: called with the name of each of those that goes on, and of whom it becomes a copy.
         stop: called with the name of each trial that Tune has ended and why: cut by the scheduler, or its trainable has
             failed for good. For one that ended by itself it must change nothing.
         state: what the log says of the sweep so far.
@@ -92,7 +93,7 @@ class OptunaSearcher(Searcher):
         *,
         stop: Callable[[str, StopReason | Failure], None] = lambda name, why: None,
         pause: Callable[[str], None] = lambda name: None,
-        promote: Callable[[str], None] = lambda name: None,
+        promote: Callable[[str, Exploit | None], None] = lambda name, exploit: None,
         state: SweepState | None = None,
         history: Callable[[str], Sequence[EpochReport]] = lambda name: (),
         planned: Callable[[], int] | None = None,
@@ -145,7 +146,8 @@ class OptunaSearcher(Searcher):
         elif (promoted := self._next_promoted(none_new=True, none_runs=not self._open)) is not None:
             asked = promoted
         else:
-            return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
+            more = self._open or (self._paused and self._scheduler is not None and self._scheduler.all_go_on)
+            return None if more else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
         self._open[trial_id] = asked
         return {"trial_id": name_of(asked.trial.number), **self._config}
 
@@ -163,7 +165,7 @@ class OptunaSearcher(Searcher):
         if isinstance(scheduler, Promotion):
             self._scheduler = scheduler
             for name in [name for name in self._paused if not scheduler.wait(name)]:  # its history is lost
-                self._promote(name)
+                self._promote(name, None)
                 self._again.append(self._paused.pop(name))
 
     def second_objective(self, name: str, result: TrialResult) -> float | None:
@@ -253,7 +255,7 @@ class OptunaSearcher(Searcher):
         name = self._scheduler.promote(none_new=none_new, none_runs=none_runs)
         if name is None:
             return None
-        self._promote(name)
+        self._promote(name, self._scheduler.exploit(name))
         return self._paused.pop(name)
 
     def _report_end(self, asked: _OpenTrial, result: dict[str, Any] | None, error: bool) -> None:

@@ -179,6 +179,8 @@ def _read(store: ResultsStore, name: str, space: Space, metric: str, data: str, 
         try:
             if identity in known:
                 raise _Unfit("came with a copy of this sweep")
+            if record.exploits or old.changes:
+                raise _Unfit("their settings changed while they trained")
             taken.append(_import(record, own, origin, old, space))
         except _Unfit as reason:
             left_out[str(reason)] += 1

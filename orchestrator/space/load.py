@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.pruning import build_rules
+from orchestrator.space.check_changes import check_changes
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
+from orchestrator.space.population import check_population
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig, check_metrics
@@ -115,6 +117,8 @@ def check_space(space: Space) -> None:
     if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
         check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
     _check_confirm(space)
+    check_population(space)
+    check_changes(space)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
@@ -183,12 +187,13 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
         "base": space.base.model_dump(mode="json"),
         "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
         "sampler": space.sampler.model_dump(exclude_none=True),
-        "scheduler": space.scheduler.model_dump(),
+        "scheduler": space.scheduler.model_dump(mode="json"),
         "objectives": list(space.objectives),
         "constraints": dict(space.constraints),
         "confirm": space.confirm.model_dump(mode="json"),
         "pruning": space.pruning,
         "trials": space.trials,
+        "changes": [change.model_dump(by_alias=True) for change in space.changes],
         "points": [dict(point) for point in space.points],
         "synthetic": space.synthetic,
         "demo": dict(space.demo),

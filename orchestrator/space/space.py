@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import optuna
 from pydantic import Field
 
+from orchestrator.space.changes import Change
 from orchestrator.space.domains import Domain, Value, value_text
 from orchestrator.space.rungs import all_rungs
 from orchestrator.space.sections import MOST_TRIALS, ConfirmConfig, SamplerConfig, SchedulerConfig, Section
@@ -50,6 +51,11 @@ class Space(Section):
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = Field(20, description="how many, unless --trials says it")
     points: tuple[dict[str, Value], ...] = Field(
         (), description="further settings to try before sampling: dotted names to values; other keys as in the base"
+    )
+    changes: tuple[Change, ...] = Field(
+        (),
+        description="settings that change within every trial: {from: 11, set: {optimizer.lr_g: 1e-4}}, from epoch 11 "
+        "on; launch --schedule writes them",
     )
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = Field(
         None, description="the kind of pictures that --demo draws"

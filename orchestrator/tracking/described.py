@@ -93,6 +93,8 @@ def end_tags(trial: TrialRecord, plan: SavedPlan, grid: str | None) -> list[RunT
     said = {"state": trial.state.value, "verdict": str(trial.verdict)}
     if trial.detail:
         said["detail"] = trial.detail
+    if trial.exploits:  # of whom it became a copy, and at which epoch; the parameters are those of its start
+        said["copy_of"] = ", ".join(one.name for one in trial.exploits)
     return tags_of(said | {MLFLOW_RUN_NAME: run_name(trial, plan), MLFLOW_RUN_NOTE: note})
 
 

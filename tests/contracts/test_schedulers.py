@@ -13,7 +13,7 @@ from orchestrator.search.schedulers import make_scheduler
 from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
 from tests.orchestrator.sweep_helpers import result as result_of
 
-NOT_SCHEDULERS = {"__init__", "brackets", "comparable", "fronts", "ladder", "promotion"}
+NOT_SCHEDULERS = {"__init__", "brackets", "comparable", "fronts", "ladder", "promotion", "rounds"}
 METRIC, EPOCHS, GRACE = "fid_test_n2", 27, 9
 
 

@@ -16,7 +16,7 @@ MOST_SEEN = 8  # sentences of one verdict
 
 _SENTENCES: dict[str, str] = {
     "training": "It still trains.",
-    "paused": "It waits at a rung of the scheduler, and goes on when it is among the best there.",
+    "paused": "It waits at a rung of the scheduler, and goes on when that says so.",
     RunEnd.COMPLETED: "It trained all of its epochs.",
     RunEnd.OUT_OF_MEMORY: "The device had too little memory for it.",
     StopReason.OUTRANKED: "The scheduler preferred other trials.",

@@ -78,6 +78,8 @@ def _remarks(best: Entry, group: Group) -> list[str]:
     trial, remarks = best.trial, _seeds(best, group)
     if trial.open:
         remarks.append("It waits at a rung of the scheduler." if trial.paused else "It still trains.")
+    for one in (one for one in trial.exploits if one.epoch < (trial.best_epoch or 0)):
+        remarks.append(f"From epoch {one.epoch + 1} on it was a copy of trial {one.source} with other settings.")
     if trial.verdict == StopReason.OUTRANKED:
         remarks.append(
             f"The scheduler cut it after epoch {trial.epochs} of {trial.total_epochs}; its best epoch counts anyway."

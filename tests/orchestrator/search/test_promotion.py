@@ -37,7 +37,7 @@ class InTunesPlace:
             storage,
             SPACE,
             pause=lambda name: self.told.append(f"pause {name}"),
-            promote=lambda name: self.told.append(f"promote {name}"),
+            promote=lambda name, exploit: self.told.append(f"promote {name}"),
             planned=lambda: self.planned,
             **options,
         )
