@@ -7,7 +7,6 @@ their last value, which misleads TPE, and enqueues the known points again when i
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -19,7 +18,7 @@ from orchestrator.results.exploits import Exploit
 from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
-from orchestrator.search.left_open import last_measured, left_open
+from orchestrator.search.left_open import OpenTrial, last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.propose import name_of, propose
 from orchestrator.search.result import TrialResult, compared
@@ -40,17 +39,6 @@ from trainers.run_report import EpochReport
 
 OWN = "own"  # user attribute of a setting that the user added: it is tried even if it was tried before
 TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
-
-
-@dataclass
-class _OpenTrial:
-    """A trial that Optuna has proposed and whose end has not been reported to it."""
-
-    trial: optuna.Trial
-    params: dict[str, Value]
-    epoch: int = 0  # of its last measurement
-    beside: dict[int, dict[str, float]] = field(default_factory=dict)  # what was measured beside FID, by epoch
-    told: bool = False  # Optuna knows its end already, which the log has lost
 
 
 class OptunaSearcher(Searcher):
@@ -109,9 +97,9 @@ class OptunaSearcher(Searcher):
         self._history, self._planned, self._ending = history, planned, ending
         self._config, self._costs, self._say = dict(config or {}), TrialCosts(space, devices), say
         self._violations = SAMPLERS[space.sampler.name].violations
-        self._open: dict[str, _OpenTrial] = {}
-        self._again: deque[_OpenTrial] = deque()
-        self._paused: dict[str, _OpenTrial] = {}
+        self._open: dict[str, OpenTrial] = {}
+        self._again: deque[OpenTrial] = deque()
+        self._paused: dict[str, OpenTrial] = {}
         self._scheduler: Promotion | None = None
         self._proposed, self._exhausted = 0, False
         self.cut: list[str] = []
@@ -218,7 +206,7 @@ class OptunaSearcher(Searcher):
         for trial in left_open(self._study):
             record = state.trials.get(name_of(trial.number))
             if record is not None and record.over:
-                self._tell_over(_OpenTrial(trial, record.params, last_measured(trial)), state)
+                self._tell_over(OpenTrial(trial, record.params, last_measured(trial)), state)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's storage holds everything."""
@@ -242,14 +230,14 @@ class OptunaSearcher(Searcher):
         everyone = [*self._open.values(), *self._again, *self._paused.values()]
         return {asked.trial.number for asked in everyone if asked.epoch}
 
-    def _hold(self, asked: _OpenTrial) -> None:
+    def _hold(self, asked: OpenTrial) -> None:
         name = name_of(asked.trial.number)
         self._paused[name] = asked
         if self._scheduler is not None:
             self._scheduler.wait(name)
         self._pause(name)
 
-    def _next_promoted(self, *, none_new: bool = False, none_runs: bool = False) -> _OpenTrial | None:
+    def _next_promoted(self, *, none_new: bool = False, none_runs: bool = False) -> OpenTrial | None:
         if self._scheduler is None:
             return None
         name = self._scheduler.promote(none_new=none_new, none_runs=none_runs)
@@ -258,7 +246,7 @@ class OptunaSearcher(Searcher):
         self._promote(name, self._scheduler.exploit(name))
         return self._paused.pop(name)
 
-    def _report_end(self, asked: _OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
+    def _report_end(self, asked: OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
         ended = TrialResult.from_tune(result)
         if ended is not None and ended.outcome is None:
             self._measured(asked, ended)  # Tune passes the measurement of the cut only here
@@ -287,20 +275,20 @@ class OptunaSearcher(Searcher):
                     self.cut.append(name)
                 else:  # its end is lost, as after a power failure: it is trained to the same end again
                     trial = optuna.Trial(self._study, ended._trial_id)
-                    self._again.append(_OpenTrial(trial, params, told=True))
+                    self._again.append(OpenTrial(trial, params, told=True))
                 continue
-            self._again.append(_OpenTrial(trial, params, last_measured(trial)))
+            self._again.append(OpenTrial(trial, params, last_measured(trial)))
             self._catch_up(self._again[-1])
         for name in [name for name in running if name in state.trials]:
             trial = running.pop(name)
             if (record := state.trials[name]).state is State.PAUSED:
-                self._paused[name] = _OpenTrial(trial, record.params, last_measured(trial))
+                self._paused[name] = OpenTrial(trial, record.params, last_measured(trial))
                 self._catch_up(self._paused[name])
                 continue
-            self._tell_over(_OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
+            self._tell_over(OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
         return list(running.values())
 
-    def _tell_over(self, asked: _OpenTrial, state: SweepState) -> None:
+    def _tell_over(self, asked: OpenTrial, state: SweepState) -> None:
         """Report the end of a trial that is over by the log."""
         self._catch_up(asked)
         record = state.trials[name_of(asked.trial.number)]
@@ -312,7 +300,7 @@ class OptunaSearcher(Searcher):
         )
         self._tell(asked, outcome, epoch=record.epochs, seconds=record.seconds)
 
-    def _catch_up(self, asked: _OpenTrial) -> None:
+    def _catch_up(self, asked: OpenTrial) -> None:
         """Report the measurements that Optuna may not have."""
         seconds = 0.0
         for report in self._history(name_of(asked.trial.number)):
@@ -335,7 +323,7 @@ class OptunaSearcher(Searcher):
             self._unsubmitted.append(trial)
         return self._unsubmitted.popleft()
 
-    def _ask(self) -> _OpenTrial | None:
+    def _ask(self) -> OpenTrial | None:
         for left in range(TRIES, -1, -1):
             if self._untried.exhausted and not self._own_waits:
                 self._exhausted = True
@@ -346,12 +334,12 @@ class OptunaSearcher(Searcher):
             trial = self._next()
             params = self._space.sample(trial)
             if self._untried.take(params) or left == 0 or trial.user_attrs.get(OWN):
-                return _OpenTrial(trial, params)
+                return OpenTrial(trial, params)
             trial.set_user_attr(DUPLICATE, True)
             self._study.tell(trial, state=TrialState.FAIL)
         raise AssertionError
 
-    def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
+    def _measured(self, asked: OpenTrial, result: TrialResult | None) -> None:
         if result is None or result.measurement is None:
             return
         asked.beside[int(result.epoch)] = result.measurement.others
@@ -367,7 +355,7 @@ class OptunaSearcher(Searcher):
             self._costs.tell(asked.trial, asked.params, result)
 
     def _tell(
-        self, asked: _OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
+        self, asked: OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
     ) -> None:
         """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
         if asked.told:
@@ -393,7 +381,7 @@ class OptunaSearcher(Searcher):
                 asked.trial.set_constraint(limit.value, limit.violation(found))
         self._study.tell(asked.trial, values, state=state)
 
-    def _values(self, asked: _OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
+    def _values(self, asked: OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
         assert outcome.objective is not None
         names = self._space.objectives
         if len(names) == 1:

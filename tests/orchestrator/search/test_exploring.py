@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import given, settings
 
 from orchestrator.search.exploring import explore
 from orchestrator.space.load import build_space
@@ -35,6 +35,7 @@ def population(**scheduler: Any) -> Space:
     return space_with(SEARCH, scheduler={"name": "pbt", "grace_epochs": 10, **scheduler})
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 1), st.sampled_from([1e-4, 1e-3, 1e-2]), st.integers(1, 5))
 def test_what_comes_out_can_be_drawn_and_the_rest_stays(seed: int, resample: float, rate: float, critic: int) -> None:
     space = population(resample=resample)
