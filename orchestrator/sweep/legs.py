@@ -14,6 +14,7 @@ from orchestrator.space.space import Space
 from orchestrator.sweep.messages import Lease
 from orchestrator.sweep.uploads import Uploads
 from trainers.config import TrainConfig
+from trainers.run_report import EpochReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,15 @@ def legs_of(space: Space, lease: Lease) -> list[Leg]:
             config = TrainConfig.build(config.model_dump(), space.changes[number - 1].values)
         found.append(Leg(trial_id=lease.trial_id, config=config, after=after, until=until, exploit=exploit))
     return found
+
+
+def past_of(store: ResultsStore, lease: Lease) -> list[EpochReport]:
+    """What rules see of a trial's epochs so far: of a copy those of the other trial, up to its checkpoint."""
+    own, exploit = store.read_history(lease.trial_id), lease.exploit
+    if exploit is None:
+        return own
+    theirs = [one for one in store.read_history(exploit.source) if one.epoch <= exploit.epoch]  # may be elsewhere
+    return [*theirs, *(one for one in own if one.epoch > exploit.epoch)] if theirs else own
 
 
 def legs_left(legs: Sequence[Leg], run_dir: Path) -> list[Leg]:

@@ -20,7 +20,7 @@ from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
-from orchestrator.sweep.legs import begin_leg, legs_left, legs_of
+from orchestrator.sweep.legs import begin_leg, legs_left, legs_of, past_of
 from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease
 from orchestrator.sweep.node_use import NodeUse
 from orchestrator.sweep.telling import telling
@@ -184,7 +184,7 @@ def run_lease(
         legs = legs_of(setup.space, lease)
         leg, train_config = legs[0], legs[0].config
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
-        guard = Guard(rules, epochs, lambda: store.read_history(lease.trial_id), loss_scale(train_config))
+        guard = Guard(rules, epochs, lambda: past_of(store, lease), loss_scale(train_config))
         if rank() == 0:
             run_dir.mkdir(parents=True, exist_ok=True)
             history = _History(store, lease.trial_id)

@@ -32,7 +32,7 @@ class InTunesPlace:
         self.scheduler, self.state = scheduler, SweepState(PLAN)
         scheduler.set_search_properties(METRIC, "min")
         scheduler.join(SPACE, lambda: self.state)
-        self.happens(Opened(at=0.0, session=1, trials=4, **OPENED))
+        self.happens(Opened(at=0.0, session=1, **OPENED))
 
     def happens(self, *events: Event) -> None:
         for event in events:
