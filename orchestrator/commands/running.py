@@ -140,11 +140,14 @@ def end_of_the_dead(store: ResultsStore, tracking_uri: str | None = None) -> boo
 def meet_cluster(plan: Plan, console: Console) -> None:
     """Check on one machine of the plan's cluster, to which this process is connected, that its trials can run there.
 
+    An extractor from outside is looked for on every machine.
+
     Raises:
         UserError: they cannot; one line.
     """
     from orchestrator.doctor.finding import Asked, Level
     from orchestrator.doctor.first_contact import first_contact
+    from orchestrator.doctor.outside_extractor import check_extractor_everywhere
 
     console.print("\nwaiting for a machine that has room for a trial, and checking it ...")
     asked = Asked(
@@ -160,6 +163,8 @@ def meet_cluster(plan: Plan, console: Console) -> None:
         console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
     if bad := [finding for finding in found if finding.level is Level.FAILED]:
         raise UserError(f"no trial was started: {bad[0].text}: {bad[0].cure}")
+    with contextlib.redirect_stdout(sys.stderr):
+        check_extractor_everywhere(plan)
 
 
 def with_packing(
