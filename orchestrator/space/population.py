@@ -5,6 +5,7 @@ from orchestrator.space.sections import PBT
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 from trainers.may_change import may_change
+from trainers.metric_names import FID
 
 
 def explored(space: Space) -> list[str]:
@@ -29,7 +30,7 @@ def check_population(space: Space) -> None:
             "scheduler pbt: needs a searched range of a number that may change within a training, such as "
             f"optimizer.lr_g or noise.instance_sigma; searched is {named}"
         )
-    if len(space.objectives) > 1:
+    if space.objectives != (FID,):
         raise UserError(f"scheduler pbt: goes with the objective fid alone, not with {' and '.join(space.objectives)}")
     if space.confirm.train_seeds:
         raise UserError(

@@ -36,6 +36,7 @@ SCHEDULERS = {
     "{quantile:.0%}, with settings near theirs",
 }
 PBT = "pbt"
+RUNGS_APART = 4.0  # of types whose trials wait; see the table of recorded trainings in search/README.md
 PROMOTING = ("asha", "hyperband")  # the best of their trials go on from rungs
 WAITING = (*PROMOTING, PBT)  # their trials wait at rungs
 HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
@@ -63,11 +64,11 @@ class SchedulerConfig(Section):
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
-        2, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
+        3, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
     )
     rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
-        description="asha, hyperband: each rung is this many times as far as the one before; None: reduction_factor",
+        description="asha, hyperband: each rung is this many times as far as the one before; None: 4",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
@@ -96,8 +97,8 @@ class SchedulerConfig(Section):
 
     @property
     def farther(self) -> float:
-        """How many times as far each rung is as the one before."""
-        return self.rung_factor or self.reduction_factor
+        """How many times as far each rung is as the one before; stopping types know one factor alone."""
+        return self.rung_factor or (RUNGS_APART if self.name in PROMOTING else self.reduction_factor)
 
     @property
     def apart(self) -> int:
