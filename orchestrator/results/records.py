@@ -116,8 +116,7 @@ class TrialRecord:
 
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
-        if report.best_epoch != self.best_epoch:  # measured again was an older checkpoint, before the sweep went on
-            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
+        self._forget_older(report.best_epoch)
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -273,10 +272,18 @@ class TrialRecord:
         """Add the trial's end, `seconds` of running after its first lease."""
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
-            if outcome.best_epoch != self.best_epoch:
-                self.confirmed, self.confirmed_beside, self.refused = [], [], ""
+            self._forget_older(outcome.best_epoch)
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(outcome.verdict, self.objective)
+
+    def _forget_older(self, best_epoch: int | None) -> None:
+        """Forget new measurements of an older checkpoint, which were made before the sweep went on.
+
+        One that waits may be measured again, and end afterwards: a log is read without its epochs, and then nothing but
+        its end says of which epoch that was.
+        """
+        if self.best_epoch is not None and best_epoch != self.best_epoch:
+            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
 
     @property
     def objectives(self) -> dict[str, float | None]:

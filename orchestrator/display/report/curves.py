@@ -18,9 +18,10 @@ def curves(group: Group) -> Part:
     """A line per trial, coloured by its verdict."""
     measured = [entry for entry in group.entries if entry.measured]
     fewer = any(_is_other(entry, one.n_fake) for entry in measured for one in entry.measured)
+    what = called(group.measure)
     return Part(
         name="curves",
-        title=f"{called(group.measure)} by epoch",
+        title=f"{what[0].upper()}{what[1:]} by epoch",
         values={
             "figure": _figure(group, measured) if measured else None,
             "fewer": fewer,

@@ -8,6 +8,9 @@ from rich.console import Console
 
 from orchestrator.commands.launch import launch
 from orchestrator.display.compare_text import print_comparison
+from orchestrator.display.report.page import build_report
+from orchestrator.display.status_text import print_one
+from orchestrator.display.summary import print_results
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.replay.recorded import read_sweep
 from orchestrator.results.store import ResultsStore
@@ -74,6 +77,20 @@ def test_it_is_told_to_optuna_and_mlflow(by_kid: tuple[ResultsStore, str, Path])
         assert run.data.metrics["objective"] == in_digits(trial.objective or 0.0)
         assert run.data.metrics[KID] == trial.objective
         assert f"Lowest KID {trial.objective:.3g} at epoch 2" in run.data.tags["mlflow.note.content"]
+
+
+def test_results_and_report_call_it_by_its_name(by_kid: tuple[ResultsStore, str, Path]) -> None:
+    store, _, _ = by_kid
+    screen = io.StringIO()
+    console = Console(file=screen, width=250)
+    print_results(console, store)
+    print_one(console, store, store.read_state())
+    assert (
+        "best KID" in screen.getvalue() and f"best    {store.summary()['best']['trial_id']}: {KID}" in screen.getvalue()
+    )
+    html = build_report([store], nearest_images=False).html
+    assert "</span> KID</p>" in html and "KID by epoch" in html and "the lowest KID in the window" in html
+    assert "</span> FID</p>" not in html and "FID by epoch" not in html
 
 
 def test_sweeps_by_fid_do_not_compare(
