@@ -13,6 +13,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 EXTRACTORS_ENV = "GAN_SWEEP_EXTRACTORS"  # modules, separated by commas, whose factories ``fid.extractor`` may name
 MINIMISED = frozenset({FID, KID})  # the others are maximised
+SHARES = frozenset({"precision", "recall", "coverage"})  # between 0 and 1
 HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
 # With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
 # that nobody has learnt: the mean of their medians, and the lower 5%. See `trainers.metrics.memorisation`.

@@ -114,6 +114,8 @@ def _as_folders(sides: list[Side], count: int | None, seed: int, scratch: Path, 
         if side.folder is not None:
             folders[place] = scratch / f"side{place}"
             there = _decoded(side.folder, generators[0], folders[place])
+            if not there:
+                raise UserError(f"{side.name}: has no images")
             number = number or min(there, MOST)
     for place, side in enumerate(sides):
         if side.generator is not None:

@@ -44,7 +44,6 @@ def command(
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
-    from orchestrator.results.repeats import is_repeat
     from orchestrator.results.schedule import lineage_of
     from orchestrator.results.winner import choose
     from orchestrator.space.load import build_space
@@ -63,8 +62,6 @@ def command(
         assert one.trial is not None
         if one.trial.open:
             raise UserError(f"trial {trial_id} of {sweep} has not ended: gan-sweep resume goes on with it")
-        if is_repeat(trial_id):
-            raise UserError(f"trial {trial_id} is a repeat: name the trial whose setting it has")
     store = chosen[0].store
     assert store is not None
     saved = store.read_plan()

@@ -47,5 +47,6 @@ def extended(
         "sampler": {"name": "random"},
         "scheduler": {"name": "none"},
         "changes": [],
+        "confirm": {**space.confirm.model_dump(mode="json"), "train_seeds": 0},  # all would start from one checkpoint
         "trials": len(flats),
     }

@@ -25,6 +25,7 @@ from orchestrator.results.retention import how_many
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import ResultsStore, exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
+from orchestrator.space.constraints import check_reachable
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.narrowing import Narrowing
@@ -173,6 +174,8 @@ def make_plan(
         gpus=resources.gpus,
         prices=prices,
     )
+    if budgets.target_fid is not None:
+        check_reachable("--target-fid", space.objectives[0], budgets.target_fid)
     warm_start = _earlier(options, space)
     if options.data is not None and uri_of(data) is not None:  # after all that is quicker to check
         fetch_images(data, fetching)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeVar
 
-from orchestrator.results.records import TrialRecord, keeping
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import keeping
 from orchestrator.space.objectives import lower_is_better
 
 Key = TypeVar("Key")

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.results.exploits import Exploit
-from orchestrator.results.repeats import Seeds, best_run, by_seeds, is_repeat, seeds_of, seeds_place, setting_of
+from orchestrator.results.repeats import (
+    Seeds,
+    best_run,
+    by_seeds,
+    is_repeat,
+    keeping,
+    seeds_of,
+    seeds_place,
+    setting_of,
+)
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.constraints import limits_of
 from trainers.metric_names import FID, lower_better, protocol_of, value_of
@@ -354,11 +363,6 @@ def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
     if confirmed:
         return min(confirmed, key=lambda trial: (trial.lower(trial.objective_mean or 0.0), trial.number))
     return min(measured, key=lambda trial: (trial.lower(trial.objective or 0.0), trial.number), default=None)
-
-
-def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
-    """Those that keep all constraints of their sweep; all of them where none does."""
-    return [trial for trial in trials if not trial.broken] or trials
 
 
 def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:

@@ -102,12 +102,21 @@ def has_failed(repeat: TrialRecord) -> bool:
     return not trained(repeat) or bool(repeat.refused)
 
 
+def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Those that keep all constraints of their sweep; all of them where none does."""
+    return [trial for trial in trials if not trial.broken] or trials
+
+
 def by_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The settings that were trained again, the best mean first, those with failed seeds last.
 
-    Empty until each of them has a seed that has come to its end: before that they do not compare.
+    Empty until each of them has a seed that has come to its end: before that they do not compare. Those that break a
+    constraint are left out, unless every trial of the sweep does.
+
+    Args:
+        trials: of a sweep.
     """
-    repeated = [trial for trial in trials if trial.can_win and trial.repeats]
+    repeated = [trial for trial in keeping([trial for trial in trials if trial.can_win]) if trial.repeats]
     if not all(trial.seeds.known for trial in repeated):
         return []
     return sorted((trial for trial in repeated if trial.seeds.values), key=seeds_place)

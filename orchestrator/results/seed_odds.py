@@ -72,7 +72,10 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
         return None
     winner = ranked[0].trial_id
     if len(ranked) == 1:
-        return Odds(winner=winner, runner_up=None, probability=None, why_not="no other setting was trained again")
+        that = " that keeps the constraints" if ranked[0].constraints else ""
+        return Odds(
+            winner=winner, runner_up=None, probability=None, why_not=f"no other setting{that} was trained again"
+        )
     second, failed = ranked[1].trial_id, ranked[1].seeds.failed
     why_not = ""
     if failed and not ranked[0].seeds.failed:

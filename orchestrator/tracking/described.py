@@ -17,9 +17,15 @@ from orchestrator.space.objectives import best_text, number_text
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 
+DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
 LOG10 = "log10_"  # MLflow's plots have no logarithmic axis
 BEST_GRID = "samples.png"  # all samples of a trial's best epoch, an artifact of its run
 TOP = 10  # of the trials that are tagged `top10`
+
+
+def in_digits(value: float) -> float:
+    """A value with `DIGITS` after the point; where it is below 1, as KID and recall are, with one more that counts."""
+    return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS + 1}g}")
 
 
 def run_name(trial: TrialRecord, plan: SavedPlan) -> str:

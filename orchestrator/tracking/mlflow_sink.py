@@ -32,6 +32,7 @@ from orchestrator.tracking.described import (
     TOP,
     dataset_of,
     end_tags,
+    in_digits,
     params_of,
     run_name,
     tags_of,
@@ -56,7 +57,6 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "best.pt"  # of a trial; `trainers.checkpoint` imports torch
 MOST_WAITING = 20_000  # metrics that wait: so many are kept in memory, and written again when the driver dies
-DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
 # MLflow shows KILLED as red as FAILED: pruning is as planned, but what the sweep's end cut short is not complete.
 MOST_RACES = 3  # that one write may lose
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "FINISHED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
@@ -375,11 +375,6 @@ def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
     stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
     rounded = {name: in_digits(value) for name, value in values.items() if value is not None}
     return [Metric(name, value, stamp, step) for name, value in {**rounded, **means}.items()]
-
-
-def in_digits(value: float) -> float:
-    """A value with `DIGITS` after the point; where it is below 1, as KID and recall are, with one more that counts."""
-    return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS + 1}g}")
 
 
 def _milliseconds(at: float | None) -> int | None:

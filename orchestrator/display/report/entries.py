@@ -12,7 +12,7 @@ from orchestrator.results.events import Event, from_json
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.repeats import seeds_place
+from orchestrator.results.repeats import searched, seeds_place
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.spending import Spending, spending_of
 from orchestrator.results.standing import Standing, last_sign
@@ -50,6 +50,11 @@ class Sweep:
     def name(self) -> str:
         """Of its directory: two sweeps of one name may have been moved beside each other."""
         return self.store.directory.name
+
+    @cached_property
+    def searched(self) -> int:
+        """How many trials its search has started; repeats with fresh seeds are none."""
+        return len(searched(self.state.trials.values()))
 
     @cached_property
     def until(self) -> float:

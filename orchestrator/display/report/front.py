@@ -8,7 +8,7 @@ from orchestrator.display.report.figures import LOOKS, Figure, hollow, hover_tex
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import fid_text
 from orchestrator.results.pareto import non_dominated
-from orchestrator.results.records import keeping
+from orchestrator.results.repeats import keeping
 from orchestrator.space.objectives import called, lower_is_better
 from trainers.metric_names import FID, maximised, measurable
 
