@@ -268,4 +268,4 @@ def test_fid_is_measured_where_the_scheduler_compares_trials() -> None:
     assert measured("none") == [10, 20, 30, 40]
     assert measured("asha") == [2, 5, 10, 13, 20, 30, 32, 40]
     assert measured("hyperband") == [2, 5, 10, 13, 20, 30, 32, 40], "the second bracket starts at a rung of the first"
-    assert measured("asha_stopping") == [2, 4, 8, 10, 16, 20, 30, 32, 40]
+    assert measured("asha_stopping") == [2, 6, 10, 18, 20, 30, 40], "three times as far"
