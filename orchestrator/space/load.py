@@ -70,6 +70,9 @@ def _build(name: str, values: Any) -> Space:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
         raise UserError(problem_text(error)) from None
+    if "grace_epochs" not in space.scheduler.model_fields_set:  # the default is for trainings of the default length
+        grace = space.scheduler.scaled_grace(TrainConfig().schedule.epochs, base.schedule.epochs)
+        space = space.model_copy(update={"scheduler": space.scheduler.model_copy(update={"grace_epochs": grace})})
     space = with_metrics(space)
     check_space(space)
     return space

@@ -56,7 +56,7 @@ def build_outside(name: str, weights: Path | None) -> Extractor:
         raise UserError(f"FID extractor {name!r}: {module_name} has no function {factory}")
     try:
         extractor = build(weights)
-    except Exception as error:  # and so may a factory
+    except (Exception, SystemExit) as error:  # and so may a factory
         raise UserError(f"FID extractor {name!r}: {factory} failed: {first_line(error)}") from error
     if not isinstance(extractor, Extractor):
         kind = type(extractor).__name__
