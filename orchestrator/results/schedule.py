@@ -34,9 +34,9 @@ def lineage_of(state: SweepState, trial: TrialRecord) -> list[tuple[int, dict[st
         current, until = state.trials[before[-1].source], before[-1].epoch
 
 
-def schedule_of(state: SweepState, trial: TrialRecord | None = None) -> dict[str, Any] | None:
-    """The contents of ``schedule.yaml``, by default of the winner; None where there is none, or no population."""
-    best = trial or best_trial(state.by_number())
+def schedule_of(state: SweepState) -> dict[str, Any] | None:
+    """The contents of ``schedule.yaml``; None where there is no winner yet, or no population."""
+    best = best_trial(state.by_number())
     if state.plan.scheduler != PBT or best is None:
         return None
     settings, before = [], dict[str, Any]()

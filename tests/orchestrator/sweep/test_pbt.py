@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.events import Exploited, Paused
-from orchestrator.results.records import TrialRecord
-from orchestrator.results.schedule import schedule_of
+from orchestrator.results.schedule import lineage_of
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
-from orchestrator.space.yaml_text import dump_yaml, read_yaml
+from orchestrator.space.yaml_text import read_yaml
 from tests.orchestrator.sweep.test_resume import kill_at, run, start, what_counts
 from tests.orchestrator.sweep_helpers import SMALL, events_of
 
@@ -30,8 +29,11 @@ def test_the_worst_go_on_as_copies_of_the_best_whatever_dies(motorbikes: Path, t
     copies = events_of(whole.directory, Exploited)
     assert [event.epoch for event in copies] == [2, 4], "one of four in each round"
     for event in copies:
-        ranked = sorted(whole.read_trials(), key=lambda trial: fids(trial)[event.epoch] or 0.0)
-        assert (event.source, event.trial) == (ranked[0].trial_id, ranked[-1].trial_id)
+        fids = {
+            trial.trial_id: dict((epoch, fid) for epoch, fid, *_ in trial.measured or ())[event.epoch]
+            for trial in whole.read_trials()
+        }
+        assert event.trial == max(fids, key=fids.__getitem__) and event.source == min(fids, key=fids.__getitem__)
     for trial in whole.read_trials():
         assert (trial.state, trial.rests) == (State.COMPLETED, [2, 4])
         epochs = [report.epoch for report in whole.read_history(trial.trial_id)]
@@ -50,27 +52,21 @@ def test_the_worst_go_on_as_copies_of_the_best_whatever_dies(motorbikes: Path, t
     ]
     code, shown = run("resume", str(killed.directory), "--trials", "1")
     assert code == 2
-    replay(whole, where, copies[0].trial, copies[0].source)
+    replay(whole, where)
 
 
-def replay(whole: ResultsStore, where: list[str], copy: str, source: str) -> None:
-    """One trial with a copy's schedule becomes what its weights became in two trials, to the last digit."""
-    state, file = whole.read_state(), whole.directory / "of-the-copy.yaml"
-    schedule = schedule_of(state, state.trials[copy])
-    assert schedule is not None and [one["from"] for one in schedule["settings"]] == [1, 3]
-    assert read_yaml(whole.directory / "schedule.yaml", "schedule").keys() == schedule.keys()
-    file.write_text(dump_yaml(schedule))
-    space = str(whole.directory / "space.yaml")
-    code, shown = run("launch", "--schedule", str(file), "--space", space, *where, "--name", "again")
+def replay(whole: ResultsStore, where: list[str]) -> None:
+    """One trial with the winner's schedule becomes what the winner's weights became, to the last digit."""
+    schedule, space = whole.directory / "schedule.yaml", whole.directory / "space.yaml"
+    state = whole.read_state()
+    best = state.trials[read_yaml(schedule, "schedule")["trial"]]
+    code, shown = run("launch", "--schedule", str(schedule), "--space", str(space), *where, "--name", "again")
     assert code == 0 and "finished: 1 of 1 trials: 1 completed" in shown, shown
-    assert "from epoch 3 on: " in shown and "was found with other settings" not in shown, shown
     again = ResultsStore(whole.directory.parent / "again")
     (trial,) = again.read_trials()
-    theirs, there, ours = (fids(one) for one in (state.trials[copy], state.trials[source], trial))
-    assert ours.keys() == {2, 4, 5, 6} and ours == {**theirs, 2: there[2]} != theirs
+    firsts = [first for first, _ in lineage_of(state, best)]
+    later = {int(epoch or 0): fid for epoch, fid, *_ in best.measured or () if (epoch or 0) >= firsts[-1]}
+    ours = {int(epoch or 0): fid for epoch, fid, *_ in trial.measured or ()}
+    assert later and {epoch: ours[epoch] for epoch in later} == later
+    assert (trial.objective, trial.best_epoch) == (best.objective, best.best_epoch)
     assert [report.epoch for report in again.read_history("0000")] == list(range(1, 7))
-
-
-def fids(trial: TrialRecord) -> dict[int, float | None]:
-    """What a trial measured, by epoch."""
-    return {int(epoch or 0): fid for epoch, fid, *_ in trial.measured or ()}
