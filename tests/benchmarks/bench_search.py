@@ -8,8 +8,8 @@ seed, one after the other:
 
 random   as many trials as the last of --trials says, none of them cut; FID only at both ends of the window. The best
          of all, and of the first ones, are the targets.
-ours     `gan-sweep launch` with its defaults for sampler and rules, `asha` with rungs at 1/12 and 1/3 of the epochs
-         where one trial in 3 goes on, few fakes before the window, until the lowest target is found.
+ours     `gan-sweep launch` with its defaults, but for a grace of 1/12 of the epochs, 5 trials before the model
+         proposes, and few fakes before the window, until the lowest target is found.
 optuna + median, optuna + hyperband, ray asha + optuna
          `search_rivals.py`, until then, or until they had as much compute as all random trials.
 
@@ -105,7 +105,7 @@ def definition(way: str, epochs: int, fakes: int, min_diversity: float) -> dict[
     grace = max(1, epochs // 12)
     return {
         **space,
-        "scheduler": {"grace_epochs": grace, "rung_factor": 4, "reduction_factor": 3},
+        "scheduler": {"grace_epochs": grace},
         "sampler": {"startup": STARTUP},
     }
 

@@ -31,6 +31,9 @@ def failing(weights):
 def untyped(weights):
     return Extractor(torch.nn.Identity(), protocol=None, dim=3)
 
+def taken(weights):
+    return Extractor(means(None).network, protocol="inception2048", dim=3)
+
 def too_long(weights):
     return Extractor(torch.nn.Flatten(), protocol="flat", dim=3)
 
@@ -83,6 +86,7 @@ def test_no_space_may_choose_code_by_itself(module: str, monkeypatch: pytest.Mon
         (":network", "network returned Identity, not a trainers.metrics.Extractor"),
         (":shouting", "lower case letters, digits and _, got 'Means 3'"),
         (":failing", "failing failed: 'no weights'"),
+        (":taken", "inception2048 is the protocol of another"),
         (":untyped", "digits and _, got None"),
         (":too_long", r"fails on two images of 32 px: features have the shape \(2, 3072\), dim asks for \(2, 3\)"),
         (":infinite", "features of two images of 32 px are not finite"),
