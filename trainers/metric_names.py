@@ -13,6 +13,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 EXTRACTORS_ENV = "GAN_SWEEP_EXTRACTORS"  # modules, separated by commas, whose factories ``fid.extractor`` may name
 MINIMISED = frozenset({FID, KID})  # the others are maximised
+KID_DEVIATION = "kid_deviation"  # comes with KID: the standard deviation over its subsets
 SHARES = frozenset({"precision", "recall", "coverage"})  # between 0 and 1
 HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
 # With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
@@ -59,5 +60,5 @@ def value_of(measured: Mapping[str, float], value: str) -> float | None:
 
 def short_name(protocol: str) -> str:
     """``recall`` of ``recall_inception2048_n1000_k5``, ``fid`` of ``fid_inception2048_n1000``."""
-    known = [HELD_OUT, *reversed(NEAREST), *measurable()]  # of names that begin alike the longer first
+    known = [HELD_OUT, KID_DEVIATION, *reversed(NEAREST), *measurable()]  # of names that begin alike the longer first
     return next((value for value in known if protocol.startswith(f"{value}_")), protocol)

@@ -3,7 +3,7 @@
 from statistics import fmean, stdev
 
 from orchestrator.results.records import TrialRecord
-from trainers.metric_names import FID, HELD_OUT, NEAREST, measurable, protocol_of, short_name
+from trainers.metric_names import FID, HELD_OUT, KID, KID_DEVIATION, NEAREST, measurable, protocol_of, short_name
 
 HEADINGS = {
     FID: "FID",
@@ -24,8 +24,18 @@ def beside_cells(trial: TrialRecord) -> dict[str, str]:
 
 
 def beside_text(trial: TrialRecord) -> str:
-    """``KID 0.0121 ± 0.0004, recall 0.43 ± 0.01``: with standard deviations where there are several values."""
-    return ", ".join(f"{heading(name)} {_spread(values)}" for name, values in _shown(trial).items())
+    """``KID 0.0121 ± 0.0004 (subsets ± 0.002), recall 0.43 ± 0.01``: with standard deviations of several values.
+
+    Of KID also that over the subsets which it is the mean of.
+    """
+    found, texts = trial.measured_beside, []
+    deviation = protocol_of(found, KID_DEVIATION)
+    for name, values in _shown(trial).items():
+        text = f"{heading(name)} {_spread(values)}"
+        if short_name(name) == KID and deviation is not None:
+            text += f" (subsets ± {fmean(found[deviation]):.1g})"
+        texts.append(text)
+    return ", ".join(texts)
 
 
 def beside_means(trial: TrialRecord) -> dict[str, float]:
@@ -49,9 +59,13 @@ def nearest_text(trial: TrialRecord) -> str:
 
 
 def _shown(trial: TrialRecord, *, again: bool = False) -> dict[str, list[float]]:
-    """What was measured beside the objective, but for what `nearest_text` tells; if asked, only if it was `again`."""
+    """What was measured beside the objective, but for what other texts tell; if asked, only if it was `again`."""
     found = trial.measured_beside if trial.confirmed_beside or not again else {}
-    return {name: values for name, values in found.items() if short_name(name) not in (*NEAREST, trial.measure)}
+    return {
+        name: values
+        for name, values in found.items()
+        if short_name(name) not in (*NEAREST, KID_DEVIATION, trial.measure)
+    }
 
 
 def _spread(values: list[float]) -> str:

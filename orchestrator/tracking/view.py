@@ -58,13 +58,15 @@ def view_state(plan: SavedPlan, space: Space, search: str, *, several: bool) -> 
     """
     fids, axes, measure = _names(plan.objective, space), _axes(space), plan.objectives[0]
     lowest = "fid_best" if measure == FID else "objective"  # before the window there is no objective
-    metrics = ("objective", "objective_mean", "objective_spread", "best_epoch", "fid_best")
+    repeated = space.confirm.train_seeds > 0 or several
+    seeds = ("seeds_mean", "seeds_spread", "seeds_n") if repeated else ()
+    metrics = (*seeds, "objective", "objective_mean", "objective_spread", "best_epoch", "fid_best")
     widths = {"tags.`sweep`": 104} if several else {}
     widths |= {f"metrics.`{name}`": 104 for name in metrics} | {"tags.`verdict`": 104}
     widths |= {f"params.`{name}`": 104 for name in space.search}
     return {
         "searchFilter": search,
-        "orderByKey": "metrics.`objective`",
+        "orderByKey": f"metrics.`{'seeds_mean' if space.confirm.train_seeds else 'objective'}`",
         "orderByAsc": not maximised(measure),
         "startTime": "ALL",
         "lifecycleFilter": "Active",

@@ -132,6 +132,7 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
         "images_seen": best * STEPS * 32,
         "objective": fids[best],
         "best_epoch": best,
+        "inherited": "",
     }
     # best.pt is the state of that epoch, not a later one.
     run(assets, tmp_path / "until", {**SWINGING, "schedule.window_first": first, "schedule.checkpoint_every": 1}, best)

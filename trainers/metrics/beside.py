@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.distributed import all_reduce_sum
-from trainers.metric_names import INCEPTION_SCORE, KID, NEAREST, NEIGHBOURS, PRDC, VALUES
+from trainers.metric_names import INCEPTION_SCORE, KID, KID_DEVIATION, NEAREST, NEIGHBOURS, PRDC, VALUES
 from trainers.metrics.extractor import Extractor, without_tf32
 from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.inception_score import SPLITS, inception_score
@@ -124,7 +124,8 @@ def measure_beside(
     found: dict[str, float] = {}
     with without_tf32():
         if KID in names:
-            found[f"kid_{of}"] = kid(real, fake).mean
+            subsets = kid(real, fake)
+            found |= {f"{KID}_{of}": subsets.mean, f"{KID_DEVIATION}_{of}": subsets.deviation}
         if PRDC in names and min(len(real), len(fake)) > NEIGHBOURS:
             shares = neighbours(real, fake, NEIGHBOURS)
             found |= {f"{value}_{of}_k{NEIGHBOURS}": getattr(shares, value) for value in VALUES[PRDC]}

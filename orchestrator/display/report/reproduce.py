@@ -97,4 +97,7 @@ def settings_of(entry: Entry) -> list[str]:
     config = space.resolve(entry.trial.params).flat()
     settings = [f"{name}={value_text(config[name])}" for name in entry.trial.params]
     now = apply_settings(space, settings).resolve({}).flat()
-    return settings + [f"{name}={value_text(config[name])}" for name in config if now[name] != config[name]]
+    differing = [
+        name for name in config if now[name] != config[name] and name != "fid.at"
+    ]  # it follows from the others
+    return settings + [f"{name}={value_text(config[name])}" for name in differing]

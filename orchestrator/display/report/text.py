@@ -6,7 +6,9 @@ from typing import Any
 
 from orchestrator.display import live
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import Seeds
 from orchestrator.space.domains import value_text
+from orchestrator.space.objectives import spread_text
 
 
 def fid_text(value: float | None) -> str:
@@ -17,6 +19,11 @@ def fid_text(value: float | None) -> str:
 def confirmed_text(trial: TrialRecord) -> str:
     """``44.6 ± 1.1``: mean and sample standard deviation where it was measured again; empty where it was not."""
     return live.confirmed_text(trial, _form(trial.objective_mean or 0.0))
+
+
+def seeds_text(seeds: Seeds) -> str:
+    """``44.6 ± 1.1``: mean and sample standard deviation over training seeds; empty without any."""
+    return "" if seeds.mean is None else spread_text(seeds.mean, seeds.spread, _form(seeds.mean))
 
 
 def refused_text(reasons: Sequence[str]) -> str:

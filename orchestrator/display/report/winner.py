@@ -7,7 +7,7 @@ from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
-from orchestrator.display.report.text import confirmed_text, fid_text, plural, short_value, verb
+from orchestrator.display.report.text import confirmed_text, fid_text, plural, seeds_text, short_value, verb
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.verdict import StopReason
@@ -31,9 +31,9 @@ def winner(group: Group) -> Part:
         base = best.sweep.space.base.flat() if best.sweep.space is not None else {}
         texts = (beside_text(best.trial), constraints_text(best.trial), nearest_text(best.trial))
         values |= {
-            "fid": confirmed_text(best.trial) or fid_text(best.trial.objective),
+            "fid": _headline(best, group),
             "measure": called(group.measure),
-            "how": _how(best),
+            "how": _how(best, group),
             "beside": "; ".join(filter(None, texts)),
             "of": f"the {best_text(group.measure)} of {len(front_of(group))} on the front" if group.costs else "",
             "costs": _costs(best, group),
@@ -56,8 +56,23 @@ def _costs(best: Entry, group: Group) -> str:
     return "".join(f" and {name} {amount}" for name, amount in amounts)
 
 
-def _how(best: Entry) -> str:
+def _setting(group: Group) -> TrialRecord | None:
+    """The setting that wins by its mean over training seeds; None where none was trained again."""
+    setting = group.best_setting
+    return setting.trial if setting is not None and setting.trial.seeds.values else None
+
+
+def _headline(best: Entry, group: Group) -> str:
+    setting = _setting(group)
+    return seeds_text(setting.seeds) if setting else confirmed_text(best.trial) or fid_text(best.trial.objective)
+
+
+def _how(best: Entry, group: Group) -> str:
     trial = best.trial
+    if setting := _setting(group):
+        measured = confirmed_text(trial) or fid_text(trial.objective)
+        seeds = plural(len(setting.seeds.values), "training seed")
+        return f"over {seeds} of the setting of trial {setting.trial_id}; of trial {best.label} itself {measured}"
     in_training = f"{fid_text(trial.objective)} in training, at epoch {trial.best_epoch} of {trial.epochs}"
     count = len(trial.confirmed)
     if not count:
