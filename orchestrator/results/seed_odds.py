@@ -72,7 +72,7 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
         return None
     winner = ranked[0].trial_id
     if len(ranked) == 1:
-        that = " that keeps the constraints" if ranked[0].constraints else ""
+        that = " that keeps the constraints" if ranked[0].constraints and not ranked[0].broken else ""
         return Odds(
             winner=winner, runner_up=None, probability=None, why_not=f"no other setting{that} was trained again"
         )

@@ -97,7 +97,6 @@ def settings_of(entry: Entry) -> list[str]:
     config = space.resolve(entry.trial.params).flat()
     settings = [f"{name}={value_text(config[name])}" for name in entry.trial.params]
     now = apply_settings(space, settings).resolve({}).flat()
-    differing = [
-        name for name in config if now[name] != config[name] and name != "fid.at"
-    ]  # it follows from the others
+    # fid.at follows from the others.
+    differing = [name for name in config if name != "fid.at" and now[name] != config[name]]
     return settings + [f"{name}={value_text(config[name])}" for name in differing]
