@@ -110,6 +110,8 @@ class Home:
                 self._pictures(self.folder / word, space)
             case "--rules" if word not in ("on", "off"):
                 (self.folder / word).write_text("pruning: {fid_plateau: off}\n")
+            case "--schedule":
+                (self.folder / word).write_text("settings: [{from: 1, set: {}}]\n")
             case "--token-file":
                 (self.folder / word).write_text("t" * 32)
                 (self.folder / word).chmod(0o600)

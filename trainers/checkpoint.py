@@ -38,8 +38,9 @@ class Progress:
         epoch: epochs finished.
         step: steps of the epoch after that.
         images_seen: real images shown to D, over all ranks.
-        objective: lowest FID inside the window so far.
+        objective: best value of the run's objective inside the window so far; by default the lowest FID.
         best_epoch: the epoch it was measured at.
+        inherited: what the run has taken over last, see `trainers.changing`; empty for nothing.
     """
 
     epoch: int = 0
@@ -47,12 +48,13 @@ class Progress:
     images_seen: int = 0
     objective: float | None = None
     best_epoch: int | None = None
+    inherited: str = ""
 
 
 def save_checkpoint(path: Path, config: TrainConfig, progress: Progress, family_state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
     with replacing(path) as part:
-        _write(part, _content(config, progress, family_state))
+        write_checkpoint(part, _content(config, progress, family_state))
 
 
 def save_latest(
@@ -75,9 +77,9 @@ def save_latest(
         inside: where the run is inside an epoch; None between epochs.
     """
     with replacing(run_dir / LATEST, sync=True, shared=True) as part:
-        _write(part, {**_content(config, progress, family_state), "report": report, "inside": inside})
+        write_checkpoint(part, {**_content(config, progress, family_state), "report": report, "inside": inside})
         if (run_dir / LATEST).exists():
-            _also_name(run_dir / LATEST, run_dir / PREVIOUS)
+            also_name(run_dir / LATEST, run_dir / PREVIOUS)
 
 
 def remove_parts(run_dir: Path) -> None:
@@ -159,13 +161,14 @@ def _content(config: TrainConfig, progress: Progress, family_state: dict[str, An
     return {"config": config.model_dump(), "progress": asdict(progress), "family": family_state}
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write the content of a checkpoint."""
     # An open file, since from a path torch would name the archive's top folder after the temporary file.
     with path.open("wb") as file:
         torch.save(content, file)
 
 
-def _also_name(file: Path, name: Path) -> None:
+def also_name(file: Path, name: Path) -> None:
     """Make `name` another name of `file`: a hard link where the file system has them, else a copy."""
     try:
         with replacing(name, shared=True) as part:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
-from trainers.metric_names import INCEPTION_SCORE, NEIGHBOURS, PRDC, VALUES
+from trainers.metric_names import FID, INCEPTION_SCORE, NEIGHBOURS, PRDC, VALUES, measurable, metric_of
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -32,6 +32,20 @@ def metric_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 MetricNames = Annotated[tuple[str, ...], AfterValidator(metric_names)]
+
+
+def objective_name(name: str) -> str:
+    """Check the name of an objective.
+
+    Raises:
+        UserError: it is nothing that is measured.
+    """
+    if name not in measurable():
+        raise unknown_name("objective", name, measurable())
+    return name
+
+
+ObjectiveName = Annotated[str, AfterValidator(objective_name)]
 INIT_PARTS = ("generator", "discriminator", "average", "optimizers")
 
 
@@ -230,6 +244,11 @@ class FidConfig(_Section):
         le=1,
         description="a FID of fakes whose diversity is below this share of the real images' is never an objective",
     )
+    objective: ObjectiveName = Field(
+        "fid",
+        description="which of the measured values is the run's objective; in a sweep the first of the space's "
+        "objectives, which sets it",
+    )
     metrics: MetricNames = Field(
         (),
         description="measured beside FID on the same images: some of kid, prdc (precision, recall, density, coverage) "
@@ -303,6 +322,8 @@ class TrainConfig(_Section):
     @model_validator(mode="after")
     def _metrics_can_be_measured(self) -> Self:
         check_metrics("fid.metrics", self.fid.metrics, self.fid)
+        if (name := self.fid.objective) != FID and (needs := metric_of(name)) not in self.fid.metrics:
+            raise ValueError(f"fid.objective {name} needs {needs} in fid.metrics")
         return self
 
     @classmethod

@@ -19,6 +19,7 @@ from trainers.families import Family, build_family
 from trainers.fid_schedule import fakes_at, fid_due
 from trainers.initial import start_from_checkpoint
 from trainers.measuring import measure
+from trainers.metric_names import lower_better
 from trainers.randomness import GlobalRandom
 from trainers.resume import find_checkpoint, resume
 from trainers.run_report import Decision, EpochReport, Measurement, OutOfMemoryError, Report, RunEnd, RunOutcome
@@ -46,8 +47,8 @@ def train(
 
     Continues from ``run_dir/latest.pt`` if it exists, or ``previous.pt`` if that is damaged; without either it starts,
     with the weights of ``init.checkpoint`` where that is set. Writes sample grids such
-    as ``samples/epoch_0001.png``, ``latest.pt``, the one before as ``previous.pt`` and, at the lowest FID inside the
-    window whose fakes vary, ``best.pt`` and a grid.
+    as ``samples/epoch_0001.png``, ``latest.pt``, the one before as ``previous.pt`` and, at the best value of
+    ``fid.objective`` (by default the lowest FID) inside the window of fakes that vary, ``best.pt`` and a grid.
 
     Args:
         config: the run.
@@ -148,12 +149,14 @@ def _train(
 
 
 def _take_objective(measured: Measurement | None, progress: Progress, config: TrainConfig) -> bool:
-    """Make the measurement the objective where it is the window's lowest FID of fakes that vary; returns whether."""
+    """Make the measurement the objective where it is the window's best one of fakes that vary; returns whether."""
     if measured is None or measured.collapsed or progress.epoch < config.schedule.window_first:
         return False
-    if progress.objective is not None and measured.fid >= progress.objective:
+    if not math.isfinite(measured.value):  # it could not be measured, such as neighbours of too few images
         return False
-    progress.objective, progress.best_epoch = measured.fid, progress.epoch
+    if progress.objective is not None and measured.lower >= lower_better(measured.objective, progress.objective):
+        return False
+    progress.objective, progress.best_epoch = measured.value, progress.epoch
     return True
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from trainers.assets import Assets
 from trainers.config import TrainConfig
 from trainers.families import FidTarget
+from trainers.metric_names import FID
 from trainers.metrics import Beside, FidResult, measure_fid
 from trainers.run_report import Measurement, hardly_vary
 
@@ -54,10 +55,12 @@ def measure(
         )
         for name, target in targets.items()
     }
-    return combine(results, n_fake, epoch, config.fid.min_diversity)
+    return combine(results, n_fake, epoch, config.fid.min_diversity, config.fid.objective)
 
 
-def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversity: float) -> Measurement:
+def combine(
+    results: dict[str, FidResult], n_fake: int, epoch: int, min_diversity: float, objective: str = FID
+) -> Measurement:
     """One measurement from the results of all targets: the mean FID, as of all else, and the lowest diversity."""
     first, *_ = results.values()
     lowest = min(result.diversity for result in results.values())
@@ -78,6 +81,7 @@ def combine(results: dict[str, FidResult], n_fake: int, epoch: int, min_diversit
         collapsed=hardly_vary(diversity, min_diversity),
         seconds=sum(result.seconds for result in results.values()),
         per_target=per_target,
+        objective=objective,
         beside={
             metric: sum(result.beside[metric] for result in results.values()) / len(results)
             for metric in first.beside

@@ -1,7 +1,8 @@
-"""What may be measured beside FID, by name, and which way each value is better. Imports no torch."""
+"""What may be measured, by name, and which way each value is better. Imports no torch."""
 
 from collections.abc import Iterable, Mapping
 
+FID = "fid"
 KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
 
 # The values of each name that `fid.metrics` and `confirm.metrics` take.
@@ -11,7 +12,9 @@ VALUES: dict[str, tuple[str, ...]] = {
     INCEPTION_SCORE: ("inception_score",),
 }
 EXTRACTORS_ENV = "GAN_SWEEP_EXTRACTORS"  # modules, separated by commas, whose factories ``fid.extractor`` may name
-MINIMISED = frozenset({"kid"})  # the others are maximised
+MINIMISED = frozenset({FID, KID})  # the others are maximised
+KID_DEVIATION = "kid_deviation"  # comes with KID: the standard deviation over its subsets
+SHARES = frozenset({"precision", "recall", "coverage"})  # between 0 and 1
 HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where `data.heldout` keeps some
 # With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
 # that nobody has learnt: the mean of their medians, and the lower 5%. See `trainers.metrics.memorisation`.
@@ -22,6 +25,21 @@ NEIGHBOURS = 5  # nearest ones that make a neighbourhood of `prdc`, which theref
 def all_values() -> list[str]:
     """Every value that can be measured beside FID."""
     return [value for values in VALUES.values() for value in values]
+
+
+def measurable() -> list[str]:
+    """Every value that can be measured: FID, and what can be measured beside it."""
+    return [FID, *all_values()]
+
+
+def maximised(name: str) -> bool:
+    """Whether more of it is better; of what is not measured, such as seconds, less is."""
+    return name in all_values() and name not in MINIMISED
+
+
+def lower_better(name: str, value: float) -> float:
+    """A value of `name`, its sign turned where more is better: the one border behind which lower is always better."""
+    return -value if maximised(name) else value
 
 
 def metric_of(value: str) -> str:
@@ -41,6 +59,6 @@ def value_of(measured: Mapping[str, float], value: str) -> float | None:
 
 
 def short_name(protocol: str) -> str:
-    """``recall`` of ``recall_inception2048_n1000_k5``."""
-    known = [HELD_OUT, *reversed(NEAREST), *all_values()]  # of names that begin alike the longer first
+    """``recall`` of ``recall_inception2048_n1000_k5``, ``fid`` of ``fid_inception2048_n1000``."""
+    known = [HELD_OUT, KID_DEVIATION, *reversed(NEAREST), *measurable()]  # of names that begin alike the longer first
     return next((value for value in known if protocol.startswith(f"{value}_")), protocol)

@@ -95,7 +95,10 @@ def resume(
     if rank() == 0:
         if found.name == PREVIOUS:
             restore_latest(run_dir)
-        if progress.epoch == progress.best_epoch and progress.step == 0:
+        own = (
+            checkpoint.get("report") is not None or not progress.inherited
+        )  # else it is another run's, just taken over
+        if own and progress.epoch == progress.best_epoch and progress.step == 0:
             keep_as_best(run_dir)  # a run killed right after writing latest.pt has an older best.pt, or none
     report = checkpoint.get("report")
     return None if report is None else EpochReport.from_json(report), checkpoint.get("inside")

@@ -1,11 +1,13 @@
 """What a run reports. Imports no torch, since orchestrator processes that only pass reports on import this."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from trainers.config import FidConfig
+from trainers.metric_names import FID, lower_better, value_of
 
 
 class Decision(StrEnum):
@@ -56,6 +58,7 @@ class Measurement:
             ``diversity_TARGET``, and so all of `beside`.
         beside: what else was measured (``fid.metrics``), each under its protocol, such as
             ``recall_inception2048_n1000_k5``; of several targets the mean.
+        objective: which of the values is the run's objective, by its short name.
     """
 
     epoch: int
@@ -67,6 +70,25 @@ class Measurement:
     seconds: float = 0.0
     per_target: dict[str, float] = field(default_factory=dict)
     beside: dict[str, float] = field(default_factory=dict)
+    objective: str = FID
+
+    @property
+    def value(self) -> float:
+        """Of the objective; NaN where that was not measured."""
+        if self.objective == FID:
+            return self.fid
+        found = value_of(self.beside, self.objective)
+        return math.nan if found is None else found
+
+    @property
+    def lower(self) -> float:
+        """`value`, with its sign turned where more is better: lower is better."""
+        return lower_better(self.objective, self.value)
+
+    @property
+    def others(self) -> dict[str, float]:
+        """What was measured beside the objective, by protocol: `beside`, and FID where that is not the objective."""
+        return self.beside if self.objective == FID else {self.name or FID: self.fid, **self.beside}
 
     def metrics(self) -> dict[str, float]:
         """What is logged with the FID: ``fid_seconds``, ``diversity`` where it is known, `beside` and `per_target`."""
@@ -87,7 +109,8 @@ class EpochReport:
             d_loss_variance, the variance of D's loss over the epoch's steps, weight_norm_d and weight_norm_g after the
             epoch, and checkpoint_seconds where a checkpoint was written.
         measurement: FID at this epoch, None where none was due or it was not finite.
-        objective: lowest FID inside the window so far whose fakes vary; None before the first.
+        objective: best value of the run's objective (``fid.objective``), by default the lowest FID, inside the window
+            so far, of fakes that vary; None before the first.
         best_epoch: the epoch it was measured at.
         samples: file name of the sample grid written at this epoch, in the run's directory.
         started: wall clock of the epoch's first step, seconds since 1970.
@@ -134,6 +157,7 @@ class EpochReport:
             "collapsed": fid.collapsed if fid is not None else None,
             "checkpoint": self.checkpoint,
             "beside": list(fid.beside) if fid is not None else [],  # which of the metrics are
+            "objective_name": fid.objective if fid is not None else FID,
         }
 
     @classmethod
@@ -142,6 +166,7 @@ class EpochReport:
         rest, metrics = dict(values), dict(values["metrics"])
         fid, name, n_fake = (rest.pop(key, None) for key in ("fid", "fid_name", "n_fake"))
         collapsed, beside = rest.pop("collapsed", None), rest.pop("beside", [])
+        objective = rest.pop("objective_name", FID)
         del rest["metrics"]
         if fid is None:
             return cls(**rest, metrics=metrics, measurement=None)
@@ -155,6 +180,7 @@ class EpochReport:
             collapsed=hardly_vary(diversity) if collapsed is None else collapsed,
             seconds=metrics.pop("fid_seconds", 0.0),
             beside={key: metrics.pop(key) for key in beside},
+            objective=objective,
             per_target={key: metrics.pop(key) for key in list(metrics) if key.startswith(starts)},
         )
         return cls(**rest, metrics=metrics, measurement=measurement)
@@ -167,7 +193,7 @@ class RunOutcome:
     Attributes:
         end: why it ended.
         epochs: the last epoch that was trained.
-        objective: lowest FID inside the window whose fakes vary, None without one.
+        objective: as in `EpochReport`.
         best_epoch: the epoch it was measured at.
         detail: a sentence for people, empty where `end` says it all.
     """

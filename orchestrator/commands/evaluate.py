@@ -18,6 +18,7 @@ from trainers.errors import UserError
 if TYPE_CHECKING:
     from trainers.inference import FinishedGenerator
 
+FEWEST = 2
 MOST = 10_000  # images that a generator makes, unless --count says it
 
 
@@ -114,6 +115,8 @@ def _as_folders(sides: list[Side], count: int | None, seed: int, scratch: Path, 
         if side.folder is not None:
             folders[place] = scratch / f"side{place}"
             there = _decoded(side.folder, generators[0], folders[place])
+            if there < FEWEST:
+                raise UserError(f"{side.name}: FID needs at least {FEWEST} images, it has {there}")
             number = number or min(there, MOST)
     for place, side in enumerate(sides):
         if side.generator is not None:

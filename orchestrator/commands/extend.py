@@ -44,7 +44,7 @@ def command(
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
-    from orchestrator.results.repeats import is_repeat
+    from orchestrator.results.schedule import lineage_of
     from orchestrator.results.winner import choose
     from orchestrator.space.load import build_space
     from orchestrator.space.yaml_text import dump_yaml
@@ -62,12 +62,11 @@ def command(
         assert one.trial is not None
         if one.trial.open:
             raise UserError(f"trial {trial_id} of {sweep} has not ended: gan-sweep resume goes on with it")
-        if is_repeat(trial_id):
-            raise UserError(f"trial {trial_id} is a repeat: name the trial whose setting it has")
     store = chosen[0].store
     assert store is not None
     saved = store.read_plan()
-    settings = [one.trial.params for one in chosen if one.trial is not None]
+    state = store.read_state()  # a trial of a population has other settings by its best epoch than at its start
+    settings = [lineage_of(state, state.trials[name])[-1][1] for name in records]
     found = extended(build_space(saved.space, saved.definition), settings, [one.checkpoint for one in chosen], epochs)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"{saved.space}_extended.yaml"

@@ -222,7 +222,7 @@ def _measured_again(chosen: Chosen, again: MeasuringAgain, seeds: int | None, as
         "name": now.name,
         "in_training": None if then is None else then.fid,
         "measured_again": now.fid,
-        "confirmed": chosen.trial.confirmed,
+        "confirmed": chosen.trial.confirmed_fids,
         "fresh_latents": fresh,
         "differences": again.differences,
     }

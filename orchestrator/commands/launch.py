@@ -64,6 +64,12 @@ if TYPE_CHECKING:
 @click.option("--sampler", type=Text(), metavar="NAME", help=f"{', '.join(SAMPLERS)}. [default: the space's]")
 @click.option("--scheduler", type=Text(), metavar="NAME", help=f"{', '.join(SCHEDULERS)}. [default: the space's]")
 @click.option(
+    "--schedule",
+    type=FileToRead(),
+    metavar="FILE",
+    help="Train one trial whose settings change as this file says: schedule.yaml of a sweep with scheduler pbt.",
+)
+@click.option(
     "--rules",
     type=NameOrPath(),
     metavar="FILE|on|off",
@@ -121,9 +127,10 @@ if TYPE_CHECKING:
 @price_options
 @click.option(
     "--target-fid",
+    "--target",
     type=Number(0, 10**9, above=True),
     metavar="X",
-    help="End it when a trial's objective is X or less.",
+    help="End it when a trial's objective, by default FID, is X or better.",
 )
 @click.option(
     "--seed",
@@ -242,6 +249,7 @@ def _plan_and_run(
     from orchestrator.plan.dataset import prepare_data, with_labels
     from orchestrator.plan.earlier import narrowed, narrowed_as_launched, warm_start_of
     from orchestrator.plan.saved import to_saved
+    from orchestrator.plan.scheduled import other_base
     from orchestrator.results.store import create_sweep
 
     if plan.synthetic:
@@ -258,6 +266,9 @@ def _plan_and_run(
         plan = narrowed_as_launched(plan, state.plan, options.narrow)
         return go_on(plan, state, caches, allow_changes=options.allow_changes, dry_run=dry_run, console=console)
     plan = narrowed(plan, options.narrow)
+    if options.schedule is not None and (others := other_base(plan.space, options.schedule)):
+        text = f"The schedule was found with other settings: {'; '.join(others)}"
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     warm = warm_start_of(plan)
     print_plan(console, plan, caches, warm)
     if dry_run:

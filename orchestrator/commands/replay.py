@@ -114,7 +114,7 @@ def _settings(rules_file: Path | None, space: str | None) -> bool | dict[str, An
 def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, int]:
     """The scheduler's config, and the length of the runs that its grace is meant for, in epochs."""
     from orchestrator.space.load import load_space
-    from orchestrator.space.sections import SCHEDULERS, SchedulerConfig
+    from orchestrator.space.sections import PBT, SCHEDULERS, SchedulerConfig
     from trainers.config import ScheduleConfig
 
     if name is not None and name not in SCHEDULERS:
@@ -123,4 +123,7 @@ def _scheduler(space: str | None, name: str | None) -> tuple[SchedulerConfig, in
     if space is not None:
         loaded = load_space(space)
         config, epochs = loaded.scheduler, loaded.base.schedule.epochs
-    return (config.model_copy(update={"name": name}) if name is not None else config), epochs
+    config = config.model_copy(update={"name": name}) if name is not None else config
+    if name == PBT:
+        raise UserError("--scheduler pbt: it cuts no run, and what its copies become no record knows")
+    return (config.model_copy(update={"name": "none"}) if config.name == PBT else config), epochs

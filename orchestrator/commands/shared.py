@@ -184,7 +184,9 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the limits of a sweep that is there; see `orchestrator.plan.budgets`."""
     in_all, more = "In all, with what was used so far.", Number(0, 10**9, above=True)
     for option in (
-        click.option("--target-fid", type=more, metavar="X", help="End it when an objective is X or less."),
+        click.option(
+            "--target-fid", "--target", type=more, metavar="X", help="End it when an objective is X or better."
+        ),
         click.option("--max-cost", type=more, metavar="USD", help=f"{in_all} It wants a price."),
         click.option("--max-gpu-hours", type=more, metavar="H", help=in_all),
         click.option("--time-budget", type=Text(), metavar="2h", help=in_all),

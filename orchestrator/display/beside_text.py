@@ -3,9 +3,10 @@
 from statistics import fmean, stdev
 
 from orchestrator.results.records import TrialRecord
-from trainers.metric_names import HELD_OUT, NEAREST, all_values, protocol_of, short_name
+from trainers.metric_names import FID, HELD_OUT, KID, KID_DEVIATION, NEAREST, measurable, protocol_of, short_name
 
 HEADINGS = {
+    FID: "FID",
     "kid": "KID",
     "inception_score": "IS",
     HELD_OUT: "FID held out",
@@ -23,8 +24,18 @@ def beside_cells(trial: TrialRecord) -> dict[str, str]:
 
 
 def beside_text(trial: TrialRecord) -> str:
-    """``KID 0.0121 ± 0.0004, recall 0.43 ± 0.01``: with standard deviations where there are several values."""
-    return ", ".join(f"{heading(name)} {_spread(values)}" for name, values in _shown(trial).items())
+    """``KID 0.0121 ± 0.0004 (subsets ± 0.002), recall 0.43 ± 0.01``: with standard deviations of several values.
+
+    Of KID also that over the subsets which it is the mean of.
+    """
+    found, texts = trial.measured_beside, []
+    deviation = protocol_of(found, KID_DEVIATION)
+    for name, values in _shown(trial).items():
+        text = f"{heading(name)} {_spread(values)}"
+        if short_name(name) == KID and deviation is not None:
+            text += f" (subsets ± {fmean(found[deviation]):.1g})"
+        texts.append(text)
+    return ", ".join(texts)
 
 
 def beside_means(trial: TrialRecord) -> dict[str, float]:
@@ -48,9 +59,13 @@ def nearest_text(trial: TrialRecord) -> str:
 
 
 def _shown(trial: TrialRecord, *, again: bool = False) -> dict[str, list[float]]:
-    """What was measured beside FID, but for what `nearest_text` tells; if asked, of trials measured `again` alone."""
+    """What was measured beside the objective, but for what other texts tell; if asked, only if it was `again`."""
     found = trial.measured_beside if trial.confirmed_beside or not again else {}
-    return {name: values for name, values in found.items() if short_name(name) not in NEAREST}
+    return {
+        name: values
+        for name, values in found.items()
+        if short_name(name) not in (*NEAREST, KID_DEVIATION, trial.measure)
+    }
 
 
 def _spread(values: list[float]) -> str:
@@ -59,7 +74,7 @@ def _spread(values: list[float]) -> str:
 
 
 def amount_text(name: str, value: float | None) -> str:
-    """The value of a second objective: a cost as ``1,204``, what is measured beside FID as ``0.431``; or a dash."""
+    """The value of a second objective: a cost as ``1,204``, what is measured as ``0.431``; or a dash."""
     if value is None:
         return "-"
-    return f"{value:.3g}" if name in all_values() else f"{value:,.0f}"
+    return f"{value:.3g}" if name in measurable() else f"{value:,.0f}"

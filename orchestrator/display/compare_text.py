@@ -19,6 +19,7 @@ from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
+from orchestrator.space.objectives import number_text
 
 LABEL = 25  # letters that the first column wants
 
@@ -77,7 +78,7 @@ def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:
     if best is not None and best.objective is not None:
         seeds = f" ({len(best.confirmed)} seeds)" if best.confirmed else ""
         found["winner"] = best.trial_id
-        found["in training"] = f"{best.objective:.2f} at epoch {best.best_epoch}"
+        found["in training"] = f"{number_text(best.objective)} at epoch {best.best_epoch}"
         found["confirmed"] = f"{confirmed_text(best, '.2f')}{seeds}" if best.confirmed else "not measured again"
     return found
 

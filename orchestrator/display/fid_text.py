@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.winner import Chosen
+from trainers.metric_names import FID
 from trainers.run_report import Measurement
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def again_lines(
         same = then.name == now.name and _near(then.fid, now.fid)
         verdict = f", {_verdict(same)}" + ("" if same else f" by {abs(now.fid / then.fid - 1):.2%}")
     lines.append(f"  measured again  {now.fid:.4f}{verdict}, on the same latents")
-    before = chosen.trial.confirmed
+    before = chosen.trial.confirmed_fids
     if before:
         lines.append(f"  fresh latents   {mean_text(before)} over {_seeds(len(before))}, at the end of the sweep")
     if fresh:
@@ -99,9 +100,10 @@ def folder_lines(folder: Path, chosen: Chosen, data: Any, found: "FolderFid", di
     if found.sets:
         sets = f"{len(found.sets)} sets" if len(found.sets) > 1 else "a set"
         lines.append(f"  {protocol:{wide}}  {mean_text(found.sets)} over {sets} of {size} of the images")
-        before = trial.confirmed or ([] if trial.objective is None else [trial.objective])
+        before = trial.confirmed_fids or ([] if trial.fid is None else [trial.fid])
         if before:
-            what = f"over {_seeds(len(before))}" if trial.confirmed else "in training, its lowest"
+            in_training = "in training, its lowest" if trial.measure == FID else "in training"
+            what = f"over {_seeds(len(before))}" if trial.confirmed_fids else in_training
             agree, text = _within_chance(found.sets, before)
             lines.append(f"  {'the same, in the sweep':{wide}}  {mean_text(before)} {what}{text}")
     else:

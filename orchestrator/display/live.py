@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.display.beside_text import amount_text, beside_cells, beside_text
+from orchestrator.display.exploit_text import exploit_text
 from orchestrator.display.fitting import fitting
 from orchestrator.display.seeds_text import seeds_cell
 from orchestrator.display.waiting import doing_text, left_text
@@ -23,6 +24,9 @@ from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import State
+from orchestrator.space.objectives import called, number_text, spread_text
+from orchestrator.space.sections import PBT
+from trainers.metric_names import FID
 from trainers.run_report import EpochReport
 
 _STYLES = {
@@ -40,8 +44,8 @@ NOTICE_S = 30.0  # a notice stays above the table
 WIDE = 110  # from so many columns on there is room for a bar
 
 MOST_ROWS = 500  # of a table that is printed: rich takes 2 ms for each, and `results --json` has all trials
-# Columns that a narrow terminal leaves out, in this order. The costs of a second objective go between these two.
-_EXTRAS, _SPARE = ("images/s", "on FID", "time", "FID"), ("epoch", "best")
+# Columns that a narrow terminal leaves out, in this order; then the costs of a second objective, epoch and best.
+_EXTRAS = ("images/s", "on FID", "time", "FID")
 _SENTENCE = 30  # letters that a verdict with its sentence wants, before columns give way to it
 
 
@@ -78,7 +82,7 @@ def trials_table(
     extra = list(dict.fromkeys(name for trial in trials for name in trial.costs))
     shows = Shows(confirmed=any(trial.confirmed for trial in trials), seeds=any(trial.repeats for trial in trials))
     found = dict.fromkeys(name for trial in trials for name in beside_cells(trial))
-    beside = [name for name in found if name.lower() not in extra]
+    beside = [name for name in found if name.lower() not in (*extra, FID)]  # FID has a column of its own
     best = best_trial(trials)
     front = set(pareto_front(trials)) if extra else set()
     shown = _rows_to_show(trials, rows)
@@ -99,7 +103,8 @@ def trials_table(
             columns.setdefault(name, []).append(cell)
     kept = list(columns)
     if width is not None:
-        first_to_go = (*beside, *_EXTRAS, *map(_heading, extra), CURRENCY, *_SPARE)
+        spare = ("epoch", *dict.fromkeys(best_heading(trial.measure) for trial in shown))
+        first_to_go = (*beside, *_EXTRAS, *map(_heading, extra), CURRENCY, *spare)
         kept = fitting(columns, width=width, first_to_go=first_to_go, wraps="verdict", least=_SENTENCE)
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.show_header = bool(shown)
@@ -124,7 +129,7 @@ def _heading(cost: str) -> str:
 def _rows_to_show(trials: list[TrialRecord], rows: int | None) -> list[TrialRecord]:
     if rows is None or len(trials) <= rows:
         return trials
-    best = sorted(trials, key=lambda trial: (trial.objective is None, trial.objective or 0.0))[: rows // 2]
+    best = sorted(trials, key=lambda trial: (trial.objective is None, trial.lower(trial.objective or 0.0)))[: rows // 2]
     running = [trial for trial in trials if trial.state is State.RUNNING]
     newest = trials[::-1]
     ranked = dict.fromkeys(trial.trial_id for trial in [*running, *best, *newest])
@@ -143,14 +148,14 @@ class Shows:
 def _cells(trial: TrialRecord, shows: Shows, clock: float) -> dict[str, str]:
     few = _fewer_fakes(trial, trial.last_fid_n)
     carried = "" if trial.last_fid_epoch in (None, trial.epochs) else f" @{trial.last_fid_epoch}"
-    best = _number(trial.objective, ".1f")
-    if trial.objective is None and trial.lowest_fid is not None:  # see `NOT_COUNTED`
+    best = "-" if trial.objective is None else number_text(trial.objective, ".1f")
+    if trial.stands_for_none:
         best = f"~{trial.lowest_fid:.1f}{few}"
     seconds = max(trial.seconds, trial.running_seconds(clock)) if trial.state is State.RUNNING else trial.seconds
     return {
         "epoch": f"{trial.epochs}/{trial.total_epochs}",
         "FID": _number(trial.last_fid, ".1f") + few + carried,
-        "best": best,
+        best_heading(trial.measure): best,
         **({"confirmed": confirmed_text(trial, ".1f") or "-"} if shows.confirmed else {}),
         **({"seeds": seeds_cell(trial, ".1f") or "-"} if shows.seeds else {}),
         "images/s": _number(trial.images_per_second, ".0f"),
@@ -160,14 +165,16 @@ def _cells(trial: TrialRecord, shows: Shows, clock: float) -> dict[str, str]:
 
 
 def confirmed_text(trial: TrialRecord, form: str) -> str:
-    """``64.1 ± 0.4``: mean and sample standard deviation of a trial's confirmed FIDs; empty where there are none.
+    """``64.1 ± 0.4``: mean and sample standard deviation of a trial's confirmed objective; empty where there are none.
 
     A single value has no deviation.
     """
-    if trial.objective_mean is None:
-        return ""
-    spread = "" if trial.objective_spread is None else f" ± {trial.objective_spread:{form}}"
-    return f"{trial.objective_mean:{form}}{spread}"
+    return "" if trial.objective_mean is None else spread_text(trial.objective_mean, trial.objective_spread, form)
+
+
+def best_heading(measure: str) -> str:
+    """Of the column of objectives: ``best``, which is of FID, or ``best KID``."""
+    return "best" if measure == FID else f"best {called(measure)}"
 
 
 def _fewer_fakes(trial: TrialRecord, n_fake: int | None) -> str:
@@ -263,19 +270,27 @@ class Screen(Sink):
         if (newest := report.measurement) is not None:
             rate = report.metrics["images_per_second"]
             fid = f"{newest.fid:.1f}{_fewer_fakes(trial, newest.n_fake)}"
-            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}  {rate:.0f} images/s")
+            own = "" if trial.measure == FID else f"  {called(trial.measure)} {number_text(newest.value)}"
+            self._line(trial, f"epoch {report.epoch}/{trial.total_epochs}  FID {fid}{own}  {rate:.0f} images/s")
 
     def paused(self, trial: TrialRecord) -> None:
         """Say where it waits."""
-        self._line(trial, f"waits at epoch {trial.epochs}: it goes on when it is among the best there")
+        population = self._state is not None and self._state.plan.scheduler == PBT
+        when = "all are there" if population else "it is among the best there"
+        self._line(trial, f"waits at epoch {trial.epochs}: it goes on when {when}")
+
+    def exploited(self, trial: TrialRecord) -> None:
+        """Say of whom it becomes a copy."""
+        self._line(trial, exploit_text(trial))
 
     def ended(self, trial: TrialRecord) -> None:
         """Show the verdict."""
         self._line(trial, _verdict(trial))
 
     def confirmed(self, trial: TrialRecord) -> None:
-        """Show the confirmed FID."""
-        found = ", ".join(filter(None, (f"FID {confirmed_text(trial, '.1f')}", beside_text(trial))))
+        """Show the confirmed objective."""
+        own = f"{called(trial.measure)} {confirmed_text(trial, '.1f')}"
+        found = ", ".join(filter(None, (own, beside_text(trial))))
         self._line(trial, f"measured again  {trial.refused or found}")
 
     def _trials(self) -> list[TrialRecord]:

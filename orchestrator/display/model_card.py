@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.display.model_snippets import snippets
+from orchestrator.space.objectives import called, number_text, spread_text
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.inference.export import Written
+from trainers.metric_names import FID, maximised, short_name
 
 UNKNOWN = "unknown"  # the licence, where nobody says
 
@@ -76,7 +78,11 @@ def _front_matter(model: dict[str, Any]) -> dict[str, Any]:
     value = origin["objective"] if origin["confirmed_mean"] is None else origin["confirmed_mean"]
     if value is not None:
         dataset = {"name": f"{origin['data_images']} images, {origin['data_fingerprint'][:16]}", "type": "image-folder"}
-        metric = {"type": "fid", "name": origin["objective_name"], "value": round(value, 2)}
+        metric = {
+            "type": short_name(origin["objective_name"]),
+            "name": origin["objective_name"],
+            "value": float(number_text(value, ".2f")),
+        }
         result = {"task": {"type": _task(model)}, "dataset": dataset, "metrics": [metric]}
         found["model-index"] = [{"name": _title(model), "results": [result]}]
     return found
@@ -100,26 +106,34 @@ def _quality(model: dict[str, Any]) -> str:
     origin, fid = model["origin"], model["config"]["fid"]
     if origin["objective"] is None:
         return "Unknown: a checkpoint by itself does not say in which sweep it was measured."
-    rows = []
+    rows, measure = [], short_name(origin["objective_name"])
+    what, up = called(measure), maximised(measure)
     if (mean := origin["confirmed_mean"]) is not None:
-        spread, seeds = origin["confirmed_spread"], origin["confirmed_seeds"]
-        how = f" ± {spread:.2f} (mean and standard deviation over {seeds} seeds)" if spread is not None else " (1 seed)"
-        rows.append(("FID, measured again on fresh latents", f"{mean:.2f}{how}"))
+        how = _how_sure(origin["confirmed_spread"], origin["confirmed_seeds"])
+        rows.append(
+            (f"{what}, measured again on fresh latents", f"{spread_text(mean, origin['confirmed_spread'])}{how}")
+        )
     if (mean := origin.get("training_mean")) is not None:  # exports of older versions do not say it
-        spread, seeds = origin["training_spread"], origin["training_seeds"]
-        how = f" ± {spread:.2f} (mean and standard deviation over {seeds} seeds)" if spread is not None else " (1 seed)"
-        rows.append(("FID of the same setting, trained again with fresh seeds", f"{mean:.2f}{how}"))
-    rows.append((f"FID in training, at epoch {model['epoch']}", f"{origin['objective']:.2f}"))
+        how = _how_sure(origin["training_spread"], origin["training_seeds"])
+        text = f"{spread_text(mean, origin['training_spread'])}{how}"
+        rows.append((f"{what} of the same setting, trained again with fresh seeds", text))
+    rows.append((f"{what} in training, at epoch {model['epoch']}", number_text(origin["objective"])))
     rows.append(("protocol", f"`{origin['objective_name']}`"))
     rows.append(("features", f"of `{fid['extractor']}`"))
-    each = ", in each direction; the FID is the mean" if model["directions"] else ""
+    each = ", in each direction; the value is the mean" if model["directions"] else ""
     rows.append(("compared", f"{fid['n_fake']} generated images with {origin['data_images']} training images{each}"))
-    text = "Lower is better. FIDs compare under the same protocol and the same images only"
-    if fid["extractor"] != "inception" or fid["n_fake"] < 10_000:
+    better = "Higher" if up else "Lower"
+    text = f"{better} is better. Values compare under the same protocol and the same images only"
+    if measure == FID and (fid["extractor"] != "inception" or fid["n_fake"] < 10_000):
         text += ": this is not the FID of articles, which compare 10,000 or more images by Inception's features"
     return (
-        f"{_table(('what', 'value'), rows)}\n\n{text}. The value in training is the lowest of several, so it flatters."
+        f"{_table(('what', 'value'), rows)}\n\n{text}. The value in training is the "
+        f"{'highest' if up else 'lowest'} of several, so it flatters."
     )
+
+
+def _how_sure(spread: float | None, seeds: int) -> str:
+    return " (1 seed)" if spread is None else f" (mean and standard deviation over {seeds} seeds)"
 
 
 def _tensors(model: dict[str, Any]) -> str:

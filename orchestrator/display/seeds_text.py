@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.repeats import by_seeds
 from orchestrator.results.seed_odds import odds_of
+from orchestrator.space.objectives import best_text, spread_text
 
 
 def seeds_cell(trial: TrialRecord, form: str) -> str:
@@ -15,8 +16,7 @@ def seeds_cell(trial: TrialRecord, form: str) -> str:
     of = f" of {seeds.asked}" if seeds.failed else ""
     if seeds.mean is None:
         return f"n0{of}"
-    spread = "" if seeds.spread is None else f" ± {seeds.spread:{form}}"
-    return f"{seeds.mean:{form}}{spread} n{len(seeds.values)}{of}"
+    return f"{spread_text(seeds.mean, seeds.spread, form)} n{len(seeds.values)}{of}"
 
 
 def seeds_rows(trials: Sequence[TrialRecord], best: TrialRecord | None) -> dict[str, str]:
@@ -34,5 +34,7 @@ def seeds_rows(trials: Sequence[TrialRecord], best: TrialRecord | None) -> dict[
         rows["runner-up"] = f"{odds.runner_up}: {ranked[1].seeds}"
     rows["how sure"] = str(odds)
     which = "its first run" if best.trial_id == odds.winner else f"a repeat with seed {best.params['seed']}"
-    rows["generator"] = f"{best.trial_id}, {which}: the lowest confirmed FID among the setting's runs"
+    rows["generator"] = (
+        f"{best.trial_id}, {which}: the {best_text(best.measure, 'confirmed ')} among the setting's runs"
+    )
     return rows

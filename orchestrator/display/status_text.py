@@ -21,6 +21,7 @@ from orchestrator.results.standing import Standing, last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.space.objectives import number_text
 
 WIDE = 120  # a list of sweeps may be wider than the terminal: names are there to be copied, and never cut
 
@@ -39,7 +40,7 @@ def print_all(console: Console, sweeps: list[tuple[ResultsStore, SweepState | st
             continue
         standing, now = store.standing(state), last_sign(store.directory, state)
         own, best = searched(state.trials.values()), best_trial(list(state.trials.values()))
-        lowest = "-" if best is None else confirmed_text(best, ".1f") or f"{best.objective:.1f}"
+        lowest = "-" if best is None else confirmed_text(best, ".1f") or number_text(best.objective or 0.0, ".1f")
         row = [store.directory.name, standing.status, f"{len(own)}/{state.planned}", lowest]
         hours = f"{state.gpu_hours(now):.1f}" if state.plan.gang_gpus else "-"
         cost = state.cost(now)

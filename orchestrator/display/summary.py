@@ -14,6 +14,7 @@ from rich.table import Table
 from orchestrator.display.advice.advice import advice_on
 from orchestrator.display.advice.finding import Finding
 from orchestrator.display.live import MOST_ROWS, trials_table
+from orchestrator.display.schedule_text import schedule_rows
 from orchestrator.display.search_text import front_rows, sampler_hints, search_rows
 from orchestrator.display.seeds_text import seeds_rows
 from orchestrator.display.spending_text import away_row, cost_column, spending_rows
@@ -37,8 +38,10 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.domains import Domain
+from orchestrator.space.objectives import best_text, called
 from orchestrator.space.space import Space, condition_text
 from trainers.fid_schedule import first_measurement
+from trainers.metric_names import maximised
 from trainers.remote import shown
 
 if TYPE_CHECKING:
@@ -65,14 +68,15 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     if len(images) > 1:
         sources = find_family(space.base).find_sources(plan.data)
         images = [f"{name.capitalize()}: {text}" for name, text in zip(sources, images, strict=True)]
-    budgets = f", {plan.budgets}" if str(plan.budgets) else ""
+    budgets = f", {limits}" if (limits := plan.budgets.text(space.objectives[0])) else ""
     forecast = forecast_of(plan, fingerprint_of(caches))
     rows = {
         "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
         "images": "\n".join(images),
         "training": _training_text(space),
-        "objective": f"{plan.metric}, lowest in the window{_measuring_text(space)}",
+        "objective": f"{plan.metric}, {_direction(space)} in the window{_measuring_text(space)}",
         "searched": ", ".join(space.search) or "nothing",
+        **schedule_rows(space),
         **search_rows(plan, warm),
         "where": _where_text(resources, plan.address) + (f"\n{plan.packing}" if plan.packing else ""),
         **arithmetic_rows(plan, forecast),
@@ -86,12 +90,16 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
         console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
 
 
+def _direction(space: Space) -> str:
+    return "highest" if maximised(space.objectives[0]) else "lowest"
+
+
 def _training_text(space: Space) -> str:
     """Size, epochs and window of the trials, each as its range where it is searched."""
     base = space.base.flat()
     names = ("data.image_size", "schedule.epochs", "schedule.window_first")
     size, epochs, window = (str(space.search.get(name, base[name])).split(",")[0] for name in names)  # without its step
-    return f"{size} px, {epochs} epochs, FID counts from epoch {window} on"
+    return f"{size} px, {epochs} epochs, {called(space.objectives[0])} counts from epoch {window} on"
 
 
 def _where_text(resources: Resources, address: str | None) -> str:
@@ -195,7 +203,7 @@ def _legend(trials: list[TrialRecord]) -> str:
     """What the marks in the table mean, of those that it has."""
     marks = {
         "* the best": best_trial(trials) is not None,
-        f"~ {NOT_COUNTED}": any(trial.objective is None and trial.lowest_fid is not None for trial in trials),
+        f"~ {NOT_COUNTED}": any(trial.stands_for_none for trial in trials),
         "@E measured at epoch E": any(trial.last_fid_epoch not in (None, trial.epochs) for trial in trials),
         "seeds: mean and spread over n training seeds": any(trial.repeats for trial in trials),
         "0003s1: the setting of 0003 with a fresh seed": any(trial.is_repeat for trial in trials),
@@ -220,7 +228,8 @@ def print_space(console: Console, space: Space) -> None:
     console.print("\nfixed", style="dim")
     print_rows(console, fixed)
     console.print(f"\nsampler {space.sampler.name}, {space.scheduler}; {space.trials} trials", soft_wrap=True)
-    console.print(f"objective: the lowest FID in the window{_measuring_text(space)}", highlight=False, soft_wrap=True)
+    best = best_text(space.objectives[0])
+    console.print(f"objective: the {best} in the window{_measuring_text(space)}", highlight=False, soft_wrap=True)
 
 
 def _condition(domain: Domain) -> str:

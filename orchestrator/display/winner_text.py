@@ -14,12 +14,14 @@ from rich.markup import escape
 from orchestrator.display.beside_text import beside_text, nearest_text
 from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.live import confirmed_text
+from orchestrator.display.schedule_text import changed_rows
 from orchestrator.results.argument import are_elsewhere, argument_of, files_argument_of, place_of
 from orchestrator.results.lineage import best_of_lineage, lineage
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, StopReason
 from orchestrator.space.domains import value_text
+from orchestrator.space.objectives import called, number_text
 from trainers.remote import child, uri_of
 
 
@@ -37,21 +39,23 @@ def counted(number: float, what: str) -> str:
 
 
 def won_with(best: TrialRecord) -> str:
-    """The winner's FID: the confirmed one where there is one, and the one in training."""
+    """The winner's objective: the confirmed one where there is one, and the one in training."""
+    assert best.objective is not None
+    own = number_text(best.objective)
     if not best.confirmed:
-        return f"{best.objective:.2f} at epoch {best.best_epoch}"
+        return f"{own} at epoch {best.best_epoch}"
     seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
-    in_training = f"objective in training {best.objective:.2f} at epoch {best.best_epoch}"
+    in_training = f"objective in training {own} at epoch {best.best_epoch}"
     return f"{confirmed_text(best, '.2f')}{seeds} ({in_training})"
 
 
 def winner_rows(store: ResultsStore, objective: str, best: TrialRecord) -> dict[str, str]:
-    """The best trial: its FID, how it can be the best where it was cut, its setting, and its files."""
+    """The best trial: its objective, how it can be the best where it was cut, its setting, and its files."""
     rows = {"best trial": f"{best.trial_id}: {objective} {won_with(best)}"}
     if (diversity := best.diversity) is not None:
         rows["diversity"] = f"its fakes vary {diversity:.0%} as much as the real images"
     if beside := beside_text(best):
-        rows["beside FID"] = beside
+        rows[f"beside {called(best.measure)}"] = beside
     if by_heart := nearest_text(best):
         rows["by heart"] = by_heart
     if constraints := constraints_text(best):
@@ -60,6 +64,7 @@ def winner_rows(store: ResultsStore, objective: str, best: TrialRecord) -> dict[
         ended = f"{best.verdict} after epoch {best.epochs} of {best.total_epochs}"
         rows["its end"] = f"{ended}; its best epoch counts all the same"
     rows["its setting"] = ", ".join(f"{name}={short(value)}" for name, value in best.params.items()) or "the base"
+    rows |= changed_rows(store, best)
     grid = f"samples/epoch_{best.best_epoch:04d}.png"
     if not (store.trials_dir / best.trial_id / grid).exists():  # an older version wrote none of that epoch
         grid = "samples"

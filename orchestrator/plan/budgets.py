@@ -7,7 +7,9 @@ from orchestrator.plan.amounts import amount
 from orchestrator.plan.prices import check_priced
 from orchestrator.results.prices import Prices, money
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.space.objectives import called
 from trainers.errors import UserError, shortened
+from trainers.metric_names import FID, lower_better, maximised
 
 LONGEST_S = 10 * 365 * 24 * 3600
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -20,7 +22,7 @@ class Budgets:
     Attributes:
         time_s: seconds since the sweep started, its images decoded; the start of Ray and the gangs counts.
         gpu_hours: GPUs that the gangs hold x hours since their ranks started, busy or idle: what a cloud bills.
-        target_fid: reached when a trial's objective is this or less.
+        target_fid: reached when a trial's objective is this or better.
         cost: US dollars, by the sweep's prices; see `orchestrator.results.prices`.
     """
 
@@ -30,7 +32,7 @@ class Budgets:
     cost: float | None = None
 
     def reached(
-        self, *, seconds: float, gpu_hours: float, cost: float | None, objective: float | None
+        self, *, seconds: float, gpu_hours: float, cost: float | None, objective: float | None, name: str = FID
     ) -> SweepStatus | None:
         """The sweep's end status when a budget is reached, None while none is. The target takes precedence.
 
@@ -38,9 +40,10 @@ class Budgets:
             seconds: since the sweep started.
             gpu_hours: held so far.
             cost: US dollars so far, None without a price; `read_budgets` refuses a limit then.
-            objective: the lowest of all trials, None while no trial has one.
+            objective: the best of all trials, as it is compared: lower is better; None while no trial has one.
+            name: what the objective is.
         """
-        if self.target_fid is not None and objective is not None and objective <= self.target_fid:
+        if self.target_fid is not None and objective is not None and objective <= lower_better(name, self.target_fid):
             return SweepStatus.TARGET_REACHED
         if self.time_s is not None and seconds > self.time_s:
             return SweepStatus.OUT_OF_TIME
@@ -50,14 +53,25 @@ class Budgets:
             return SweepStatus.OUT_OF_MONEY
         return None
 
-    def __str__(self) -> str:
+    def text(self, name: str) -> str:
+        """For people, of a sweep whose objective is `name`; empty without a limit."""
         parts = (
             f"at most {self.time_s:.0f} s" if self.time_s else "",
             f"at most {self.gpu_hours:g} GPU hours" if self.gpu_hours else "",
             f"at most {money(self.cost)}" if self.cost else "",
-            f"until FID <= {self.target_fid:g}" if self.target_fid else "",
+            target_text(name, self.target_fid),
         )
         return ", ".join(filter(None, parts))
+
+    def __str__(self) -> str:
+        return self.text(FID)
+
+
+def target_text(name: str, target: float | None) -> str:
+    """``until FID <= 40``, ``until recall >= 0.4``; empty without one."""
+    if target is None:
+        return ""
+    return f"until {called(name)} {'>=' if maximised(name) else '<='} {target:g}"
 
 
 def read_budgets(

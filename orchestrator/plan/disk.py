@@ -9,12 +9,13 @@ from orchestrator.plan.memory import Networks, gb
 from orchestrator.plan.resources import Resources
 from orchestrator.results.retention import candidates, default_keep, how_many
 from orchestrator.space.rungs import mean_epochs
-from orchestrator.space.sections import PROMOTING
+from orchestrator.space.sections import PBT, WAITING
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 from trainers.samples import SMALLEST_TILE
 
 SWEEP_BYTES = 20_000_000  # of any sweep: MLflow's database, Ray's files, logs
+RUNG_CHECKPOINTS = 2  # of a member of pbt: those of the last rungs, which others may still take over
 PAUSED_CHECKPOINTS = 1  # of a trial that waits at a rung: latest; the few inside the window have a best, as those kept
 OPEN_CHECKPOINTS = 4  # of a trial that runs: latest, previous, best, and the one that is being written
 EPOCH_BYTES = 6000  # a line of the history, 800, and its 20 numbers in MLflow's database
@@ -67,10 +68,11 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     grids = space.trials + space.most_repeats + epochs / schedule.samples_every
     pictures = grids * GRID_COPIES * GRID_TILES * PIXEL_BYTES * side**2
     run = min(resources.gangs, space.trials)
-    wait = space.trials - run if space.scheduler.name in PROMOTING else 0
+    wait = space.trials - run if space.scheduler.name in WAITING else 0
+    rungs = RUNG_CHECKPOINTS * space.trials if space.scheduler.name == PBT else 0
     return DiskForecast(
         running=OPEN_CHECKPOINTS * run * networks.saved,
-        waiting=PAUSED_CHECKPOINTS * wait * networks.saved,
+        waiting=(PAUSED_CHECKPOINTS * wait + rungs) * networks.saved,
         kept=kept * networks.saved,
         rest=SWEEP_BYTES + round(epochs * EPOCH_BYTES + pictures),
     )

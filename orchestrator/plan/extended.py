@@ -30,6 +30,7 @@ def extended(
         "schedule.window_first": 1,
         "fid.at": (),
         "fid.n_fake_first": None,
+        **{name: value for change in space.changes for name, value in change.values.items()},  # as they were at last
     }
     configs = [
         TrainConfig.build(space.resolve(params).model_dump(), {**whole, KEY: str(checkpoint.absolute())})
@@ -45,5 +46,7 @@ def extended(
         "points": [{name: flat[name] for name in differing} for flat in flats[1:]],
         "sampler": {"name": "random"},
         "scheduler": {"name": "none"},
+        "changes": [],
+        "confirm": {**space.confirm.model_dump(mode="json"), "train_seeds": 0},  # all would start from one checkpoint
         "trials": len(flats),
     }

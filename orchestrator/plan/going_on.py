@@ -12,8 +12,10 @@ from orchestrator.results.retention import finalists
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.space.objectives import called
 from trainers.errors import UserError
 from trainers.masking import is_masked, masked
+from trainers.metric_names import maximised
 
 
 def as_it_stands(
@@ -79,9 +81,12 @@ def check_left(state: SweepState, plan: Plan) -> None:
             on_gpus=plan.resources.gpus > 0, gpu_hours=state.gpu_hours(now), seconds=state.seconds(now)
         ),
         objective=lowest_objective(list(state.trials.values())),
+        name=state.plan.objectives[0],
     )
+    measure = state.plan.objectives[0]
+    target, better = f"target {called(measure)}", "higher" if maximised(measure) else "lower"
     more = {
-        SweepStatus.TARGET_REACHED: "its target FID is reached: a lower --target-fid goes on",
+        SweepStatus.TARGET_REACHED: f"its {target} is reached: a {better} --target-fid goes on",
         SweepStatus.OUT_OF_TIME: "its time budget is used up: a longer --time-budget goes on",
         SweepStatus.OUT_OF_GPU_HOURS: "its GPU hours are used up: a larger --max-gpu-hours goes on",
         SweepStatus.OUT_OF_MONEY: "its money is used up: a larger --max-cost goes on",

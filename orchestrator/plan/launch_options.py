@@ -34,6 +34,7 @@ class LaunchOptions:
     target_fid: str | float | None = None
     sampler: str | None = None
     scheduler: str | None = None
+    schedule: Path | None = None
     rules: str | None = None
     storage: str | None = None
     warm_start: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from orchestrator.plan.packing import Packing, read_trials_per_gpu
 from orchestrator.plan.places import check_can_make, check_model_name, check_name, check_no_sweep, check_remote
 from orchestrator.plan.prices import read_prices
 from orchestrator.plan.resources import Resources, choose_resources, machine
+from orchestrator.plan.scheduled import scheduled
 from orchestrator.plan.starting import check_checkpoints, with_whole_paths
 from orchestrator.results.databases import check_uri
 from orchestrator.results.mirror import pull
@@ -24,10 +25,12 @@ from orchestrator.results.retention import how_many
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import ResultsStore, exists_already, find_sweep
 from orchestrator.search.studies import resolve_storage
+from orchestrator.space.constraints import check_reachable
 from orchestrator.space.demo import demo_images, demo_space
 from orchestrator.space.load import load_space
 from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.overrides import apply_settings, check_each_once
+from orchestrator.space.population import check_size
 from orchestrator.space.rules_file import read_block
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
@@ -35,6 +38,7 @@ from trainers.data.files import require_folder
 from trainers.data.remote_images import fetch_images
 from trainers.errors import UserError
 from trainers.masking import masked
+from trainers.metric_names import FID
 from trainers.remote import uri_of
 
 SHORTEST_SILENCE_S = 20
@@ -53,7 +57,7 @@ class Plan:
         synthetic: whether images have to be drawn into `data` first.
         cache_dir: directory of decoded images and statistics.
         resources: gangs and ranks.
-        metric: name of the FID, protocol included.
+        metric: name of the first objective, by default FID, protocol included.
         tracking_uri: MLflow's URI; file paths in it are absolute.
         storage: storage of Optuna's study: a journal's path or a database's URL.
         warm_start: directories of the earlier sweeps whose trials the sampler gets.
@@ -132,6 +136,7 @@ def make_plan(
     space = with_whole_paths(_overridden(loaded, options))
     if options.keep_checkpoints is not None:
         how_many(options.keep_checkpoints)  # which refuses what it does not know
+    check_size(space)
     check_space_buildable(space)
     check_checkpoints(space)
     cpus, gpus = available or machine()
@@ -169,6 +174,8 @@ def make_plan(
         gpus=resources.gpus,
         prices=prices,
     )
+    if budgets.target_fid is not None:
+        check_reachable("--target-fid", space.objectives[0], budgets.target_fid)
     warm_start = _earlier(options, space)
     if options.data is not None and uri_of(data) is not None:  # after all that is quicker to check
         fetch_images(data, fetching)
@@ -282,6 +289,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
         settings.append(f"confirm.train_seeds={options.confirm_seeds}")
     check_each_once([*settings, *options.settings])
     space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
+    if options.schedule is not None:
+        return scheduled(space, options.schedule, options)
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})
 
 
@@ -304,12 +313,14 @@ def _silence(option: str, given: str | None) -> float | None:
 
 
 def metric_of(base: TrainConfig) -> str:
-    """The name of the FID metric. Building the extractor also shows before Ray starts whether its weights are there.
+    """The name of the objective, by default FID. Building the extractor shows before Ray starts whether its weights are
+    there.
 
     Raises:
         UserError: there is no such extractor, or its weights are not there.
     """
-    from trainers.metrics import build_extractor, protocol_name
+    from trainers.metrics import beside_name, build_extractor, protocol_name
 
-    extractor = build_extractor(base.fid.extractor, base.fid.weights)
-    return protocol_name(extractor.protocol, base.fid.n_fake, base.data.heldout)
+    extractor, objective = build_extractor(base.fid.extractor, base.fid.weights), base.fid.objective
+    of = extractor.protocol, base.fid.n_fake, base.data.heldout
+    return protocol_name(*of) if objective == FID else beside_name(objective, *of)

@@ -15,7 +15,7 @@ from orchestrator.results.retention import default_keep
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.space.load import build_space, space_as_yaml
 from orchestrator.space.narrowing import Narrowing
-from orchestrator.space.sections import ConfirmConfig
+from orchestrator.space.sections import PBT, ConfirmConfig, SchedulerConfig
 from trainers.config import TrainConfig, flatten
 from trainers.errors import UserError
 
@@ -132,8 +132,11 @@ def differences(saved: SavedPlan, now: SavedPlan) -> list[Difference]:
     before_space, now_space = _flat(saved.definition), _flat(now.definition)
     younger = now_space.keys() - before_space.keys()
     before_space |= {name: value for name, value in _defaults().items() if name in younger}
+    # A population that waits has no rungs of another scheduler, nor of other epochs.
+    population = PBT in (before_space.get("scheduler.name"), now_space.get("scheduler.name"))
+    may = tuple(section for section in COMPATIBLE if not (population and section == "scheduler"))
     found = [
-        Difference(name, before_space.get(name), now_space.get(name), name.startswith(COMPATIBLE))
+        Difference(name, before_space.get(name), now_space.get(name), name.startswith(may))
         for name in dict.fromkeys([*before_space, *now_space])
         if before_space.get(name) != now_space.get(name) and name != "trials"
     ]
@@ -164,7 +167,9 @@ def check_differences(found: Sequence[Difference], sweep: str, *, allow: bool) -
 def _defaults() -> dict[str, Any]:
     """By dotted keys, of what has grown."""
     confirm = ConfirmConfig().model_dump(include={"train_seeds", "metrics"})
-    return _flat({"base": TrainConfig().model_dump(), "confirm": confirm, "constraints": {}})
+    scheduler = SchedulerConfig().model_dump(include={"every_epochs", "quantile", "resample", "factors"})
+    grown = {"base": TrainConfig().model_dump(), "confirm": confirm, "scheduler": scheduler}
+    return _flat({**grown, "constraints": {}, "changes": []})
 
 
 def _flat(definition: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from trainers.config import TrainConfig
 from trainers.errors import UserError
 from trainers.folders import inside
 from trainers.loss_scale import UNNAMED, LossScale
+from trainers.metric_names import FID
 from trainers.run_report import EpochReport, hardly_vary
 
 NOT_METRICS = {"step", "epoch", "elapsed", "fid"}
@@ -128,8 +129,15 @@ def _read_place(place: str, sweeps_dir: Path) -> list[RecordedRun]:
 
 
 def read_sweep(store: ResultsStore) -> list[RecordedRun]:
-    """The trials of a sweep that reported anything."""
+    """The trials of a sweep that reported anything.
+
+    Raises:
+        UserError: its objective is not FID, of which alone a replay can say what rules and schedulers cost.
+    """
     from trainers.families import loss_scale  # imports torch, which logs do not need
+
+    if (measure := store.read_plan().objectives[0]) != FID:
+        raise UserError(f"{store.directory.name}: its objective is {measure}, and a replay counts FIDs alone")
 
     runs = []
     for trial in searched(store.read_trials()):

@@ -10,8 +10,10 @@ from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.repeats import by_seeds
 from orchestrator.results.state import SweepState
 from orchestrator.space.domains import build_domain, value_text
+from orchestrator.space.objectives import best_text, called, number_text
 from orchestrator.space.space import condition_text
 from trainers.config import flatten
+from trainers.metric_names import FID, lower_better, maximised
 
 LEVEL = 0.95  # of the interval of a difference
 ONE_DRAW = (
@@ -111,8 +113,8 @@ def conclusion(first: SweepState, second: SweepState, names: tuple[str, str]) ->
     ours, theirs = first.plan, second.plan
     if ours.objective != theirs.objective:
         return [
-            f"Not compared: {names[0]} measures {ours.objective}, {names[1]} {theirs.objective}. FIDs of different "
-            "protocols mean different things."
+            f"Not compared: {names[0]} measures {ours.objective}, {names[1]} {theirs.objective}. Values of "
+            "different protocols mean different things."
         ]
     said = []
     if ours.fingerprint != theirs.fingerprint:
@@ -138,35 +140,43 @@ def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) 
         return []
     found = welch(ours, theirs)
     clear = "more than" if found.is_clear else "within"
+    apart = _apart(found.mean, names[1], first.plan.objectives[0])
     return [
         f"The winning settings, trained again with fresh seeds ({len(ours)} and {len(theirs)}), differ by {clear} the "
-        f"spread of those: {_apart(found.mean, names[1])}, with an interval of {found.low:+.1f} to {found.high:+.1f} "
-        f"at {LEVEL:.0%} (Welch)."
+        f"spread of those: {apart}, with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)."
     ]
 
 
 def _of_winners(first: TrialRecord, second: TrialRecord, names: tuple[str, str]) -> list[str]:
+    measure, flatters = first.measure, ("highest", "high") if maximised(first.measure) else ("lowest", "low")
     if min(len(first.confirmed), len(second.confirmed)) < 2:
         assert first.objective is not None and second.objective is not None
-        apart = _apart(second.objective - first.objective, names[1])
+        apart = _apart(second.objective - first.objective, names[1], measure)
         return [
-            f"{apart}, by the lowest FID in training. Whether that is more than chance cannot be said: both winners "
-            "must be measured again at two seeds or more (confirm: {seeds: 3} in the space), and the lowest of many "
-            "values is too low by luck."
+            f"{apart}, by the {best_text(measure)} in training. Whether that is more than chance cannot be said: both "
+            "winners must be measured again at two seeds or more (confirm: {seeds: 3} in the space), and the "
+            f"{flatters[0]} of many values is too {flatters[1]} by luck."
         ]
     found = welch(first.confirmed, second.confirmed)
     seeds = f"({len(first.confirmed)} and {len(second.confirmed)} seeds)"
-    interval = f"the {LEVEL:.0%} interval of the difference is {found.low:+.1f} to {found.high:+.1f} (Welch)"
+    interval = f"the {LEVEL:.0%} interval of the difference is {_ends(found)} (Welch)"
+    apart = _apart(found.mean, names[1], measure)
     if not found.is_clear:
-        return [
-            f"The difference is within the spread {seeds}: {_apart(found.mean, names[1])}, but {interval}.",
-            ONE_DRAW,
-        ]
+        return [f"The difference is within the spread {seeds}: {apart}, but {interval}.", ONE_DRAW]
     times = f", {abs(found.mean) / found.error:.1f} times its standard error" if found.error else ""
-    return [f"{_apart(found.mean, names[1])}{times} {seeds}: {interval}.", ONE_DRAW]
+    return [f"{apart}{times} {seeds}: {interval}.", ONE_DRAW]
 
 
-def _apart(difference: float, name: str) -> str:
-    if f"{abs(difference):.2f}" == "0.00":
-        return f"{name}'s winner has the same FID"
-    return f"{name}'s winner is {abs(difference):.2f} {'lower, so better' if difference < 0 else 'higher, so worse'}"
+def _apart(difference: float, name: str, measure: str) -> str:
+    text = f"{abs(difference):.2f}" if measure == FID else number_text(abs(difference))
+    if float(text) == 0:
+        return f"{name}'s winner has the same {called(measure)}"
+    where = "lower" if difference < 0 else "higher"
+    merit = "better" if lower_better(measure, difference) < 0 else "worse"
+    return f"{name}'s winner is {text} {where}, so {merit}"
+
+
+def _ends(found: Difference) -> str:
+    """``-1.2 to +0.4``."""
+    small = max(abs(found.low), abs(found.high)) < 0.1  # of a KID, or of shares
+    return f"{found.low:+.1g} to {found.high:+.1g}" if small else f"{found.low:+.1f} to {found.high:+.1f}"

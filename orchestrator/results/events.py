@@ -178,9 +178,32 @@ class Pausing(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Paused(Event):
-    """A trial waits at a rung of the scheduler, and its gang takes another."""
+    """A trial waits at a rung of the scheduler, and its gang takes another.
+
+    Attributes:
+        trial: its number.
+        epoch: its newest, which its checkpoint has too; 0 in logs of older versions.
+    """
 
     trial: str
+    epoch: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploited(Event):
+    """A trial that waits goes on as a copy of a better one (scheduler ``pbt``); written before it is promoted.
+
+    Attributes:
+        trial: its number.
+        epoch: of the other's checkpoint; the settings hold from the next one on.
+        source: the other's number.
+        params: its searched values from then on.
+    """
+
+    trial: str
+    epoch: int
+    source: str
+    params: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +302,7 @@ _NAMES: dict[str, type[Event]] = {
         Interrupted,
         Pausing,
         Paused,
+        Exploited,
         Promoted,
         Stopping,
         Halting,
@@ -316,8 +340,9 @@ def from_json(values: dict[str, Any]) -> Event:
     kind = _NAMES.get(str(values.get("event")))
     if kind is None:
         raise DamagedError(f"events.jsonl is damaged: no event is called {values.get('event')!r}")
-    if not re.fullmatch(r"\d{4,9}(s[1-9]\d{0,3})?", str(values.get("trial", "0000"))):  # it becomes a folder's name
-        raise DamagedError(f"events.jsonl is damaged: no trial is called {shortened(values['trial'])}")
+    for key in ("trial", "source"):  # it becomes a folder's name
+        if not re.fullmatch(r"\d{4,9}(s[1-9]\d{0,3})?", str(values.get(key, "0000"))):
+            raise DamagedError(f"events.jsonl is damaged: no trial is called {shortened(values[key])}")
     known = {one.name for one in fields(kind)}
     try:
         return _CHECKERS[kind].validate_python({name: value for name, value in values.items() if name in known})

@@ -11,6 +11,7 @@ from orchestrator.results.events import (
     DamagedError,
     Ended,
     Event,
+    Exploited,
     GangUp,
     Interrupted,
     Opened,
@@ -147,6 +148,8 @@ class Follower:
                     sink.interrupted(state.trials[name], why)
                 case Paused(trial=name):
                     sink.paused(state.trials[name])
+                case Exploited(trial=name):
+                    sink.exploited(state.trials[name])
                 case Ended(trial=name):
                     sink.ended(state.trials[name])
                 case Confirmed(trial=name):

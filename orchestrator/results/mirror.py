@@ -13,7 +13,15 @@ from pathlib import Path
 from filelock import FileLock
 
 from orchestrator.results.driver_lock import driver_lives, note_beat
-from orchestrator.results.places import EVENTS_FILE, LOG_FILE, MARK_FILE, SPACE_FILE, STUDY_FILE, TRACKED_FILE
+from orchestrator.results.places import (
+    EVENTS_FILE,
+    LOG_FILE,
+    MARK_FILE,
+    SCHEDULE_FILE,
+    SPACE_FILE,
+    STUDY_FILE,
+    TRACKED_FILE,
+)
 from orchestrator.results.saved_plan import PLAN_FILE
 from trainers.atomic import replacing
 from trainers.errors import UserError
@@ -21,7 +29,7 @@ from trainers.folders import make_private
 from trainers.remote import RemoteFile, RemoteFolder, is_newer, is_same, open_folder, uri_of
 
 APPENDED = (STUDY_FILE, EVENTS_FILE)  # the study first: it may know more than the log, never less
-DRIVERS = (LOG_FILE, SPACE_FILE, *APPENDED, PLAN_FILE)  # the plan last: with it the sweep exists
+DRIVERS = (LOG_FILE, SPACE_FILE, SCHEDULE_FILE, *APPENDED, PLAN_FILE)  # the plan last: with it the sweep exists
 _STREAMS = 16  # files that are fetched at once
 
 

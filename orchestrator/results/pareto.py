@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeVar
 
-from orchestrator.results.records import TrialRecord, keeping
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.repeats import keeping
 from orchestrator.space.objectives import lower_is_better
 
 Key = TypeVar("Key")
@@ -27,7 +28,7 @@ def non_dominated(points: Mapping[Key, tuple[float, ...]]) -> list[Key]:
 
 
 def pareto_front(trials: list[TrialRecord]) -> list[str]:
-    """Ids of the trials on the front of both objectives; where FID is the only objective, those with the lowest FID.
+    """Ids of the trials on the front of both objectives; where there is one, those with the best.
 
     As in `best_trial`, a trial counts with its objective whatever ended it, unless its checkpoint was refused; one
     that breaks a constraint only where every one does.

@@ -14,6 +14,7 @@ MARK_FILE = "driver.json"  # of a remote sweep, and only there: who drives it, a
 STUDY_FILE = "study.journal"
 LOG_FILE = "sweep.log"
 SPACE_FILE = "space.yaml"
+SCHEDULE_FILE = "schedule.yaml"  # what a population has found
 TRACKED_FILE = "tracked.json"
 TRACKING_DB, TRACKING_FILES = "mlflow.db", "mlartifacts"  # MLflow's, beside the sweeps of a folder
 ROOM_FILE = "room"  # given up on a full disk, so that the sweep's end can be written

@@ -6,11 +6,20 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.results.repeats import Seeds, best_run, by_seeds, is_repeat, seeds_of, seeds_place, setting_of
+from orchestrator.results.exploits import Exploit
+from orchestrator.results.repeats import (
+    Seeds,
+    best_run,
+    by_seeds,
+    is_repeat,
+    keeping,
+    seeds_of,
+    seeds_place,
+    setting_of,
+)
 from orchestrator.results.verdict import State, TrialOutcome, state_of
 from orchestrator.space.constraints import limits_of
-from orchestrator.space.objectives import FID
-from trainers.metric_names import protocol_of
+from trainers.metric_names import FID, lower_better, protocol_of, value_of
 from trainers.run_report import EpochReport
 
 TOTALS = (
@@ -41,7 +50,7 @@ class TrialRecord:
         started: wall clock of its first lease, seconds since 1970.
         state: RUNNING, and PAUSED at times, until it ends.
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
-        objective: lowest FID inside the window so far whose fakes vary.
+        objective: best value of `measure`, by default the lowest FID, inside the window so far, of fakes that vary.
         best_epoch: the epoch it was measured at.
         n_fake: generated images of the objective's protocol; 0 where it is not known.
         last_fid: the last FID that was measured.
@@ -51,15 +60,16 @@ class TrialRecord:
         fid_seconds: time spent on FID during training.
         epoch_seconds: time spent in epochs, FID included; 0 in logs of older versions.
         held: seconds for which a gang that was up had it; of a gang with fewer ranks than planned, its share of them.
-        confirmed: FIDs of the best checkpoint, measured again at the end of the sweep on fresh latents each.
+        confirmed: the objective of the best checkpoint, measured again at the end of the sweep on fresh latents each.
         confirmed_beside: what was measured beside each of `confirmed`, by protocol.
-        beside: what was measured beside FID at its best epoch, by protocol.
+        beside: what was measured beside FID at its best epoch, by protocol; FID too where that is not the objective.
         constraints: of its sweep: what the winner has to keep.
+        measure: of its sweep: what the objective is, by its short name.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
         epochs: epochs trained.
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
             and in which it was paused.
-        costs: values of the objectives besides FID, by name; known at its end.
+        costs: values of the objectives besides the first, by name; known at its end.
         detail: a sentence on how it ended, where the verdict does not say it all.
         images_per_second: of its newest epoch, over all ranks.
         checkpoint: the epoch of its newest checkpoint; 0 for none.
@@ -69,6 +79,8 @@ class TrialRecord:
         gang: number of the gang that trained it last, in memory only; None before its first lease.
         paused: it waits at a rung, or did when the end of its sweep cut it short; another driver lets it wait there
             again.
+        rests: epochs at which it has waited at rungs.
+        exploits: of whom it has become a copy, and with which settings, in order; `params` are those of its start.
         repeats: its setting, trained again with fresh seeds.
     """
 
@@ -92,6 +104,7 @@ class TrialRecord:
     confirmed_beside: list[dict[str, float]] = field(default_factory=list)
     beside: dict[str, float] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
+    measure: str = FID
     refused: str = ""
     epochs: int = 0
     seconds: float = 0.0
@@ -103,6 +116,8 @@ class TrialRecord:
     ended: float | None = None
     gang: int | None = field(default=None, compare=False)
     paused: bool = False
+    rests: list[int] = field(default_factory=list)
+    exploits: list[Exploit] = field(default_factory=list)
     repeats: list["TrialRecord"] = field(default_factory=list, compare=False, repr=False)
     _reported: float = 0.0  # wall clock of the newest epoch's end
     _since: float | None = field(default=None, repr=False)  # when its time last began to count; infinity: not now
@@ -110,8 +125,7 @@ class TrialRecord:
 
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
-        if report.best_epoch != self.best_epoch:  # measured again was an older checkpoint, before the sweep went on
-            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
+        self._forget_older(report.best_epoch)
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -123,7 +137,7 @@ class TrialRecord:
             self.lowest_fid = newest.fid if lowest is None else min(newest.fid, lowest)
             self.last_fid, self.last_fid_epoch, self.last_fid_n = newest.fid, newest.epoch, newest.n_fake
             if newest.epoch == report.best_epoch:
-                self.beside = dict(newest.beside)
+                self.beside = dict(newest.others)
             if self.measured is not None:
                 self.measured.append([newest.epoch, newest.fid, newest.diversity, int(newest.collapsed)])
 
@@ -131,6 +145,11 @@ class TrialRecord:
     def number(self) -> int:
         """Its number in the sweep: as texts, 10000 would come before 1001. A repeat has that of its setting's trial."""
         return int(setting_of(self.trial_id))
+
+    @property
+    def exploit(self) -> Exploit | None:
+        """The last of its `exploits`; None without."""
+        return self.exploits[-1] if self.exploits else None
 
     @property
     def is_repeat(self) -> bool:
@@ -141,6 +160,10 @@ class TrialRecord:
     def seeds(self) -> Seeds:
         """What its setting has reached with fresh training seeds."""
         return seeds_of(self)
+
+    def lower(self, value: float) -> float:
+        """A value of its objective, as it is compared: lower is better."""
+        return lower_better(self.measure, value)
 
     @property
     def open(self) -> bool:
@@ -156,6 +179,11 @@ class TrialRecord:
     def can_win(self) -> bool:
         """Whether it has an objective, whatever ended it, and its checkpoint was not refused; a repeat alone cannot."""
         return self.objective is not None and not self.refused and not self.is_repeat
+
+    @property
+    def stands_for_none(self) -> bool:
+        """Whether its lowest FID is shown in place of an objective that it does not have; see `NOT_COUNTED`."""
+        return self.objective is None and self.lowest_fid is not None and self.measure == FID
 
     @property
     def fid_share(self) -> float | None:
@@ -183,6 +211,18 @@ class TrialRecord:
         """What was measured beside FID, by protocol: every value of `confirmed_beside`, else the one in training."""
         found = self.confirmed_beside or [self.beside]
         return {name: [one[name] for one in found if name in one] for name in found[0]}
+
+    @property
+    def confirmed_fids(self) -> list[float]:
+        """FIDs of its best checkpoint, measured again, whatever its objective is."""
+        if self.measure == FID:
+            return self.confirmed
+        return [fid for one in self.confirmed_beside if (fid := value_of(one, FID)) is not None]
+
+    @property
+    def fid(self) -> float | None:
+        """FID at its best epoch, whatever its objective is; None without one."""
+        return self.objective if self.measure == FID else value_of(self.beside, FID)
 
     @property
     def broken(self) -> list[str]:
@@ -241,15 +281,23 @@ class TrialRecord:
         """Add the trial's end, `seconds` of running after its first lease."""
         self.verdict, self.detail, self.seconds = outcome.verdict, outcome.detail, seconds
         if outcome.epochs:
-            if outcome.best_epoch != self.best_epoch:
-                self.confirmed, self.confirmed_beside, self.refused = [], [], ""
+            self._forget_older(outcome.best_epoch)
             self.epochs, self.objective, self.best_epoch = outcome.epochs, outcome.objective, outcome.best_epoch
         self.state = state_of(outcome.verdict, self.objective)
 
+    def _forget_older(self, best_epoch: int | None) -> None:
+        """Forget new measurements of an older checkpoint, which were made before the sweep went on.
+
+        One that waits may be measured again, and end afterwards: a log is read without its epochs, and then nothing but
+        its end says of which epoch that was.
+        """
+        if self.best_epoch is not None and best_epoch != self.best_epoch:
+            self.confirmed, self.confirmed_beside, self.refused = [], [], ""
+
     @property
     def objectives(self) -> dict[str, float | None]:
-        """Its values of all objectives, FID first."""
-        return {FID: self.objective, **self.costs}
+        """Its values of all objectives, in order."""
+        return {self.measure: self.objective, **self.costs}
 
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
@@ -264,6 +312,7 @@ class TrialRecord:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 3),
             "params": self.params,
+            "exploits": [one.to_json() for one in self.exploits],
             "total_epochs": self.total_epochs,
             "n_fake": self.n_fake,
             "last_fid": self.last_fid,
@@ -291,31 +340,29 @@ class TrialRecord:
 
 
 def lowest_objective(trials: list[TrialRecord]) -> float | None:
-    """The lowest objective of trials that can win and keep the constraints, measured again or not; None without one."""
+    """The best objective of trials that can win and keep the constraints, measured again or not; None without one.
+
+    As it is compared: lower is better, so that of what is maximised the sign is turned.
+    """
     found = [trial for trial in trials if trial.can_win and not trial.broken]
-    return min((trial.objective for trial in found if trial.objective is not None), default=None)
+    return min((trial.lower(trial.objective) for trial in found if trial.objective is not None), default=None)
 
 
 def best_trial(trials: list[TrialRecord]) -> TrialRecord | None:
-    """The winner: the lowest mean of the trials that were measured again; where none was, the lowest objective.
+    """The winner: the best mean of the trials that were measured again; where none was, the best objective.
 
     Whatever ended a trial, its objective counts, unless its checkpoint was refused. None when no trial has one. One
-    that breaks a constraint wins only where every one does. Where settings were trained again, the lowest mean over
-    their fresh seeds wins, and the winner is the run of that setting whose checkpoint has the lowest confirmed FID: it
-    may be a repeat.
+    that breaks a constraint wins only where every one does. Where settings were trained again, the best mean over
+    their fresh seeds wins, and the winner is the run of that setting whose checkpoint was confirmed best: it may be a
+    repeat.
     """
     measured = keeping([trial for trial in trials if trial.can_win])
     if repeated := by_seeds(measured):
         return best_run(repeated[0])
     confirmed = [trial for trial in measured if trial.confirmed]
     if confirmed:
-        return min(confirmed, key=lambda trial: (trial.objective_mean, trial.number))
-    return min(measured, key=lambda trial: (trial.objective, trial.number), default=None)
-
-
-def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
-    """Those that keep all constraints of their sweep; all of them where none does."""
-    return [trial for trial in trials if not trial.broken] or trials
+        return min(confirmed, key=lambda trial: (trial.lower(trial.objective_mean or 0.0), trial.number))
+    return min(measured, key=lambda trial: (trial.lower(trial.objective or 0.0), trial.number), default=None)
 
 
 def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
@@ -329,7 +376,8 @@ def ranked(trials: list[TrialRecord]) -> list[TrialRecord]:
         if trial.can_win and trial.seeds.values and not trial.broken:
             failed, mean, number = seeds_place(trial)
             return failed - 2, mean, number
-        values = (trial.objective_mean, trial.objective, trial.lowest_fid)
+        compared = [None if one is None else trial.lower(one) for one in (trial.objective_mean, trial.objective)]
+        values = (*compared, trial.lowest_fid)
         kind = next((kind for kind, value in enumerate(values) if value is not None), len(values))
         last = 3 if trial.is_repeat else 2 if trial.refused else int(bool(trial.can_win and trial.broken))
         behind = (len(values) + 1) * last

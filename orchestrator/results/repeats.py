@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.results.verdict import State, StopReason
+from orchestrator.space.objectives import spread_text
 from trainers.run_report import RunEnd
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def searched(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
-    """What a setting has reached with fresh training seeds. The trial that was selected for its FID is none of them.
+    """What a setting has reached with fresh training seeds. The trial that was selected is none of them.
 
     Attributes:
-        values: FID of each that was trained to its end, measured again on fresh latents: their mean.
+        values: objective of each that was trained to its end, measured again on fresh latents: their mean.
         failed: how many were not trained to the end, or whose checkpoint was refused.
         asked: how many were begun.
     """
@@ -74,9 +75,8 @@ class Seeds:
         """``61.20 ± 1.40 over 3 training seeds``, and how many failed."""
         if self.mean is None:
             return f"0 of {self.asked} seeds trained to the end"
-        spread = "" if self.spread is None else f" ± {self.spread:.2f}"
         count = len(self.values)
-        text = f"{self.mean:.2f}{spread} over {count} training seed{'' if count == 1 else 's'}"
+        text = f"{spread_text(self.mean, self.spread)} over {count} training seed{'' if count == 1 else 's'}"
         return f"{text}; {count} of {self.asked} seeds trained to the end" if self.failed else text
 
 
@@ -102,12 +102,21 @@ def has_failed(repeat: TrialRecord) -> bool:
     return not trained(repeat) or bool(repeat.refused)
 
 
-def by_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The settings that were trained again, the lowest mean first, those with failed seeds last.
+def keeping(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Those that keep all constraints of their sweep; all of them where none does."""
+    return [trial for trial in trials if not trial.broken] or trials
 
-    Empty until each of them has a seed that has come to its end: before that they do not compare.
+
+def by_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The settings that were trained again, the best mean first, those with failed seeds last.
+
+    Empty until each of them has a seed that has come to its end: before that they do not compare. Those that break a
+    constraint are left out, unless every trial of the sweep does.
+
+    Args:
+        trials: of a sweep.
     """
-    repeated = [trial for trial in trials if trial.can_win and trial.repeats]
+    repeated = [trial for trial in keeping([trial for trial in trials if trial.can_win]) if trial.repeats]
     if not all(trial.seeds.known for trial in repeated):
         return []
     return sorted((trial for trial in repeated if trial.seeds.values), key=seeds_place)
@@ -116,21 +125,23 @@ def by_seeds(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 def seeds_place(setting: TrialRecord) -> tuple[bool, float, int]:
     """Sorts settings that have values: those with failed seeds behind the others, then by mean."""
     seeds = setting.seeds
-    return bool(seeds.failed), seeds.mean or 0.0, setting.number
+    return bool(seeds.failed), setting.lower(seeds.mean or 0.0), setting.number
 
 
 def best_run(setting: TrialRecord) -> TrialRecord:
-    """Of a setting's runs, its first and its repeats, the one whose checkpoint has the lowest confirmed FID."""
+    """Of a setting's runs, its first and its repeats, the one whose checkpoint was confirmed best."""
     runs = [setting, *(repeat for repeat in setting.repeats if trained(repeat))]
-    measured = [(run.objective_mean, run.number, run) for run in runs if run.objective_mean is not None]
+    measured = [(run.lower(run.objective_mean), run.number, run) for run in runs if run.objective_mean is not None]
     lowest = min((mean for mean, _, _ in measured), default=None)
     return next((run for mean, _, run in measured if mean == lowest and not run.refused), setting)
 
 
 def settings_to_repeat(trials: Iterable[TrialRecord], top: int) -> list[TrialRecord]:
-    """The `top` settings with the lowest confirmed means, the best first; those that break a constraint come last."""
+    """The `top` settings with the best confirmed means, the best first; those that break a constraint come last."""
     confirmed = [(trial.objective_mean, trial) for trial in trials if trial.can_win]
-    known = [(bool(trial.broken), mean, trial.number, trial) for mean, trial in confirmed if mean is not None]
+    known = [
+        (bool(trial.broken), trial.lower(mean), trial.number, trial) for mean, trial in confirmed if mean is not None
+    ]
     return [trial for *_, trial in sorted(known, key=lambda one: one[:3])[:top]]
 
 

@@ -38,20 +38,20 @@ def how_many(keep: str) -> int | None:
 
 
 def finalists(trials: Iterable[TrialRecord]) -> list[str]:
-    """The trials that have an objective, the lowest first, whatever ended them; refused ones are none.
+    """The trials that have an objective, the best first, whatever ended them; refused ones are none.
 
     Those that break a constraint come after all that do not.
     """
     measured = [trial for trial in trials if trial.can_win]
-    best = sorted(measured, key=lambda trial: (bool(trial.broken), trial.objective, trial.number))
+    best = sorted(measured, key=lambda trial: (bool(trial.broken), trial.lower(trial.objective or 0.0), trial.number))
     return [trial.trial_id for trial in best]
 
 
 def kept(trials: Iterable[TrialRecord], most: int, *, front: bool) -> set[str]:
-    """The trials that keep their ``best.pt``: the winner so far, then the lowest objectives.
+    """The trials that keep their ``best.pt``: the winner so far, then the best objectives.
 
     Args:
-        trials: of the sweep. Those that are not over count with their objective so far, which can only fall.
+        trials: of the sweep. Those that are not over count with their objective so far, which can only get better.
         most: how many.
         front: keep those on the Pareto front too.
     """

@@ -37,7 +37,7 @@ class SavedPlan:
         checkpoint_bytes: of the largest checkpoint that a trial may have; 0 where that is not known.
         resources: gangs and ranks, as in `orchestrator.plan.resources.Resources`.
         budgets: limits at first, as in `orchestrator.plan.budgets.Budgets`.
-        objectives: their names, FID first.
+        objectives: their names; ``objective`` is the first with its protocol.
         constraints: what the winner has to keep, as in the space; empty in plans of older versions.
         devices: number of devices that a trial holds; see `Resources.devices`.
         gang_gpus: GPUs that one gang holds.
@@ -78,6 +78,11 @@ class SavedPlan:
     version: str = ""
     register: str = ""
     unique: str = ""
+
+    @property
+    def scheduler(self) -> str:
+        """Name of the scheduler; empty where the definition does not say it."""
+        return str(self.definition.get("scheduler", {}).get("name", ""))
 
 
 def plan_text(plan: SavedPlan) -> str:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.repeats import by_seeds
+from trainers.metric_names import maximised
 
 if TYPE_CHECKING:
     from orchestrator.results.records import TrialRecord
@@ -36,12 +37,14 @@ class Odds:
         probability: that the winner's mean over all seeds there are is below the runner-up's; None where that cannot be
             said.
         why_not: a sentence where it cannot.
+        direction: ``lower`` or ``higher``: which mean is better.
     """
 
     winner: str
     runner_up: str | None
     probability: float | None
     why_not: str = ""
+    direction: str = "lower"
 
     @property
     def is_clear(self) -> bool:
@@ -57,9 +60,8 @@ class Odds:
         if self.probability is None:
             return self.why_not
         chance = f"{min(self.probability, 0.999):.1%}" if self.is_clear else f"{int(100 * self.probability)}%"
-        better = (
-            f"{self.winner} has a lower mean over training seeds than {self.runner_up} with a probability of {chance}"
-        )
+        than = f"mean over training seeds than {self.runner_up}"
+        better = f"{self.winner} has a {self.direction} {than} with a probability of {chance}"
         return better if self.is_clear else f"{better}: they cannot be told apart"
 
 
@@ -70,7 +72,10 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
         return None
     winner = ranked[0].trial_id
     if len(ranked) == 1:
-        return Odds(winner=winner, runner_up=None, probability=None, why_not="no other setting was trained again")
+        that = " that keeps the constraints" if ranked[0].constraints and not ranked[0].broken else ""
+        return Odds(
+            winner=winner, runner_up=None, probability=None, why_not=f"no other setting{that} was trained again"
+        )
     second, failed = ranked[1].trial_id, ranked[1].seeds.failed
     why_not = ""
     if failed and not ranked[0].seeds.failed:
@@ -82,8 +87,9 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
         )
     if why_not:
         return Odds(winner=winner, runner_up=second, probability=None, why_not=why_not)
-    values = [one.seeds.values for one in ranked]
-    return Odds(winner=winner, runner_up=second, probability=probability_of_less(values[0], values[1], values[2:]))
+    values = [[one.lower(value) for value in one.seeds.values] for one in ranked]
+    better, odds = maximised(ranked[0].measure), probability_of_less(values[0], values[1], values[2:])
+    return Odds(winner=winner, runner_up=second, probability=odds, direction="higher" if better else "lower")
 
 
 def probability_of_less(

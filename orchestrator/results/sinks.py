@@ -26,6 +26,9 @@ class Sink:
     def paused(self, trial: TrialRecord) -> None:
         """The trial waits at a rung of the scheduler."""
 
+    def exploited(self, trial: TrialRecord) -> None:
+        """The trial goes on as a copy of another: the last of its `exploits`."""
+
     def ended(self, trial: TrialRecord) -> None:
         """The trial is over, or its sweep's end has cut it short."""
 

@@ -20,7 +20,7 @@ _ENDS: dict[str, str] = {
     StopReason.OUT_OF_TIME: "its time budget is used up",
     StopReason.OUT_OF_GPU_HOURS: "its GPU hours are used up",
     StopReason.OUT_OF_MONEY: "its money is used up",
-    StopReason.TARGET_REACHED: "its target FID is reached",
+    StopReason.TARGET_REACHED: "its target is reached",
     StopReason.INTERRUPTED: "it was interrupted",
     StopReason.SWEEP_FAILED: "it has failed",
     StopReason.OUTRANKED: "all its trials are over",

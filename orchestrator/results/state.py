@@ -4,27 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.results import events
 from orchestrator.results.absence import Absence
-from orchestrator.results.events import (
-    Changed,
-    Closed,
-    Confirmed,
-    Ended,
-    Event,
-    GangDown,
-    GangUp,
-    Halting,
-    Interrupted,
-    NotDone,
-    Opened,
-    Paused,
-    Pausing,
-    Promoted,
-    Saved,
-    Started,
-    Stopping,
-    Submitted,
-)
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.repeats import is_repeat
 from orchestrator.results.saved_plan import SavedPlan
@@ -37,8 +19,8 @@ from trainers.run_report import EpochReport
 class Session:
     """One driver's time with the sweep: what it wrote when it came, and what it or another wrote at its end."""
 
-    opened: Opened
-    closed: Closed | None = None
+    opened: events.Opened
+    closed: events.Closed | None = None
 
 
 @dataclass
@@ -66,7 +48,7 @@ class SweepState:
 
     plan: SavedPlan
     trials: dict[str, TrialRecord] = field(default_factory=dict)
-    waiting: dict[str, Submitted] = field(default_factory=dict)
+    waiting: dict[str, events.Submitted] = field(default_factory=dict)
     interrupted: list[str] = field(default_factory=list)
     holders: dict[str, int] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
@@ -75,7 +57,7 @@ class SweepState:
     sessions: list[Session] = field(default_factory=list)
     gangs: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
-    halting: Halting | None = None
+    halting: events.Halting | None = None
     answers: dict[str, str] = field(default_factory=dict)
     longest_epoch: float = field(default=0.0, compare=False)  # a reader that skips histories knows less
     newest: float = 0.0
@@ -109,7 +91,7 @@ class SweepState:
         return bool(self.sessions) and self._end_of_last is None
 
     @property
-    def _end_of_last(self) -> Closed | None:
+    def _end_of_last(self) -> events.Closed | None:
         return self.sessions[-1].closed if self.sessions else None
 
     def by_number(self) -> list[TrialRecord]:
@@ -160,13 +142,14 @@ class SweepState:
         sizes = sorted(self.sizes.copy().items())
         return [f"gang {gang} has {has} of {of} workers" for gang, (has, of) in sizes if has < of]
 
-    def apply(self, event: Event) -> bool:
+    def apply(self, event: events.Event) -> bool:
         """Add an event; returns whether it changes anything.
 
         One that a process of a dead driver wrote, after another had opened the sweep, does not, nor do events of trials
         that are not known, or over.
         """
-        if not isinstance(event, Opened | Changed) and (event.session != self.session or not self.is_open):
+        anytime = isinstance(event, events.Opened | events.Changed)
+        if not anytime and (event.session != self.session or not self.is_open):
             return False
         self.newest = max(self.newest, event.at)
         return _APPLY[type(event)](self, event)
@@ -183,9 +166,9 @@ class SweepState:
         self.newest = max(self.newest, report.ended)
         return True
 
-    def _opened(self, event: Opened) -> bool:
+    def _opened(self, event: events.Opened) -> bool:
         if self.is_open:  # the driver before it has died, and whoever noticed could not write that
-            death = Closed(at=event.at, session=self.session, status=SweepStatus.INTERRUPTED, ended=event.at)
+            death = events.Closed(at=event.at, session=self.session, status=SweepStatus.INTERRUPTED, ended=event.at)
             self._closed(death)
         self.sessions.append(Session(event))
         self.halting = None
@@ -197,13 +180,13 @@ class SweepState:
                     self.interrupted.append(trial.trial_id)
         return True
 
-    def _changed(self, event: Changed) -> bool:
+    def _changed(self, event: events.Changed) -> bool:
         self.answers[event.key] = ""
         self.planned = event.trials or self.planned
         self.budgets = {**self.budgets, **(event.budgets or {})}
         return True
 
-    def _not_done(self, event: NotDone) -> bool:
+    def _not_done(self, event: events.NotDone) -> bool:
         self.answers[event.key] = event.why
         return True
 
@@ -213,7 +196,7 @@ class SweepState:
         since = self.gangs.get(gang, at)
         return max(0.0, at - since) * has / max(1, of)  # clocks are set back at times
 
-    def _gang_up(self, event: GangUp) -> bool:
+    def _gang_up(self, event: events.GangUp) -> bool:
         size = (event.workers, event.of)
         if self.sizes.get(event.gang) == size:
             return False
@@ -222,7 +205,7 @@ class SweepState:
         self.gangs[event.gang], self.sizes[event.gang] = event.at, size
         return True
 
-    def _gang_down(self, event: GangDown) -> bool:
+    def _gang_down(self, event: events.GangDown) -> bool:
         if event.gang not in self.gangs:
             return False
         self._count_until(event.gang, event.at)
@@ -241,7 +224,7 @@ class SweepState:
         self.gangs[gang] = max(at, self.gangs[gang])
         self._gang_seconds += held
 
-    def _submitted(self, event: Submitted) -> bool:
+    def _submitted(self, event: events.Submitted) -> bool:
         if event.trial in self.trials:
             return False
         self.waiting[event.trial] = event
@@ -249,8 +232,7 @@ class SweepState:
 
     def _take_waiting(self, trial_id: str, at: float) -> None:
         """Give a trial that waits its record."""
-        proposal = self.waiting.pop(trial_id, None)
-        if proposal is not None:
+        if (proposal := self.waiting.pop(trial_id, None)) is not None:
             self.trials[trial_id] = TrialRecord(
                 trial_id,
                 proposal.params,
@@ -259,11 +241,12 @@ class SweepState:
                 n_fake=proposal.n_fake,
                 costs=dict(proposal.costs),
                 constraints=self.plan.constraints,
+                measure=self.plan.objectives[0],
             )
             if proposal.repeats in self.trials:
                 self.trials[proposal.repeats].repeats.append(self.trials[trial_id])
 
-    def _started(self, event: Started) -> bool:
+    def _started(self, event: events.Started) -> bool:
         self._take_waiting(event.trial, event.at)
         trial = self.trials.get(event.trial)
         if trial is None or not trial.open:
@@ -276,13 +259,13 @@ class SweepState:
         self.attempts[event.trial] = event.attempt
         return True
 
-    def _saved(self, event: Saved) -> bool:
+    def _saved(self, event: events.Saved) -> bool:
         if event.trial not in self.holders:
             return False
         self.attempts[event.trial] = 0
         return True
 
-    def _interrupted(self, event: Interrupted) -> bool:
+    def _interrupted(self, event: events.Interrupted) -> bool:
         if (gang := self.holders.get(event.trial)) is None:
             return False
         self._count_until(gang, event.at)
@@ -291,14 +274,14 @@ class SweepState:
         self.attempts[event.trial] = event.attempts
         return True
 
-    def _pausing(self, event: Pausing) -> bool:
+    def _pausing(self, event: events.Pausing) -> bool:
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is not State.RUNNING or event.trial in self.pausing:
             return False
         self.pausing.add(event.trial)
         return True
 
-    def _paused(self, event: Paused) -> bool:
+    def _paused(self, event: events.Paused) -> bool:
         if (gang := self.holders.get(event.trial)) is None:
             return False
         self.pausing.discard(event.trial)
@@ -306,9 +289,18 @@ class SweepState:
         del self.holders[event.trial]
         self.attempts.pop(event.trial, None)
         self.trials[event.trial].pause(event.at)
+        self.trials[event.trial].rests += [event.epoch] if event.epoch else []
         return True
 
-    def _promoted(self, event: Promoted) -> bool:
+    def _exploited(self, event: events.Exploited) -> bool:
+        exploit = Exploit(epoch=event.epoch, source=event.source, params=event.params)
+        trial = self.trials.get(event.trial)
+        if trial is None or not trial.open or exploit in trial.exploits:
+            return False
+        trial.exploits.append(exploit)
+        return True
+
+    def _promoted(self, event: events.Promoted) -> bool:
         trial = self.trials.get(event.trial)
         if event.trial in self.pausing:
             self.pausing.remove(event.trial)
@@ -319,18 +311,18 @@ class SweepState:
         self.interrupted.append(event.trial)
         return True
 
-    def _stopping(self, event: Stopping) -> bool:
+    def _stopping(self, event: events.Stopping) -> bool:
         trial = self.trials.get(event.trial)
         if trial is None or not trial.open or event.trial in self.stopping:
             return False
         self.stopping[event.trial] = event.reason
         return True
 
-    def _halting(self, event: Halting) -> bool:
+    def _halting(self, event: events.Halting) -> bool:
         self.halting = event
         return True
 
-    def _ended(self, event: Ended) -> bool:
+    def _ended(self, event: events.Ended) -> bool:
         self._take_waiting(event.trial, event.at)  # stopped before a gang took it
         trial = self.trials.get(event.trial)
         if trial is None or not trial.open:
@@ -348,21 +340,21 @@ class SweepState:
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices
-        trial.costs |= measured_costs(self.plan.objectives, trial.beside)
+        trial.costs |= measured_costs(self.plan.objectives[1:], trial.beside)
         self.pausing.discard(trial.trial_id)
         for place in (self.holders, self.attempts, self.stopping):
             place.pop(trial.trial_id, None)
         if trial.trial_id in self.interrupted:
             self.interrupted.remove(trial.trial_id)
 
-    def _confirmed(self, event: Confirmed) -> bool:
+    def _confirmed(self, event: events.Confirmed) -> bool:
         trial = self.trials.get(event.trial)
         if trial is None:
             return False
         trial.confirmed, trial.refused, trial.confirmed_beside = list(event.values), event.refused, list(event.beside)
         return True
 
-    def _closed(self, event: Closed) -> bool:
+    def _closed(self, event: events.Closed) -> bool:
         self.sessions[-1].closed = event
         self._seconds += max(0.0, event.ended - self.sessions[-1].opened.at)
         for gang in self.gangs:
@@ -379,22 +371,23 @@ class SweepState:
         return True
 
 
-_APPLY: dict[type[Event], Callable[[SweepState, Any], bool]] = {
-    Opened: SweepState._opened,
-    Changed: SweepState._changed,
-    NotDone: SweepState._not_done,
-    GangUp: SweepState._gang_up,
-    GangDown: SweepState._gang_down,
-    Submitted: SweepState._submitted,
-    Started: SweepState._started,
-    Saved: SweepState._saved,
-    Interrupted: SweepState._interrupted,
-    Pausing: SweepState._pausing,
-    Paused: SweepState._paused,
-    Promoted: SweepState._promoted,
-    Stopping: SweepState._stopping,
-    Halting: SweepState._halting,
-    Ended: SweepState._ended,
-    Confirmed: SweepState._confirmed,
-    Closed: SweepState._closed,
+_APPLY: dict[type[events.Event], Callable[[SweepState, Any], bool]] = {
+    events.Opened: SweepState._opened,
+    events.Changed: SweepState._changed,
+    events.NotDone: SweepState._not_done,
+    events.GangUp: SweepState._gang_up,
+    events.GangDown: SweepState._gang_down,
+    events.Submitted: SweepState._submitted,
+    events.Started: SweepState._started,
+    events.Saved: SweepState._saved,
+    events.Interrupted: SweepState._interrupted,
+    events.Pausing: SweepState._pausing,
+    events.Paused: SweepState._paused,
+    events.Exploited: SweepState._exploited,
+    events.Promoted: SweepState._promoted,
+    events.Stopping: SweepState._stopping,
+    events.Halting: SweepState._halting,
+    events.Ended: SweepState._ended,
+    events.Confirmed: SweepState._confirmed,
+    events.Closed: SweepState._closed,
 }

@@ -4,7 +4,7 @@
 
     sweeps/mlflow.db  sweeps/mlartifacts/    what MLflow shows, of all sweeps; all of it follows from what is below
     sweeps/NAME/
-      plan.json  events.jsonl  space.yaml  study.journal  tracked.json  sweep.log  ray/
+      plan.json  events.jsonl  space.yaml  study.journal  tracked.json  sweep.log  schedule.yaml  ray/
       trials/0003/  config.yaml  history.jsonl  samples/epoch_0001.png  best.pt
 """
 

@@ -18,7 +18,7 @@ class StopReason(StrEnum):
     OUT_OF_TIME = "out_of_time"  # the sweep's time budget ended
     OUT_OF_GPU_HOURS = "out_of_gpu_hours"  # the sweep's budget of GPU hours ended
     OUT_OF_MONEY = "out_of_money"  # the sweep has cost what it may
-    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the target FID
+    TARGET_REACHED = "target_reached"  # a trial of the sweep, this one or another, reached the target
     INTERRUPTED = "interrupted"  # Ctrl-C, or the driver died
     SWEEP_FAILED = "sweep_failed"  # the sweep could not go on
     STOPPED_BY_USER = "stopped_by_user"  # this trial alone: `gan-sweep trial stop`

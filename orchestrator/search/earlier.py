@@ -14,6 +14,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.search.result import TrialResult
+from orchestrator.search.schedulers.pbt import Pbt
+from trainers.metric_names import FID
 from trainers.run_report import EpochReport, Measurement
 
 Measured = dict[str, list[Measurement]]  # by trial, in order
@@ -53,17 +55,17 @@ def measured_before(
     so the scheduler is asked again.
 
     Args:
-        scheduler: the sweep's; one that cuts no trial has to know nothing.
+        scheduler: the sweep's; one that cuts no trial has to know nothing, and a population's reads the state.
         state: how the sweep stands.
         history: returns a trial's epochs. Of a trial that is over they are read only where the log does not say what it
             measured: reading thousands of histories takes minutes.
     """
     over: Measured = {}
     still_open: Measured = {}
-    if type(scheduler) is FIFOScheduler:
+    if type(scheduler) is FIFOScheduler or isinstance(scheduler, Pbt):
         return over, still_open
     for trial in searched(state.trials.values()):
-        if not trial.open and trial.measured is not None and len(state.plan.objectives) == 1:
+        if not trial.open and trial.measured is not None and state.plan.objectives == (FID,):  # it keeps FIDs alone
             over[trial.trial_id] = [_measurement(*values) for values in trial.measured]
             continue
         reports = history(trial.trial_id)

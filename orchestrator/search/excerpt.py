@@ -36,8 +36,6 @@ class Excerpter:
 
         What is in it depends on that number and on the trials that are over, or `measured`, not on when they were seen.
         """
-        if len(study.directions) > 1:
-            return study
         trials = study._get_trials(deepcopy=False, use_cache=True)
         waiting = [as_pruned(trial) for trial in trials if trial.number in measured and trial.intermediate_values]
         if waiting:

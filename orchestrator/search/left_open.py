@@ -1,7 +1,22 @@
-"""The trials of a study that another process has left RUNNING, to go on with."""
+"""Trials whose end Optuna does not know, and those that another process has left RUNNING, to go on with."""
+
+from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import TrialState
+
+from orchestrator.space.domains import Value
+
+
+@dataclass
+class OpenTrial:
+    """A trial that Optuna has proposed and whose end has not been reported to it."""
+
+    trial: optuna.Trial
+    params: dict[str, Value]
+    epoch: int = 0  # of its last measurement
+    beside: dict[int, dict[str, float]] = field(default_factory=dict)  # what was measured beside FID, by epoch
+    told: bool = False  # Optuna knows its end already, which the log has lost
 
 
 def left_open(study: optuna.Study) -> list[optuna.Trial]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestrator.search.proposal import Proposal
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs
+from orchestrator.space.objectives import counted
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 
@@ -15,7 +15,7 @@ def propose(space: Space, number: int, params: dict[str, Any]) -> Proposal:
         config = space.resolve(params)
     except UserError:  # its gang meets the same error, which becomes the trial's verdict
         return Proposal(name=name, params=params)
-    known = costs([cost for cost in space.objectives if cost in KNOWN_BEFOREHAND], config, 0.0)
+    known = counted(space.objectives, config)
     return Proposal(name=name, params=params, epochs=config.schedule.epochs, n_fake=config.fid.n_fake, costs=known)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Container, Sequence
 from copy import copy
+from statistics import NormalDist
 from typing import Any
 
 from optuna.study import Study
@@ -41,6 +42,11 @@ def rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
         return (1.0, 1.0)
     step, value = max(trial.intermediate_values.items())
     return (1.0, -float(step), math.inf if math.isnan(value) else sign * value)
+
+
+def quantiles(count: int) -> list[float]:
+    """Scores of ranked trials, the best first: the normal distribution's quantiles, the best lowest."""
+    return [NormalDist().inv_cdf((place + 0.5) / count) for place in range(count)]
 
 
 def as_pruned(trial: FrozenTrial) -> FrozenTrial:

@@ -14,10 +14,13 @@ from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from orchestrator.search.both import with_both
 from orchestrator.search.excerpt import Excerpter
 from orchestrator.search.scores import with_scores
 from orchestrator.space.domains import Choice, Domain
+from orchestrator.space.objectives import COSTS
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
+from trainers.metric_names import FID
 
 STARTUP = 10  # Optuna's default
 POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reach a second generation
@@ -70,24 +73,32 @@ _BUILD: dict[str, Callable[[SamplerConfig, int, bool], BaseSampler]] = {
 assert tuple(_BUILD) == tuple(SAMPLERS)
 
 
-def build_sampler(config: SamplerConfig, seed: int, *, conditional: bool = False) -> BaseSampler:
+def build_sampler(
+    config: SamplerConfig, seed: int, *, conditional: bool = False, objectives: Sequence[str] = (FID,)
+) -> BaseSampler:
     """The sampler that `config` names.
 
     Args:
         config: the sampler's name and options.
         seed: seed of its draws.
         conditional: whether some keys exist only for certain values of others.
+        objectives: what is searched for.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed)
+        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed, objectives)
 
 
 # What a sampler sees of a study for the trial of a number, with the numbers of those that are measured and not over.
 View = Callable[[Study, int, Collection[int]], Any]
 
 
-def _view_for(sampler: BaseSampler) -> View:
+def _view_for(sampler: BaseSampler, objectives: Sequence[str]) -> View:
+    learns = isinstance(sampler, optuna.samplers.TPESampler | optuna.samplers.GPSampler | optuna.samplers.NSGAIISampler)
+    if len(objectives) > 1 and learns:
+        costs = objectives[1] in COSTS
+        constraints = not isinstance(sampler, optuna.samplers.GPSampler)
+        return lambda study, number, measured: with_both(study, measured, costs=costs, constraints=constraints)
     if isinstance(sampler, optuna.samplers.TPESampler):
         return Excerpter().of
     if isinstance(sampler, optuna.samplers.GPSampler):
@@ -104,17 +115,18 @@ class SeededByTrial(BaseSampler):
     Args:
         sampler: draws from Optuna's random states alone.
         seed: of all draws.
+        objectives: what is searched for.
 
     Attributes:
         measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
             same.
     """
 
-    def __init__(self, sampler: BaseSampler, seed: int) -> None:
+    def __init__(self, sampler: BaseSampler, seed: int, objectives: Sequence[str] = (FID,)) -> None:
         self.sampler = sampler
         self._seed = seed
         self.measured: Callable[[], Collection[int]] = tuple
-        self._view = _view_for(sampler)
+        self._view = _view_for(sampler, objectives)
 
     def __str__(self) -> str:
         return str(self.sampler)

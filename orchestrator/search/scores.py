@@ -9,24 +9,21 @@ worst.
 
 from collections.abc import Collection
 from copy import copy
-from statistics import NormalDist
 from typing import Any
 
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.ranks import StudyView, as_pruned, rank
+from orchestrator.search.ranks import StudyView, as_pruned, quantiles, rank
 
 
 def with_scores(study: Study, measured: Collection[int] = ()) -> Any:
     """The study as the Gaussian process is to see it; the study itself where all that were measured are complete.
 
     Args:
-        study: with one objective or several; of several there are no measurements, and nothing differs.
+        study: with one objective; for two see `orchestrator.search.both`.
         measured: numbers of the trials that have FIDs and are not over.
     """
-    if len(study.directions) > 1:
-        return study
     trials = study._get_trials(deepcopy=False, use_cache=True)
     known = [as_pruned(trial) if trial.number in measured else trial for trial in trials]
     known = [trial for trial in known if trial.state is TrialState.COMPLETE or _cut(trial)]
@@ -34,8 +31,8 @@ def with_scores(study: Study, measured: Collection[int] = ()) -> Any:
         return study
     sign = 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
     known.sort(key=lambda trial: (rank(trial, sign), trial.number))
-    scores = [sign * NormalDist().inv_cdf((place + 0.5) / len(known)) for place in range(len(known))]
-    scored = {trial.number: _finished(trial, score) for trial, score in zip(known, scores, strict=True)}
+    ranked = zip(known, quantiles(len(known)), strict=True)
+    scored = {trial.number: _finished(trial, sign * score) for trial, score in ranked}
     return StudyView(study, [scored.get(trial.number, trial) for trial in trials])
 
 

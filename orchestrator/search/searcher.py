@@ -4,9 +4,9 @@ Ray's own OptunaSearch leaves a trial RUNNING for ever after a NaN, reports sche
 their last value, which misleads TPE, and enqueues the known points again when it re-attaches to a storage.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -14,21 +14,23 @@ from optuna.trial import TrialState
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.repeats import is_repeat
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
-from orchestrator.search.left_open import last_measured, left_open
+from orchestrator.search.left_open import OpenTrial, last_measured, left_open
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.propose import name_of, propose
-from orchestrator.search.result import TrialResult
+from orchestrator.search.result import TrialResult, compared
 from orchestrator.search.samplers import SeededByTrial
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.studies import DUPLICATE
+from orchestrator.search.trial_costs import TrialCosts
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.search.untried import Untried
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Value
-from orchestrator.space.objectives import costs, lower_is_better
+from orchestrator.space.objectives import lower_is_better
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
@@ -37,17 +39,6 @@ from trainers.run_report import EpochReport
 
 OWN = "own"  # user attribute of a setting that the user added: it is tried even if it was tried before
 TRIES = 3  # duplicate proposals to reject, before taking a setting from the list of untried ones or else repeating one
-
-
-@dataclass
-class _OpenTrial:
-    """A trial that Optuna has proposed and whose end has not been reported to it."""
-
-    trial: optuna.Trial
-    params: dict[str, Value]
-    epoch: int = 0  # of its last measurement
-    beside: dict[int, dict[str, float]] = field(default_factory=dict)  # what was measured beside FID, by epoch
-    told: bool = False  # Optuna knows its end already, which the log has lost
 
 
 class OptunaSearcher(Searcher):
@@ -62,10 +53,10 @@ class OptunaSearcher(Searcher):
     Args:
         study: the sweep's study, from `open_study`.
         space: the searched space; its known points are proposed first.
-        metric: name of the FID in Tune's results.
+        metric: name of the first objective in Tune's results.
         submit: called with each new trial; its name is the trial's number in the study.
         pause: called with the name of each trial that waits at a rung of its scheduler.
-        promote: called with the name of each of those that goes on.
+        promote: called with the name of each of those that goes on, and of whom it becomes a copy.
         stop: called with the name of each trial that Tune has ended and why: cut by the scheduler, or its trainable has
             failed for good. For one that ended by itself it must change nothing.
         state: what the log says of the sweep so far.
@@ -90,7 +81,7 @@ class OptunaSearcher(Searcher):
         *,
         stop: Callable[[str, StopReason | Failure], None] = lambda name, why: None,
         pause: Callable[[str], None] = lambda name: None,
-        promote: Callable[[str], None] = lambda name: None,
+        promote: Callable[[str, Exploit | None], None] = lambda name, exploit: None,
         state: SweepState | None = None,
         history: Callable[[str], Sequence[EpochReport]] = lambda name: (),
         planned: Callable[[], int] | None = None,
@@ -104,11 +95,11 @@ class OptunaSearcher(Searcher):
         self._study, self._space, self._submit, self._stop = study, space, submit, stop
         self._pause, self._promote = pause, promote
         self._history, self._planned, self._ending = history, planned, ending
-        self._config, self._devices, self._say = dict(config or {}), devices, say
+        self._config, self._costs, self._say = dict(config or {}), TrialCosts(space, devices), say
         self._violations = SAMPLERS[space.sampler.name].violations
-        self._open: dict[str, _OpenTrial] = {}
-        self._again: deque[_OpenTrial] = deque()
-        self._paused: dict[str, _OpenTrial] = {}
+        self._open: dict[str, OpenTrial] = {}
+        self._again: deque[OpenTrial] = deque()
+        self._paused: dict[str, OpenTrial] = {}
         self._scheduler: Promotion | None = None
         self._proposed, self._exhausted = 0, False
         self.cut: list[str] = []
@@ -137,11 +128,14 @@ class OptunaSearcher(Searcher):
             asked = promoted
         elif (new := self._ask() if self.has_more() else None) is not None:
             asked, self._proposed = new, self._proposed + 1
-            self._submit(propose(self._space, asked.trial.number, asked.params))
+            proposal = propose(self._space, asked.trial.number, asked.params)
+            self._costs.know(asked.trial.number, proposal.costs)
+            self._submit(proposal)
         elif (promoted := self._next_promoted(none_new=True, none_runs=not self._open)) is not None:
             asked = promoted
         else:
-            return None if self._open else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
+            more = self._open or (self._paused and self._scheduler is not None and self._scheduler.all_go_on)
+            return None if more else Searcher.FINISHED  # None: more may be planned, or added, meanwhile
         self._open[trial_id] = asked
         return {"trial_id": name_of(asked.trial.number), **self._config}
 
@@ -159,11 +153,11 @@ class OptunaSearcher(Searcher):
         if isinstance(scheduler, Promotion):
             self._scheduler = scheduler
             for name in [name for name in self._paused if not scheduler.wait(name)]:  # its history is lost
-                self._promote(name)
+                self._promote(name, None)
                 self._again.append(self._paused.pop(name))
 
     def second_objective(self, name: str, result: TrialResult) -> float | None:
-        """By which schedulers compare a trial beside its FID, lower is better; None where it is not known.
+        """By which schedulers compare a trial beside its first objective, lower is better; None where it is not known.
 
         Args:
             name: of the trial; of one of another sweep nothing is known.
@@ -172,7 +166,7 @@ class OptunaSearcher(Searcher):
         if not name.isdecimal() or result.measurement is None:
             return None
         params = self._study.get_trials(deepcopy=False)[int(name)].params
-        values = lower_is_better(self._others(params, result.seconds, result.measurement.beside))
+        values = lower_is_better(self._costs.of(int(name), params, result.seconds, result.measurement.others))
         return values[0] if values else None
 
     def add(self, params: dict[str, Value]) -> None:
@@ -183,8 +177,7 @@ class OptunaSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a measurement to Optuna, at its epoch. One that a restarted gang repeats is ignored.
 
-        A FID of fakes that hardly vary (`Measurement.collapsed`) is not reported as an intermediate
-        value: samplers would take a trial that was cut with it for a good one.
+        A FID of fakes that hardly vary counts as higher, as it does for schedulers (`compared`).
         """
         self._measured(self._open[trial_id], TrialResult.from_tune(result))
 
@@ -213,7 +206,7 @@ class OptunaSearcher(Searcher):
         for trial in left_open(self._study):
             record = state.trials.get(name_of(trial.number))
             if record is not None and record.over:
-                self._tell_over(_OpenTrial(trial, record.params, last_measured(trial)), state)
+                self._tell_over(OpenTrial(trial, record.params, last_measured(trial)), state)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's storage holds everything."""
@@ -237,23 +230,23 @@ class OptunaSearcher(Searcher):
         everyone = [*self._open.values(), *self._again, *self._paused.values()]
         return {asked.trial.number for asked in everyone if asked.epoch}
 
-    def _hold(self, asked: _OpenTrial) -> None:
+    def _hold(self, asked: OpenTrial) -> None:
         name = name_of(asked.trial.number)
         self._paused[name] = asked
         if self._scheduler is not None:
             self._scheduler.wait(name)
         self._pause(name)
 
-    def _next_promoted(self, *, none_new: bool = False, none_runs: bool = False) -> _OpenTrial | None:
+    def _next_promoted(self, *, none_new: bool = False, none_runs: bool = False) -> OpenTrial | None:
         if self._scheduler is None:
             return None
         name = self._scheduler.promote(none_new=none_new, none_runs=none_runs)
         if name is None:
             return None
-        self._promote(name)
+        self._promote(name, self._scheduler.exploit(name))
         return self._paused.pop(name)
 
-    def _report_end(self, asked: _OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
+    def _report_end(self, asked: OpenTrial, result: dict[str, Any] | None, error: bool) -> None:
         ended = TrialResult.from_tune(result)
         if ended is not None and ended.outcome is None:
             self._measured(asked, ended)  # Tune passes the measurement of the cut only here
@@ -282,20 +275,20 @@ class OptunaSearcher(Searcher):
                     self.cut.append(name)
                 else:  # its end is lost, as after a power failure: it is trained to the same end again
                     trial = optuna.Trial(self._study, ended._trial_id)
-                    self._again.append(_OpenTrial(trial, params, told=True))
+                    self._again.append(OpenTrial(trial, params, told=True))
                 continue
-            self._again.append(_OpenTrial(trial, params, last_measured(trial)))
+            self._again.append(OpenTrial(trial, params, last_measured(trial)))
             self._catch_up(self._again[-1])
         for name in [name for name in running if name in state.trials]:
             trial = running.pop(name)
             if (record := state.trials[name]).state is State.PAUSED:
-                self._paused[name] = _OpenTrial(trial, record.params, last_measured(trial))
+                self._paused[name] = OpenTrial(trial, record.params, last_measured(trial))
                 self._catch_up(self._paused[name])
                 continue
-            self._tell_over(_OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
+            self._tell_over(OpenTrial(trial, state.trials[name].params, last_measured(trial)), state)
         return list(running.values())
 
-    def _tell_over(self, asked: _OpenTrial, state: SweepState) -> None:
+    def _tell_over(self, asked: OpenTrial, state: SweepState) -> None:
         """Report the end of a trial that is over by the log."""
         self._catch_up(asked)
         record = state.trials[name_of(asked.trial.number)]
@@ -307,11 +300,13 @@ class OptunaSearcher(Searcher):
         )
         self._tell(asked, outcome, epoch=record.epochs, seconds=record.seconds)
 
-    def _catch_up(self, asked: _OpenTrial) -> None:
+    def _catch_up(self, asked: OpenTrial) -> None:
         """Report the measurements that Optuna may not have."""
+        seconds = 0.0
         for report in self._history(name_of(asked.trial.number)):
-            if report.measurement is not None:
-                self._measured(asked, TrialResult(epoch=report.epoch, measurement=report.measurement))
+            seconds += max(0.0, report.ended - report.started)
+            if (found := report.measurement) is not None:
+                self._measured(asked, TrialResult(epoch=report.epoch, measurement=found, seconds=seconds))
 
     @property
     def _own_waits(self) -> bool:
@@ -328,7 +323,7 @@ class OptunaSearcher(Searcher):
             self._unsubmitted.append(trial)
         return self._unsubmitted.popleft()
 
-    def _ask(self) -> _OpenTrial | None:
+    def _ask(self) -> OpenTrial | None:
         for left in range(TRIES, -1, -1):
             if self._untried.exhausted and not self._own_waits:
                 self._exhausted = True
@@ -339,24 +334,28 @@ class OptunaSearcher(Searcher):
             trial = self._next()
             params = self._space.sample(trial)
             if self._untried.take(params) or left == 0 or trial.user_attrs.get(OWN):
-                return _OpenTrial(trial, params)
+                return OpenTrial(trial, params)
             trial.set_user_attr(DUPLICATE, True)
             self._study.tell(trial, state=TrialState.FAIL)
         raise AssertionError
 
-    def _measured(self, asked: _OpenTrial, result: TrialResult | None) -> None:
-        if result is not None and result.measurement is not None:
-            asked.beside[int(result.epoch)] = result.measurement.beside
-        if result is None or result.epoch <= asked.epoch or asked.told:
+    def _measured(self, asked: OpenTrial, result: TrialResult | None) -> None:
+        if result is None or result.measurement is None:
+            return
+        asked.beside[int(result.epoch)] = result.measurement.others
+        if result.epoch <= asked.epoch or asked.told:
             return
         asked.epoch = int(result.epoch)
-        if len(self._space.objectives) == 1 and not result.collapsed:
-            asked.trial.report(result.fid, step=asked.epoch)
-        else:  # with several objectives Optuna has no intermediate values either
-            asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.fid)
+        value = compared(result.measurement)
+        if len(self._space.objectives) == 1 and not math.isnan(value):
+            asked.trial.report(value, step=asked.epoch)
+            return
+        asked.trial.set_user_attr(f"{self._metric_name}@{asked.epoch}", result.value)
+        if not math.isnan(value):  # with two objectives Optuna has no intermediate values
+            self._costs.tell(asked.trial, asked.params, result)
 
     def _tell(
-        self, asked: _OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
+        self, asked: OpenTrial, outcome: TrialOutcome | None, *, epoch: float, seconds: float, error: bool = False
     ) -> None:
         """Report an end. Without an outcome the scheduler has cut the trial, or its trainable failed for good."""
         if asked.told:
@@ -382,14 +381,10 @@ class OptunaSearcher(Searcher):
                 asked.trial.set_constraint(limit.value, limit.violation(found))
         self._study.tell(asked.trial, values, state=state)
 
-    def _values(self, asked: _OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
+    def _values(self, asked: OpenTrial, outcome: TrialOutcome, seconds: float) -> list[float]:
         assert outcome.objective is not None
         names = self._space.objectives
         if len(names) == 1:
             return [outcome.objective]
         beside = asked.beside.get(outcome.best_epoch or 0, {})
-        return [outcome.objective, *self._others(asked.params, seconds, beside).values()]
-
-    def _others(self, params: Mapping[str, Value], seconds: float, beside: Mapping[str, float]) -> dict[str, float]:
-        config = self._space.resolve(dict(params))
-        return costs(self._space.objectives, config, seconds * self._devices, beside)
+        return [outcome.objective, *self._costs.of(asked.trial.number, asked.params, seconds, beside).values()]

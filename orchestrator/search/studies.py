@@ -15,10 +15,10 @@ from orchestrator.results.databases import check_database, check_uri, read_colum
 from orchestrator.results.lines import cut_torn_line
 from orchestrator.results.places import STUDY_FILE
 from orchestrator.search.samplers import build_sampler
-from orchestrator.space.objectives import FID, maximised
 from orchestrator.space.space import Space
 from trainers.errors import UserError, first_line, unknown_name
 from trainers.masking import masked
+from trainers.metric_names import FID, maximised
 from trainers.remote import uri_of
 
 STORAGES = ("journal", "sqlite")
@@ -99,7 +99,7 @@ def open_study(
         storage: a journal's path or a database's URL.
         name: the study's name.
         space: gives the sampler and the objectives.
-        metric: name of the FID, protocol included.
+        metric: name of the first objective, protocol included.
         seed: seed of the sampler; see `SeededByTrial`.
         imported: finished trials of another sweep, added once; see `orchestrator.search.warm_start`.
     """
@@ -117,7 +117,7 @@ def open_study(
             study.set_metric_names([metric, *space.objectives[1:]])
     there = {trial.user_attrs.get(ORIGIN) for trial in study.get_trials(deepcopy=False)}
     study.add_trials(trial for trial in imported if trial.user_attrs[ORIGIN] not in there)
-    study.sampler = build_sampler(space.sampler, seed, conditional=space.conditional)
+    study.sampler = build_sampler(space.sampler, seed, conditional=space.conditional, objectives=space.objectives)
     return study
 
 

@@ -16,12 +16,13 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.repeats import searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.store import ResultsStore
+from orchestrator.search.result import compared
 from orchestrator.search.studies import ORIGIN
 from orchestrator.search.trial_states import FEASIBLE, HEALTHY, state_for_optuna, violation
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import FloatRange, Value
 from orchestrator.space.load import build_space
-from orchestrator.space.objectives import KNOWN_BEFOREHAND, costs, measured_costs
+from orchestrator.space.objectives import counted, measured_costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
@@ -63,7 +64,8 @@ class Earlier:
         trials: for the new study.
         measured: by origin of these trials, its FIDs in order, for the scheduler.
         left_out: by reason, how many trials do not fit.
-        objectives: by origin of those that could win here: not refused, and within the constraints; their objective.
+        objectives: by origin of those that could win here: not refused, and within the constraints; their objective,
+            lower is better.
     """
 
     sweep: str
@@ -177,6 +179,8 @@ def _read(store: ResultsStore, name: str, space: Space, metric: str, data: str, 
         try:
             if identity in known:
                 raise _Unfit("came with a copy of this sweep")
+            if record.exploits or old.changes:
+                raise _Unfit("their settings changed while they trained")
             taken.append(_import(record, own, origin, old, space))
         except _Unfit as reason:
             left_out[str(reason)] += 1
@@ -184,7 +188,7 @@ def _read(store: ResultsStore, name: str, space: Space, metric: str, data: str, 
             known.add(identity)
             measured[origin] = own
             if record.objective is not None and record.can_win and _keeps(record, space):
-                objectives[origin] = record.objective
+                objectives[origin] = record.lower(record.objective)
     earlier = Earlier(name, tuple(taken), measured, dict(left_out.most_common()), objectives)
     if not taken:
         raise UserError(f"--warm-start {name}: no trial of it fits this space: {earlier}")
@@ -217,7 +221,7 @@ def _flat_names(names: tuple[str, ...], flat: dict[str, Any]) -> Iterator[str]:
 def _import(record: TrialRecord, measured: Sequence[Measurement], origin: str, old: Space, new: Space) -> FrozenTrial:
     if record.open or record.verdict is None:
         raise _Unfit("not finished")
-    fids = {one.epoch: one.fid for one in measured if not one.collapsed}
+    known = {one.epoch: value for one in measured if not math.isnan(value := compared(one))}
     state, at_fault = state_for_optuna(record.verdict, record.objective, measured=bool(measured))
     learns = SAMPLERS[new.sampler.name].violations
     if at_fault and learns:
@@ -227,14 +231,14 @@ def _import(record: TrialRecord, measured: Sequence[Measurement], origin: str, o
     params, several = _translated(record, old, new), len(new.objectives) > 1
     fixed = FixedTrial(dict(params))
     new.sample(fixed)
-    values = list(fids.values())[-1:] if fids and not several else None  # as Optuna itself does for PRUNED
+    values = list(known.values())[-1:] if known and not several else None  # as Optuna itself does for PRUNED
     healthy = {HEALTHY: violation(new, params, record.epochs) if at_fault else FEASIBLE} if learns else {}
     return create_trial(
         state=state,
         values=_values(record, old, new) if state is TrialState.COMPLETE else values,
         params=dict(params),
         distributions=fixed.distributions,
-        intermediate_values={} if several else fids,
+        intermediate_values={} if several else known,
         user_attrs={ORIGIN: origin},
         constraints={**healthy, **(_violations(record, new) if state is TrialState.COMPLETE else {})} or None,
     )
@@ -257,9 +261,8 @@ def _violations(record: TrialRecord, new: Space) -> dict[str, float]:
 
 
 def _values(record: TrialRecord, old: Space, new: Space) -> list[float]:
-    beforehand = [name for name in new.objectives if name in KNOWN_BEFOREHAND]
-    known = {**record.objectives, **costs(beforehand, old.resolve(record.params), 0)}
-    known |= measured_costs(new.objectives, record.beside)
+    known = {**record.objectives, **counted(new.objectives, old.resolve(record.params))}
+    known |= measured_costs(new.objectives[1:], record.beside)
     values = []
     for name in new.objectives:
         if (value := known.get(name)) is None:

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from orchestrator.results.winner import Chosen
 from orchestrator.serving.bodies import ModelFacts
 from trainers.inference import FinishedGenerator
 from trainers.inference.exported import load_exported
+from trainers.metric_names import FID, protocol_of
 
 # Twice as slow as float32 on a CPU, and the same seed is the same bytes whatever it is computed with: see README.md.
 PRECISION = torch.float64
@@ -53,8 +55,11 @@ class Model:
             name = Path(chosen.name).name  # no path of this machine
             model = cls(generator, name, shlex.quote(name))
             if chosen.store is not None and chosen.trial is not None:
-                trial, protocol = chosen.trial, chosen.store.read_plan().objective
-                fid = trial.objective if trial.objective_mean is None else trial.objective_mean
+                trial, again = chosen.trial, chosen.trial.confirmed_fids
+                fid = fmean(again) if again else trial.fid
+                protocol = chosen.store.read_plan().objective
+                if trial.measure != FID:
+                    protocol = protocol_of(trial.beside, FID) or ""
                 source = shlex.join([chosen.store.directory.name, "--trial", trial.trial_id])
                 model = cls(generator, chosen.name, source, fid, protocol)
         model.make(*model.example())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainers.errors import UserError, shortened, unknown_name
-from trainers.metric_names import all_values
+from trainers.metric_names import SHARES, all_values
 
 _TEXT = re.compile(r"\s*(>=|<=)\s*(\S+)\s*")
 
@@ -35,6 +35,21 @@ class Limit:
         return self.bound - found if self.sign == ">=" else found - self.bound
 
 
+def check_reachable(where: str, value: str, bound: float) -> None:
+    """Check that a value can lie on both sides of a bound.
+
+    Args:
+        where: what gives the bound.
+        value: its short name.
+        bound: what is asked of it.
+
+    Raises:
+        UserError: it cannot; one line.
+    """
+    if value in SHARES and not 0 <= bound <= 1:
+        raise UserError(f"{where}: {value} is a share between 0 and 1, got {bound:g}")
+
+
 def limits_of(constraints: Mapping[str, str]) -> list[Limit]:
     """The limits that a space's ``constraints:`` name.
 
@@ -52,5 +67,6 @@ def limits_of(constraints: Mapping[str, str]) -> list[Limit]:
             bound = math.nan
         if found is None or not math.isfinite(bound):
             raise UserError(f'constraints.{value}: write it as ">= 0.3" or "<= 0.3", got {shortened(text)}')
+        check_reachable(f"constraints.{value}", value, bound)
         limits.append(Limit(value, found[1], bound))
     return limits

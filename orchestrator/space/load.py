@@ -8,14 +8,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.pruning import build_rules
+from orchestrator.space.check_changes import check_changes
 from orchestrator.space.constraints import limits_of
 from orchestrator.space.domains import Domain, Value, build_domain
 from orchestrator.space.objectives import check_objectives
+from orchestrator.space.population import check_population
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig, check_metrics
 from trainers.errors import UserError, problem_text, unknown_name
-from trainers.metric_names import INCEPTION_SCORE, all_values, metric_of
+from trainers.metric_names import FID, INCEPTION_SCORE, all_values, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -68,6 +70,9 @@ def _build(name: str, values: Any) -> Space:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
         raise UserError(problem_text(error)) from None
+    if "grace_epochs" not in space.scheduler.model_fields_set:  # the default is for trainings of the default length
+        grace = space.scheduler.scaled_grace(TrainConfig().schedule.epochs, base.schedule.epochs)
+        space = space.model_copy(update={"scheduler": space.scheduler.model_copy(update={"grace_epochs": grace})})
     space = with_metrics(space)
     check_space(space)
     return space
@@ -76,17 +81,23 @@ def _build(name: str, values: Any) -> Space:
 def with_metrics(space: Space) -> Space:
     """`space`, in which all that its constraints and objectives name is measured at every measurement.
 
+    Its trials' own objective is the first of its objectives.
+
     Raises:
-        UserError: a constraint is wrong, or what they name cannot be measured.
+        UserError: one is wrong, what they name cannot be measured, or the base names another objective.
     """
-    fid = space.base.fid
+    check_objectives(space.objectives, space.sampler.name)
+    fid, first = space.base.fid, space.objectives[0]
+    if fid.objective not in (FID, first):
+        raise UserError(f"fid.objective {fid.objective}: the space's objectives say it, and the first is {first}")
     named = [limit.value for limit in limits_of(space.constraints)]
     needed = [metric_of(value) for value in [*named, *space.objectives] if value in all_values()]
     metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
-    if metrics == fid.metrics:
+    if metrics == fid.metrics and fid.objective == first:
         return space
     check_metrics("constraints and objectives", metrics, fid)
-    return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), {"fid.metrics": metrics})})
+    wanted = {"fid.metrics": metrics, "fid.objective": first}
+    return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), wanted)})
 
 
 def _with_moved_keys(values: dict[str, Any]) -> dict[str, Any]:
@@ -105,11 +116,12 @@ def check_space(space: Space) -> None:
     Raises:
         UserError: one does not; the message names the first.
     """
-    check_objectives(space.objectives, space.sampler.name)
     _check_conditions(space)
     if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
         check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
     _check_confirm(space)
+    check_population(space)
+    check_changes(space)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
@@ -140,7 +152,7 @@ def _check_confirm(space: Space) -> None:
         raise UserError(f"confirm.train_seeds {confirm.train_seeds}: needs confirm.top of 1 at least, which is 0")
     if confirm.train_seeds and len(space.objectives) > 1:
         raise UserError(
-            f"confirm.train_seeds {confirm.train_seeds}: goes with the objective fid alone, not with "
+            f"confirm.train_seeds {confirm.train_seeds}: goes with one objective alone, not with "
             f"{' and '.join(space.objectives)}, which have no one winner to try again"
         )
 
@@ -178,12 +190,13 @@ def space_as_yaml(space: Space) -> dict[str, Any]:
         "base": space.base.model_dump(mode="json"),
         "search": {name: _domain_as_yaml(domain) for name, domain in space.search.items()},
         "sampler": space.sampler.model_dump(exclude_none=True),
-        "scheduler": space.scheduler.model_dump(),
+        "scheduler": space.scheduler.model_dump(mode="json"),
         "objectives": list(space.objectives),
         "constraints": dict(space.constraints),
         "confirm": space.confirm.model_dump(mode="json"),
         "pruning": space.pruning,
         "trials": space.trials,
+        "changes": [change.model_dump(by_alias=True) for change in space.changes],
         "points": [dict(point) for point in space.points],
         "synthetic": space.synthetic,
         "demo": dict(space.demo),

@@ -52,8 +52,11 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     base = TrainConfig.build(space.base.model_dump(), values)
     search = {name: domain for name, domain in space.search.items() if name not in values}
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
-    scheduler = _changed("scheduler", space.scheduler, {"grace_epochs": grace, **given["scheduler"]})
-    # Another sampler has other options, so the options of the space's own sampler are dropped.
+    # Another scheduler or sampler has other options, so those of the space's own are dropped.
+    own = space.scheduler
+    if given["scheduler"].get("name", own.name) != own.name:
+        own = own.model_copy(update={"rung_factor": None, "every_epochs": None})
+    scheduler = _changed("scheduler", own, {"grace_epochs": grace, **given["scheduler"]})
     another = given["sampler"].get("name", space.sampler.name) != space.sampler.name
     sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
     confirm = _changed("confirm", space.confirm, given["confirm"])

@@ -2,7 +2,7 @@
 
 import math
 
-from orchestrator.space.sections import HALVING, SchedulerConfig
+from orchestrator.space.sections import HALVING, PBT, SchedulerConfig
 
 
 def rungs(first: float, factor: float, longest: int) -> list[int]:
@@ -27,6 +27,8 @@ def graces(config: SchedulerConfig, longest: int) -> list[float]:
 
 def all_rungs(config: SchedulerConfig, longest: int) -> list[int]:
     """Every epoch at which trials of `longest` epochs are compared at rungs; none for schedulers without rungs."""
+    if config.name == PBT:
+        return list(range(config.apart, longest, config.apart))
     if config.name not in HALVING:
         return []
     firsts = graces(config, longest) if config.name.startswith("hyperband") else [float(config.grace_epochs)]

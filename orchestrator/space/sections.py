@@ -32,8 +32,13 @@ SCHEDULERS = {
     "brackets), then one in {reduction_factor:g} goes on, and the others are cut",
     "median": "every trial runs {grace}, then those worse than the median end",
     "none": "no trial is cut",
+    "pbt": "population-based training: every {grace} all wait; the worst {quantile:.0%} go on as copies of the best "
+    "{quantile:.0%}, with settings near theirs",
 }
-PROMOTING = ("asha", "hyperband")  # their trials wait at rungs
+PBT = "pbt"
+RUNGS_APART = 4.0  # of types whose trials wait; see the table of recorded trainings in search/README.md
+PROMOTING = ("asha", "hyperband")  # the best of their trials go on from rungs
+WAITING = (*PROMOTING, PBT)  # their trials wait at rungs
 HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
 
 
@@ -55,34 +60,54 @@ class SchedulerConfig(Section):
     name: Annotated[str, one_of("scheduler", tuple(SCHEDULERS))] = Field(
         "asha",
         description="asha: successive halving on FID (arXiv:1810.05934), its trials wait; asha_stopping: they are cut; "
-        "hyperband, hyperband_stopping: with several graces; median",
+        "hyperband, hyperband_stopping: with several graces; median; pbt: population-based training (arXiv:1711.09846)",
     )
     grace_epochs: Annotated[int, Field(ge=1, le=MOST)] = Field(75, description="epochs that every trial may run")
     reduction_factor: Annotated[float, Field(gt=1, le=MOST)] = Field(
-        2, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
+        3, description="asha, hyperband, and their stopping types: one trial in this many goes on at a rung"
     )
     rung_factor: Annotated[float | None, Field(ge=1.1, le=MOST)] = Field(
         None,
-        description="asha, hyperband: each rung is this many times as far as the one before; None: reduction_factor",
+        description="asha, hyperband: each rung is this many times as far as the one before; None: 4",
     )
     brackets: Annotated[int, Field(ge=1, le=MOST_BRACKETS)] = Field(
         3,
         description="of hyperband; each has as many times the grace of the one before as rungs are apart",
+    )
+    every_epochs: Annotated[int | None, Field(ge=1, le=MOST)] = Field(
+        None, description="pbt: epochs between comparisons; None: grace_epochs"
+    )
+    quantile: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.25, description="pbt: share of the population that is replaced, and of that whose copies replace it"
+    )
+    resample: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.25, description="pbt: probability that a copied number is drawn anew from its range instead of multiplied"
+    )
+    factors: Annotated[tuple[Annotated[float, Field(gt=0, le=MOST)], ...], Field(min_length=1)] = Field(
+        (0.8, 1.2), description="pbt: by one of these a copied number is multiplied"
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.rung_factor is not None and self.name not in PROMOTING:
             raise ValueError(f"scheduler {self.name} has no rung_factor; {' and '.join(PROMOTING)} have")
+        if self.every_epochs is not None and self.name != PBT:
+            raise ValueError(f"scheduler {self.name} has no every_epochs; {PBT} has")
         return self
 
     @property
     def farther(self) -> float:
-        """How many times as far each rung is as the one before."""
-        return self.rung_factor or self.reduction_factor
+        """How many times as far each rung is as the one before; stopping types know one factor alone."""
+        return self.rung_factor or (RUNGS_APART if self.name in PROMOTING else self.reduction_factor)
+
+    @property
+    def apart(self) -> int:
+        """pbt: epochs between comparisons."""
+        return self.every_epochs or self.grace_epochs
 
     def __str__(self) -> str:
-        grace = f"{self.grace_epochs} epoch{'s' if self.grace_epochs > 1 else ''}"
+        epochs = self.apart if self.name == PBT else self.grace_epochs
+        grace = f"{epochs} epoch{'s' if epochs > 1 else ''}"
         values = {**self.model_dump(), "grace": grace, "farther": self.farther}
         return f"scheduler {self.name}: {SCHEDULERS[self.name].format(**values)}"
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 import optuna
 from pydantic import Field
 
+from orchestrator.space.changes import Change
 from orchestrator.space.domains import Domain, Value, value_text
-from orchestrator.space.objectives import FID
 from orchestrator.space.rungs import all_rungs
 from orchestrator.space.sections import MOST_TRIALS, ConfirmConfig, SamplerConfig, SchedulerConfig, Section
 from trainers.config import TrainConfig, field_names
 from trainers.errors import UserError
 from trainers.fid_schedule import fid_due
+from trainers.metric_names import FID
 
 
 class Space(Section):
@@ -37,8 +38,8 @@ class Space(Section):
     )
     objectives: tuple[str, ...] = Field(
         (FID,),
-        description="fid, or fid and one more: device_seconds, generator_parameters, or what is measured beside FID: "
-        "kid, or, maximised, precision, recall, density, coverage or inception_score",
+        description="one that is measured, which decides: fid, kid, or, maximised, precision, recall, density, "
+        "coverage or inception_score; and at most one more: another of these, device_seconds or generator_parameters",
     )
     constraints: dict[str, str] = Field(
         default_factory=dict,
@@ -50,6 +51,11 @@ class Space(Section):
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = Field(20, description="how many, unless --trials says it")
     points: tuple[dict[str, Value], ...] = Field(
         (), description="further settings to try before sampling: dotted names to values; other keys as in the base"
+    )
+    changes: tuple[Change, ...] = Field(
+        (),
+        description="settings that change within every trial: {from: 11, set: {optimizer.lr_g: 1e-4}}, from epoch 11 "
+        "on; launch --schedule writes them",
     )
     synthetic: Literal["cars", "domains", "faces", "motorbikes", "sprites"] | None = Field(
         None, description="the kind of pictures that --demo draws"

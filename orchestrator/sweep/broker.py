@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.results import events
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.repeats import is_repeat
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, State, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
+from orchestrator.space.sections import PBT
 from orchestrator.sweep.broker_log import BrokerLog
 from orchestrator.sweep.confirm_queue import ConfirmQueue
 from orchestrator.sweep.driver_sign import DriverSign
@@ -54,11 +56,9 @@ class Broker:
         self._room = WaitingRoom()
         self._confirmations, self._epochs = ConfirmQueue(state), EpochsElsewhere(directory)
         self._repeating = Repeating(state, self._queue, self._confirmations)
+        self._keeps_rungs = state.plan.scheduler == PBT
         self._pulses = Pulses(time.monotonic, state.longest_epoch)
-        for gang in state.gangs:  # whose ranks this broker has not heard of yet
-            self._pulses.began(gang)
-        for gang in set(state.holders.values()) - state.gangs.keys():
-            self._pulses.died(gang)
+        self._pulses.took_over(state.gangs, state.holders.values())
 
     # Tune's side (its searcher submits, its trainables ask)
 
@@ -110,11 +110,15 @@ class Broker:
             line.pausing = True
             line.heard.set()
 
-    async def promote(self, trial_id: str) -> None:
+    async def promote(self, trial_id: str, exploit: Exploit | None = None) -> None:
         """Let a paused trial go on: before new ones; one that its gang has not left yet just stays there."""
         trial = self._state.trials.get(trial_id)
         waits = trial_id in self._state.pausing or (trial is not None and trial.state is State.PAUSED)
-        if self._state.halting is not None or not waits or not self._log.write(events.Promoted, trial=trial_id):
+        if trial is None or self._state.halting is not None or not waits:
+            return
+        if exploit is not None and exploit not in trial.exploits:
+            self._log.write(events.Exploited, trial=trial_id, **asdict(exploit))
+        if not self._log.write(events.Promoted, trial=trial_id):
             return
         self._lines.of(trial_id).pausing = False
         if trial_id in self._state.interrupted:
@@ -210,7 +214,8 @@ class Broker:
         if not self._log.write(events.Started, trial=trial_id, gang=gang, attempt=attempt):
             return NoLease.SWEEP_OVER
         self._queue.take(gang)
-        return Lease(trial_id, self._state.trials[trial_id].params, begun=begun, gang=gang)
+        trial = self._state.trials[trial_id]
+        return Lease(trial_id, trial.params, begun=begun, gang=gang, exploit=trial.exploit)
 
     async def abandon(self, gang: int) -> None:
         """`gang` has died for good: queue again what it holds."""
@@ -256,7 +261,7 @@ class Broker:
             trial.checkpoint = report.checkpoint
         if report.measurement is not None and report.epoch == trial.epochs and not last:
             await line.decision(DECISION_TIMEOUT_S)
-        return self._ending(line) or (Hold.PAUSE if line.pausing else None)
+        return self._ending(line) or (Hold.PAUSE if line.pausing and report.epoch >= trial.epochs else None)
 
     async def saved(self, trial_id: str) -> None:
         """A checkpoint inside an epoch is on disk: the attempt has made progress, which no report tells."""
@@ -336,8 +341,6 @@ class Broker:
         self._driver.heard()
         return self._pulses.hung({*self._queue.gangs, *self._confirmations.gangs}, limit_s), self._pulses.all_ranks()
 
-    # what is the same on every side
-
     async def _look_for_driver(self) -> None:
         if self._driver.is_gone:
             await self.close(StopReason.INTERRUPTED)
@@ -347,7 +350,6 @@ class Broker:
             self._log.write(events.GangDown, gang=gang, left=left)
 
     def _ending(self, line: Line) -> StopReason | Failure | None:
-        """Why a trial has to end."""
         return line.stopped or (StopReason.SWEEP_FAILED if self._log.full else None)
 
     async def _take_from(self, gang: int) -> None:
@@ -361,7 +363,7 @@ class Broker:
         """A trial's gang has left it, or has died, when it had to pause; or it was promoted at that very moment."""
         line = self._lines.of(trial_id)
         promoted = not line.pausing
-        if self._log.write(events.Paused, trial=trial_id):
+        if self._log.write(events.Paused, trial=trial_id, epoch=self._state.trials[trial_id].epochs):
             line.pausing = False
             self._queue.finish(trial_id)
             if promoted:
@@ -373,13 +375,13 @@ class Broker:
         line, cause = self._lines.of(trial_id), self._queue.complaint(trial_id)
         if (stopped := self._ending(line)) is not None:
             await self.end(trial_id, self._lines.unfinished(trial_id, stopped))
-        elif line.pausing:
+        elif line.pausing and not self._keeps_rungs:  # else it waits when its checkpoint there is kept
             await self._pause(trial_id)
         elif (too_often := self._queue.given_up(trial_id, counts=counts)) is not None:
             await self.end(trial_id, self._lines.unfinished(trial_id, Failure.LOST, too_often))
         else:
-            why += f": {cause}" if cause else ""
-            self._log.write(events.Interrupted, trial=trial_id, why=why, attempts=self._queue.attempts(trial_id))
+            known = {"why": f"{why}: {cause}" if cause else why, "attempts": self._queue.attempts(trial_id)}
+            self._log.write(events.Interrupted, trial=trial_id, **known)
             self._queue.put_back(trial_id)
 
     @property
@@ -388,13 +390,11 @@ class Broker:
         return bool(self._log.full) or (self._state.halting is not None and self._state.halting.gangs_exit)
 
     def _has_work_or_end(self) -> bool:
-        """Whether there is work for a gang, or the sweep is over."""
         return self._over or bool(self._confirmations) or self._may_train
 
     @property
     def _may_train(self) -> bool:
-        """Whether a trial waits that may start: at the end of the sweep those are repeats."""
-        return bool(self._queue) and (not self._state.halting or self._repeating.is_next)
+        return bool(self._queue) and (not self._state.halting or self._repeating.is_next)  # at the end, repeats alone
 
     async def _notify(self) -> None:
         await self._room.wake(None if self._over else self._queue.waiting + self._confirmations.waiting)

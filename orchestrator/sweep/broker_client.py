@@ -7,6 +7,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome
 from orchestrator.search.proposal import Proposal
 from orchestrator.search.result import TrialResult
@@ -65,9 +66,9 @@ class BrokerClient:
         """Let a trial wait at its rung."""
         ray.get(self._actor.pause.remote(trial_id))
 
-    def promote(self, trial_id: str) -> None:
-        """Let a paused trial go on."""
-        ray.get(self._actor.promote.remote(trial_id))
+    def promote(self, trial_id: str, exploit: Exploit | None = None) -> None:
+        """Let a paused trial go on, as a copy of another where one is given."""
+        ray.get(self._actor.promote.remote(trial_id, exploit))
 
     def halt(self, reason: StopReason | Failure) -> None:
         """Ask for the end of all trials, and let none start; the gangs stay."""

@@ -13,6 +13,7 @@ from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.results.clock import driver_clock
 from orchestrator.results.follower import Follower
+from orchestrator.results.schedule import write_schedule
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import StopReason, SweepStatus
@@ -111,7 +112,9 @@ def run_sweep(
         with interrupts.while_trials_run(stop_trials):
             known: SweepState | None = state  # for Tune's first run; a later one reads the log again
             while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
-                build_tuner(plan, store, known or store.read_state(), searcher, broker, stopper, ray_dir, warm).fit()
+                standing = known or store.read_state()
+                now = lambda: recorder.state  # noqa: E731
+                build_tuner(plan, store, standing, searcher, broker, stopper, ray_dir, warm, now).fit()
                 known = None
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
@@ -141,6 +144,7 @@ def run_sweep(
             troubles = ["all gangs have left, as they do when their driver gives no sign for long (--release-after)"]
     session.end(status, "; ".join(troubles) or before_the_first(status, store))
     recorder.close()
+    write_schedule(store, recorder.state)
     screen.close()
     try:
         searcher.close(recorder.state)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from orchestrator.results.records import TrialRecord
-from orchestrator.results.repeats import is_repeat
+from orchestrator.results.repeats import is_repeat, searched
 from orchestrator.results.retention import candidates, how_many, kept
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
+from orchestrator.space.sections import PBT
+from trainers.changing import rung_file
 from trainers.checkpoint import BEST, LATEST, PREVIOUS
 
 _GOES_ON = (SweepStatus.RUNNING, SweepStatus.INTERRUPTED, SweepStatus.FAILED)  # or its best are yet to be confirmed
@@ -16,6 +18,8 @@ _GOES_ON = (SweepStatus.RUNNING, SweepStatus.INTERRUPTED, SweepStatus.FAILED)  #
 
 class Housekeeper(Sink):
     """Deletes ``latest.pt`` and ``previous.pt`` of trials that are over, and ``best.pt`` of those that cannot win.
+
+    Of a population, the checkpoints of rungs that all have left behind.
 
     Nothing of a trial that is open, or that the end of its sweep has cut short: a later driver goes on with it. Sample
     grids, histories and configs stay.
@@ -33,6 +37,7 @@ class Housekeeper(Sink):
         self._store, self._most, self._candidates, self._elsewhere = store, how_many(keep), candidates(top), drop
         self._state: SweepState | None = None
         self._watching = False  # before that, what is not here is not elsewhere either
+        self._rungs: set[tuple[str, int]] = set()  # of whose rungs the checkpoint was deleted
         self._held: set[str] = set()  # trials that are over and whose `best.pt` was kept so far
 
     def watch(self, state: SweepState) -> None:
@@ -41,6 +46,7 @@ class Housekeeper(Sink):
         for trial in state.trials.values():
             self._let_go(trial)
         self._drop()
+        self._drop_rungs()
         self._watching = True
 
     def ended(self, trial: TrialRecord) -> None:
@@ -51,15 +57,31 @@ class Housekeeper(Sink):
         elif trial.over and self._most is not None:  # as most are; to look at all others takes 28 ms of 10,000
             self._drop_these({trial.trial_id})
 
+    def paused(self, trial: TrialRecord) -> None:
+        """Delete the checkpoints of rungs that nobody can take over any more."""
+        self._drop_rungs()
+
     def closed(self, state: SweepState) -> None:
         """Keep only what is to stay after the sweep's end."""
         self._drop()
+        self._drop_rungs()
 
     def _let_go(self, trial: TrialRecord) -> None:
         if trial.over:
             for name in (LATEST, PREVIOUS):
                 self._delete(trial.trial_id, name)
             self._held.add(trial.trial_id)
+
+    def _drop_rungs(self) -> None:
+        """A member of a population that has a later checkpoint takes nothing over of an earlier rung."""
+        if self._state is None or self._state.plan.scheduler != PBT:
+            return
+        trials = searched(self._state.trials.values())
+        oldest = min((trial.checkpoint for trial in trials if not trial.over), default=None)
+        rests = {(trial.trial_id, epoch) for trial in trials for epoch in trial.rests}
+        for trial_id, epoch in {one for one in rests if oldest is None or one[1] < oldest} - self._rungs:
+            self._delete(trial_id, rung_file(epoch))
+            self._rungs.add((trial_id, epoch))
 
     def _drop(self) -> None:
         """Delete the ``best.pt`` of the trials that are over and cannot win any more."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from orchestrator.results.exploits import Exploit
+
 
 class NoLease(Enum):
     """The broker's answer when it has no work for a gang."""
@@ -42,12 +44,16 @@ class Rank:
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial for `gang` to train: id, searched values, and whether a gang had it before, with its checkpoint."""
+    """A trial for `gang` to train: id, searched values, and whether a gang had it before, with its checkpoint.
+
+    Where it has become a copy of another, `exploit` says of which one last, and has its searched values.
+    """
 
     trial_id: str
     params: dict[str, Any]
     begun: bool = field(default=False, compare=False)
     gang: int = field(default=0, compare=False)
+    exploit: Exploit | None = None
 
 
 @dataclass(frozen=True)

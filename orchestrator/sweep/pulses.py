@@ -1,7 +1,7 @@
 """Which gangs hang or are gone, by the pulses of their ranks. Plain state of the broker, no messages."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from orchestrator.sweep.messages import Rank
 
@@ -56,6 +56,13 @@ class Pulses:
     def began(self, gang: int) -> None:
         """A gang has got work, or was heard of otherwise."""
         self._last[gang] = self._clock()
+
+    def took_over(self, up: Iterable[int], holders: Iterable[int]) -> None:
+        """A new broker has heard of no rank yet: these gangs are up; of those that hold trials the others died."""
+        for gang in up:
+            self.began(gang)
+        for gang in {*holders} - {*up}:
+            self.died(gang)
 
     def epoch(self, seconds: float) -> None:
         """An epoch, FID and checkpoint included, has taken so long."""

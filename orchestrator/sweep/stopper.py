@@ -122,6 +122,7 @@ class SweepStopper(tune.Stopper):
             gpu_hours=state.gpu_hours(now),
             cost=state.cost(now),
             objective=objective,
+            name=state.plan.objectives[0],
         )
 
     def __reduce__(self) -> Any:

@@ -18,6 +18,7 @@ from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, SweepStatus
 from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
 from orchestrator.search.schedulers import build_scheduler
+from orchestrator.search.schedulers.pbt import Pbt
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.search.searcher import OptunaSearcher
 from orchestrator.search.studies import open_study
@@ -82,15 +83,22 @@ def build_tuner(
     stopper: SweepStopper,
     ray_dir: Path,
     warm: WarmStart | None,
+    now: Callable[[], SweepState],
 ) -> tune.Tuner:
-    """Tune, ready to `fit`, from where the sweep stands; arguments as of `build_searcher`, and Tune's own directory."""
+    """Tune, ready to `fit`, from where the sweep stands; arguments as of `build_searcher`, and Tune's own directory.
+
+    `now` returns how the sweep stands while it runs.
+    """
     done = sum(one.state is State.COMPLETED for one in searched(state.trials.values()))
     scheduler = build_scheduler(plan.space, done=done)
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
+    if isinstance(scheduler, Pbt):
+        scheduler.join(plan.space, now)
     over, still_open = measured_before(scheduler, state, store.read_history)
     if isinstance(scheduler, Promotion) and len(plan.space.objectives) > 1:
         scheduler.second = searcher.second_objective
-    count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over}, state)
+    if not isinstance(scheduler, Pbt):  # which reads the state
+        count_earlier(scheduler, plan.metric, {**(warm.measured if warm else {}), **over}, state)
     searcher.follow(scheduler)
     return tune.Tuner(
         tune.with_resources(TrialTrainable, TRAINABLE),

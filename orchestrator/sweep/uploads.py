@@ -30,6 +30,15 @@ class Uploads:
         self._ended: set[str] = set()  # of them, those that nobody writes any more
         self._next_try = 0.0
 
+    @property
+    def first_here(self) -> bool:
+        """Whether this process keeps a node's own copy of a remote sweep: the first rank of the node does."""
+        if self._home is None:
+            return False
+        import ray.train
+
+        return ray.train.get_context().get_local_rank() == 0
+
     def pull(self, trial_id: str, only: str = "") -> None:
         """Fetch what was written of a trial elsewhere; one process per node calls this, before the trial goes on.
 

@@ -15,10 +15,12 @@ from orchestrator.results.lines import LineWriter
 from orchestrator.results.places import history_file
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import Failure, StopReason, TrialOutcome, outcome_of
+from orchestrator.space.sections import PBT
 from orchestrator.space.space import Space
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.heart import heart
 from orchestrator.sweep.leaving import LeftError, asked_to_leave
+from orchestrator.sweep.legs import begin_leg, legs_left, legs_of, past_of
 from orchestrator.sweep.messages import ConfirmLease, Hold, Lease, NoLease
 from orchestrator.sweep.node_use import NodeUse
 from orchestrator.sweep.telling import telling
@@ -147,6 +149,7 @@ def run_lease(
         LeftError: a rank was asked; the trial waits for a gang again, which goes on from the checkpoint just written.
         Exception: whatever training raised on one of several ranks, except a UserError; storage's or a device's on one.
     """
+    from trainers.changing import keep_rung
     from trainers.checkpoint import PREVIOUS
     from trainers.distributed import broadcast_object, rank, world_size
     from trainers.families import loss_scale
@@ -167,7 +170,7 @@ def run_lease(
         trip = guard.see(epoch_report)
         last = trip is not None or epoch_report.epoch == train_config.schedule.epochs
         reason = setup.broker.report(lease.trial_id, epoch_report, last=last)
-        if trip is None and reason is Hold.PAUSE:
+        if trip is None and (reason is Hold.PAUSE or (reason is None and epoch_report.epoch == leg.until)):
             return Decision.PAUSE
         return Decision.CONTINUE if trip is None and reason is None else Decision.STOP
 
@@ -178,14 +181,21 @@ def run_lease(
 
     outcome, history, left, use = None, None, False, NodeUse(assets.device)
     try:
-        train_config = setup.space.resolve(lease.params)
+        legs = legs_of(setup.space, lease)
+        leg, train_config = legs[0], legs[0].config
         rules, epochs = build_rules(setup.space.pruning), train_config.schedule.epochs
-        guard = Guard(rules, epochs, lambda: store.read_history(lease.trial_id), loss_scale(train_config))
+        guard = Guard(rules, epochs, lambda: past_of(store, lease), loss_scale(train_config))
         if rank() == 0:
-            store.write_config(lease.trial_id, train_config)
+            run_dir.mkdir(parents=True, exist_ok=True)
             history = _History(store, lease.trial_id)
         with telling(setup.directory, lease.trial_id) if rank() == 0 else nullcontext():
-            run = train(train_config, assets, run_dir, report, leave=leave, written=written)
+            for leg in legs_left(legs, run_dir):
+                begin_leg(leg, run_dir, store, uploads)
+                run = train(leg.config, assets, run_dir, report, leave=leave, written=written)
+                if run.end is not RunEnd.PAUSED or isinstance(broadcast_object(reason), Hold):
+                    break
+        if rank() == 0 and run.end is RunEnd.PAUSED and setup.space.scheduler.name == PBT:
+            keep_rung(run_dir, run.epochs)
         left = run.end is RunEnd.LEFT
         if rank() == 0 and run.end is not RunEnd.PAUSED:
             outcome = outcome_of(run, guard.trip, None if isinstance(reason, Hold) else reason)
@@ -217,7 +227,7 @@ def run_lease(
 
 
 def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any, uploads: Uploads | None = None) -> None:
-    """Measure a finished trial's best checkpoint again and report the FIDs to the broker; arguments as of `run_lease`.
+    """Measure a finished trial's best checkpoint again and tell the broker its values; arguments as of `run_lease`.
 
     Pictures that this makes are pushed before; errors as in `run_lease`.
     """
@@ -230,9 +240,9 @@ def run_confirm_lease(setup: GangSetup, lease: ConfirmLease, assets: Any, upload
     failure = refused = ""
     try:
         measured = confirm(assets, run_dir, lease.seeds, setup.space.confirm.metrics)
-        values, beside = [one.fid for one in measured], [one.beside for one in measured]
+        values, beside = [one.value for one in measured], [one.others for one in measured]
         if not all(map(math.isfinite, values)):
-            refused = "on fresh latents its samples are not finite"
+            refused = "on fresh latents its samples are not finite, or cannot be measured"
         elif any(one.collapsed for one in measured):
             refused = "on fresh latents its fakes hardly vary"
     except Exception as error:

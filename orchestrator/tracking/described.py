@@ -13,12 +13,19 @@ from orchestrator.results.records import NOT_COUNTED, TrialRecord
 from orchestrator.results.repeats import setting_of
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
+from orchestrator.space.objectives import best_text, number_text
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 
+DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
 LOG10 = "log10_"  # MLflow's plots have no logarithmic axis
 BEST_GRID = "samples.png"  # all samples of a trial's best epoch, an artifact of its run
 TOP = 10  # of the trials that are tagged `top10`
+
+
+def in_digits(value: float) -> float:
+    """A value with `DIGITS` after the point; where it is below 1, as KID and recall are, with one more that counts."""
+    return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS + 1}g}")
 
 
 def run_name(trial: TrialRecord, plan: SavedPlan) -> str:
@@ -31,8 +38,8 @@ def run_name(trial: TrialRecord, plan: SavedPlan) -> str:
 def _lowest(trial: TrialRecord) -> list[str]:
     """Its objective as `gan-sweep results` shows it: with ~ before it where it lies before the window."""
     if trial.objective is not None:
-        return [f"{trial.objective:.1f}"]
-    return [] if trial.lowest_fid is None else [f"~{trial.lowest_fid:.1f}"]
+        return [number_text(trial.objective, ".1f")]
+    return [f"~{trial.lowest_fid:.1f}"] if trial.stands_for_none else []
 
 
 def on_log_scale(space: Space) -> list[str]:
@@ -92,6 +99,8 @@ def end_tags(trial: TrialRecord, plan: SavedPlan, grid: str | None) -> list[RunT
     said = {"state": trial.state.value, "verdict": str(trial.verdict)}
     if trial.detail:
         said["detail"] = trial.detail
+    if trial.exploits:  # of whom it became a copy, and at which epoch; the parameters are those of its start
+        said["copy_of"] = ", ".join(one.name for one in trial.exploits)
     return tags_of(said | {MLFLOW_RUN_NAME: run_name(trial, plan), MLFLOW_RUN_NOTE: note})
 
 
@@ -107,7 +116,8 @@ def sentence(trial: TrialRecord) -> str:
     if trial.detail:
         text += f", {trial.detail.rstrip('.')}"
     if trial.objective is not None:
-        return f"{text}. Lowest FID {trial.objective:.1f} at epoch {trial.best_epoch}."
+        best = best_text(trial.measure)
+        return f"{text}. {best[0].upper()}{best[1:]} {number_text(trial.objective, '.1f')} at epoch {trial.best_epoch}."
     if trial.lowest_fid is not None:
         return f"{text}. Lowest FID {trial.lowest_fid:.1f}; it {NOT_COUNTED}."
     return f"{text}. No FID was measured."

@@ -32,6 +32,7 @@ from orchestrator.tracking.described import (
     TOP,
     dataset_of,
     end_tags,
+    in_digits,
     params_of,
     run_name,
     tags_of,
@@ -56,7 +57,6 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "best.pt"  # of a trial; `trainers.checkpoint` imports torch
 MOST_WAITING = 20_000  # metrics that wait: so many are kept in memory, and written again when the driver dies
-DIGITS = 3  # of what MLflow's table shows, which cuts longer numbers off; the FIDs themselves have all
 # MLflow shows KILLED as red as FAILED: pruning is as planned, but what the sweep's end cut short is not complete.
 MOST_RACES = 3  # that one write may lose
 _STATUS = {State.COMPLETED: "FINISHED", State.PRUNED: "FINISHED", State.STOPPED: "KILLED", State.FAILED: "FAILED"}
@@ -305,7 +305,7 @@ class MlflowSink(Sink):
             values[newest.name or self._plan.objective] = newest.fid
         so_far = {"objective": report.objective, "best_epoch": report.best_epoch}
         so_far |= {"fid_best": trial.lowest_fid, "fid_share": trial.fid_share}
-        values |= {name: round(value, DIGITS) for name, value in so_far.items() if value is not None}
+        values |= {name: in_digits(value) for name, value in so_far.items() if value is not None}
         stamp = int(report.ended * 1000)
         return [Metric(name, value, stamp, report.epoch) for name, value in values.items()]
 
@@ -338,7 +338,7 @@ class MlflowSink(Sink):
             stamp = int(closed.ended * 1000)
             of_seeds, said = winning_setting(state.by_number(), stamp, state.session)
             metrics = [
-                Metric("objective", round(best.objective, DIGITS), stamp, state.session),
+                Metric("objective", in_digits(best.objective), stamp, state.session),
                 *_confirmed_metrics(best),
                 *of_seeds,
             ]
@@ -373,7 +373,7 @@ def _confirmed_metrics(trial: TrialRecord) -> list[Metric]:
     means = {f"{name}_mean": fmean(found) for name, found in beside.items()}
     values = {"objective_mean": trial.objective_mean, "objective_spread": trial.objective_spread}
     stamp, step = _milliseconds(trial.ended) or 0, trial.best_epoch or 0
-    rounded = {name: round(value, DIGITS) for name, value in values.items() if value is not None}
+    rounded = {name: in_digits(value) for name, value in values.items() if value is not None}
     return [Metric(name, value, stamp, step) for name, value in {**rounded, **means}.items()]
 
 

@@ -4,9 +4,7 @@ from mlflow.entities import Metric, RunTag
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.seed_odds import odds_of
-from orchestrator.tracking.described import tags_of
-
-DIGITS = 3
+from orchestrator.tracking.described import in_digits, tags_of
 
 
 def seeds_metrics(setting: TrialRecord, stamp: int, step: int) -> list[Metric]:
@@ -22,7 +20,7 @@ def seeds_metrics(setting: TrialRecord, stamp: int, step: int) -> list[Metric]:
         return []
     values = {"seeds_mean": seeds.mean, "seeds_spread": seeds.spread}
     values |= {"seeds_n": len(seeds.values), "seeds_failed": seeds.failed}
-    return [Metric(name, round(value, DIGITS), stamp, step) for name, value in values.items() if value is not None]
+    return [Metric(name, in_digits(value), stamp, step) for name, value in values.items() if value is not None]
 
 
 def winning_setting(trials: list[TrialRecord], stamp: int, step: int) -> tuple[list[Metric], list[RunTag]]:
@@ -33,5 +31,5 @@ def winning_setting(trials: list[TrialRecord], stamp: int, step: int) -> tuple[l
     setting = next(trial for trial in trials if trial.trial_id == odds.winner)
     metrics = seeds_metrics(setting, stamp, step)
     if odds.probability is not None:
-        metrics.append(Metric("seeds_probability", round(odds.probability, DIGITS), stamp, step))
+        metrics.append(Metric("seeds_probability", in_digits(odds.probability), stamp, step))
     return metrics, tags_of({"best_setting": odds.winner, "seeds": str(odds)})

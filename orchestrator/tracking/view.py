@@ -14,9 +14,11 @@ from typing import Any
 from mlflow import MlflowClient
 
 from orchestrator.results.saved_plan import SavedPlan
+from orchestrator.space.objectives import best_text, called
 from orchestrator.space.space import Space
 from orchestrator.tracking.described import LOG10, on_log_scale
 from orchestrator.tracking.trial_pictures import BEST, SAMPLES
+from trainers.metric_names import FID, maximised
 
 ALL = "all-sweeps"  # key of the view of every sweep of a space
 TAG = "mlflow.sharedViewState."
@@ -54,15 +56,18 @@ def view_state(plan: SavedPlan, space: Space, search: str, *, several: bool) -> 
         search: which runs are shown, in MLflow's search language.
         several: whether they are of several sweeps.
     """
-    fids, axes = _fid_names(plan.objective, space), _axes(space)
-    metrics = ("objective", "objective_mean", "objective_spread", "best_epoch", "fid_best")
+    fids, axes, measure = _names(plan.objective, space), _axes(space), plan.objectives[0]
+    lowest = "fid_best" if measure == FID else "objective"  # before the window there is no objective
+    repeated = space.confirm.train_seeds > 0 or several
+    seeds = ("seeds_mean", "seeds_spread", "seeds_n") if repeated else ()
+    metrics = (*seeds, "objective", "objective_mean", "objective_spread", "best_epoch", "fid_best")
     widths = {"tags.`sweep`": 104} if several else {}
     widths |= {f"metrics.`{name}`": 104 for name in metrics} | {"tags.`verdict`": 104}
     widths |= {f"params.`{name}`": 104 for name in space.search}
     return {
         "searchFilter": search,
-        "orderByKey": "metrics.`objective`",
-        "orderByAsc": True,
+        "orderByKey": f"metrics.`{'seeds_mean' if space.confirm.train_seeds else 'objective'}`",
+        "orderByAsc": not maximised(measure),
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
@@ -86,14 +91,14 @@ def view_state(plan: SavedPlan, space: Space, search: str, *, several: bool) -> 
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
         "chartsSearchFilter": "",
         "compareRunSections": [
-            _section("fid", "FID by epoch", columns=1, height=420),
-            _section("search", "Searched values and lowest FID", columns=1, height=420),
+            _section("fid", f"{called(measure)} by epoch", columns=1, height=420),
+            _section("search", f"Searched values and {best_text(measure)}", columns=1, height=420),
             _section("pictures", "Samples of the ten best", columns=1, height=1000),
             _section("training", "Training", columns=2, height=320),
         ],
         "compareRunCharts": [
             _lines("fid", fids),
-            _chart("search", "PARALLEL", selectedParams=axes, selectedMetrics=["fid_best"], showAllRuns=True),
+            _chart("search", "PARALLEL", selectedParams=axes, selectedMetrics=[lowest], showAllRuns=True),
             _chart("pictures", "IMAGE", imageKeys=[BEST], step=0, showRunParams=False),
             _chart("pictures", "IMAGE", imageKeys=[SAMPLES], step=_first_grid(space), showRunParams=False),
             *(_lines("training", [name]) for name in ("d_loss", "g_loss", "grad_norm_d", "grad_norm_g")),
@@ -115,11 +120,11 @@ def _first_grid(space: Space) -> int:
     return every if every <= space.scheduler.grace_epochs else 1
 
 
-def _fid_names(objective: str, space: Space) -> list[str]:
-    """The FID of every protocol that a trial has on its way: there may be fewer fakes at first."""
+def _names(objective: str, space: Space) -> list[str]:
+    """The objective by every protocol that a trial has on its way: there may be fewer fakes at first."""
     first, full = space.base.fid.n_fake_first or space.base.fid.n_fake, space.base.fid.n_fake
     fewer = (first << step for step in range(full.bit_length()) if first << step < full)
-    return [objective, *(re.sub(r"_n\d+$", f"_n{count}", objective) for count in fewer)]
+    return [objective, *(re.sub(r"_n\d+", f"_n{count}", objective) for count in fewer)]
 
 
 def _section(key: str, name: str, *, columns: int, height: int) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """What schedulers would have cost and found on trials that were trained to their end: epochs are the compute.
 
-Usage: python -m tests.benchmarks.bench_rungs [--histories DIR] [--trials 16 32] [--orders 300]
+Usage: python -m tests.benchmarks.bench_rungs [--recorded digits|cars] [--histories DIR] [--trials 16 32] [--orders 300]
 
-A history is a file NNNN.json, ``{"epochs": [{"fid": 163.5}, ...]}`` with a FID at every epoch. Without a folder 36 are
+The trials are those that `bench_rules` has recorded on digits or cars, or a folder's: files NNNN.json,
+``{"epochs": [{"fid": 163.5, "diversity": 0.6}, ...]}``; of both, those with a FID at every epoch. Without either 36 are
 made up: curves that fall to different depths at different speeds, so that the best at first is seldom the best at last.
 
 One gang, no model: the trials come in random orders. SIMULATED is the training; the schedulers are the real ones.
 """
 
 import argparse
+import gzip
 import json
 import math
 import random
@@ -25,6 +27,8 @@ from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers import make_scheduler
 from orchestrator.search.schedulers.promotion import Promotion
 from orchestrator.space.sections import SchedulerConfig
+from tests.benchmarks.bench_early_ranks import in_folder, whole
+from tests.benchmarks.bench_rules import RECORDED
 from tests.benchmarks.common import print_setting
 from trainers.run_report import Measurement
 
@@ -33,13 +37,18 @@ CASES = [
     ("none", {}),
     ("asha_stopping", {"grace_epochs": 4, "reduction_factor": 3}),
     ("asha_stopping", {"grace_epochs": 1, "reduction_factor": 3}),
-    ("asha_stopping", {"grace_epochs": 2}),
-    ("asha", {"grace_epochs": 4}),
-    ("asha", {"grace_epochs": 2}),
-    ("asha", {"grace_epochs": 2, "reduction_factor": 3, "rung_factor": 2}),
-    ("asha", {"grace_epochs": 1}),
-    ("asha", {"grace_epochs": 1, "reduction_factor": 3}),
+    ("asha_stopping", {"grace_epochs": 2, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 4, "rung_factor": 2, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 2, "rung_factor": 2, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 2, "rung_factor": 2, "reduction_factor": 3}),
+    ("asha", {"grace_epochs": 2, "rung_factor": 4, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 2, "rung_factor": 4, "reduction_factor": 3}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 2, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 3}),
     ("asha", {"grace_epochs": 1, "rung_factor": 3, "reduction_factor": 4}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 4, "reduction_factor": 2}),
+    ("asha", {"grace_epochs": 1, "rung_factor": 4, "reduction_factor": 3}),
 ]
 
 
@@ -47,7 +56,7 @@ class Sweep:
     """One sweep over recorded trials, as Tune and the searcher would run it with one gang.
 
     Args:
-        curves: FID of every epoch of every trial.
+        curves: measurements of every epoch of every trial.
         scheduler: new.
 
     Attributes:
@@ -56,7 +65,7 @@ class Sweep:
         whole: trials that were trained to their end.
     """
 
-    def __init__(self, curves: Sequence[Sequence[float]], scheduler: TrialScheduler) -> None:
+    def __init__(self, curves: Sequence[Sequence[Measurement]], scheduler: TrialScheduler) -> None:
         self._curves, self._scheduler = curves, scheduler
         self._nobody: Any = None
         self._trials: dict[int, Trial] = {}
@@ -86,11 +95,11 @@ class Sweep:
         curve, trial = self._curves[number], self._trials[number]
         while True:
             self._epochs[number] += 1
-            epoch, fid = self._epochs[number], curve[self._epochs[number] - 1]
+            epoch, measured = self._epochs[number], curve[self._epochs[number] - 1]
+            fid = objective(measured)
             self.cost, self.best = self.cost + 1, min(self.best, fid)
             last = epoch == len(curve)
             outcome = TrialOutcome(verdict="completed", epochs=epoch, objective=fid, best_epoch=epoch) if last else None
-            measured = Measurement(epoch=epoch, fid=fid, name=METRIC, n_fake=2, diversity=1.0)
             result = TrialResult(epoch=epoch, measurement=measured, outcome=outcome).to_tune(METRIC)
             if last:
                 self.whole += 1
@@ -107,8 +116,8 @@ def main() -> None:
     """Print a line per scheduler."""
     asked = parser().parse_args()
     print_setting("ray")
-    curves = read(asked.histories) if asked.histories else made_up(36, 16)
-    print(f"{len(curves)} trials of {len(curves[0])} epochs, {asked.histories.name if asked.histories else 'made up'}")
+    name, curves = recorded(asked)
+    print(f"{len(curves)} trials of {len(curves[0])} epochs, {name}")
     for trials in asked.trials:
         orders = [random.Random(seed).sample(range(len(curves)), trials) for seed in range(asked.orders)]
         for name, options in CASES:
@@ -118,7 +127,7 @@ def main() -> None:
 def say(
     name: str,
     options: dict[str, float],
-    curves: Sequence[Sequence[float]],
+    curves: Sequence[Sequence[Measurement]],
     orders: Sequence[Sequence[int]],
     finish: int,
 ) -> None:
@@ -131,7 +140,7 @@ def say(
         sweep = Sweep(curves, scheduler)
         sweep.run(order)
         costs.append(sweep.cost / (len(order) * longest))
-        behind.append(sweep.best / min(min(curves[number]) for number in order) - 1)
+        behind.append(sweep.best / min(min(map(objective, curves[number])) for number in order) - 1)
         whole.append(sweep.whole)
     given = " ".join(f"{key}={value:g}" for key, value in options.items())
     print(
@@ -142,10 +151,22 @@ def say(
     )
 
 
-def read(folder: Path) -> list[list[float]]:
-    """The curves of a folder."""
-    files = sorted(folder.glob("[0-9]*.json"))
-    return [[epoch["fid"] for epoch in json.loads(file.read_text())["epochs"]] for file in files]
+def objective(one: Measurement) -> float:
+    """Its FID, or infinity where the fakes hardly vary."""
+    return math.inf if one.collapsed else one.fid
+
+
+def recorded(asked: argparse.Namespace) -> tuple[str, list[list[Measurement]]]:
+    """What the trials are, and their curves."""
+    if asked.recorded:
+        group = json.loads(gzip.decompress(RECORDED.read_bytes()))[asked.recorded]
+        return asked.recorded, whole(group["runs"])
+    if asked.histories:
+        return asked.histories.name, whole(in_folder(asked.histories))
+    return "made up", [
+        [Measurement(epoch=epoch, fid=fid, diversity=1.0) for epoch, fid in enumerate(curve, 1)]
+        for curve in made_up(36, 16)
+    ]
 
 
 def made_up(count: int, epochs: int) -> list[list[float]]:
@@ -158,6 +179,7 @@ def made_up(count: int, epochs: int) -> list[list[float]]:
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recorded", choices=["digits", "cars"])
     parser.add_argument("--histories", type=Path)
     parser.add_argument("--trials", type=int, nargs="+", default=[16, 32])
     parser.add_argument("--orders", type=int, default=300)

@@ -20,6 +20,7 @@ BENCHMARKS = sorted(path.stem for path in HERE.glob("bench_*.py"))
 SMALLEST = {
     "bench_controller": "--trials 2",
     "bench_demo": "--seeds 1 --trials 1 --set schedule.epochs=1 --set schedule.window_first=1 --set fid.n_fake=8",
+    "bench_early_ranks": "--draws 2",
     "bench_extractors": "{pictures} --sides 64 --images 8",
     "bench_fid_trace": "--n 16 --dim 8 --n-real 32 --repeats 1",
     "bench_generate": "--image-size 32 --images 16",
@@ -50,6 +51,12 @@ PROMISED = {
     "bench_demo": [
         "seed 0: first setting (#|none), winner (#|none), # trials, # s",
         "the search ended ahead of its first setting with [01] of 1 seeds",
+    ],
+    "bench_early_ranks": [
+        rf"{name}, epoch {epoch} of 36, # of 32 hardly vary: {way} +rank correlation +#, keeps the best in +#%"
+        for name in ("digits", "cars")
+        for epoch in (1, 2, 4, 8)
+        for way in ("as it is", "worse than any", "in proportion", "by the root")
     ],
     "bench_extractors": [
         "drawn, 64 px, lengths as they are",

@@ -78,7 +78,7 @@ def test_what_is_measured_beside_fid(trained: tuple[Path, Recorder], assets: Ass
     folder, _ = trained
     first, second = confirm(assets, folder, 2, ("kid", "prdc"))
     names = [f"{name}_tiny_n200_k5" for name in ("precision", "recall", "density", "coverage")]
-    assert list(first.beside) == ["kid_tiny_n200", *names]
+    assert list(first.beside) == ["kid_tiny_n200", "kid_deviation_tiny_n200", *names]
     assert first.beside != second.beside
     assert [first.fid, second.fid] == confirmed(assets, folder, 2)
     assert confirm(assets, folder, 1)[0].beside == {}

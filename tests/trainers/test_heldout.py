@@ -33,7 +33,7 @@ def test_fid_of_both_sides_in_the_window_and_for_the_best(assets: Assets, tmp_pa
     assert 0 < last.beside[NAMES[1]] != last.fid
     (again,) = confirm(assets, tmp_path, 1, ("kid",))
     nearest = {f"{name}_tiny_n30_h25" for name in NEAREST}
-    assert set(again.beside) == {NAMES[1], "kid_tiny_n30_h25", *nearest}
+    assert set(again.beside) == {NAMES[1], "kid_tiny_n30_h25", "kid_deviation_tiny_n30_h25", *nearest}
 
 
 def test_statistics_are_those_of_each_side(assets: Assets) -> None:

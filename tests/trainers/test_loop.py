@@ -1,5 +1,6 @@
 """The training loop: what is measured when, what is kept, and how a run ends."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from trainers.errors import UserError
 from trainers.families import build_family
 from trainers.fid_schedule import fid_due
 from trainers.loop import train
+from trainers.metric_names import value_of
 from trainers.randomness import GlobalRandom
 from trainers.run_report import Decision, EpochReport, RunEnd, RunOutcome
 
@@ -130,10 +132,29 @@ def test_the_objective_is_the_lowest_fid_inside_the_window(assets: Assets, tmp_p
         "images_seen": best * STEPS * 32,
         "objective": fids[best],
         "best_epoch": best,
+        "inherited": "",
     }
     # best.pt is the state of that epoch, not a later one.
     run(assets, tmp_path / "until", {**SWINGING, "schedule.window_first": first, "schedule.checkpoint_every": 1}, best)
     assert differing(kept["family"], load(tmp_path / "until" / "latest.pt")["family"]) == []
+
+
+@pytest.mark.parametrize(("objective", "metrics", "best_of"), [("kid", ("kid",), min), ("density", ("prdc",), max)])
+def test_another_objective_decides_on_the_best_epoch(
+    assets: Assets, tmp_path: Path, objective: str, metrics: tuple[str, ...], best_of: Any
+) -> None:
+    """By its own direction, at an epoch that need not have the lowest FID."""
+    more = {**SWINGING, "fid.metrics": metrics, "fid.objective": objective, "schedule.window_first": 1}
+    outcome, recorder = run(assets, tmp_path, more)
+    values = {one.epoch: value_of(one.beside, objective) for one in recorder.measurements}
+    best = best_of(values, key=values.__getitem__)
+    assert len({*values.values()}) > 2, "they differ, or this would say nothing"
+    assert (outcome.objective, outcome.best_epoch) == (values[best], best)
+    running = [best_of(values[e] for e in values if e <= report.epoch) for report in recorder.reports]
+    assert [report.objective for report in recorder.reports] == running
+    assert load(tmp_path / "best.pt")["progress"]["epoch"] == best
+    again = [EpochReport.from_json(json.loads(json.dumps(report.to_json()))) for report in recorder.reports]
+    assert [one.measurement.value for one in again if one.measurement] == list(values.values())
 
 
 def test_a_measurement_of_fakes_that_hardly_vary_never_counts(assets: Assets, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_what_is_measured_beside_fid(assets: Assets, tmp_path: Path) -> None:
     for report, n in zip(recorder.reports[1:], (20, 30, 30), strict=True):
         assert report.measurement is not None
         names = {f"{name}_tiny_n{n}_k5" for name in ("precision", "recall", "density", "coverage")}
-        assert report.measurement.beside.keys() == {f"kid_tiny_n{n}", *names}
+        assert report.measurement.beside.keys() == {f"kid_tiny_n{n}", f"kid_deviation_tiny_n{n}", *names}
         assert report.logged.items() >= report.measurement.beside.items()
     for report in recorder.reports:
         assert EpochReport.from_json(json.loads(json.dumps(report.to_json()))) == report

@@ -1,6 +1,6 @@
 """Measuring generators: feature extractors, moments, Frechet distance, FID."""
 
-from trainers.metrics.beside import KEPT, Beside, measure_beside
+from trainers.metrics.beside import KEPT, Beside, beside_name, measure_beside
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, measure_fid, protocol_name
 from trainers.metrics.folder_fid import (
@@ -27,6 +27,7 @@ __all__ = [
     "FolderFid",
     "Moments",
     "RealStatistics",
+    "beside_name",
     "build_extractor",
     "compare_folders",
     "extractor_names",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainers.distributed import all_reduce_sum
-from trainers.metric_names import INCEPTION_SCORE, KID, NEAREST, NEIGHBOURS, PRDC, VALUES
+from trainers.metric_names import INCEPTION_SCORE, KID, KID_DEVIATION, NEAREST, NEIGHBOURS, PRDC, VALUES
 from trainers.metrics.extractor import Extractor, without_tf32
 from trainers.metrics.frechet import RealStatistics
 from trainers.metrics.inception_score import SPLITS, inception_score
@@ -91,6 +91,19 @@ class KeptFeatures:
         return all_reduce_sum(rows)
 
 
+def beside_name(value: str, protocol: str, n_fake: int, held_out: float = 0.0) -> str:
+    """Full name of a value: ``recall_inception2048_n1000_k5``. Values under different names must not be compared.
+
+    Args:
+        value: its short name.
+        protocol: of the extractor.
+        n_fake: generated images, of which `KEPT` are compared at most.
+        held_out: share of the real images that are left out.
+    """
+    neighbourhood = f"_k{NEIGHBOURS}" if value in VALUES[PRDC] else ""
+    return f"{value}_{protocol}_n{min(KEPT, n_fake)}{held_out_suffix(held_out)}{neighbourhood}"
+
+
 def measure_beside(
     names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor, suffix: str = ""
 ) -> dict[str, float]:
@@ -111,7 +124,8 @@ def measure_beside(
     found: dict[str, float] = {}
     with without_tf32():
         if KID in names:
-            found[f"kid_{of}"] = kid(real, fake).mean
+            subsets = kid(real, fake)
+            found |= {f"{KID}_{of}": subsets.mean, f"{KID_DEVIATION}_{of}": subsets.deviation}
         if PRDC in names and min(len(real), len(fake)) > NEIGHBOURS:
             shares = neighbours(real, fake, NEIGHBOURS)
             found |= {f"{value}_{of}_k{NEIGHBOURS}": getattr(shares, value) for value in VALUES[PRDC]}

@@ -44,7 +44,8 @@ class Extractor(nn.Module):
         chunks = images.split(CPU_CHUNK) if images.device.type == "cpu" else (images,)
         with without_tf32():
             features = torch.cat([self.network(chunk).float() for chunk in chunks])
-        assert features.shape == (len(images), self.dim), (features.shape, self.dim)
+        wanted = (len(images), self.dim)
+        assert features.shape == wanted, f"features have the shape {tuple(features.shape)}, dim asks for {wanted}"
         return features
 
     def fingerprint(self) -> str:

@@ -10,6 +10,8 @@ import re
 import socket
 from pathlib import Path
 
+import torch
+
 from trainers.errors import UserError, first_line
 from trainers.metric_names import EXTRACTORS_ENV
 from trainers.metrics.extractor import Extractor
@@ -32,7 +34,8 @@ def build_outside(name: str, weights: Path | None) -> Extractor:
 
     Raises:
         UserError: the name has another form, its module is not allowed or cannot be imported on this machine, it has no
-            such factory, or what that returns is no extractor with a protocol of lower case letters, digits and _.
+            such factory, that fails, or what that returns is no extractor with a protocol of lower case letters, digits
+            and _, or gives no finite features [2, dim] of two images.
     """
     if not FORM.fullmatch(name):
         raise UserError(f"FID extractor {name!r}: an extractor from outside is named module:factory")
@@ -45,19 +48,33 @@ def build_outside(name: str, weights: Path | None) -> Extractor:
         )
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
         where = f"cannot be imported on {socket.gethostname()}"
         raise UserError(f"FID extractor {name!r}: {module_name} {where}: {first_line(error)}") from error
     build = getattr(module, factory, None)
     if not callable(build):
         raise UserError(f"FID extractor {name!r}: {module_name} has no function {factory}")
-    extractor = build(weights)
+    try:
+        extractor = build(weights)
+    except (Exception, SystemExit) as error:  # and so may a factory
+        raise UserError(f"FID extractor {name!r}: {factory} failed: {first_line(error)}") from error
     if not isinstance(extractor, Extractor):
         kind = type(extractor).__name__
         raise UserError(f"FID extractor {name!r}: {factory} returned {kind}, not a trainers.metrics.Extractor")
-    if not _PROTOCOL.fullmatch(extractor.protocol):
+    if not isinstance(extractor.protocol, str) or not _PROTOCOL.fullmatch(extractor.protocol):
         raise UserError(
             f"FID extractor {name!r}: its protocol is part of a metric's name: lower case letters, digits and _, "
             f"got {extractor.protocol!r}"
         )
+    _try(extractor, name)
     return extractor
+
+
+def _try(extractor: Extractor, name: str) -> None:
+    images = torch.arange(2 * 3 * 32 * 32).remainder(256).to(torch.uint8).reshape(2, 3, 32, 32)
+    try:
+        features = extractor(images)
+    except Exception as error:
+        raise UserError(f"FID extractor {name!r}: it fails on two images of 32 px: {first_line(error)}") from error
+    if not features.isfinite().all():
+        raise UserError(f"FID extractor {name!r}: its features of two images of 32 px are not finite")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from trainers.errors import unknown_name
+from trainers.errors import UserError, unknown_name
 from trainers.metrics import efficientnet_lite0, inception
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.outside import build_outside, is_outside
@@ -53,4 +53,6 @@ def build_extractor(
     # Constructors draw random weights before the right ones are loaded; a run must not depend on whether this happened.
     with torch.random.fork_rng(devices=[]):
         extractor = build(None if weights is None else Path(weights))
+    if is_outside(name) and extractor.protocol in (inception.PROTOCOL, efficientnet_lite0.PROTOCOL):
+        raise UserError(f"FID extractor {name!r}: {extractor.protocol} is the protocol of another: name it otherwise")
     return extractor.to(device or "cpu")

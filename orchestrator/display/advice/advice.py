@@ -14,6 +14,7 @@ from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
 from trainers.errors import UserError
+from trainers.metric_names import FID
 
 KINDS = (edges, window, influence, broken, leaders)
 
@@ -37,12 +38,13 @@ def advice_on(state: SweepState, status: SweepStatus) -> list[Finding]:
 def advice(trials: Sequence[TrialRecord], space: Space) -> list[Finding]:
     """What the numbers of a search say about the next one, and nothing where they say nothing: a pure function of them.
 
-    With two objectives only rules are spoken of: there is no best trial.
+    With two objectives only rules are spoken of: there is no best trial. So too with another objective than FID: what
+    the others say was tried on FIDs alone.
 
     Args:
         trials: of the sweep.
         space: what it searched.
     """
     facts = facts_of(trials, space)
-    kinds = KINDS if len(space.objectives) == 1 else (broken,)
+    kinds = KINDS if space.objectives == (FID,) else (broken,)
     return [finding for kind in kinds for finding in kind(facts)]

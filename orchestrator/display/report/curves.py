@@ -1,10 +1,11 @@
-"""FID by epoch, with the window shaded and a mark at each measurement."""
+"""FID, or another objective, by epoch, with the window shaded and a mark at each measurement."""
 
 from collections.abc import Callable
 
 from orchestrator.display.report.entries import Entry, Group
-from orchestrator.display.report.figures import LOOKS, Figure, hollow, is_wide, mark_of, plain
+from orchestrator.display.report.figures import LOOKS, Figure, hollow, hover_text, is_wide, mark_of, plain
 from orchestrator.display.report.part import Part
+from orchestrator.space.objectives import best_text, called
 from trainers.run_report import Measurement
 
 MOST_MARKS = 3000  # beyond, only the last measurement of each trial has one
@@ -17,10 +18,16 @@ def curves(group: Group) -> Part:
     """A line per trial, coloured by its verdict."""
     measured = [entry for entry in group.entries if entry.measured]
     fewer = any(_is_other(entry, one.n_fake) for entry in measured for one in entry.measured)
+    what = called(group.measure)
     return Part(
         name="curves",
-        title="FID by epoch",
-        values={"figure": _figure(group, measured) if measured else None, "fewer": fewer, "window": _window(group)},
+        title=f"{what[0].upper()}{what[1:]} by epoch",
+        values={
+            "figure": _figure(group, measured) if measured else None,
+            "fewer": fewer,
+            "window": _window(group),
+            "best": best_text(group.measure),
+        },
     )
 
 
@@ -34,15 +41,22 @@ def _figure(group: Group, measured: list[Entry]) -> Figure:
             first = [point for entry in own for point in [*_points(entry, fewer=True), (None, None, None, "")]]
             shared = {"legendgroup": verdict, "name": f"{plain(verdict)} ({len(own)})"}
             thin = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "opacity": 0.55}
-            data.append({**_trace(lines), **shared, **thin, "line": {"color": colour, "width": 1.4}})
+            data.append({**_trace(lines, group.measure), **shared, **thin, "line": {"color": colour, "width": 1.4}})
             if any(point[0] is not None for point in first):
-                data.append({**_trace(first), **shared, **thin, "line": {"color": colour, "width": 1.2, "dash": "dot"}})
+                data.append(
+                    {
+                        **_trace(first, group.measure),
+                        **shared,
+                        **thin,
+                        "line": {"color": colour, "width": 1.2, "dash": "dot"},
+                    }
+                )
             for counts in (True, False):
                 marks = [_mark(entry, one) for entry in own for one in chosen(entry) if _counts(entry, one) is counts]
                 if not (marks or counts):
                     continue
                 # The filled marks are in the legend, even where there are none
-                trace = _trace([point for point, _ in marks] or [(None, None, None, "")])
+                trace = _trace([point for point, _ in marks] or [(None, None, None, "")], group.measure)
                 mark = mark_of(look) if counts else hollow(mark_of(look))
                 sizes = {"size": [size for _, size in marks] or SIZE, "opacity": 1}
                 data.append({**trace, **shared, "mode": "markers", "marker": mark | sizes, "showlegend": counts})
@@ -50,11 +64,11 @@ def _figure(group: Group, measured: list[Entry]) -> Figure:
         line = {"color": "--ink", "width": 2.6}
         winner = {"name": f"winner, {plain(best.label)}", "mode": "lines+markers", "line": line}
         symbols = ["circle" if _counts(best, one) else "circle-open" for one in best.measured]
-        data.append({**_trace(_points(best)), **winner, "marker": {"size": 6, "symbol": symbols}})
-    values = [one.fid for entry in measured for one in entry.measured]
+        data.append({**_trace(_points(best), group.measure), **winner, "marker": {"size": 6, "symbol": symbols}})
+    values = [one.value for entry in measured for one in entry.measured]
     layout: Figure = {
         "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "FID"}, "type": "log" if is_wide(values) else "linear"},
+        "yaxis": {"title": {"text": called(group.measure)}, "type": "log" if is_wide(values) else "linear"},
         "hovermode": "closest",
     }
     if (window := _window(group)) is not None:
@@ -98,19 +112,19 @@ def _points(entry: Entry, *, fewer: bool | None = None) -> list[Point]:
 
 def _point(entry: Entry, one: Measurement) -> Point:
     why = "" if _counts(entry, one) else ", its fakes hardly vary" if one.collapsed else ", before the window"
-    return one.epoch, one.fid, entry.key, plain(f"{entry.label}, {entry.name}{why}")
+    return one.epoch, one.value, entry.key, plain(f"{entry.label}, {entry.name}{why}")
 
 
 def _is_other(entry: Entry, n_fake: int | None) -> bool:
     return n_fake is not None and 0 < entry.trial.n_fake != n_fake
 
 
-def _trace(points: list[Point]) -> Figure:
+def _trace(points: list[Point], measure: str) -> Figure:
     return {
         "type": "scatter",
         "x": [point[0] for point in points],
         "y": [point[1] for point in points],
         "customdata": [point[2] for point in points],
         "text": [point[3] for point in points],
-        "hovertemplate": "trial %{text}<br>epoch %{x}: FID %{y:.1f}<extra></extra>",
+        "hovertemplate": f"trial %{{text}}<br>epoch %{{x}}: {hover_text(measure)}<extra></extra>",
     }

@@ -12,7 +12,7 @@ from orchestrator.results.events import Event, from_json
 from orchestrator.results.lines import LineReader
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.records import TrialRecord, best_trial
-from orchestrator.results.repeats import seeds_place
+from orchestrator.results.repeats import searched, seeds_place
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.spending import Spending, spending_of
 from orchestrator.results.standing import Standing, last_sign
@@ -50,6 +50,11 @@ class Sweep:
     def name(self) -> str:
         """Of its directory: two sweeps of one name may have been moved beside each other."""
         return self.store.directory.name
+
+    @cached_property
+    def searched(self) -> int:
+        """How many trials its search has started; repeats with fresh seeds are none."""
+        return len(searched(self.state.trials.values()))
 
     @cached_property
     def until(self) -> float:
@@ -97,13 +102,13 @@ class Entry:
 
     @cached_property
     def measured(self) -> list[Measurement]:
-        """Its measurements with a finite FID, by epoch."""
+        """Its measurements with a finite objective, by epoch."""
         found = (report.measurement for report in self.history)
-        return [one for one in found if one is not None and math.isfinite(one.fid)]
+        return [one for one in found if one is not None and math.isfinite(one.value)]
 
     @cached_property
     def counted(self) -> set[int]:
-        """Epochs whose FID counts: in the window, where the first objective is, and of fakes that vary."""
+        """Epochs whose value counts: in the window, where the first objective is, and of fakes that vary."""
         return {
             one.epoch
             for report in self.history
@@ -139,10 +144,15 @@ class Entry:
             failed, mean, number = seeds_place(trial)
             return failed - 2, mean, number
         if trial.can_win and trial.objective_mean is not None:
-            return behind, trial.objective_mean, trial.number
+            return behind, trial.lower(trial.objective_mean), trial.number
         if trial.can_win and trial.objective is not None:
-            return behind + (0.25 if behind else 1), trial.objective, trial.number
-        if trial.lowest_fid is not None and math.isfinite(trial.lowest_fid) and not trial.refused:
+            return behind + (0.25 if behind else 1), trial.lower(trial.objective), trial.number
+        if (
+            trial.stands_for_none
+            and trial.lowest_fid is not None
+            and math.isfinite(trial.lowest_fid)
+            and not trial.refused
+        ):
             return 2, trial.lowest_fid, trial.number
         return 3, 0.0, trial.number
 
@@ -155,7 +165,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Sweeps whose FIDs compare.
+    """Sweeps whose objectives compare.
 
     Attributes:
         number: of the group in the page, from 0.
@@ -178,8 +188,13 @@ class Group:
 
     @property
     def objective(self) -> str:
-        """Name of the FID, protocol included."""
+        """Name of the objective, by default of the FID, protocol included."""
         return self.sweeps[0].plan.objective
+
+    @property
+    def measure(self) -> str:
+        """What the objective is, by its short name."""
+        return self.sweeps[0].plan.objectives[0]
 
     @property
     def named(self) -> str:
@@ -216,13 +231,14 @@ class Group:
 
     @property
     def costs(self) -> list[str]:
-        """The objectives besides FID."""
+        """The objectives besides the first."""
         return list(dict.fromkeys(name for entry in self.entries for name in entry.trial.costs))
 
     @property
     def refused(self) -> list[Entry]:
-        """Trials whose checkpoint was refused, the lowest objective first."""
-        return sorted((one for one in self.entries if one.refused), key=lambda one: one.trial.objective or 0.0)
+        """Trials whose checkpoint was refused, the best objective first."""
+        refused = (one for one in self.entries if one.refused)
+        return sorted(refused, key=lambda one: one.trial.lower(one.trial.objective or 0.0))
 
     @property
     def runs(self) -> bool:

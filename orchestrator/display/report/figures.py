@@ -9,6 +9,8 @@ from markupsafe import escape
 from orchestrator.display.report.entries import Group
 from orchestrator.display.report.text import short_value
 from orchestrator.space.domains import Choice, Domain
+from orchestrator.space.objectives import called
+from trainers.metric_names import FID
 
 Figure = dict[str, Any]
 
@@ -34,6 +36,11 @@ def mark_of(look: str, size: float = 8) -> Figure:
 def hollow(mark: Figure) -> Figure:
     """The same mark, for a FID that does not count."""
     return {**mark, "symbol": f"{mark['symbol']}-open", "line": {**mark["line"], "width": 1.5}}
+
+
+def hover_text(measure: str) -> str:
+    """``FID %{y:.1f}``: what plotly says of a point whose height is an objective's value."""
+    return f"{called(measure)} %{{y:{'.1f' if measure == FID else '.3g'}}}"
 
 
 def plain(text: Any) -> str:

@@ -3,6 +3,7 @@
 import math
 import random
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from orchestrator.display.report.figures import Figure, plain
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.target import Target, optuna_trials, study_of
 from orchestrator.display.report.text import listed, plural
+from orchestrator.space.objectives import called
 
 FEWEST = 10  # trials
 RESAMPLED = 12  # times, with replacement
@@ -43,16 +45,19 @@ def importance(group: Group, target: Target) -> tuple[Part, list[str]]:
     part = partial(Part, name="importance", title="Importance")
     if len(trials) < FEWEST or len(varied) < 2 or len({trial.value for trial in trials}) < 2:
         values["sentence"] = (
-            f"{plural(len(trials), 'trial')} with a FID that compares, {plural(len(varied), 'key')} that varied: "
-            f"too few to say which keys matter. It takes {FEWEST} trials and 2 keys at least."
+            f"{plural(len(trials), 'trial')} with a {called(group.measure)} that compares, "
+            f"{plural(len(varied), 'key')} that varied: too few to say which keys matter. "
+            f"It takes {FEWEST} trials and 2 keys at least."
         )
         return part(values=values), varied
+    what = f"{'log ' if _on_log(trials) else ''}{called(group.measure)}"
     found = measure(trials, varied)
     chance = next(one for one in found if one.name == CHANCE)
     above = [one.name for one in found if one.low > chance.high]
     others = "the other keys" if above else f"any of the {len(varied)} keys"
     values |= {
-        "figure": _figure(found),
+        "figure": _figure(found, what),
+        "of": what,
         "sentence": (f"Above chance in every resample: {listed(above)}. " if above else "")
         + f"Resamples of {min(len(trials), MOST)} of {plural(len(trials), 'trial')} cannot tell {others} from chance.",
         "left_out": listed([name for name in group.searched if name not in varied]),
@@ -61,15 +66,16 @@ def importance(group: Group, target: Target) -> tuple[Part, list[str]]:
 
 
 def measure(trials: list[FrozenTrial], names: list[str]) -> list[Importance]:
-    """The importance of keys for log FID, the highest median first, with that of `CHANCE` among them.
+    """The importance of keys, the highest median first, with that of `CHANCE` among them.
 
     Args:
-        trials: with a positive value each, and all of the keys.
+        trials: with a value each, and all of the keys; where all values are positive, their logarithms count.
         names: of the keys.
     """
     draw = random.Random(0)
     seen: dict[str, list[float]] = {name: [] for name in (*names, CHANCE)}
-    own = [_with_chance(trial, names, draw.random()) for trial in trials]
+    scale = math.log if _on_log(trials) else float
+    own = [_with_chance(trial, names, draw.random(), scale) for trial in trials]
     for seed in range(RESAMPLED):
         resample = draw.choices(own, k=min(len(own), MOST))
         if len({trial.value for trial in resample}) < 2:
@@ -85,16 +91,21 @@ def measure(trials: list[FrozenTrial], names: list[str]) -> list[Importance]:
     return sorted(found, key=lambda one: -one.median)
 
 
-def _with_chance(trial: FrozenTrial, names: list[str], number: float) -> FrozenTrial:
+def _on_log(trials: list[FrozenTrial]) -> bool:
+    """Whether logarithms are compared: of FIDs always, which are positive; shares such as recall may be 0."""
+    return all(trial.value is not None and trial.value > 0 for trial in trials)
+
+
+def _with_chance(trial: FrozenTrial, names: list[str], number: float, scale: Callable[[float], float]) -> FrozenTrial:
     assert trial.value is not None
     return create_trial(
         params={**{name: trial.params[name] for name in names}, CHANCE: number},
         distributions={**{name: trial.distributions[name] for name in names}, CHANCE: FloatDistribution(0, 1)},
-        value=math.log(max(trial.value, 1e-6)),
+        value=scale(trial.value),
     )
 
 
-def _figure(found: list[Importance]) -> Figure:
+def _figure(found: list[Importance], what: str) -> Figure:
     rows = found[::-1]
     bars = {
         "type": "bar",
@@ -113,7 +124,7 @@ def _figure(found: list[Importance]) -> Figure:
         "marker": {"color": ["--outranked" if one.name == CHANCE else "--completed" for one in rows]},
         "hovertemplate": "%{y}: %{x:.0%}<extra></extra>",
     }
-    title = {"text": "share of the variance<br>of log FID", "standoff": 8}  # two lines: a phone's are short
+    title = {"text": f"share of the variance<br>of {what}", "standoff": 8}  # two lines: a phone's are short
     axis = {"title": title, "tickformat": ".0%", "rangemode": "tozero"}
     return {
         "data": [bars],

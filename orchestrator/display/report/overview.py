@@ -18,8 +18,9 @@ from orchestrator.results.repeats import repeats_text, searched
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.verdict import State
 from orchestrator.space.narrowing import Narrowing
-from orchestrator.space.objectives import FID
+from orchestrator.space.objectives import best_text, called
 from orchestrator.space.space import condition_text
+from trainers.metric_names import maximised
 
 
 def overview(group: Group) -> Part:
@@ -46,10 +47,11 @@ def _facts(sweep: Sweep) -> dict[str, str]:
         **_training(sweep),
         "images": f"{plan.n_real:,} in {plan.data}{drawn}",
         "fingerprint": plan.fingerprint or "not recorded",
-        "objective": f"{plan.objective}{_others(plan)}: the lowest FID in the window{_confirming(plan.definition)}",
+        "objective": f"{plan.objective}{_others(plan)}: the {best_text(plan.objectives[0])} in the window"
+        + _confirming(plan.definition),
         "trials": f"{len(searched(state.trials.values()))} of {state.planned}: {counts(sweep)}",
         **({"training seeds": seeds} if (seeds := repeats_text(state)) else {}),
-        "budget": _budget(state.budgets) or "none but the number of trials",
+        "budget": _budget(state.budgets, plan.objectives[0]) or "none but the number of trials",
         "search": _search(sweep),
         "time": duration(state.seconds(sweep.until)),
         "resources": _resources(plan.resources),
@@ -66,8 +68,8 @@ def _facts(sweep: Sweep) -> dict[str, str]:
 
 
 def _others(plan: SavedPlan) -> str:
-    """The objectives besides FID."""
-    return "".join(f" and {name.replace('_', ' ')}" for name in plan.objectives if name != FID)
+    """The objectives besides the first."""
+    return "".join(f" and {called(name)}" for name in plan.objectives[1:])
 
 
 def _space(plan: SavedPlan) -> str:
@@ -88,7 +90,7 @@ def _training(sweep: Sweep) -> dict[str, str]:
         return {}
     ran = sorted({trial.total_epochs for trial in sweep.state.trials.values() if trial.total_epochs})
     epochs = f"{ran[0]} to {ran[-1]}" if len(ran) > 1 else f"{ran[0] if ran else schedule['epochs']}"
-    window = f"FID counts from epoch {schedule['window_first']} on"
+    window = f"{called(sweep.plan.objectives[0])} counts from epoch {schedule['window_first']} on"
     return {"training": f"{data['image_size']} px, {epochs} epochs, {window}"}
 
 
@@ -98,13 +100,13 @@ def _confirming(definition: dict[str, Any]) -> str:
     return f"; the best {top} are measured again at the end, on {plural(seeds, 'set')} of fresh latents" if top else ""
 
 
-def _budget(budgets: dict[str, float | None]) -> str:
+def _budget(budgets: dict[str, float | None], measure: str) -> str:
     time_s, gpu_hours, cost, target = (budgets.get(name) for name in ("time_s", "gpu_hours", "cost", "target_fid"))
     given = (
         f"{duration(time_s)}" if time_s is not None else "",
         f"{gpu_hours:g} GPU hours" if gpu_hours is not None else "",
         money(cost) if cost is not None else "",
-        f"until an objective is {target:g} or less" if target is not None else "",
+        f"until an objective is {target:g} or {'more' if maximised(measure) else 'less'}" if target is not None else "",
     )
     return ", ".join(filter(None, given))
 

@@ -34,6 +34,7 @@ from orchestrator.display.report.wall import facts, wall
 from orchestrator.display.report.winner import winner
 from orchestrator.results.records import NOT_COUNTED
 from orchestrator.results.store import ResultsStore
+from orchestrator.space.objectives import called
 
 MOST_BYTES = 30_000_000  # of the file
 SMALL_BYTES = 200_000  # of it, at most, for what is neither a part, nor a picture, nor a script
@@ -143,7 +144,8 @@ def _apart(group: Group, groups: Sequence[Group]) -> str:
         return ""
     names = listed([sweep.name for sweep in group.sweeps])
     if len({other.objective for other in groups}) > 1:
-        return f"{names}: FID as {group.objective}. Sweeps that measure otherwise stand apart: values do not compare."
+        own = f"{called(group.measure)} as {group.objective}"
+        return f"{names}: {own}. Sweeps that measure otherwise stand apart: values do not compare."
     images = group.sweeps[0].plan.fingerprint[:12] or "not recorded"
     return f"{names}: images with the fingerprint {images}. Sweeps on others stand apart: values do not compare."
 

@@ -8,6 +8,8 @@ from orchestrator.display.report.figures import Figure, is_wide, plain, short_na
 from orchestrator.display.report.part import Part
 from orchestrator.display.report.text import fid_text, plural, refused_text, short_value, verb
 from orchestrator.results.records import NOT_COUNTED
+from orchestrator.space.objectives import called
+from trainers.metric_names import FID, maximised
 
 FEWEST = 2
 NONE = "none"  # what the FID axis says of trials without one
@@ -37,6 +39,7 @@ def parallel(group: Group) -> Part:
         "figure": _figure(group, entries) if drawn else None,
         "count": len(entries),
         "said": _said(group, entries),
+        "stronger": f"{'higher' if maximised(group.measure) else 'lower'} its {called(group.measure)}",
         "width": AXIS_WIDTH * (len(group.searched) + 1),
     }
     return Part(name="parallel", title="Settings", values=values)
@@ -44,7 +47,7 @@ def parallel(group: Group) -> Part:
 
 def lowest(entry: Entry) -> float | None:
     """Its objective, else its lowest FID; None where there is none that is finite."""
-    value = entry.finite_objective if entry.finite_objective is not None else entry.trial.lowest_fid
+    value = entry.trial.lowest_fid if entry.trial.stands_for_none else entry.finite_objective
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -53,9 +56,10 @@ def _said(group: Group, entries: list[Entry]) -> list[str]:
     none = sum(lowest(entry) is None for entry in entries)
     early = sum(entry.finite_objective is None for entry in entries) - none
     later = len(group.entries) - len(entries)
+    without = "a FID" if group.measure == FID else "an objective"
     given = [
         f"{early} without an objective {verb(early, 'stands', 'stand')} at the lowest FID, which {NOT_COUNTED}",
-        f"{none} without a FID {verb(none, 'stands', 'stand')} at the top, in the colour of failures",
+        f"{none} without {without} {verb(none, 'stands', 'stand')} at the top, in the colour of failures",
         f"{later} in training {verb(later, 'is', 'are')} not drawn before the first FID",
     ]
     shown = [text for text, count in zip(given, (early, none, later), strict=True) if count]
@@ -69,7 +73,7 @@ def _said(group: Group, entries: list[Entry]) -> list[str]:
 def _figure(group: Group, entries: list[Entry]) -> Figure:
     names = short_names(group.searched)
     axes = [{"label": plain(names[name]), **setting_axis(group, entries, name)} for name in group.searched]
-    axes.append({"label": "FID", **_fid_axis(entries)})
+    axes.append({"label": called(group.measure), **_fid_axis(entries)})
     colours = _colours(group, entries)
     if group.best_setting in entries:
         place = entries.index(group.best_setting)
@@ -116,7 +120,11 @@ def _fid_axis(entries: list[Entry]) -> Axis:
 
 def _colours(group: Group, entries: list[Entry]) -> list[float]:
     """Places on the scale: by FID, the highest tenth alike, so that a few wild ones do not make all others alike."""
-    known = {entry.key: value for entry in entries if (value := lowest(entry)) is not None and not entry.refused}
+    known = {
+        entry.key: entry.trial.lower(value)
+        for entry in entries
+        if (value := lowest(entry)) is not None and not entry.refused
+    }
     wide = is_wide(list(known.values()))
     scaled = {key: math.log10(value) if wide else value for key, value in known.items()}
     ordered = sorted(scaled.values()) or [0.0]

@@ -7,10 +7,11 @@ from orchestrator.display.report.entries import Entry, Group, Sweep
 from orchestrator.display.report.part import Part
 from orchestrator.display.winner_text import winner_commands
 from orchestrator.results.argument import argument_of, place_of
-from orchestrator.results.places import SPACE_FILE
+from orchestrator.results.places import SCHEDULE_FILE, SPACE_FILE
 from orchestrator.results.records import best_trial
 from orchestrator.space.domains import value_text
 from orchestrator.space.overrides import apply_settings
+from orchestrator.space.sections import PBT
 from orchestrator.space.yaml_text import dump_yaml
 
 
@@ -84,6 +85,8 @@ def _winner(group: Group, sweep: Sweep) -> list[str]:
     best = group.best
     if best is None or best.sweep is not sweep or sweep.space is None:
         return []
+    if best.trial.exploits or sweep.plan.scheduler == PBT:
+        return _launch(sweep, "--schedule", f"{place_of(sweep.store.directory)}/{SCHEDULE_FILE}")
     return _launch(sweep, "--trials", "1", *(word for one in settings_of(best) for word in ("--set", one)))
 
 
@@ -94,4 +97,6 @@ def settings_of(entry: Entry) -> list[str]:
     config = space.resolve(entry.trial.params).flat()
     settings = [f"{name}={value_text(config[name])}" for name in entry.trial.params]
     now = apply_settings(space, settings).resolve({}).flat()
-    return settings + [f"{name}={value_text(config[name])}" for name in config if now[name] != config[name]]
+    # fid.at follows from the others.
+    differing = [name for name in config if name != "fid.at" and now[name] != config[name]]
+    return settings + [f"{name}={value_text(config[name])}" for name in differing]

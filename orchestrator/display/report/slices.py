@@ -13,6 +13,7 @@ from orchestrator.display.report.figures import (
     SCALE,
     Figure,
     domain_of,
+    hover_text,
     is_wide,
     log_ticks,
     mark_of,
@@ -24,6 +25,8 @@ from orchestrator.display.report.part import Part
 from orchestrator.display.report.target import Target
 from orchestrator.display.report.text import fid_text, short_value
 from orchestrator.space.domains import Choice
+from orchestrator.space.objectives import called
+from trainers.metric_names import maximised
 
 FEWEST = 20  # trials for a contour
 FEWEST_PLACES = 4  # values of each of its keys
@@ -77,7 +80,7 @@ def _slice(group: Group, entries: list[Entry], target: Target, name: str, short:
                 "y": [target.values[entry.key] for entry in own],
                 "customdata": [entry.key for entry in own],
                 "text": [plain(f"{entry.label}, {entry.name}") for entry in own],
-                "hovertemplate": "trial %{text}<br>%{x}: FID %{y:.1f}<extra></extra>",
+                "hovertemplate": f"trial %{{text}}<br>%{{x}}: {hover_text(group.measure)}<extra></extra>",
                 "marker": mark_of(look),
             }
         )
@@ -127,15 +130,23 @@ def _contour(group: Group, target: Target, entries: list[Entry], pair: list[str]
     except QhullError:
         return None
     bar = {"title": {"text": plain(target.name), "side": "right"}, "outlinewidth": 0, "thickness": 14}
-    heat = {"type": "heatmap", "colorscale": SCALE, "colorbar": bar, "hoverinfo": "skip"}
-    heat |= {"x": lines[0].tolist(), "y": lines[1].tolist(), "z": np.round(between, 1).tolist()}
+    heat = {
+        "type": "heatmap",
+        "colorscale": SCALE,
+        "reversescale": maximised(group.measure),
+        "colorbar": bar,
+        "hoverinfo": "skip",
+    }
+    heat |= {"x": lines[0].tolist(), "y": lines[1].tolist(), "z": np.round(between, 4).tolist()}
     marks = {
         "type": "scatter",
         "mode": "markers",
         "x": places[0].tolist(),
         "y": places[1].tolist(),
         "customdata": [entry.key for entry in own],
-        "text": [plain(f"{entry.label}: FID {fid_text(target.values[entry.key])}") for entry in own],
+        "text": [
+            plain(f"{entry.label}: {called(group.measure)} {fid_text(target.values[entry.key])}") for entry in own
+        ],
         "hovertemplate": "trial %{text}<extra></extra>",
         "marker": {"color": "#ffffff", "size": 8, "line": {"color": "#1b1f24", "width": 1.4}},
     }

@@ -1,4 +1,4 @@
-"""Which FID is compared with the searched values: of each trial one number, measured alike in all of them."""
+"""Which value is compared with the searched ones: of each trial one number of the objective, measured alike in all."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
 from orchestrator.display.report.entries import Group
 from orchestrator.display.report.text import plural, verb
+from orchestrator.space.objectives import called
 from orchestrator.space.space import Space
 
 ENOUGH = 20  # trials with an objective; with fewer, an earlier FID that more trials have says more
@@ -34,11 +35,12 @@ class Target:
 
 
 def target_of(group: Group) -> Target:
-    """The objective where enough trials have one, else the FID at the epoch that the most trials were measured at."""
+    """The objective where enough trials have one, else its value at the epoch that the most trials were measured at."""
+    what = called(group.measure)
     objectives = {entry.key: value for entry in group.entries if (value := entry.finite_objective) is not None}
     whole = Target(
-        name="objective (FID)",
-        short="FID",
+        name=f"objective ({what})",
+        short=what,
         sentence=f"Of the objective, which {_have(len(objectives))}.",
         values=objectives,
     )
@@ -47,14 +49,14 @@ def target_of(group: Group) -> Target:
     by_epoch: dict[tuple[int, int | None], dict[str, float]] = defaultdict(dict)
     for entry in group.entries:
         for one in entry.measured:
-            by_epoch[one.epoch, one.n_fake][entry.key] = one.fid
+            by_epoch[one.epoch, one.n_fake][entry.key] = one.value
     (epoch, _), values = max(by_epoch.items(), key=lambda item: (len(item[1]), item[0][0]), default=((0, None), {}))
     if len(values) <= len(objectives):
         return whole
     return Target(
-        name=f"FID at epoch {epoch}",
-        short=f"FID, epoch {epoch}",
-        sentence=f"Only {_have(len(objectives))} an objective, so this is the FID at epoch {epoch}, "
+        name=f"{what} at epoch {epoch}",
+        short=f"{what}, epoch {epoch}",
+        sentence=f"Only {_have(len(objectives))} an objective, so this is the {what} at epoch {epoch}, "
         f"which {_have(len(values))}: what makes a good start, which need not be what wins.",
         values=values,
     )

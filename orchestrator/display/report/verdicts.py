@@ -16,14 +16,14 @@ MOST_SEEN = 8  # sentences of one verdict
 
 _SENTENCES: dict[str, str] = {
     "training": "It still trains.",
-    "paused": "It waits at a rung of the scheduler, and goes on when it is among the best there.",
+    "paused": "It waits at a rung of the scheduler, and goes on when that says so.",
     RunEnd.COMPLETED: "It trained all of its epochs.",
     RunEnd.OUT_OF_MEMORY: "The device had too little memory for it.",
     StopReason.OUTRANKED: "The scheduler preferred other trials.",
     StopReason.OUT_OF_TIME: "The sweep's time budget ended.",
     StopReason.OUT_OF_GPU_HOURS: "The sweep's budget of GPU hours ended.",
     StopReason.OUT_OF_MONEY: "The sweep had cost what it may.",
-    StopReason.TARGET_REACHED: "A trial of the sweep, this one or another, reached the target FID.",
+    StopReason.TARGET_REACHED: "A trial of the sweep, this one or another, reached the target.",
     StopReason.INTERRUPTED: "The sweep was interrupted; a resume goes on with it.",
     StopReason.SWEEP_FAILED: "The sweep could not go on.",
     StopReason.STOPPED_BY_USER: "The user ended this trial alone.",
@@ -63,7 +63,7 @@ def _row(name: str, entries: list[Entry], trials: int, total: float) -> dict[str
         "epochs": f"{statistics.median(entry.trial.epochs for entry in entries):g}",
         "time": duration(seconds),
         "time_share": f"{seconds / total:.0%}",
-        "best": fid_text(min(objectives, default=None)),
+        "best": fid_text(min(objectives, key=entries[0].trial.lower, default=None)),
         "seen": seen[:MOST_SEEN],
         "more": max(0, len(seen) - MOST_SEEN),
     }

@@ -7,6 +7,7 @@ from orchestrator.display.report.part import Part
 from orchestrator.display.report.sprites import Pictures
 from orchestrator.display.report.text import confirmed_text, fid_text, plural, refused_text, short_value
 from orchestrator.results.argument import files_argument_of
+from orchestrator.space.objectives import called
 
 
 def wall(group: Group, pictures: Pictures) -> Part:
@@ -23,6 +24,8 @@ def wall(group: Group, pictures: Pictures) -> Part:
             "refused": refused_text([entry.trial.refused for entry in shown if entry.refused]),
             "epochs": epochs,
             "first": epochs.index(main) if main in epochs else len(epochs) - 1,
+            "by": called(group.measure),
+            "repeats": ", repeats with fresh seeds last" if any(one.trial.is_repeat for one in shown) else "",
             "without": f"{plural(without, 'trial')} without pictures" if without else "",
         },
         notes=pictures.notes if group.number == 0 else (),
@@ -32,7 +35,7 @@ def wall(group: Group, pictures: Pictures) -> Part:
 def facts(entry: Entry) -> dict[str, Any]:
     """What a trial's own page says beside its pictures."""
     trial = entry.trial
-    fids = {str(one.epoch): fid_text(one.fid) for one in entry.measured}
+    fids = {str(one.epoch): fid_text(one.value) for one in entry.measured}
     return {
         "label": entry.label,
         "verdict": entry.name,
@@ -45,12 +48,13 @@ def facts(entry: Entry) -> dict[str, Any]:
         else "",
         "epochs": trial.epochs,
         "fids": fids,
+        "measure": called(trial.measure),
         "params": [[name, short_value(value)] for name, value in trial.params.items()],
     }
 
 
 def _fid(entry: Entry) -> str:
-    """Its FID as it is ranked; with ``~`` the lowest one where none counts, with ``†`` a refused one."""
+    """Its objective as it is ranked; with ``~`` the lowest one where none counts, with ``†`` a refused one."""
     if confirmed := confirmed_text(entry.trial):
         return confirmed
     if entry.finite_objective is not None:

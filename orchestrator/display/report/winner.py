@@ -7,9 +7,12 @@ from orchestrator.display.constraints_text import constraints_text
 from orchestrator.display.report.entries import Entry, Group
 from orchestrator.display.report.front import front_of
 from orchestrator.display.report.part import Part
-from orchestrator.display.report.text import confirmed_text, fid_text, plural, short_value, verb
+from orchestrator.display.report.text import confirmed_text, fid_text, plural, seeds_text, short_value, verb
+from orchestrator.results.records import TrialRecord
 from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.verdict import StopReason
+from orchestrator.space.objectives import best_text, called
+from trainers.metric_names import maximised
 
 MOST_REFUSED = 3  # trials, each with a sentence of its own
 
@@ -28,10 +31,11 @@ def winner(group: Group) -> Part:
         base = best.sweep.space.base.flat() if best.sweep.space is not None else {}
         texts = (beside_text(best.trial), constraints_text(best.trial), nearest_text(best.trial))
         values |= {
-            "fid": confirmed_text(best.trial) or fid_text(best.trial.objective),
-            "how": _how(best),
+            "fid": _headline(best, group),
+            "measure": called(group.measure),
+            "how": _how(best, group),
             "beside": "; ".join(filter(None, texts)),
-            "of": f"the lowest FID of {len(front_of(group))} on the front" if group.costs else "",
+            "of": f"the {best_text(group.measure)} of {len(front_of(group))} on the front" if group.costs else "",
             "costs": _costs(best, group),
             "remarks": _remarks(best, group),
             "setting": [
@@ -39,7 +43,11 @@ def winner(group: Group) -> Part:
             ],
             "is_start": _is_start(best),
         }
-    return Part(name="winner", title="Lowest FID" if group.costs else "Winner", values=values)
+    return Part(name="winner", title=_capital(best_text(group.measure)) if group.costs else "Winner", values=values)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _costs(best: Entry, group: Group) -> str:
@@ -48,15 +56,36 @@ def _costs(best: Entry, group: Group) -> str:
     return "".join(f" and {name} {amount}" for name, amount in amounts)
 
 
-def _how(best: Entry) -> str:
+def _setting(group: Group) -> TrialRecord | None:
+    """The setting that wins by its mean over training seeds; None where none was trained again."""
+    setting = group.best_setting
+    return setting.trial if setting is not None and setting.trial.seeds.values else None
+
+
+def _headline(best: Entry, group: Group) -> str:
+    setting = _setting(group)
+    return seeds_text(setting.seeds) if setting else confirmed_text(best.trial) or fid_text(best.trial.objective)
+
+
+def _how(best: Entry, group: Group) -> str:
     trial = best.trial
+    if setting := _setting(group):
+        measured = confirmed_text(trial) or fid_text(trial.objective)
+        seeds = plural(len(setting.seeds.values), "training seed")
+        return f"over {seeds} of the setting of trial {setting.trial_id}; of trial {best.label} itself {measured}"
     in_training = f"{fid_text(trial.objective)} in training, at epoch {trial.best_epoch} of {trial.epochs}"
     count = len(trial.confirmed)
     if not count:
-        return f"{in_training}; not measured again, and the lowest of several measurements is biased low"
+        return f"{in_training}; not measured again, and the {_best(trial)}"
     if count == 1:
         return f"measured again once on fresh latents; {in_training}"
     return f"mean and standard deviation of {count} measurements on fresh latents each; {in_training}"
+
+
+def _best(trial: TrialRecord) -> str:
+    """What is said of the best of several measurements: it flatters."""
+    up = maximised(trial.measure)
+    return f"{'highest' if up else 'lowest'} of several measurements is biased {'high' if up else 'low'}"
 
 
 def _remarks(best: Entry, group: Group) -> list[str]:
@@ -64,6 +93,8 @@ def _remarks(best: Entry, group: Group) -> list[str]:
     trial, remarks = best.trial, _seeds(best, group)
     if trial.open:
         remarks.append("It waits at a rung of the scheduler." if trial.paused else "It still trains.")
+    for one in (one for one in trial.exploits if one.epoch < (trial.best_epoch or 0)):
+        remarks.append(f"From epoch {one.epoch + 1} on it was a copy of trial {one.source} with other settings.")
     if trial.verdict == StopReason.OUTRANKED:
         remarks.append(
             f"The scheduler cut it after epoch {trial.epochs} of {trial.total_epochs}; its best epoch counts anyway."
@@ -107,11 +138,11 @@ def _seeds(best: Entry, group: Group) -> list[str]:
     setting = group.best_setting
     if odds is None or setting is None or not setting.trial.repeats:
         return []
-    which = "its first run" if best is setting else "one of its repeats"
+    which, of = "its first run" if best is setting else "one of its repeats", best_text(group.measure, "confirmed ")
     return [
         f"The setting of trial {setting.label} wins by the mean over training seeds: {setting.trial.seeds}.",
         f"{str(odds)[0].upper()}{str(odds)[1:]}.",
-        f"Shown is {best.label}, {which}: the generator with the lowest confirmed FID among that setting's runs.",
+        f"Shown is {best.label}, {which}: the generator with the {of} among that setting's runs.",
     ]
 
 
@@ -130,7 +161,7 @@ def _close(best: Entry, group: Group) -> list[Entry]:
         other, its = entry.trial.objective_mean, entry.trial.objective_spread
         if entry is best or not entry.trial.can_win or other is None or its is None:
             continue
-        if other - mean <= spread + its:
+        if best.trial.lower(other - mean) <= spread + its:
             found.append(entry)
     return found
 

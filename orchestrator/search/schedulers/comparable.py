@@ -1,5 +1,6 @@
-"""What every scheduler that compares trials must leave out of the comparison."""
+"""What schedulers of Tune compare."""
 
+import math
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -9,19 +10,20 @@ from orchestrator.search.result import TrialResult
 
 
 class ComparesMeasured(FIFOScheduler):
-    """A mix-in for Tune's schedulers that leaves out FIDs that cannot be compared.
+    """A mix-in for Tune's schedulers: FIDs of fakes that hardly vary count as higher (`orchestrator.search.result`).
 
-    For a trial that ended without a FID, Tune gets a substitute (`WORST_FID`), which takes part in no comparison.
-
-    The grey images of an untrained G have a lower FID than its first attempts at pictures. On scikit-learn's digits,
-    with EfficientNet-Lite0's features before their lengths were made equal, trials whose learning rates were too low
-    to learn anything had a FID of 1410 when the best trials, which ended at 600 to 900, had 1470 to 1880, so schedulers
-    kept the trials that had learned nothing. Fakes of such trials hardly vary: their FID counts as worse than any
-    other, and the less they vary the worse.
+    For a trial that ended without a FID, Tune gets a substitute (`WORST`), which takes part in no comparison.
     """
 
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """The scheduler's decision."""
+        now = TrialResult.from_tune(result)
+        if now is not None and now.measurement is not None:
+            result = {**result, str(self._metric): now.compared}
+        return str(super().on_trial_result(tune_controller, trial, result))
+
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Let the scheduler keep the trial's last FID where that can be compared."""
+        """Let the scheduler keep the trial's last FID."""
         last = TrialResult.from_tune(result)
-        if last is not None and last.measurement is not None and not last.collapsed:
-            super().on_trial_complete(tune_controller, trial, result)
+        if last is not None and not math.isnan(last.value):
+            super().on_trial_complete(tune_controller, trial, {**result, str(self._metric): last.compared})

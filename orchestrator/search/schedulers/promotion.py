@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from orchestrator.results.exploits import Exploit
 from orchestrator.results.verdict import State
 from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers.brackets import Brackets
@@ -22,9 +23,12 @@ class Promotion(FIFOScheduler):
         ladder: of the sweep.
 
     Attributes:
+        all_go_on: whether every trial that waits goes on in the end.
         second: where there is a second objective, returns a trial's at a measurement, lower is better: then trials are
             compared by both. One of which it is not known takes part in no comparison.
     """
+
+    all_go_on = False
 
     def __init__(self, ladder: Ladder | Brackets) -> None:
         super().__init__()
@@ -32,7 +36,7 @@ class Promotion(FIFOScheduler):
         self.second: Callable[[str, TrialResult], float | None] | None = None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """CONTINUE where the trial goes on, STOP where it waits. FIDs of fakes that hardly vary are worse than any."""
+        """CONTINUE where the trial goes on, STOP where it waits."""
         goes_on = self._reach(trial, TrialResult.from_tune(result))
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
@@ -55,6 +59,10 @@ class Promotion(FIFOScheduler):
     def promote(self, *, none_new: bool = False, none_runs: bool = False) -> str | None:
         """As `Ladder.promote`."""
         return self._ladder.promote(none_new=none_new, none_runs=none_runs)
+
+    def exploit(self, name: str) -> Exploit | None:
+        """Of whom the trial that goes on becomes a copy; None: of nobody, as everywhere but in a population."""
+        return None
 
     def _reach(self, trial: Trial, now: TrialResult | None) -> bool:
         if now is None or now.measurement is None:

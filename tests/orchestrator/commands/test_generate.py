@@ -123,6 +123,15 @@ def test_evaluate_compares_folders_checkpoints_and_sweeps(store: ResultsStore, t
     assert f"{store.directory.name}/" in said and "6 images, seed 1" in said and "recall" in said
 
 
+def test_evaluate_says_a_folder_without_images_before_it_makes_any(store: ResultsStore, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused = CliRunner().invoke(
+        main, ["evaluate", str(tmp_path / "empty"), str(store.directory), "--fid-extractor", "efficientnet_lite0"]
+    )
+    assert refused.exit_code == 2 and "images" in refused.output
+    assert f"{tmp_path}/empty" in refused.output and "generating" not in refused.output
+
+
 def test_evaluate_of_two_folders_is_fid(store: ResultsStore, tmp_path: Path) -> None:
     images = tmp_path / "images"
     typed("generate", store.directory, "--out", images, "--count", 8)

@@ -255,7 +255,7 @@ def test_the_winners_setting_again_is_its_config(tmp_path: Path) -> None:
     (group,) = groups_of(store)
     space = group.sweeps[0].space
     assert space is not None
-    assert apply_settings(space, settings_of(group.entries[0])).base == space.resolve(params)
+    assert apply_settings(space, settings_of(group.entries[0])).resolve({}) == space.resolve(params)
 
 
 def test_the_winner_can_be_used_where_its_checkpoint_is_kept(tmp_path: Path) -> None:

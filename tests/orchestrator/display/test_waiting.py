@@ -142,7 +142,7 @@ def test_what_is_left_where_trials_wait_at_rungs() -> None:
     waiting, runs = trial(0, State.PAUSED, 1, 10.0), trial(1, State.RUNNING, 1, 20.0)
     waiting.paused = True
     plan = replace(PLAN, trials=5, resources={"gangs": 2})
-    scheduler = {"name": "asha", "grace_epochs": 1, "reduction_factor": 2}
+    scheduler = {"name": "asha", "grace_epochs": 1, "rung_factor": 2, "reduction_factor": 2}
     state = SweepState(replace(plan, definition={"scheduler": scheduler}))
     state.planned, state.trials = 5, {one.trial_id: one for one in (waiting, runs)}
     assert left_text(state) == "about 1 min 00 s left", "8 of 10 epochs, 15 s each, two at a time"

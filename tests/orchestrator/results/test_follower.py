@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Started, Submitted
+from orchestrator.results.events import Closed, Confirmed, Ended, Event, Opened, Paused, Started, Submitted
 from orchestrator.results.follower import Follower, Position
-from orchestrator.results.places import history_file
+from orchestrator.results.places import EVENTS_FILE, history_file
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
@@ -269,3 +269,22 @@ def test_a_damaged_epoch_costs_that_epoch(line: str, tmp_path: Path, caplog: pyt
     second.skip(follower.position)
     second.poll()
     assert rest.told == [] and second.state == follower.state
+
+
+def test_what_is_measured_again_while_its_trial_waits_is_kept_until_another_epoch_is_its_best(tmp_path: Path) -> None:
+    """The scheduler cuts it afterwards, and nobody reads its epochs; or the sweep goes on, and it gets better."""
+    store = begun(tmp_path / "s")
+    started = Started(at=3.0, session=1, trial="0000", gang=0, attempt=1)
+    again = Confirmed(at=5.0, session=1, trial="0000", values=[51.0])
+    for event in (submitted("0000"), started, Paused(at=4.0, session=1, trial="0000"), again):
+        store.append(event)
+    keep_epochs(store, "0000", epoch(1), epoch(2, fid=50.0, objective=50.0))
+    assert store.read_trials()[0].confirmed == [51.0]
+    outcome = {"verdict": "outranked", "epochs": 2, "objective": 50.0, "best_epoch": 2}
+    log = (store.directory / EVENTS_FILE).read_text()
+    store.append(Ended(at=6.0, session=1, trial="0000", outcome=outcome, seconds=3.0, totals=TOTALS))
+    assert store.read_trials()[0].confirmed == [51.0]
+    (store.directory / EVENTS_FILE).write_text(log)
+    store.append(Closed(at=6.0, session=1, status=SweepStatus.OUT_OF_TIME, ended=6.0))
+    keep_epochs(store, "0000", epoch(3, fid=40.0, objective=40.0))
+    assert store.read_trials()[0].confirmed == []

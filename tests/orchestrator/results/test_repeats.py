@@ -11,6 +11,7 @@ from orchestrator.display.seeds_text import seeds_rows
 from orchestrator.results.records import best_trial, ranked
 from orchestrator.results.repeats import are_left, by_seeds, repeats_text, settings_to_repeat
 from orchestrator.results.retention import finalists, kept
+from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.tables import Tables
 from orchestrator.results.verdict import StopReason
 from orchestrator.results.winner import choose
@@ -39,6 +40,23 @@ def test_a_setting_with_failed_seeds_ranks_behind() -> None:
     assert str(broken.seeds) == "51.50 ± 0.71 over 2 training seeds; 2 of 3 seeds trained to the end"
     whole.repeats[0].refused, whole.repeats[0].confirmed = "on fresh latents its fakes hardly vary", []
     assert whole.seeds.failed == 1 and whole.seeds.values == (64.0, 65.0)
+
+
+def test_a_setting_that_breaks_a_constraint_does_not_compete() -> None:
+    recall = "recall_inception2048_n10000_k5"
+    lower, keeps = repeated("0000", 50.0, 50.5, 51.0), repeated("0001", 60.0, 60.5, 61.0)
+    trials = [lower, *lower.repeats, keeps, *keeps.repeats]
+    for trial, value in ((lower, 0.1), (keeps, 0.5)):
+        for run in (trial, *trial.repeats):
+            run.constraints, run.beside = {"recall": ">= 0.3"}, {recall: value}
+            run.confirmed_beside = [{recall: value} for _ in run.confirmed]
+    assert best_trial(trials) is keeps and by_seeds(trials) == [keeps]
+    odds = odds_of(trials)
+    assert odds is not None and odds.winner == "0001"
+    assert str(odds) == "no other setting that keeps the constraints was trained again"
+    assert seeds_rows(trials, keeps)["best setting"].startswith("0001: 60.75")
+    lower.constraints = keeps.constraints = {"recall": ">= 0.9"}
+    assert best_trial(trials) is lower and by_seeds(trials) == [lower, keeps], "none keeps it"
 
 
 def test_settings_compare_once_each_has_a_seed_that_is_over() -> None:

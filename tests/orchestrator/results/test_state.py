@@ -15,6 +15,7 @@ from orchestrator.results.events import (
     Confirmed,
     Ended,
     Event,
+    Exploited,
     GangDown,
     GangUp,
     Halting,
@@ -229,6 +230,7 @@ EVERY: list[Event] = [
     Interrupted(at=1.0, session=1, trial="0000", why="its node left", attempts=0),
     Pausing(at=1.0, session=1, trial="0001"),
     Paused(at=1.0, session=1, trial="0001"),
+    Exploited(at=1.0, session=1, trial="0001", epoch=2, source="0000", params={"optimizer.lr_g": 0.2}),
     Promoted(at=1.0, session=1, trial="0001"),
     Stopping(at=1.0, session=1, trial="0000", reason=StopReason.OUT_OF_TIME),
     Ended(at=1.0, session=1, trial="0000", outcome=COMPLETED, seconds=1.0, totals={}),
@@ -282,6 +284,7 @@ def test_no_order_of_events_breaks_the_state(events: list[Event]) -> None:
         ({"v": None}, "does not say its format"),
         ({"event": "opend"}, "no event is called 'opend'"),
         ({"gang": None, "event": "ended"}, "damaged: ended"),
+        ({"event": "exploited", "source": "../x"}, "no trial is called"),
     ],
 )
 def test_what_cannot_be_read_is_said(change: dict[str, Any], says: str) -> None:

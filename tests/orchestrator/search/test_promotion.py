@@ -37,7 +37,7 @@ class InTunesPlace:
             storage,
             SPACE,
             pause=lambda name: self.told.append(f"pause {name}"),
-            promote=lambda name: self.told.append(f"promote {name}"),
+            promote=lambda name, exploit: self.told.append(f"promote {name}"),
             planned=lambda: self.planned,
             **options,
         )
@@ -111,11 +111,14 @@ def test_when_no_new_one_is_left_the_best_goes_on_to_its_end(field: InTunesPlace
     assert [trial.state for trial in field.sweep.trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
-def test_fakes_that_hardly_vary_are_worse_than_any(field: InTunesPlace) -> None:
+def test_fakes_that_hardly_vary_count_as_worse_than_they_are(field: InTunesPlace) -> None:
     field.ask()
-    assert not field.measure("0000", 1, 5.0, diversity=0.01)
+    assert not field.measure("0000", 1, 50.0, diversity=0.01), "as 250"
     field.ask()
-    assert field.measure("0001", 1, 500.0), "the best of two"
+    assert field.measure("0001", 1, 240.0), "the best of two"
+    field.ask()
+    assert not field.measure("0002", 1, 245.0)
+    assert [trial.intermediate_values for trial in field.sweep.trials()] == [{1: 250.0}, {1: 240.0}, {1: 245.0}]
 
 
 def test_tpe_learns_from_those_that_wait(field: InTunesPlace) -> None:

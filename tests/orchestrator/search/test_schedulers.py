@@ -1,16 +1,20 @@
 """Schedulers on our own clock: which trials they cut, and when they must not."""
 
+from functools import partial
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
+from orchestrator.search.result import compared
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.schedulers.hyperband_stopping import Hyperband
 from orchestrator.space.load import build_space
-from orchestrator.space.sections import PROMOTING, SCHEDULERS, SchedulerConfig
+from orchestrator.space.sections import PBT, SCHEDULERS, WAITING, SchedulerConfig
 from tests.orchestrator.sweep_helpers import result as result_of
+from trainers.run_report import Measurement
 
 METRIC = "fid_test_n2"
 EPOCHS = 81
@@ -56,7 +60,7 @@ class Field:
         return until
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {PBT}))  # test_pbt.py
 @settings(max_examples=40, deadline=None)
 @given(
     grace=st.integers(1, 100),
@@ -72,7 +76,7 @@ def test_nobody_is_cut_before_the_grace_or_the_first_fid(
         assert field.run(level, every) >= min(max(grace, every), EPOCHS)
 
 
-@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - set(PROMOTING)))  # which cut none: test_promotion.py
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - set(WAITING)))  # which cut none: test_promotion.py
 def test_the_worst_of_many_are_cut(name: str) -> None:
     field = Field(scheduler_with(name))
     ends = [field.run(level) for level in [50.0] * 12 + [400.0] * 12]
@@ -84,7 +88,7 @@ def test_the_worst_of_many_are_cut(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
 def test_a_trial_that_ended_without_fid_is_compared_with_none(name: str) -> None:
-    """Tune gets WORST_FID for it. If that counted, bad trials would go on."""
+    """Tune gets WORST for it. If that counted, bad trials would go on."""
 
     def last_of(failures: int) -> int:
         field = Field(scheduler_with(name, brackets=1))
@@ -148,25 +152,33 @@ def test_the_longest_trial_sets_the_clock() -> None:
 
 
 @pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
-def test_the_grey_of_an_untrained_generator_is_no_fid(name: str) -> None:
+def test_the_grey_of_an_untrained_generator_counts_as_worse_than_it_is(name: str) -> None:
     """Measured on digits: 1410 with a diversity of 0.09 where nothing was learnt, 1474 with 0.85 for the best trial."""
     field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
     for _ in range(4):
         assert field.report(field.add(), 9, 1500.0, diversity=0.85)
-    assert not field.report(field.add(), 9, 1410.0, diversity=0.09)
+    assert not field.report(field.add(), 9, 1410.0, diversity=0.09), "as 2350"
     assert field.report(field.add(), 9, 1474.0, diversity=0.85)
 
 
 @pytest.mark.parametrize("name", ["asha_stopping", "hyperband_stopping", "median"])
-def test_a_trial_with_pictures_is_not_compared_with_grey_ones(name: str) -> None:
+def test_a_trial_with_pictures_goes_on_where_the_others_are_grey(name: str) -> None:
     field = Field(scheduler_with(name, reduction_factor=2, brackets=1))
     for _ in range(4):
         field.report(field.add(), 9, 1410.0, diversity=0.09)
     assert field.report(field.add(), 9, 1900.0, diversity=0.85)
 
 
-def test_among_greys_the_one_that_varies_most_goes_on() -> None:
+def test_a_trial_that_varies_little_yet_may_be_the_best() -> None:
+    """Recorded on cars: the best of 32 trainings had a diversity of 0.24 at its first epoch."""
     field = Field(scheduler_with("asha_stopping", reduction_factor=2))
-    assert field.report(field.add(), 9, 1410.0, diversity=0.02)
-    assert not field.report(field.add(), 9, 1400.0, diversity=0.01)
-    assert field.report(field.add(), 9, 1500.0, diversity=0.2)
+    assert field.report(field.add(), 9, 300.0, diversity=0.5)
+    assert field.report(field.add(), 9, 200.0, diversity=0.2), "as 224"
+
+
+def test_what_a_fid_counts_as() -> None:
+    measured = partial(Measurement, epoch=1, fid=100.0)
+    assert compared(measured(diversity=0.25)) == compared(measured()) == 100.0
+    assert compared(measured(diversity=0.0625, collapsed=True)) == 200.0
+    assert compared(measured(diversity=0.0, collapsed=True)) == 5000.0
+    assert compared(measured(diversity=0.4, collapsed=True)) == 100.0, "where fid.min_diversity is higher"

@@ -180,15 +180,14 @@ def test_known_points_come_first_and_never_twice(storage: str) -> None:
     assert third.params[0] not in again.params
 
 
-def test_the_grey_of_an_untrained_generator_is_no_intermediate_value(tmp_path: Path) -> None:
+def test_the_grey_of_an_untrained_generator_counts_as_worse_than_it_is(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path / "j", space_with())
     grey = sweep.suggest()
     sweep.searcher.on_trial_result(grey, result_of(2, 1410.0, 0.09).to_tune(METRIC))
     sweep.searcher.on_trial_result(grey, result_of(4, 1300.0, 0.6).to_tune(METRIC))
     sweep.end(grey, "outranked", epoch=4)
     (trial,) = sweep.trials()
-    assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {4: 1300.0})
-    assert trial.user_attrs[f"{METRIC}@2"] == 1410.0
+    assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {2: 2350.0, 4: 1300.0})
 
 
 def test_a_dead_process_leaves_no_zombie(storage: str, tmp_path: Path) -> None:

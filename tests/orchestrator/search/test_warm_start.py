@@ -122,14 +122,14 @@ def test_what_it_measured_counts_at_the_rungs(write: Write) -> None:
     assert decisions == [TrialScheduler.STOP, TrialScheduler.CONTINUE]  # they had 90, 120 and 80
 
 
-def test_fids_of_fakes_that_hardly_vary_are_no_intermediate_values(write: Write) -> None:
+def test_fids_of_fakes_that_hardly_vary_count_as_higher(write: Write) -> None:
     store = write()
     grey = TrialRecord("0006", OLD[0][0], 10, 100.0)
     keep_epochs(store, "0006", *(epoch(step, fid=50.0, diversity=0.01) for step in (4, 8, 10)))
     grey.end(TrialOutcome(verdict=RunEnd.COMPLETED, epochs=10), seconds=20.0)
     keep(store, grey)
     imported = warm(store, changed()).trials[-1]
-    assert (imported.state, imported.intermediate_values) == (TrialState.PRUNED, {})
+    assert (imported.state, imported.intermediate_values) == (TrialState.PRUNED, {4: 250.0, 8: 250.0, 10: 250.0})
     assert imported.constraints[HEALTHY] > 0  # its setting made it collapse
 
 

@@ -31,6 +31,8 @@ def test_what_is_bounded_is_measured() -> None:
     [
         ({"recal": ">= 0.3"}, r"unknown value in constraints 'recal': did you mean recall\? valid: coverage, density"),
         ({"recall": "0.3"}, r"constraints.recall: write it as \">= 0.3\" or \"<= 0.3\", got '0.3'"),
+        ({"recall": ">= 5"}, "constraints.recall: recall is a share between 0 and 1, got 5"),
+        ({"coverage": "<= -0.1"}, "constraints.coverage: coverage is a share between 0 and 1, got -0.1"),
         ({"recall": ">= nan"}, "constraints.recall: write it as"),
         ({"recall": "= 0.3"}, "constraints.recall: write it as"),
         ({"recall": 0.3}, r"constraints\.recall: Input should be a valid string, got 0\.3"),

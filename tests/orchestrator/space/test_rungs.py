@@ -20,14 +20,15 @@ def test_rungs_differ_and_lie_before_the_end() -> None:
 
 def test_all_rungs_of_all_brackets() -> None:
     assert all_rungs(config(name="none"), 9) == all_rungs(config(name="median"), 9) == []
-    assert all_rungs(config(), 9) == [2, 4, 8]
-    assert graces(config(name="hyperband", brackets=2), 9) == [2, 4]
+    assert all_rungs(config(), 9) == [2, 8]
+    assert all_rungs(config(name="asha_stopping"), 9) == [2, 4, 8]
+    assert graces(config(name="hyperband", brackets=2), 9) == [2, 8]
     assert all_rungs(config(name="hyperband", rung_factor=1.5), 9) == [2, 3, 5, 7, 8]
 
 
 def test_mean_epochs() -> None:
     assert mean_epochs(config(name="none"), 9) == 9
-    assert mean_epochs(config(), 9) == 2 + (4 - 2) / 2 + (8 - 4) / 4 + (9 - 8) / 8
+    assert mean_epochs(config(), 9) == 2 + (8 - 2) / 2 + (9 - 8) / 4
     assert mean_epochs(config(grace_epochs=9), 9) == 9
     four = config(grace_epochs=1, rung_factor=3, reduction_factor=4)
     assert mean_epochs(four, 9) == 1 + (3 - 1) / 4 + (9 - 3) / 16

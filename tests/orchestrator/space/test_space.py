@@ -67,7 +67,7 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {}\nconfirm: {train_seeds: 2, top: 0}", "confirm.train_seeds 2: needs confirm.top of 1"),
         (
             "base: {}\nsearch: {}\nconfirm: {train_seeds: 2}\nobjectives: [fid, device_seconds]",
-            "confirm.train_seeds 2: goes with the objective fid alone, not with fid and device_seconds",
+            "confirm.train_seeds 2: goes with one objective alone, not with fid and device_seconds",
         ),
         (
             "base: {fid: {n_fake_first: 500}}\nsearch: {schedule.window_first: {int: [500, 600]}}",
@@ -268,4 +268,4 @@ def test_fid_is_measured_where_the_scheduler_compares_trials() -> None:
     assert measured("none") == [10, 20, 30, 40]
     assert measured("asha") == [2, 5, 10, 13, 20, 30, 32, 40]
     assert measured("hyperband") == [2, 5, 10, 13, 20, 30, 32, 40], "the second bracket starts at a rung of the first"
-    assert measured("asha_stopping") == [2, 4, 8, 10, 16, 20, 30, 32, 40]
+    assert measured("asha_stopping") == [2, 6, 10, 18, 20, 30, 40], "three times as far"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.verdict import StopReason, TrialOutcome
-from orchestrator.search.result import WORST_FID, TrialResult
+from orchestrator.search.result import WORST, TrialResult
 from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.trainable import TrialTrainable
 from tests.orchestrator.sweep_helpers import begun, epoch, proposal
@@ -45,7 +45,7 @@ def test_the_same_process_takes_the_next_trial(broker: BrokerClient) -> None:
     assert trainable.train()["done"]
     assert trainable.reset_config({"trial_id": "0001", "broker": broker, "metric": METRIC})
     result = trainable.train()
-    assert (result["epoch"], result[METRIC]) == (0, WORST_FID)
+    assert (result["epoch"], result[METRIC]) == (0, WORST)
     record = TrialResult.from_tune(result)
     assert record is not None and record.outcome is not None and record.outcome.verdict == "target_reached"
 

@@ -29,6 +29,7 @@ BASE = {
     "schedule": {"epochs": 2, "window_first": 2, "checkpoint_every": 2},
     "fid": {"extractor": "efficientnet_lite0", "n_fake": 8, "every": 2, "min_diversity": 0.0},
 }
+NAMES = ("0000", "0001", "0002")
 SEARCH = {"optimizer.lr_g": {"choice": [8e-4, 1e30]}}
 
 
@@ -252,3 +253,28 @@ def test_a_checkpoint_that_is_alike_on_fresh_latents_is_not_confirmed(
     assert setup.broker.measure_again(["0000"], 1, 0) == (0, {"0000": why})
     (confirmed,) = events_of(setup.directory, Confirmed)
     assert (confirmed.values, confirmed.refused) == ([], why)
+
+
+def test_settings_change_within_a_trial(setup: GangSetup, assets: Assets, one_thread: None) -> None:
+    """By a schedule: the epochs before it are those without, also where the gang dies at the very change."""
+    schedule = {**BASE, "schedule": {"epochs": 3, "window_first": 1}, "fid": {**BASE["fid"], "every": 1}}
+    rates = [{"from": 2, "set": {"optimizer.lr_g": 0.01}}, {"from": 3, "set": {"optimizer.lr_d": 0.01}}]
+    space = build_space("x", {"base": schedule, "search": {}, "changes": rates})
+    store = ResultsStore(setup.directory)
+    for name, changes in (("0000", ()), ("0001", space.changes), ("0002", space.changes)):
+        changed = replace(setup, space=space.model_copy(update={"changes": changes}))
+        setup.broker.submit(proposal(name))
+        lease = setup.broker.lease(0)
+        assert isinstance(lease, Lease)
+        if name == "0002":
+            for gone in (1, 2):  # after an epoch each: it goes on from its checkpoint, where the change is yet to come
+                with pytest.raises(LeftError):
+                    run_lease(changed, lease, assets, lambda gone=gone: len(store.read_history("0002")) >= gone)
+                again = setup.broker.lease(0)
+                assert isinstance(again, Lease) and again.begun
+        run_lease(changed, lease, assets, never)
+    fids = {name: [one.measurement.fid for one in store.read_history(name) if one.measurement] for name in NAMES}
+    assert fids["0001"] == fids["0002"] and len(fids["0001"]) == 3
+    assert fids["0000"][0] == fids["0001"][0] and fids["0000"][1] != fids["0001"][1]
+    config = (store.trials_dir / "0001" / "config.yaml").read_text()
+    assert config.count("0.01") == 2

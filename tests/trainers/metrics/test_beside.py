@@ -46,13 +46,14 @@ def test_the_same_features_as_fid_and_a_name_that_says_how() -> None:
     assert measured().beside == pytest.approx(
         {
             f"kid_tiny_8px_n{N_FAKE}": kid(real, fake).mean,
+            f"kid_deviation_tiny_8px_n{N_FAKE}": kid(real, fake).deviation,
             f"precision_tiny_8px_n{N_FAKE}_k5": shares.precision,
             f"recall_tiny_8px_n{N_FAKE}_k5": shares.recall,
             f"density_tiny_8px_n{N_FAKE}_k5": shares.density,
             f"coverage_tiny_8px_n{N_FAKE}_k5": shares.coverage,
         }
     )
-    assert measured(("kid",)).beside.keys() == {f"kid_tiny_8px_n{N_FAKE}"}
+    assert measured(("kid",)).beside.keys() == {f"kid_tiny_8px_n{N_FAKE}", f"kid_deviation_tiny_8px_n{N_FAKE}"}
 
 
 def test_no_more_features_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,14 +61,15 @@ def test_no_more_features_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(beside, "KEPT", 10)
     extractor = tiny_extractor()
     fake = extractor(to_uint8(fake_sampler(N_FAKE)(0, 10)))
+    first = kid(extractor(Photos(50).pixels), fake)
     assert measured(("kid",)).beside == pytest.approx(
-        {"kid_tiny_8px_n10": kid(extractor(Photos(50).pixels), fake).mean}
+        {"kid_tiny_8px_n10": first.mean, "kid_deviation_tiny_8px_n10": first.deviation}
     )
 
 
 def test_too_few_fakes_have_no_neighbours() -> None:
-    assert measured(n_fake=5).beside.keys() == {"kid_tiny_8px_n5"}
-    assert len(measured(n_fake=6).beside) == 5
+    assert measured(n_fake=5).beside.keys() == {"kid_tiny_8px_n5", "kid_deviation_tiny_8px_n5"}
+    assert len(measured(n_fake=6).beside) == 6
 
 
 def test_a_collapsed_generator_has_low_recall_and_a_noisy_one_low_precision() -> None:
@@ -99,10 +101,10 @@ def test_the_inception_score_needs_classes() -> None:
 
 
 def test_names() -> None:
-    found = {"kid_x_n9": 0.1, "recall_x_n9_k5": 0.2, "inception_score_x_n9": 3.0}
+    found = {"kid_deviation_x_n9": 0.3, "kid_x_n9": 0.1, "recall_x_n9_k5": 0.2, "inception_score_x_n9": 3.0}
     assert [value_of(found, name) for name in ("kid", "recall", "inception_score", "density")] == [0.1, 0.2, 3.0, None]
     assert protocol_of(found, "recall") == "recall_x_n9_k5" and protocol_of({}, "recall") is None
-    assert [short_name(name) for name in found] == ["kid", "recall", "inception_score"]
+    assert [short_name(name) for name in found] == ["kid_deviation", "kid", "recall", "inception_score"]
     assert [metric_of(value) for value in all_values()] == [name for name in VALUES for _ in VALUES[name]]
 
 

@@ -25,6 +25,24 @@ def network(weights):
 def shouting(weights):
     return Extractor(torch.nn.Identity(), protocol="Means 3", dim=3)
 
+def failing(weights):
+    raise KeyError("no weights")
+
+def untyped(weights):
+    return Extractor(torch.nn.Identity(), protocol=None, dim=3)
+
+def taken(weights):
+    return Extractor(means(None).network, protocol="inception2048", dim=3)
+
+def too_long(weights):
+    return Extractor(torch.nn.Flatten(), protocol="flat", dim=3)
+
+def infinite(weights):
+    class Infinite(torch.nn.Module):
+        def forward(self, images):
+            return images.float().mean((2, 3)) / 0
+    return Extractor(Infinite(), protocol="infinite", dim=3)
+
 number = 3
 """
 
@@ -67,6 +85,11 @@ def test_no_space_may_choose_code_by_itself(module: str, monkeypatch: pytest.Mon
         (":number", "has no function number"),
         (":network", "network returned Identity, not a trainers.metrics.Extractor"),
         (":shouting", "lower case letters, digits and _, got 'Means 3'"),
+        (":failing", "failing failed: 'no weights'"),
+        (":taken", "inception2048 is the protocol of another"),
+        (":untyped", "digits and _, got None"),
+        (":too_long", r"fails on two images of 32 px: features have the shape \(2, 3072\), dim asks for \(2, 3\)"),
+        (":infinite", "features of two images of 32 px are not finite"),
         (":means:twice", "is named module:factory"),
         (":", "is named module:factory"),
     ],

@@ -84,7 +84,7 @@
   function drawViewer() {
     const own = pictures[current], trial = trials[current], place = slider.valueAsNumber, epoch = own.epochs[place];
     const whole = showGrid(part(".pic"), current, place);
-    const fid = trial.fids[epoch] === undefined ? "" : ` · FID ${trial.fids[epoch]}`;
+    const fid = trial.fids[epoch] === undefined ? "" : ` · ${trial.measure} ${trial.fids[epoch]}`;
     part("output").textContent = `epoch ${epoch}${fid}${whole ? "" : " · crop"}`;
   }
 
@@ -92,7 +92,7 @@
     const trial = trials[key];
     current = key in pictures ? key : null;
     part(".label").textContent = `Trial ${trial.label}`;
-    part(".verdict").textContent = `FID ${trial.fid}${trial.objective ? ` measured again, ${trial.objective} in training` : ""} · ${trial.verdict}`;
+    part(".verdict").textContent = `${trial.measure} ${trial.fid}${trial.objective ? ` measured again, ${trial.objective} in training` : ""} · ${trial.verdict}`;
     part(".detail").textContent = trial.detail;
     part(".serve").hidden = trial.serve === "";
     part(".serve code").textContent = trial.serve;
