@@ -171,7 +171,7 @@ def test_every_rank_ends_alike(two_rank_results: Results) -> None:
 def test_a_checkpoint_measured_again(two_rank_results: Results, one_rank: dict[str, dict[str, Any]]) -> None:
     first, second = (result["confirmed"] for result in two_rank_results)
     assert first == second and len(set(first["values"])) == 2
-    assert [len(beside) for beside in first["beside"]] == [5, 5]  # of all ranks' features
+    assert [len(beside) for beside in first["beside"]] == [6, 6]  # of all ranks' features
     assert too_far(first, one_rank["confirmed"]) == {}
 
 
