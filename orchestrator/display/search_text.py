@@ -36,8 +36,8 @@ def search_rows(plan: Plan, warm: WarmStart | None) -> dict[str, str]:
 
 def narrowed_text(narrowing: Narrowing, space: Space) -> str:
     """What ``--narrow`` changed of a space, a line each: every range before and now, and what lay outside."""
-    good = counted(narrowing.good, "trial")
-    where = f"where the best {narrowing.share:.0%} of {counted(narrowing.trials, 'earlier trial')} are ({good})"
+    of = f"{counted(narrowing.trials, 'earlier trial')} (the best {narrowing.share:.0%} of those with an objective)"
+    where = f"where the best {narrowing.good} of {of} are"
     if not narrowing.search:
         return f"nothing: {where} is everywhere"
     lines = [f"to {where}"]

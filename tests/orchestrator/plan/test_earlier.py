@@ -73,7 +73,7 @@ def test_the_plan_says_every_range_before_and_now(plan: Plan) -> None:
     lines = [line.strip() for line in screen.getvalue().splitlines()]
     assert lines[1:] == [
         "warm start  4 trials of first; 4 left out: optimizer.lr_g outside 0.00178 to 0.00562, log (4)",
-        "narrowed    to where the best 50% of 8 earlier trials are (4 trials)",
+        "narrowed    to where the best 4 of 8 earlier trials (the best 50% of those with an objective) are",
         "optimizer.lr_g: 0.0001 to 0.01, log -> 0.00178 to 0.00562, log",
         "data.fit: pad | stretch -> pad",
         "the space's own start lies outside (optimizer.lr_g=0.001): the start is the best earlier trial, tried already",
