@@ -45,14 +45,14 @@ def test_a_late_winner_may_be_lost() -> None:
 
 
 def test_runs_that_wait_go_on_when_they_are_among_the_best() -> None:
-    config = SchedulerConfig(name="asha", grace_epochs=200, reduction_factor=2)
+    config = SchedulerConfig(name="asha", grace_epochs=200, rung_factor=2, reduction_factor=2)
     cut = replay_scheduler(RUNS, config, epochs=1000)
     # r10 goes on when r20 has come, and again at 0.4 and 0.8; r20 when r40 has; the best two of 0.2 meet at 0.4.
     assert cut.steps == {"r20": 80, "r30": 60, "r40": 80}
     assert (cut.saved, cut.best_kept) == (pytest.approx((0.6 + 0.8 + 0.8) / 4), True)
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "none"])
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name not in ("none", "pbt")])
 def test_on_the_command_line(tmp_path: Path, name: str) -> None:
     for one in RUNS:
         rows = (f"{report.step},{report.fid}" for report in one.reports)
@@ -65,3 +65,9 @@ def test_on_the_command_line(tmp_path: Path, name: str) -> None:
     shown = CliRunner().invoke(main, ["replay", str(tmp_path), "--scheduler", f"{name}x"])
     assert shown.exit_code == 2
     assert f"unknown --scheduler '{name}x': did you mean {name}?" in shown.stderr
+
+
+def test_a_population_cannot_be_replayed(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("step,fid\n1,9\n2,8\n")
+    shown = CliRunner().invoke(main, ["replay", str(tmp_path), "--scheduler", "pbt"])
+    assert shown.exit_code == 2 and "--scheduler pbt: it cuts no run" in shown.stderr
