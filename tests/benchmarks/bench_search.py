@@ -271,7 +271,7 @@ def main() -> None:
     print(f"{asked.images} images of {kind}, {asked.epochs} epochs, {asked.fakes} fakes, ours {asked.gangs} at a time")
     say(targets, curves, wholes)
     if asked.picture:
-        draw(curves, statistics.mean(wholes[most]), f"{kind}: {asked.seeds} seeds, median and quartiles", asked.picture)
+        draw(curves, wholes[most], f"{kind}: {asked.seeds} seeds, median and quartiles", asked.picture)
     print(json.dumps({"targets": targets, "whole": wholes, "curves": curves}))
 
 

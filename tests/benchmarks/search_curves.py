@@ -76,12 +76,12 @@ def best_at(curve: Curve, spent: float) -> float:
     return min((best for at, best in curve if at <= spent), default=math.inf)
 
 
-def draw(curves: dict[str, list[Curve]], unit: float, title: str, file: Path) -> None:
+def draw(curves: dict[str, list[Curve]], wholes: Sequence[float], title: str, file: Path) -> None:
     """Draw the lowest objective against compute: median and quartiles over the seeds of each way.
 
     Args:
         curves: of each way, one per seed. What stopped at its target stays there.
-        unit: compute that is called 1, that of all random trials.
+        wholes: of each seed, compute that is called 1: that of all its random trials.
         title: above the picture.
         file: PNG.
     """
@@ -93,7 +93,8 @@ def draw(curves: dict[str, list[Curve]], unit: float, title: str, file: Path) ->
     figure, axes = pyplot.subplots(figsize=(7, 4.5), dpi=110)
     shares = [share / 200 for share in range(1, 201)]
     for way, of_way in curves.items():
-        at = [sorted(best_at(curve, share * unit) for curve in of_way) for share in shares]
+        seeds = list(zip(of_way, wholes, strict=True))
+        at = [sorted(best_at(curve, share * whole) for curve, whole in seeds) for share in shares]
         seen = [
             (share, values) for share, values in zip(shares, at, strict=True) if math.isfinite(_quantile(values, 0.75))
         ]
