@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.space.load import build_space
 from orchestrator.space.rungs import all_rungs, graces, mean_epochs, rungs
 from orchestrator.space.sections import SchedulerConfig
 
@@ -32,3 +33,12 @@ def test_mean_epochs() -> None:
     assert mean_epochs(config(grace_epochs=9), 9) == 9
     four = config(grace_epochs=1, rung_factor=3, reduction_factor=4)
     assert mean_epochs(four, 9) == 1 + (3 - 1) / 4 + (9 - 3) / 16
+
+
+def test_the_default_grace_is_a_tenth_of_the_training() -> None:
+    def graced(epochs: int, **scheduler: int) -> int:
+        base = {"schedule": {"epochs": epochs, "window_first": 1}}
+        return build_space("x", {"base": base, "search": {}, "scheduler": scheduler}).scheduler.grace_epochs
+
+    assert [graced(epochs) for epochs in (750, 50, 3)] == [75, 5, 1]
+    assert graced(50, grace_epochs=75) == 75
