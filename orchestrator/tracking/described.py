@@ -48,7 +48,7 @@ def on_log_scale(space: Space) -> list[str]:
 
 
 def trial_params(trial: TrialRecord, space: Space, config: TrainConfig | None) -> list[Param]:
-    """The searched keys and what differs from the space's base.
+    """The searched keys and what differs from the space's base, but for ``fid.at``, which the scheduler decides.
 
     Args:
         trial: of the sweep.
@@ -58,7 +58,8 @@ def trial_params(trial: TrialRecord, space: Space, config: TrainConfig | None) -
     values: dict[str, Any] = dict(trial.params)
     if config is not None:
         base = space.base.flat()
-        values |= {name: value for name, value in config.flat().items() if value != base.get(name)}
+        differing = {name: value for name, value in config.flat().items() if value != base.get(name)}
+        values |= {name: value for name, value in differing.items() if name != "fid.at"}
     twins = {f"{LOG10}{name}": math.log10(values[name]) for name in on_log_scale(space) if name in values}
     return [*params_of(values), *(Param(name, f"{value:.3f}") for name, value in twins.items())]
 

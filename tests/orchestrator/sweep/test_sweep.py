@@ -35,7 +35,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.stopper import SweepStopper
-from orchestrator.tracking.mlflow_sink import DIGITS
+from orchestrator.tracking.described import DIGITS
 from tests.orchestrator.sweep_helpers import METRIC, SMALL, begun, proposal, recorder_of, roomy, sweep
 from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
