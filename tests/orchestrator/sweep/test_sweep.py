@@ -35,7 +35,7 @@ from orchestrator.sweep.broker_client import BrokerClient
 from orchestrator.sweep.confirm import confirm_best
 from orchestrator.sweep.housekeeper import Housekeeper
 from orchestrator.sweep.stopper import SweepStopper
-from orchestrator.tracking.described import DIGITS
+from orchestrator.tracking.described import in_digits
 from tests.orchestrator.sweep_helpers import METRIC, SMALL, begun, proposal, recorder_of, roomy, sweep
 from trainers.inference import load_generator
 from trainers.run_report import EpochReport, RunEnd
@@ -84,10 +84,10 @@ def test_the_best_three_are_measured_again_and_the_lowest_mean_wins(two_ranks: t
     in_training = f"(objective in training {best['objective']:.2f} at epoch {best['best_epoch']})"
     assert f"{best['trial_id']}: {won} {in_training}" in screen
     _, parent, runs = children(store)
-    assert parent.data.metrics["objective_mean"] == round(best["objective_mean"], DIGITS)
+    assert parent.data.metrics["objective_mean"] == in_digits(best["objective_mean"])
     for trial in again:
         for name in ("objective_mean", "objective_spread"):
-            assert runs[int(trial.trial_id)].data.metrics[name] == round(getattr(trial, name), DIGITS)
+            assert runs[int(trial.trial_id)].data.metrics[name] == in_digits(getattr(trial, name))
 
 
 def test_without_gangs_nothing_is_waited_for(
