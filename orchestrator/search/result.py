@@ -61,22 +61,16 @@ class TrialResult:
         return math.nan if self.measurement is None else self.measurement.value
 
     @property
-    def lower(self) -> float:
-        """`value` as Tune compares it, lower is better; `WORST` where it was not measured."""
-        found = math.nan if self.measurement is None else self.measurement.lower
-        return WORST if math.isnan(found) else found
-
-    @property
     def compared(self) -> float:
-        """What schedulers compare (`compared`), lower is better; `WORST` where it was not measured."""
+        """What schedulers and Tune compare (`compared`), lower is better; `WORST` where it was not measured."""
         value = math.nan if self.measurement is None else compared(self.measurement)
         return (
             WORST if self.measurement is None or math.isnan(value) else lower_better(self.measurement.objective, value)
         )
 
     def to_tune(self, metric: str) -> dict[str, Any]:
-        """Tune's result: what Tune itself reads, with `lower` under the name `metric`, and this record."""
-        return {CLOCK: self.epoch, metric: self.lower, "done": self.outcome is not None, _RECORD: self}
+        """Tune's result: what Tune itself reads, with `compared` under the name `metric`, and this record."""
+        return {CLOCK: self.epoch, metric: self.compared, "done": self.outcome is not None, _RECORD: self}
 
     @classmethod
     def from_tune(cls, result: Mapping[str, Any] | None) -> "TrialResult | None":

@@ -1,4 +1,4 @@
-"""What schedulers of Tune compare."""
+"""What every scheduler that compares trials must leave out of the comparison."""
 
 import math
 from typing import Any
@@ -10,20 +10,13 @@ from orchestrator.search.result import TrialResult
 
 
 class ComparesMeasured(FIFOScheduler):
-    """A mix-in for Tune's schedulers: FIDs of fakes that hardly vary count as higher (`orchestrator.search.result`).
+    """A mix-in for Tune's schedulers: a trial that ended without a measurement takes part in no comparison.
 
-    For a trial that ended without a FID, Tune gets a substitute (`WORST`), which takes part in no comparison.
+    Tune gets a substitute for its value (`orchestrator.search.result.WORST`).
     """
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """The scheduler's decision."""
-        now = TrialResult.from_tune(result)
-        if now is not None and now.measurement is not None:
-            result = {**result, str(self._metric): now.compared}
-        return str(super().on_trial_result(tune_controller, trial, result))
-
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Let the scheduler keep the trial's last FID."""
+        """Let the scheduler keep the trial's last value, where there is one."""
         last = TrialResult.from_tune(result)
         if last is not None and not math.isnan(last.value):
-            super().on_trial_complete(tune_controller, trial, {**result, str(self._metric): last.compared})
+            super().on_trial_complete(tune_controller, trial, result)
