@@ -14,7 +14,7 @@ from typing import Any
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.ranks import StudyView, quantiles, rank
+from orchestrator.search.ranks import StudyView, completed, quantiles, rank
 
 # User attribute: epoch and both values at a trial's last measurement; a cost is that of its whole training.
 SO_FAR = "so_far"
@@ -43,7 +43,8 @@ def with_both(study: Study, measured: Collection[int] = (), *, costs: bool = Tru
     if costs:
         dearest = max((one for trial in known if (one := _cost(trial)) is not None), default=0.0)
         second = {trial.number: dearest if (one := _cost(trial)) is None else one for trial in known}
-    seen = {trial.number: _complete(trial, first, second, constraints=constraints) for trial in known}
+    values = {trial.number: [first[trial.number], second[trial.number]] for trial in known}
+    seen = {trial.number: completed(trial, values[trial.number], constraints=constraints) for trial in known}
     return StudyView(study, [seen.get(trial.number, trial) for trial in trials])
 
 
@@ -84,15 +85,3 @@ def _alone(trial: FrozenTrial, place: int) -> FrozenTrial:
         epoch, *values = trial.user_attrs[SO_FAR]
         alone.intermediate_values = {int(epoch): values[place]}
     return alone
-
-
-def _complete(
-    trial: FrozenTrial, first: dict[int, float], second: dict[int, float], *, constraints: bool
-) -> FrozenTrial:
-    seen = copy(trial)
-    seen.state, seen.values = TrialState.COMPLETE, [first[trial.number], second[trial.number]]
-    if not constraints:
-        seen.system_attrs = {
-            key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")
-        }
-    return seen

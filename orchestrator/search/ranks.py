@@ -54,3 +54,14 @@ def as_pruned(trial: FrozenTrial) -> FrozenTrial:
     pruned = copy(trial)
     pruned.state = TrialState.PRUNED
     return pruned
+
+
+def completed(trial: FrozenTrial, values: list[float], *, constraints: bool = False) -> FrozenTrial:
+    """A trial as if it were complete with these values; with its constraints only if asked."""
+    complete = copy(trial)
+    complete.state, complete.values = TrialState.COMPLETE, values
+    if not constraints:
+        complete.system_attrs = {
+            key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")
+        }
+    return complete

@@ -8,13 +8,12 @@ worst.
 """
 
 from collections.abc import Collection
-from copy import copy
 from typing import Any
 
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.ranks import StudyView, as_pruned, quantiles, rank
+from orchestrator.search.ranks import StudyView, as_pruned, completed, quantiles, rank
 
 
 def with_scores(study: Study, measured: Collection[int] = ()) -> Any:
@@ -32,19 +31,10 @@ def with_scores(study: Study, measured: Collection[int] = ()) -> Any:
     sign = 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
     known.sort(key=lambda trial: (rank(trial, sign), trial.number))
     ranked = zip(known, quantiles(len(known)), strict=True)
-    scored = {trial.number: _finished(trial, sign * score) for trial, score in ranked}
+    # Without constraints: the score says how bad a failure was, and Optuna's GP wants all trials to have them.
+    scored = {trial.number: completed(trial, [sign * score]) for trial, score in ranked}
     return StudyView(study, [scored.get(trial.number, trial) for trial in trials])
 
 
 def _cut(trial: FrozenTrial) -> bool:
     return trial.state is TrialState.PRUNED and bool(trial.intermediate_values or trial.constraints)
-
-
-def _finished(trial: FrozenTrial, score: float) -> FrozenTrial:
-    """Without its constraints: the score says how bad a failure was, and Optuna's GP wants all trials to have them."""
-    finished = copy(trial)
-    finished.state, finished.values = TrialState.COMPLETE, [score]
-    finished.system_attrs = {
-        key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")
-    }
-    return finished
