@@ -113,8 +113,10 @@ def run_sweep(
             known: SweepState | None = state  # for Tune's first run; a later one reads the log again
             while stopper.status is SweepStatus.RUNNING and not desk.nothing_left():  # some may come at the last moment
                 standing = known or store.read_state()
-                now = lambda: recorder.state  # noqa: E731
-                build_tuner(plan, store, standing, searcher, broker, stopper, ray_dir, warm, now).fit()
+                tuner = build_tuner(
+                    plan, store, standing, searcher, broker, stopper, ray_dir, warm, now=lambda: recorder.state
+                )
+                tuner.fit()
                 known = None
             if stopper.status is SweepStatus.RUNNING:
                 broker.halt(SweepStatus.FINISHED.trials_end_as)  # all that were planned are over: none is added now
