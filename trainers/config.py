@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
+from trainers.init_parts import InitParts
 from trainers.metric_names import FID, INCEPTION_SCORE, NEIGHBOURS, PRDC, VALUES, measurable, metric_of
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -46,27 +47,6 @@ def objective_name(name: str) -> str:
 
 
 ObjectiveName = Annotated[str, AfterValidator(objective_name)]
-INIT_PARTS = ("generator", "discriminator", "average", "optimizers")
-
-
-def init_parts(text: str) -> str:
-    """Check which parts of a checkpoint a run starts from, names with commas between; each is kept once.
-
-    Raises:
-        UserError: one does not exist, or none is named that another needs.
-    """
-    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for part in parts:
-        if part not in INIT_PARTS:
-            raise unknown_name("part", part, INIT_PARTS)
-    if "average" in parts and "generator" not in parts:
-        raise UserError(f"average goes with generator only, whose moving average it is, got {text!r}")
-    if "optimizers" in parts and not {"generator", "discriminator"} & {*parts}:
-        raise UserError(f"optimizers go with generator or discriminator only, whose moments they have, got {text!r}")
-    return ",".join(parts)
-
-
-InitParts = Annotated[str, AfterValidator(init_parts)]
 
 
 class _Section(BaseModel):

@@ -8,7 +8,8 @@ from orchestrator.plan.starting import KEY, PARTS
 from orchestrator.space.domains import Value
 from orchestrator.space.load import space_as_yaml
 from orchestrator.space.space import Space
-from trainers.config import INIT_PARTS, TrainConfig
+from trainers.config import TrainConfig
+from trainers.init_parts import INIT_PARTS
 
 
 def extended(
