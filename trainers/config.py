@@ -151,7 +151,8 @@ class InitConfig(_Section):
     )
     parts: InitParts = Field(
         "generator,discriminator,average",
-        description="what is taken of the checkpoint: some of generator, discriminator, average and optimizers",
+        description="what is taken of the checkpoint: some of generator, discriminator, average, optimizers and "
+        "progress (epochs and images go on being counted, and the regime goes on)",
     )
     freeze_d_layers: int = Field(
         0, ge=0, le=MOST, description="layers of D, from the image on, that are not trained (FreezeD, arXiv:2002.10964)"

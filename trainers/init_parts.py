@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 from trainers.errors import UserError, unknown_name
 
-INIT_PARTS = ("generator", "discriminator", "average", "optimizers")
+INIT_PARTS = ("generator", "discriminator", "average", "optimizers", "progress")
 
 
 def init_parts(text: str) -> str:

@@ -1,6 +1,7 @@
 """Where a run starts whose ``init.checkpoint`` names a checkpoint of another run: with weights of that one.
 
-Everything else starts anew: epochs, images seen, objective, learning rates, the regime and a buffer of older fakes.
+Everything else starts anew: objective and learning rates, and unless ``progress`` is among ``init.parts`` also epochs,
+images seen, the regime and a buffer of older fakes.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainers.checkpoint import checksum, load_checkpoint
+from trainers.checkpoint import Progress, checksum, load_checkpoint
 from trainers.config import TrainConfig, flatten
 from trainers.distributed import all_or_none, same_everywhere, world_size
 from trainers.engine.optimizers import follow_memory_order
@@ -28,8 +29,8 @@ _DECIDING = {
 }
 
 
-def start_from_checkpoint(config: TrainConfig, family: Family, device: torch.device) -> None:
-    """Load what ``init.parts`` names of ``init.checkpoint`` into `family`.
+def start_from_checkpoint(config: TrainConfig, family: Family, device: torch.device, progress: Progress) -> None:
+    """Load what ``init.parts`` names of ``init.checkpoint`` into `family` and `progress`.
 
     Every rank calls this, at a run's start alone: a run that goes on has all of it in its own checkpoint. The moving
     average starts as G where `average` is no part, or the checkpoint has none.
@@ -38,6 +39,7 @@ def start_from_checkpoint(config: TrainConfig, family: Family, device: torch.dev
         config: the run; nothing is loaded where it names no checkpoint.
         family: its networks and optimisers, as `build_family` made them.
         device: where the run trains.
+        progress: of a run that has not begun.
 
     Raises:
         UserError: the file is missing, damaged, or of other networks, on this rank or another, or the ranks see
@@ -52,9 +54,31 @@ def start_from_checkpoint(config: TrainConfig, family: Family, device: torch.dev
         except UserError as error:
             raise UserError(f"{error}; every machine that trains must read it, here {socket.gethostname()}") from None
         check_fits(saved, config)
+        check_has_epochs_left(saved, config)
     if world_size() > 1 and not same_everywhere([checksum(Path(init.checkpoint))], device):
         raise UserError(f"init.checkpoint {init.checkpoint}: the ranks see different files there")
     _load(saved["family"], config, family)
+    if init.takes("progress"):
+        progress.epoch, progress.images_seen = epochs_done(saved), saved["progress"]["images_seen"]
+
+
+def check_has_epochs_left(saved: Mapping[str, Any], config: TrainConfig) -> None:
+    """Check that a run that goes on counting a checkpoint's epochs has some left.
+
+    Raises:
+        UserError: it has none.
+    """
+    if config.init.takes("progress") and (done := epochs_done(saved)) >= config.schedule.epochs:
+        raise UserError(
+            f"init.checkpoint {config.init.checkpoint}: it has {done} epochs already, and with progress in init.parts "
+            f"they count: schedule.epochs {config.schedule.epochs} must be more"
+        )
+
+
+def epochs_done(saved: Mapping[str, Any]) -> int:
+    """The epochs that the run of a checkpoint had finished."""
+    done: int = saved["progress"]["epoch"]
+    return done
 
 
 def read_initial(path: str, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -101,6 +125,20 @@ def check_fits(saved: Mapping[str, Any], config: TrainConfig) -> None:
     key = "optimizer.name"
     if config.init.takes("optimizers") and before[key] != now[key]:
         raise _unfit(config, "optimizers", f"{key} is {before[key]} there and {now[key]} here")
+    if config.init.takes("progress"):
+        _check_goes_on(saved, before, now, config)
+
+
+def _check_goes_on(saved: Mapping[str, Any], before: dict[str, Any], now: dict[str, Any], config: TrainConfig) -> None:
+    """Check that a run can count a checkpoint's epochs as its own."""
+    for key in ("family", "regime.name"):
+        if before[key] != now[key]:
+            raise _unfit(config, "progress", f"{key} is {before[key]} there and {now[key]} here")
+    if saved.get("inside") is not None:
+        raise UserError(
+            f"init.checkpoint {config.init.checkpoint}: it was written inside an epoch, which progress in init.parts "
+            "cannot go on with"
+        )
 
 
 def _unfit(config: TrainConfig, part: str, why: str) -> UserError:
@@ -130,7 +168,7 @@ def _first_difference(there: Mapping[str, Tensor], here: Mapping[str, Tensor]) -
     return ""
 
 
-def _load(state: Mapping[str, Any], config: TrainConfig, family: Family) -> None:
+def _load(state: dict[str, Any], config: TrainConfig, family: Family) -> None:
     networks = {"generator": family.generator, "discriminator": family.discriminator}
     for part, network in networks.items():
         if config.init.takes(part):
@@ -138,6 +176,8 @@ def _load(state: Mapping[str, Any], config: TrainConfig, family: Family) -> None
     if family.average is not None:
         own = family.generator.state_dict()
         family.average.load_state_dict(state.get("average", own) if config.init.takes("average") else own)
+    if config.init.takes("progress"):
+        family.load_beside(state)
     if not config.init.takes("optimizers"):
         return
     for part, descent, key in (

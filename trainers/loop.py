@@ -101,9 +101,10 @@ def _train(
     if found is not None:
         repeated, left_off = resume(found, family, run_dir, assets.device, progress)
         found = None  # what the networks and optimisers did not take of it is freed
+    newest = progress.epoch
     if progress == Progress():
-        start_from_checkpoint(config, family, assets.device)
-    writer = CheckpointWriter(config, family, run_dir, times, newest=progress.epoch, report=repeated, written=written)
+        start_from_checkpoint(config, family, assets.device, progress)
+    writer = CheckpointWriter(config, family, run_dir, times, newest=newest, report=repeated, written=written)
 
     def save_inside(state: dict[str, Any]) -> None:
         if rank() == 0:
@@ -141,7 +142,7 @@ def _train(
         if finite and rank() == 0:
             made = writer.after_epoch(made, progress, best=best, now=leaving)
         answer = _ask(report, made)
-        if finite and answer is Decision.PAUSE and rank() == 0 and writer.newest < progress.epoch:
+        if finite and answer is not Decision.CONTINUE and rank() == 0 and writer.newest < progress.epoch:
             writer.after_epoch(made, progress, best=False, now=True)
         if not finite:
             return _outcome(RunEnd.NONFINITE, progress, f"{_nonfinite(metrics)} not finite at epoch {epoch}")

@@ -1,9 +1,10 @@
-"""``gan-sweep extend``: finished trials of a sweep go on, for so many more epochs."""
+"""``gan-sweep extend``: trials of a sweep that have ended go on."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +13,20 @@ from orchestrator.commands.parameters import FolderToRead, NameOrPath, SweepToFi
 from orchestrator.commands.shared import sweeps_dir_option
 from trainers.errors import UserError
 
+if TYPE_CHECKING:
+    from orchestrator.plan.extended import GoesOn
+    from orchestrator.results.winner import Chosen
+
 
 @click.command("extend")
 @click.argument("sweep", metavar="SWEEP", type=SweepToFind())
 @click.option("--trials", type=Text(), default="best", show_default=True, metavar="IDS", help="Such as 0003,0007.")
-@click.option("--epochs", type=Whole(1, 10**6), required=True, metavar="N", help="How many more.")
+@click.option(
+    "--epochs",
+    type=Whole(1, 10**6),
+    metavar="N",
+    help="How many more. [default: those that were left when a rule or you ended the trial]",
+)
 @click.option(
     "--rules", type=NameOrPath(), metavar="FILE|on|off", help="A pruning: block, all or none. [default: SWEEP's]"
 )
@@ -30,7 +40,7 @@ def command(
     context: click.Context,
     sweep: str,
     trials: str,
-    epochs: int,
+    epochs: int | None,
     rules: str | None,
     data: Path | None,
     name: str | None,
@@ -38,36 +48,28 @@ def command(
     dry_run: bool,
     sweeps_dir: Path,
 ) -> None:
-    """Train finished trials of SWEEP for more epochs, each from its best checkpoint, in a sweep of their own.
+    """Let ended trials of SWEEP train on, each from a checkpoint, in a sweep of their own.
 
-    Also trials that a rule has ended, where they have a FID inside the window: --rules off takes its verdict back.
+    A trial that a rule or you ended goes on where it ended: --rules off takes the verdict back. Any other goes on from
+    its best checkpoint.
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
-    from orchestrator.results.schedule import lineage_of
-    from orchestrator.results.winner import choose
+    from orchestrator.results.winner import choose_to_go_on
     from orchestrator.space.load import build_space
     from orchestrator.space.yaml_text import dump_yaml
 
-    if Path(sweep).is_file():
-        raise UserError(f"{sweep} is a file: name a sweep, which knows its images and its settings")
     names = [name.strip() for name in trials.split(",")]
     if "" in names:
         raise UserError(f"--trials {trials}: give trials with commas between them, such as 0003,0007")
-    chosen = [choose(sweep, sweeps_dir, name) for name in names]
-    records = {one.trial.trial_id: one for one in chosen if one.trial is not None}
-    if len(records) < len(chosen):
+    chosen = [choose_to_go_on(sweep, sweeps_dir, name) for name in names]
+    if len({one.name for one in chosen}) < len(chosen):
         raise UserError(f"--trials {trials}: a trial stands twice")
-    for trial_id, one in records.items():
-        assert one.trial is not None
-        if one.trial.open:
-            raise UserError(f"trial {trial_id} of {sweep} has not ended: gan-sweep resume goes on with it")
     store = chosen[0].store
     assert store is not None
     saved = store.read_plan()
-    state = store.read_state()  # a trial of a population has other settings by its best epoch than at its start
-    settings = [lineage_of(state, state.trials[name])[-1][1] for name in records]
-    found = extended(build_space(saved.space, saved.definition), settings, [one.checkpoint for one in chosen], epochs)
+    going_on = [_going_on(one, epochs) for one in chosen]
+    found = extended(build_space(saved.space, saved.definition), going_on)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"{saved.space}_extended.yaml"
         file.write_text(dump_yaml(found))
@@ -81,3 +83,23 @@ def command(
             sweeps_dir=sweeps_dir,
         )
         context.exit(launch(options, dry_run=dry_run))
+
+
+def _going_on(chosen: Chosen, epochs: int | None) -> GoesOn:
+    from orchestrator.plan.extended import GoesOn
+    from orchestrator.results.exploits import params_now
+    from trainers.initial import epochs_done, read_initial
+
+    trial = chosen.trial
+    assert trial is not None
+    if trial.open:
+        raise UserError(f"trial {chosen.name} has not ended: gan-sweep resume goes on with it")
+    done = epochs_done(read_initial(str(chosen.checkpoint), "meta"))
+    if epochs is None and not trial.ended_early:
+        raise UserError(f"trial {chosen.name} was not ended by a rule or by you: say with --epochs how many more")
+    return GoesOn(
+        params=params_now(trial.params, [one for one in trial.exploits if one.epoch < done]),
+        checkpoint=chosen.checkpoint,
+        done=done,
+        epochs=epochs or trial.total_epochs - done,
+    )

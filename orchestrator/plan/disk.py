@@ -30,7 +30,8 @@ class DiskForecast:
     Attributes:
         running: checkpoints of the trials that run at once.
         waiting: checkpoints of trials that wait at rungs: all the others, before the last of them has started.
-        kept: ``best.pt`` of the trials that keep it, and of settings that are trained again.
+        kept: ``best.pt`` of the trials that keep it, and of settings that are trained again; ``latest.pt`` of trials
+            that a rule ends, where they are not among those that wait.
         rest: grids, histories and tracking.
     """
 
@@ -63,6 +64,8 @@ def forecast_disk(space: Space, networks: Networks, resources: Resources, keep: 
     most = how_many(keep or default_keep(top))
     kept = space.trials if most is None else min(space.trials, max(most, candidates(top)))
     kept += space.most_repeats  # until the best of them is known
+    if space.pruning is not False and space.scheduler.name not in WAITING:  # else it counts as waiting
+        kept += min(space.trials, most or space.trials)  # the ends of those that rules end
     schedule, side = space.base.schedule, max(space.base.data.image_size, SMALLEST_TILE)
     epochs = space.trials * mean_epochs(space.scheduler, schedule.epochs) + space.most_repeats * schedule.epochs
     grids = space.trials + space.most_repeats + epochs / schedule.samples_every

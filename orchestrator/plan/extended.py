@@ -1,6 +1,7 @@
-"""The space in which finished trials of a sweep go on: each from its best checkpoint, with its own setting."""
+"""The space in which trials of a sweep that have ended go on: each from a checkpoint, with its own setting."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,45 +10,80 @@ from orchestrator.space.domains import Value
 from orchestrator.space.load import space_as_yaml
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
+from trainers.errors import UserError
 from trainers.init_parts import INIT_PARTS
 
 
-def extended(
-    space: Space, settings: Sequence[dict[str, Value]], checkpoints: Sequence[Path], epochs: int
-) -> dict[str, Any]:
-    """The contents of a space file: one trial per setting, from its checkpoint on, none of them cut or proposed.
+@dataclass(frozen=True, kw_only=True)
+class GoesOn:
+    """A trial that goes on.
 
-    Networks, average and optimisers are the checkpoint's; epochs count from 1 again, and FID counts in all of them.
+    Attributes:
+        params: its searched values.
+        checkpoint: where from.
+        done: epochs that the checkpoint has.
+        epochs: how many more.
+    """
+
+    params: dict[str, Value]
+    checkpoint: Path
+    done: int
+    epochs: int
+
+    @property
+    def last(self) -> int:
+        """Its last epoch."""
+        return self.done + self.epochs
+
+
+def extended(space: Space, trials: Sequence[GoesOn]) -> dict[str, Any]:
+    """The contents of a space file: one trial for each of `trials`, none of them cut or proposed.
+
+    Networks, average, optimisers, regime and the number of the epoch are the checkpoint's. FID counts in the
+    sweep's window, and where not all trials get there, in all epochs that follow.
 
     Args:
         space: of the sweep.
-        settings: searched values of the trials.
-        checkpoints: of each of them.
-        epochs: how many more.
+        trials: those that go on.
+
+    Raises:
+        UserError: settings that change at an epoch (`launch --schedule`) have changed for some of them alone.
     """
-    whole = {
-        PARTS: ",".join(INIT_PARTS),
-        "schedule.epochs": epochs,
-        "schedule.window_first": 1,
-        "fid.at": (),
-        "fid.n_fake_first": None,
-        **{name: value for change in space.changes for name, value in change.values.items()},  # as they were at last
-    }
-    configs = [
-        TrainConfig.build(space.resolve(params).model_dump(), {**whole, KEY: str(checkpoint.absolute())})
-        for params, checkpoint in zip(settings, checkpoints, strict=True)
-    ]
+    behind = [change for change in space.changes if change.first <= max(trial.done for trial in trials) + 1]
+    if any(change.first > trial.done + 1 for change in behind for trial in trials):
+        raise UserError(
+            f"settings change at epoch {behind[-1].first}, and not all of these trials have got there: extend them in "
+            "two sweeps"
+        )
+    changed = {name: value for change in behind for name, value in change.values.items()}
+    own = [TrainConfig.build(space.resolve(trial.params).model_dump(), changed) for trial in trials]
+    reached = max(config.schedule.window_first for config in own) <= min(trial.last for trial in trials)
+    configs = [_going_on(config, trial, reached) for config, trial in zip(own, trials, strict=True)]
     flats = [config.flat() for config in configs]
     differing = [name for name, value in flats[0].items() if any(flat[name] != value for flat in flats)]
+    definition = space_as_yaml(space)
     return {
-        **space_as_yaml(space),
+        **definition,
         "description": f"trials of {space.name} that go on",
         "base": configs[0].model_dump(mode="json"),
         "search": {name: {"choice": list(dict.fromkeys(flat[name] for flat in flats))} for name in differing},
         "points": [{name: flat[name] for name in differing} for flat in flats[1:]],
         "sampler": {"name": "random"},
         "scheduler": {"name": "none"},
-        "changes": [],
+        "changes": definition.get("changes", [])[len(behind) :],
         "confirm": {**space.confirm.model_dump(mode="json"), "train_seeds": 0},  # all would start from one checkpoint
         "trials": len(flats),
     }
+
+
+def _going_on(config: TrainConfig, trial: GoesOn, window_reached: bool) -> TrainConfig:
+    changes = {
+        KEY: str(trial.checkpoint.absolute()),
+        PARTS: ",".join(INIT_PARTS),
+        "schedule.epochs": trial.last,
+        "fid.at": (),
+        "fid.n_fake_first": None,
+    }
+    return TrainConfig.build(
+        config.model_dump(), changes if window_reached else {**changes, "schedule.window_first": 1}
+    )

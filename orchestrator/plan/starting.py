@@ -30,16 +30,24 @@ def with_whole_paths(space: Space) -> Space:
 def check_checkpoints(space: Space) -> None:
     """Check that every checkpoint that a trial may start from is there, whole, and fits all networks of the search.
 
+    The points have epochs left where they go on counting those of their checkpoint.
+
     A key that decides about networks is tried with each checkpoint and each choice of parts that its conditions allow,
     the others as in the base. Where labels are ``auto``, networks are not known yet, and the files alone are checked.
 
     Raises:
         UserError: one is not, or does not; names what differs.
     """
-    from trainers.initial import check_fits
+    from trainers.initial import check_fits, check_has_epochs_left, epochs_done
 
     paths = {path for path in (space.base.init.checkpoint, *_values(space, KEY)) if path is not None}
     saved = {path: _read(path) for path in sorted(paths)}
+    for config in map(space.resolve, space.known_points()):
+        if config.init.takes("progress"):
+            start = saved[str(config.init.checkpoint)]
+            check_has_epochs_left(start, config)
+            if any(change.first <= epochs_done(start) + 1 for change in space.changes):
+                raise UserError(f"{KEY} {config.init.checkpoint}: settings change at an epoch that it has behind it")
     if not saved or space.base.labels == "auto":
         return
     for config in _configs(space):

@@ -17,7 +17,7 @@ from orchestrator.results.repeats import (
     seeds_place,
     setting_of,
 )
-from orchestrator.results.verdict import State, TrialOutcome, state_of
+from orchestrator.results.verdict import State, StopReason, TrialOutcome, is_rule, state_of
 from orchestrator.space.constraints import limits_of
 from trainers.metric_names import FID, lower_better, protocol_of, value_of
 from trainers.run_report import EpochReport
@@ -174,6 +174,11 @@ class TrialRecord:
     def over(self) -> bool:
         """Whether it has ended for good: not open, nor cut short by its sweep's end."""
         return not self.open and self.state is not State.STOPPED
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether a rule or the user has ended it, which `gan-sweep extend` takes back."""
+        return self.verdict == StopReason.STOPPED_BY_USER or is_rule(self.verdict)
 
     @property
     def can_win(self) -> bool:

@@ -1,5 +1,6 @@
-"""Whose ``best.pt`` a sweep keeps: ``--keep-checkpoints``."""
+"""Whose checkpoints a sweep keeps: ``--keep-checkpoints``."""
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -61,3 +62,12 @@ def kept(trials: Iterable[TrialRecord], most: int, *, front: bool) -> set[str]:
         return set()
     ranked = dict.fromkeys([winner.trial_id, *finalists(trials)])
     return {*list(ranked)[:most], *(pareto_front(trials) if front else ())}
+
+
+def worst_to_go_on(trials: Iterable[TrialRecord], most: int) -> list[TrialRecord]:
+    """Of trials that were ended early, all but the `most` with the lowest FIDs, on however many images."""
+
+    def place(trial: TrialRecord) -> tuple[float, int]:
+        return (math.inf if trial.lowest_fid is None else trial.lowest_fid, trial.number)
+
+    return sorted(trials, key=place)[most:]

@@ -116,6 +116,11 @@ def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure 
     )
 
 
+def is_rule(verdict: str | None) -> bool:
+    """Whether a verdict is the name of a rule."""
+    return verdict is not None and verdict not in {*RunEnd, *StopReason, *Failure}
+
+
 def state_of(verdict: str, objective: float | None) -> State:
     """The state of a trial that ended with `verdict`.
 

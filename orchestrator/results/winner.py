@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore, find_sweep
-from trainers.checkpoint import BEST
+from trainers.checkpoint import BEST, LATEST
 from trainers.errors import UserError, unknown_name
 
 WINNER = "best"
@@ -56,6 +56,17 @@ def choose(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
     return Chosen(checkpoint=checkpoint, store=store, trial=record)
 
 
+def choose_to_go_on(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
+    """As `choose` of a sweep; of a trial that a rule or the user ended the checkpoint of its end, where it was kept."""
+    if Path(source).is_file():
+        raise UserError(f"{source} is a file: name a sweep, which knows its images and its settings")
+    store, record = choose_trial(source, sweeps_dir, trial)
+    latest = store.trials_dir / record.trial_id / LATEST
+    if record.ended_early and latest.is_file():
+        return Chosen(checkpoint=latest, store=store, trial=record)
+    return choose(source, sweeps_dir, record.trial_id)
+
+
 def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[ResultsStore, TrialRecord]:
     """A sweep and its trial, whether or not a checkpoint of it was kept; arguments as of `choose`.
 
@@ -76,7 +87,7 @@ def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[Re
 
 def _why_none(store: ResultsStore, record: TrialRecord) -> str:
     text = f"trial {record.trial_id} of {store.directory.name} has no checkpoint of its best epoch"
-    if record.objective is None:
+    if record.objective is None and not record.ended_early:
         return f"{text}: it has no FID inside the window"
     kept = store.read_plan().keep_checkpoints
     return f"{text}: the sweep keeps {kept} (--keep-checkpoints all keeps every trial's)"

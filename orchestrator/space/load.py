@@ -122,6 +122,7 @@ def check_space(space: Space) -> None:
     _check_confirm(space)
     check_population(space)
     check_changes(space)
+    _check_starts(space)
     if space.base.fid.n_fake_first is not None and "schedule.window_first" in space.search:
         raise UserError(
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
@@ -144,6 +145,15 @@ def check_space(space: Space) -> None:
         for name, value in point.items():
             if not space.search[name].contains(value):
                 raise UserError(f"{where}: {name} = {value!r} lies outside its range {space.search[name]}")
+
+
+def _check_starts(space: Space) -> None:
+    key = "init.parts"
+    for parts in space.search[key].probes() if key in space.search else [space.base.init.parts]:
+        if "progress" in str(parts).split(",") and space.scheduler.name != "none":
+            raise UserError(
+                f"{key} {parts}: progress needs scheduler none: others compare trials from their first epochs on"
+            )
 
 
 def _check_confirm(space: Space) -> None:

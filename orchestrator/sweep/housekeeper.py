@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.repeats import is_repeat, searched
-from orchestrator.results.retention import candidates, how_many, kept
+from orchestrator.results.retention import candidates, how_many, kept, worst_to_go_on
 from orchestrator.results.sinks import Sink
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -19,7 +19,8 @@ _GOES_ON = (SweepStatus.RUNNING, SweepStatus.INTERRUPTED, SweepStatus.FAILED)  #
 class Housekeeper(Sink):
     """Deletes ``latest.pt`` and ``previous.pt`` of trials that are over, and ``best.pt`` of those that cannot win.
 
-    Of a population, the checkpoints of rungs that all have left behind.
+    Of trials that a rule or the user ended, those with the lowest FIDs keep ``latest.pt``, as many as keep ``best.pt``:
+    `gan-sweep extend` goes on with them. Of a population, the checkpoints of rungs go that all have left behind.
 
     Nothing of a trial that is open, or that the end of its sweep has cut short: a later driver goes on with it. Sample
     grids, histories and configs stay.
@@ -39,6 +40,7 @@ class Housekeeper(Sink):
         self._watching = False  # before that, what is not here is not elsewhere either
         self._rungs: set[tuple[str, int]] = set()  # of whose rungs the checkpoint was deleted
         self._held: set[str] = set()  # trials that are over and whose `best.pt` was kept so far
+        self._early: list[TrialRecord] = []  # that were ended, and whose `latest.pt` was kept so far
 
     def watch(self, state: SweepState) -> None:
         """Take a state that is kept up to date, and delete what an earlier driver did not get to."""
@@ -67,10 +69,18 @@ class Housekeeper(Sink):
         self._drop_rungs()
 
     def _let_go(self, trial: TrialRecord) -> None:
-        if trial.over:
-            for name in (LATEST, PREVIOUS):
-                self._delete(trial.trial_id, name)
-            self._held.add(trial.trial_id)
+        if not trial.over:
+            return
+        self._delete(trial.trial_id, PREVIOUS)
+        self._held.add(trial.trial_id)
+        if trial.ended_early:
+            self._early.append(trial)
+            go = [] if self._most is None else worst_to_go_on(self._early, self._most)
+        else:
+            go = [trial]
+        for one in go:
+            self._delete(one.trial_id, LATEST)
+        self._early = [one for one in self._early if one not in go]
 
     def _drop_rungs(self) -> None:
         """A member of a population that has a later checkpoint takes nothing over of an earlier rung."""

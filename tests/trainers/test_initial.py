@@ -30,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 ALL = "generator,discriminator,average,optimizers"
+GOES_ON = f"{ALL},progress"
 NETWORKS = ("generator", "discriminator", "average")
 
 
@@ -40,9 +41,9 @@ def saved_by(family: Family, path: Path) -> Path:
     return path
 
 
-def started(config: TrainConfig) -> Family:
+def started(config: TrainConfig, progress: Progress | None = None) -> Family:
     family = fresh_family(config)
-    start_from_checkpoint(config, family, CPU)
+    start_from_checkpoint(config, family, CPU, progress or Progress())
     return family
 
 
@@ -69,6 +70,33 @@ def test_every_part_is_taken(name: str, tmp_path: Path) -> None:
         assert now["param_groups"][0]["betas"] == (0.3, 0.999)
     assert family.descent_d.optimizer.param_groups[0]["lr"] == 0.01
     take_steps(family, 1)
+
+
+@pytest.mark.parametrize("name", ["adversarial", "acgan", "cyclegan"])
+def test_with_progress_the_regime_and_older_fakes_are_taken_too(name: str, tmp_path: Path) -> None:
+    path = saved_by(fresh_family(case_config(name)), tmp_path / "source.pt")
+    keys = {"init.checkpoint": str(path), "init.parts": GOES_ON, "schedule.epochs": 8, "seed": 9}
+    for parts, counted in ((GOES_ON, (7, 900)), (ALL, (0, 0))):
+        progress = Progress()
+        family = started(case_config(name, {**keys, "init.parts": parts}), progress)
+        assert (progress.epoch, progress.images_seen) == counted
+    assert progress.objective is None
+    family = started(case_config(name, keys))
+    assert differing(family.state_dict(), load(path)["family"]) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"schedule.epochs": 7}, "it has 7 epochs already, and with progress in init.parts they count"),
+        ({"schedule.epochs": 8, "regime.name": "n_critic"}, "regime.name is classic there and n_critic here"),
+    ],
+)
+def test_progress_that_does_not_fit(source: Path, overrides: dict[str, Any], message: str) -> None:
+    config = case_config("adversarial", {"init.checkpoint": str(source), "init.parts": GOES_ON, **overrides})
+    with pytest.raises(UserError, match=message):
+        started(config)
+    started(case_config("adversarial", {"init.checkpoint": str(source), "init.parts": ALL, **overrides}))
 
 
 @pytest.mark.parametrize(
@@ -245,3 +273,20 @@ def test_a_run_starts_where_the_other_was(assets: Assets, tmp_path: Path, traine
     there = load(trained)["progress"]["objective"]
     assert runs["started"].fids[1] == pytest.approx(there, rel=1e-3)
     assert abs(runs["fresh"].fids[1] / there - 1) > 0.01
+
+
+def test_a_run_that_was_stopped_goes_on_in_another_as_if_it_had_not_been(assets: Assets, tmp_path: Path) -> None:
+    """Its end is kept, though no checkpoint was due; epochs go on being counted, and the other's result is its own."""
+    keys = {"schedule.epochs": 4, "schedule.checkpoint_every": 9, "schedule.window_first": 3, "fid.every": 1}
+    whole, first, rest = Recorder(), Recorder(2), Recorder()
+    train(small_config(keys), assets, tmp_path / "whole", whole)
+    assert train(small_config(keys), assets, tmp_path / "first", first).end is RunEnd.STOPPED
+    start = {"init.checkpoint": str(tmp_path / "first" / "latest.pt"), "init.parts": GOES_ON}
+    train(small_config({**keys, **start}), assets, tmp_path / "rest", rest)
+    assert [report.epoch for report in rest.reports] == [3, 4]
+    assert curve(rest.reports) == curve(whole.reports)[2:]
+    assert rest.reports[-1].images_seen == whole.reports[-1].images_seen
+    assert (rest.reports[-1].objective, rest.reports[-1].best_epoch) == (
+        whole.reports[-1].objective,
+        whole.reports[-1].best_epoch,
+    )

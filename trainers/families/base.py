@@ -154,6 +154,12 @@ class Family(FamilyTraits):
         for descent in (self.descent_g, self.descent_d):
             follow_memory_order(descent.optimizer)
 
+    def load_beside(self, state: dict[str, Any]) -> None:
+        """Restore of what `state_dict` returned only what is neither network nor optimiser, such as the regime."""
+        for name, part in self._parts().items():
+            if not isinstance(part, nn.Module | torch.optim.Optimizer):
+                part.load_state_dict(state[name])
+
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {
             "generator": self.generator,

@@ -1,16 +1,20 @@
-"""`gan-sweep extend`: finished trials go on from their best checkpoints."""
+"""`gan-sweep extend`: trials that have ended go on; of one that a rule ended see also test_failure_injection."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from orchestrator.cli import main
-from orchestrator.plan.extended import extended
+from orchestrator.plan.extended import GoesOn, extended
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.load import build_space
+from orchestrator.space.space import Space
+from trainers.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,19 +28,62 @@ def typed(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_each_trial_has_its_setting_and_its_checkpoint(tmp_path: Path) -> None:
+def going_on(name: str, done: int, epochs: int, **params: Any) -> GoesOn:
+    return GoesOn(params=params, checkpoint=Path(name), done=done, epochs=epochs)
+
+
+def space_of(**sections: Any) -> Space:
     search = {"optimizer.lr_g": {"float": [1e-4, 1e-2]}, "schedule.epochs": {"int": [20, 40]}}
     base = {"schedule": {"epochs": 30, "window_first": 15}, "fid": {"n_fake_first": 500}}
-    space = build_space("x", {"base": base, "search": search, "confirm": {"top": 1}, "pruning": False})
-    settings = [{"optimizer.lr_g": 1e-3, "schedule.epochs": 30}, {"optimizer.lr_g": 2e-3, "schedule.epochs": 20}]
-    found = build_space("y", extended(space, settings, [tmp_path / "a.pt", tmp_path / "b.pt"], 7))
+    values = {"base": base, "search": search, "confirm": {"top": 1}, "pruning": False, **sections}
+    return build_space("x", values)
+
+
+FIRST = going_on("a.pt", 18, 7, **{"optimizer.lr_g": 1e-3, "schedule.epochs": 30})
+SECOND = going_on("b.pt", 4, 16, **{"optimizer.lr_g": 2e-3, "schedule.epochs": 20})
+
+
+def test_each_trial_has_its_setting_its_checkpoint_and_its_epochs() -> None:
+    found = build_space("y", extended(space_of(), [FIRST, SECOND]))
     configs = [found.resolve(point) for point in found.known_points()]
     assert [config.optimizer.lr_g for config in configs] == [1e-3, 2e-3]
-    assert [config.init.checkpoint for config in configs] == [str(tmp_path / "a.pt"), str(tmp_path / "b.pt")]
-    assert all(config.init.takes("optimizers") and config.schedule.epochs == 7 for config in configs)
+    assert [config.init.checkpoint for config in configs] == [str(Path(name).absolute()) for name in ("a.pt", "b.pt")]
+    assert [config.schedule.epochs for config in configs] == [25, 20]
+    assert all(config.init.takes("progress") and config.schedule.window_first == 15 for config in configs)
     assert (found.trials, found.scheduler.name, found.confirm.top, found.pruning) == (2, "none", 1, False)
-    alone = build_space("z", extended(space, settings[:1], [tmp_path / "a.pt"], 7))
-    assert (alone.search, alone.base.init.checkpoint) == ({}, str(tmp_path / "a.pt"))
+    alone = build_space("z", extended(space_of(), [FIRST]))
+    assert (alone.search, alone.base.init.checkpoint) == ({}, str(Path("a.pt").absolute()))
+
+
+def test_fid_counts_everywhere_where_the_window_is_out_of_reach() -> None:
+    found = build_space("y", extended(space_of(), [FIRST, replace(SECOND, epochs=10)]))
+    assert [found.resolve(point).schedule.window_first for point in found.known_points()] == [1, 1]
+
+
+def test_settings_that_change_at_an_epoch() -> None:
+    """Those of changes that lie behind a trial are its own now; later ones are still to come."""
+    changes = [{"from": 6, "set": {"optimizer.lr_d": 0.1}}, {"from": 20, "set": {"optimizer.lr_d": 0.2}}]
+    space = space_of(changes=changes)
+    found = build_space("y", extended(space, [FIRST]))
+    assert found.base.optimizer.lr_d == 0.1 and [change.first for change in found.changes] == [20]
+    late = build_space("y", extended(space, [replace(FIRST, done=19)]))
+    assert late.base.optimizer.lr_d == 0.2 and not late.changes
+    with pytest.raises(UserError, match="settings change at epoch 6, and not all of these trials have got there"):
+        extended(space, [FIRST, SECOND])
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "parts", "said"),
+    [("asha", "generator,progress", "progress needs scheduler none"), ("asha", None, "")],
+)
+def test_a_scheduler_that_compares_first_epochs_is_refused(scheduler: str, parts: str | None, said: str) -> None:
+    start = {"init": {"checkpoint": "a.pt", **({} if parts is None else {"parts": parts})}}
+    values = {"base": start, "search": {"optimizer.lr_g": {"float": [1e-4, 1e-2]}}, "scheduler": {"name": scheduler}}
+    if not said:
+        assert build_space("x", values).scheduler.name == scheduler
+        return
+    with pytest.raises(UserError, match=said):
+        build_space("x", values)
 
 
 def test_a_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
@@ -48,9 +95,16 @@ def test_a_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
     after = ResultsStore(tmp_path / "more")
     assert after.standing().status == SweepStatus.FINISHED
     (trial,) = after.read_trials()
-    assert trial.epochs == 2 and trial.objective is not None
+    best = next(one.best_epoch for one in store.read_trials() if one.trial_id == name) or 0
+    assert (trial.epochs, trial.total_epochs) == (best + 2, best + 2) and trial.objective is not None
+    assert [report.epoch for report in after.read_history("0000")] == [best + 1, best + 2]
     config = yaml.safe_load((after.trials_dir / "0000" / "config.yaml").read_text())
     assert config["init"]["checkpoint"] == str(winner)
+    refused = typed(*more[:4], "--sweeps-dir", tmp_path, "--name", "again")
+    assert (
+        refused.exit_code == 2
+        and "was not ended by a rule or by you: say with --epochs how many more" in refused.stderr
+    )
 
 
 @pytest.mark.parametrize(

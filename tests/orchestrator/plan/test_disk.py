@@ -10,6 +10,7 @@ from orchestrator.plan.memory import Networks, largest_networks
 from orchestrator.plan.resources import Resources, choose_resources
 from orchestrator.space.load import load_space
 from orchestrator.space.overrides import apply_settings
+from orchestrator.space.sections import SchedulerConfig
 from orchestrator.space.space import Space
 from trainers.errors import UserError
 
@@ -43,6 +44,11 @@ def test_checkpoints_of_what_runs_and_of_what_is_kept(space: Space, networks: Ne
     assert forecast_disk(space, networks, gangs(3)).running == 12 * one
     for keep, kept in ((None, 6), ("all", 40), ("best", 6), ("top:2", 6), ("top:9", 9), ("top:99", 40)):
         assert forecast_disk(space, networks, gangs(1), keep).kept == kept * one
+    stopping = space.model_copy(update={"scheduler": SchedulerConfig(name="asha_stopping")})
+    for keep, ends in ((None, 6), ("all", 40), ("top:2", 2)):  # of trials that rules end, besides
+        with_ends = forecast_disk(stopping, networks, gangs(1), keep).kept
+        without = forecast_disk(stopping.model_copy(update={"pruning": False}), networks, gangs(1), keep).kept
+        assert with_ends - without == ends * one
     few = space.model_copy(update={"trials": 2})
     assert (forecast_disk(few, networks, gangs(3)).running, forecast_disk(few, networks, gangs(3)).kept) == (
         8 * one,

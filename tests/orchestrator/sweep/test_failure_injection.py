@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from optuna.trial import TrialState
 from rich.console import Console
 
+from orchestrator.cli import main
 from orchestrator.commands.launch import launch
 from orchestrator.display.summary import print_results
 from orchestrator.plan.launch_options import LaunchOptions
@@ -77,3 +79,32 @@ def test_results_says_why_in_a_sentence(store: ResultsStore) -> None:
     assert "grad_explosion: gradient norm of " in shown
     assert "nonfinite: " in shown and " is nan" in shown
     assert "d_collapse: D loss below 0.01 for 3 of 3 epochs while FID " in shown
+
+
+def test_a_verdict_is_taken_back(store: ResultsStore, tmp_path: Path) -> None:
+    """The trial goes on where the rule has ended it, to the end of its plan, and its FIDs count in its window."""
+    ended = next(trial for trial in store.read_trials() if trial.verdict == "d_collapse")
+    words = [
+        "extend",
+        str(store.directory),
+        "--trials",
+        ended.trial_id,
+        "--rules",
+        "off",
+        "--sweeps-dir",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    after = find_sweep("failures-extended", tmp_path)
+    (trial,) = after.read_trials()
+    assert (trial.verdict, trial.epochs, trial.total_epochs) == ("completed", 8, 8)
+    assert [report.epoch for report in after.read_history("0000")] == list(range(ended.epochs + 1, 9))
+    assert trial.best_epoch in (7, 8) and trial.objective is not None
+
+
+def test_a_trial_that_was_not_finite_is_not_gone_on_with(store: ResultsStore, tmp_path: Path) -> None:
+    words = ["extend", str(store.directory), "--trials", "0002", "--epochs", "2", "--sweeps-dir", str(tmp_path)]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2 and "has no checkpoint of its best epoch: it has no FID" in refused.stderr
+    assert not list(tmp_path.iterdir())

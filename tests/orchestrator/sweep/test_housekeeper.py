@@ -106,3 +106,29 @@ def test_the_front_of_two_objectives_stays(tmp_path: Path) -> None:
     close(store, SweepStatus.FINISHED)
     follower.poll()
     assert left(store, "best.pt") == ["0002", "0008"]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("best", 1), ("top:2", 2), ("all", 4)])
+def test_the_ends_of_trials_that_were_ended_stay(tmp_path: Path, asked: str, kept: int) -> None:
+    """Those with the lowest FIDs: `gan-sweep extend` goes on with them. Of the scheduler's none."""
+    store = begun(tmp_path / "s")
+    follower = keeping(store, asked)
+    verdicts = [
+        StopReason.STOPPED_BY_USER,
+        "d_collapse",
+        "fid_diverged",
+        "d_collapse",
+        StopReason.OUTRANKED,
+        "nonfinite",
+    ]
+    trials = [ended(f"{number:04d}", verdict, None) for number, verdict in enumerate(verdicts)]
+    for trial, fid in zip(trials, [60.0, 70.0, 40.0, 50.0, 10.0, 5.0], strict=True):
+        trial.lowest_fid = fid
+    filled(store, *trials)
+    follower.poll()
+    close(store, SweepStatus.FINISHED)
+    follower.poll()
+    assert left(store, "latest.pt") == sorted(["0002", "0003", "0000", "0001"][:kept])
+    assert left(store, "previous.pt") == []
+    keeping(store, "best")
+    assert left(store, "latest.pt") == ["0002"], "a later driver deletes what was missed"
