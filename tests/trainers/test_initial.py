@@ -280,7 +280,7 @@ def test_a_run_that_was_stopped_goes_on_in_another_as_if_it_had_not_been(assets:
     keys = {"schedule.epochs": 4, "schedule.checkpoint_every": 9, "schedule.window_first": 3, "fid.every": 1}
     whole, first, rest = Recorder(), Recorder(2), Recorder()
     train(small_config(keys), assets, tmp_path / "whole", whole)
-    assert train(small_config(keys), assets, tmp_path / "first", first).end is RunEnd.STOPPED
+    assert train(small_config(keys), assets, tmp_path / "first", first, times=still_times()).end is RunEnd.STOPPED
     start = {"init.checkpoint": str(tmp_path / "first" / "latest.pt"), "init.parts": GOES_ON}
     train(small_config({**keys, **start}), assets, tmp_path / "rest", rest)
     assert [report.epoch for report in rest.reports] == [3, 4]
