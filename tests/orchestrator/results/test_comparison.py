@@ -129,7 +129,8 @@ def test_the_command(tmp_path: Path) -> None:
     lines = [line.split() for line in shown.output.splitlines()]
     assert lines[0] == ["differs", "a", "b"] and lines[1] == ["seed", "0", "1"]
     assert ["trials", "1", "of", "3:", "1", "completed", "1", "of", "3:", "1", "completed"] in lines
-    assert "60.50 ± 0.71 (2 seeds)" in shown.output and "b's winner is 20.00 lower" in shown.output
+    assert ["on", "fresh", "latents", "2", "sets", "2", "sets"] in lines
+    assert "60.50 ± 0.71" in shown.output and "b's winner is 20.00 lower" in shown.output
     same = CliRunner().invoke(main, ["compare", "a", "a", "--sweeps-dir", str(tmp_path)]).output
     assert "\nasked for the same: " in same
 
