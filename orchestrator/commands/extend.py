@@ -66,7 +66,7 @@ def command(
     assert store is not None
     saved = store.read_plan()
     state = store.read_state()  # a trial of a population has other settings by its best epoch than at its start
-    settings = [lineage_of(state, state.trials[name])[-1][1] for name in records]
+    settings = [lineage_of(state, state.trials[name])[-1].params for name in records]
     found = extended(build_space(saved.space, saved.definition), settings, [one.checkpoint for one in chosen], epochs)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"{saved.space}_extended.yaml"
