@@ -37,7 +37,12 @@ def load_space(name_or_file: str) -> Space:
         if path.suffix in {".yaml", ".yml"}:
             raise UserError(f"no space file {path}")
         raise unknown_name("space", name_or_file, bundled_spaces())
-    return build_space(path.stem, read_yaml(path, "space"))
+    space = build_space(path.stem, read_yaml(path, "space"))
+    try:
+        space.scheduler.check_used()
+    except UserError as error:
+        raise UserError(f"space {path.stem}: {error}") from None
+    return space
 
 
 def build_space(name: str, values: Any) -> Space:
