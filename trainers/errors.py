@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from trainers.masking import masked
+from trainers.plain_words import first_of, keys_at, place_text
 
 _FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 
@@ -72,20 +73,33 @@ def first_line(error: BaseException, limit: int | None = None, *, with_type: boo
 
 
 def first_problem(error: ValidationError) -> tuple[str, str, Any]:
-    """The first thing that pydantic found wrong: dotted name (empty for the whole), message, and the value given."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return name, first["msg"].removeprefix("Value error, "), first["input"]
+    """The first thing that pydantic found wrong: dotted name (empty for the whole), message, and the value given.
+
+    The message is in this project's words; here alone pydantic's own are turned into them.
+    """
+    problems = error.errors(include_url=False)
+    place, message = first_of(problems)
+    return place_text(place), message, problems[0]["input"]
 
 
-def problem_text(error: ValidationError) -> str:
+def problem_text(error: ValidationError, model: type[BaseModel] | None = None) -> str:
     """The first thing that pydantic found wrong as one line: its name, the rule, and the value where that is not said.
 
     ``unknown scheduler 'ahsa': did you mean asha?`` has its value already.
+
+    Args:
+        error: what was found.
+        model: what was being built; with it an unknown key is told which there are.
     """
+    first = error.errors()[0]
+    if model is not None and first["type"] == "extra_forbidden":
+        section = place_text(first["loc"][:-1])
+        return str(
+            unknown_name(f"key{' of ' if section else ''}{section}", first["loc"][-1], keys_at(model, first["loc"]))
+        )
     name, message, given = first_problem(error)
     value = shortened(given)
-    said = error.errors()[0]["type"] == "value_error" and value in message  # pydantic's own rules never say it
+    said = first["type"] == "value_error" and value in message  # pydantic's own rules never say it
     return f"{f'{name}: ' if name else ''}{message}{'' if said else f', got {value}'}"
 
 

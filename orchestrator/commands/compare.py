@@ -15,8 +15,8 @@ from orchestrator.commands.shared import sweeps_dir_option
 def command(sweep: str, other: str, sweeps_dir: Path) -> None:
     """Show what differs between two sweeps, in what was asked and in what came out.
 
-    The difference of their winners is set against the spread of their seeds. FIDs of different protocols are not
-    compared.
+    The difference of their winners is set against its spread over sets of fresh latents, and where both winning
+    settings were trained again, over training seeds. FIDs of different protocols are not compared.
     """
     from rich.console import Console
 

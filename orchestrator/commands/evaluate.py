@@ -18,7 +18,6 @@ from trainers.errors import UserError
 if TYPE_CHECKING:
     from trainers.inference import FinishedGenerator
 
-FEWEST = 2
 MOST = 10_000  # images that a generator makes, unless --count says it
 
 
@@ -106,6 +105,8 @@ def _side(given: str, trial: str, sweeps_dir: Path) -> Side:
 
 def _as_folders(sides: list[Side], count: int | None, seed: int, scratch: Path, *, quiet: bool) -> list[Path]:
     """A folder of each side's images: of generators' new ones, and beside them of folders' at their size."""
+    from trainers.metrics import FEWEST
+
     generators = [side.generator for side in sides if side.generator is not None]
     if not generators:
         return [side.folder for side in sides if side.folder is not None]

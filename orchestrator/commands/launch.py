@@ -157,7 +157,7 @@ if TYPE_CHECKING:
     "--confirm-seeds",
     type=Whole(0, MOST_SEEDS),
     metavar="N",
-    help="Train the best settings again, N times each with fresh seeds. [default: the space's, mostly 0]",
+    help="Train the best settings again, N times each with fresh training seeds. [default: the space's, mostly 0]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the sweep --name, if it is there: see `resume --help`.")
 @click.option("--allow-changes", is_flag=True, help="With --resume: go on with other rules, scheduler or sampler.")

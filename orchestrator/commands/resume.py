@@ -124,6 +124,8 @@ def resume(
     file = store.directory / SPACE_FILE
     definition = read_yaml(file, "space") if file.exists() else saved.definition
     plan = from_saved(saved, store.directory, definition)
+    if definition.get("scheduler") != saved.definition.get("scheduler"):
+        plan.space.scheduler.check_used()
     plan = replace(plan, prices=read_prices(gpu_price, head_price, before=saved.prices))
     given = read_budgets(
         time=time_budget,

@@ -79,7 +79,9 @@ def _too_much(needed: int) -> str:
 def _ceiling(plan: Plan, forecast: Forecast | None) -> str:
     again = plan.space.most_repeats
     trainings = (
-        f"({counted(plan.trials, 'trial')} + {again} with fresh seeds)" if again else counted(plan.trials, "trial")
+        f"({counted(plan.trials, 'trial')} + {again} with fresh training seeds)"
+        if again
+        else counted(plan.trials, "trial")
     )
     work = f"{trainings} x {counted(most_epochs(plan), 'epoch')}"
     if forecast is None:

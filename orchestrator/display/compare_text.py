@@ -74,12 +74,13 @@ def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:
         "winner": "-",
         "in training": "-",
         "confirmed": "-",
+        "on fresh latents": "-",
     }
     if best is not None and best.objective is not None:
-        seeds = f" ({len(best.confirmed)} seeds)" if best.confirmed else ""
         found["winner"] = best.trial_id
         found["in training"] = f"{number_text(best.objective)} at epoch {best.best_epoch}"
-        found["confirmed"] = f"{confirmed_text(best, '.2f')}{seeds}" if best.confirmed else "not measured again"
+        found["confirmed"] = confirmed_text(best, ".2f") or "not measured again"
+        found["on fresh latents"] = f"{count} set{'' if count == 1 else 's'}" if (count := len(best.confirmed)) else "-"
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.winner import Chosen
+from orchestrator.space.objectives import latents_text
 from trainers.metric_names import FID
 from trainers.run_report import Measurement
 
@@ -68,12 +69,12 @@ def again_lines(
     lines.append(f"  measured again  {now.fid:.4f}{verdict}, on the same latents")
     before = chosen.trial.confirmed_fids
     if before:
-        lines.append(f"  fresh latents   {mean_text(before)} over {_seeds(len(before))}, at the end of the sweep")
+        lines.append(f"  in the sweep    {mean_text(before)} over {latents_text(len(before))}, at its end")
     if fresh:
         both = list(zip(before, fresh, strict=False))
         agree = f", {_verdict(all(_near(*pair) for pair in both))}" if both else ""
         again = f"{len(both)} of them the sweep's" if both else "none of them the sweep's"
-        lines.append(f"  measured again  {mean_text(fresh)} over {_seeds(len(fresh))}, {again}{agree}")
+        lines.append(f"  measured again  {mean_text(fresh)} over {latents_text(len(fresh))}, {again}{agree}")
     return lines + _why(differences, explained=same)
 
 
@@ -103,7 +104,7 @@ def folder_lines(folder: Path, chosen: Chosen, data: Any, found: "FolderFid", di
         before = trial.confirmed_fids or ([] if trial.fid is None else [trial.fid])
         if before:
             in_training = "in training, its lowest" if trial.measure == FID else "in training"
-            what = f"over {_seeds(len(before))}" if trial.confirmed_fids else in_training
+            what = f"over {latents_text(len(before))}" if trial.confirmed_fids else in_training
             agree, text = _within_chance(found.sets, before)
             lines.append(f"  {'the same, in the sweep':{wide}}  {mean_text(before)} {what}{text}")
     else:
@@ -153,10 +154,6 @@ def _near(a: float, b: float) -> bool:
 
 def _verdict(agree: bool) -> str:
     return "agrees" if agree else "DIFFERS"
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed{'' if count == 1 else 's'}"
 
 
 def _why(differences: Sequence[str], *, explained: bool) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.display.model_snippets import snippets
-from orchestrator.space.objectives import called, number_text, spread_text
+from orchestrator.space.objectives import called, latents_text, number_text, spread_text, training_seeds_text
 from orchestrator.space.yaml_text import dump_yaml
 from trainers.inference.export import Written
 from trainers.metric_names import FID, maximised, short_name
@@ -109,14 +109,13 @@ def _quality(model: dict[str, Any]) -> str:
     rows, measure = [], short_name(origin["objective_name"])
     what, up = called(measure), maximised(measure)
     if (mean := origin["confirmed_mean"]) is not None:
-        how = _how_sure(origin["confirmed_spread"], origin["confirmed_seeds"])
-        rows.append(
-            (f"{what}, measured again on fresh latents", f"{spread_text(mean, origin['confirmed_spread'])}{how}")
-        )
+        spread = origin["confirmed_spread"]
+        how = _how_sure(spread, latents_text(origin["confirmed_seeds"]))
+        rows.append((f"{what} of this checkpoint, measured again", f"{spread_text(mean, spread)} ({how})"))
     if (mean := origin.get("training_mean")) is not None:  # exports of older versions do not say it
-        how = _how_sure(origin["training_spread"], origin["training_seeds"])
-        text = f"{spread_text(mean, origin['training_spread'])}{how}"
-        rows.append((f"{what} of the same setting, trained again with fresh seeds", text))
+        spread = origin["training_spread"]
+        how = _how_sure(spread, training_seeds_text(origin["training_seeds"]))
+        rows.append((f"{what} of the same setting, trained again", f"{spread_text(mean, spread)} ({how})"))
     rows.append((f"{what} in training, at epoch {model['epoch']}", number_text(origin["objective"])))
     rows.append(("protocol", f"`{origin['objective_name']}`"))
     rows.append(("features", f"of `{fid['extractor']}`"))
@@ -132,8 +131,8 @@ def _quality(model: dict[str, Any]) -> str:
     )
 
 
-def _how_sure(spread: float | None, seeds: int) -> str:
-    return " (1 seed)" if spread is None else f" (mean and standard deviation over {seeds} seeds)"
+def _how_sure(spread: float | None, over: str) -> str:
+    return f"{'' if spread is None else 'mean and standard deviation '}over {over}"
 
 
 def _tensors(model: dict[str, Any]) -> str:

@@ -19,25 +19,17 @@ def changed_rows(store: ResultsStore, best: TrialRecord) -> dict[str, str]:
     state = store.read_state()
     if best.trial_id not in state.trials:
         return {}
-    (_, before), *later = lineage_of(state, state.trials[best.trial_id])
+    began, *later = lineage_of(state, state.trials[best.trial_id])
     if not later:
         return {}
-    lines = []
-    for first, params in later:
+    lines, before = [], began.params
+    for first, params, _ in later:
         changed = {name: value for name, value in params.items() if before.get(name) != value}
         lines.append(f"from epoch {first} on: {setting_text(changed) or 'the same'}")
         before = params
-    start = f"its weights began as trial {_root(state.trials, best)}; " if best.exploits else ""
+    start = f"its weights began as trial {began.trial.trial_id}; " if best.exploits else ""
     setting = ", ".join(f"{name}={number_text(value)}" for name, value in before.items())
     return {
         "its setting": setting,
         "its schedule": f"{start}{store.directory / SCHEDULE_FILE} has it\n" + "\n".join(lines),
     }
-
-
-def _root(trials: dict[str, TrialRecord], best: TrialRecord) -> str:
-    """The trial with whose start the weights of a trial's best checkpoint began."""
-    current, until = best, best.best_epoch or best.epochs
-    while before := [one for one in current.exploits if one.epoch < until]:
-        current, until = trials[before[-1].source], before[-1].epoch
-    return current.trial_id

@@ -1,4 +1,4 @@
-"""Text for people: how the best settings fared when they were trained again, with fresh seeds."""
+"""Text for people: how the best settings fared when they were trained again, with fresh training seeds."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def seeds_rows(trials: Sequence[TrialRecord], best: TrialRecord | None) -> dict[
     if odds.runner_up is not None:
         rows["runner-up"] = f"{odds.runner_up}: {ranked[1].seeds}"
     rows["how sure"] = str(odds)
-    which = "its first run" if best.trial_id == odds.winner else f"a repeat with seed {best.params['seed']}"
+    which = "its first run" if best.trial_id == odds.winner else f"a repeat with training seed {best.params['seed']}"
     rows["generator"] = (
         f"{best.trial_id}, {which}: the {best_text(best.measure, 'confirmed ')} among the setting's runs"
     )

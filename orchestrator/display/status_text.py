@@ -68,7 +68,7 @@ def print_one(console: Console, store: ResultsStore, state: SweepState) -> None:
     counts = filter(None, (counts_text(own), f"{sum(not is_repeat(name) for name in state.waiting)} waiting"))
     rows["trials"] = f"{len(own)} of {state.planned}: {', '.join(counts)}"
     if seeds := repeats_text(state):
-        rows["seeds"] = seeds
+        rows["trained again"] = seeds
     best = best_trial(list(state.trials.values()))
     if best is not None:
         rows["best"] = f"{best.trial_id}: {state.plan.objective} {won_with(best)}"

@@ -38,7 +38,7 @@ from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.domains import Domain
-from orchestrator.space.objectives import best_text, called
+from orchestrator.space.objectives import best_text, called, latents_text
 from orchestrator.space.space import Space, condition_text
 from trainers.fid_schedule import first_measurement
 from trainers.metric_names import maximised
@@ -117,10 +117,10 @@ def _measuring_text(space: Space) -> str:
     """The number of fakes of the first measurement, and how many trials are measured again at the end."""
     (epoch, first), confirm = first_measurement(space.base), space.confirm
     fewer = f"; on {first} fakes at first (epoch {epoch})" if first != space.base.fid.n_fake else ""
-    times = "once" if confirm.seeds == 1 else f"{confirm.seeds} times"
-    again = f"; the best {confirm.top} are measured again, {times} each" if confirm.top else ""
+    on = latents_text(confirm.seeds)
+    again = f"; the best {confirm.top} are measured again, on {on} each" if confirm.top else ""
     if confirm.train_seeds:
-        again += f", and trained again, {counted(confirm.train_seeds, 'fresh seed')} each"
+        again += f", and trained again, with {counted(confirm.train_seeds, 'fresh training seed')} each"
     return fewer + again
 
 
@@ -206,7 +206,7 @@ def _legend(trials: list[TrialRecord]) -> str:
         f"~ {NOT_COUNTED}": any(trial.stands_for_none for trial in trials),
         "@E measured at epoch E": any(trial.last_fid_epoch not in (None, trial.epochs) for trial in trials),
         "seeds: mean and spread over n training seeds": any(trial.repeats for trial in trials),
-        "0003s1: the setting of 0003 with a fresh seed": any(trial.is_repeat for trial in trials),
+        "0003s1: the setting of 0003 with a fresh training seed": any(trial.is_repeat for trial in trials),
         "nN on N fakes": any(0 < trial.n_fake != trial.last_fid_n is not None for trial in trials),
     }
     return "; ".join(text for text, there in marks.items() if there)

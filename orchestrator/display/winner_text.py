@@ -21,7 +21,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State, StopReason
 from orchestrator.space.domains import value_text
-from orchestrator.space.objectives import called, number_text
+from orchestrator.space.objectives import called, latents_text, number_text
 from trainers.remote import child, uri_of
 
 
@@ -44,9 +44,9 @@ def won_with(best: TrialRecord) -> str:
     own = number_text(best.objective)
     if not best.confirmed:
         return f"{own} at epoch {best.best_epoch}"
-    seeds = f" over {len(best.confirmed)} seeds" if len(best.confirmed) > 1 else ""
+    over = f" over {latents_text(len(best.confirmed))}" if len(best.confirmed) > 1 else ""
     in_training = f"objective in training {own} at epoch {best.best_epoch}"
-    return f"{confirmed_text(best, '.2f')}{seeds} ({in_training})"
+    return f"{confirmed_text(best, '.2f')}{over} ({in_training})"
 
 
 def winner_rows(store: ResultsStore, objective: str, best: TrialRecord) -> dict[str, str]:

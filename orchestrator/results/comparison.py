@@ -18,7 +18,7 @@ from trainers.metric_names import FID, lower_better, maximised
 LEVEL = 0.95  # of the interval of a difference
 ONE_DRAW = (
     "The spread is of the latents that fakes are made of. It tells these two generators apart, not the two searches: "
-    "each was run once, and with another seed either may find another winner."
+    "each was run once, and with another seed of the search either may find another winner."
 )
 
 
@@ -138,42 +138,45 @@ def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) 
     ours, theirs = ([value for setting in one for value in setting.seeds.values] for one in ranked)
     if min(len(ours), len(theirs)) < 2:
         return []
-    found = welch(ours, theirs)
-    clear = "more than" if found.is_clear else "within"
-    apart = _apart(found.mean, names[1], first.plan.objectives[0])
-    return [
-        f"The winning settings, trained again with fresh seeds ({len(ours)} and {len(theirs)}), differ by {clear} the "
-        f"spread of those: {apart}, with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)."
-    ]
+    found, measure = welch(ours, theirs), first.plan.objectives[0]
+    trained = f"trained again with fresh training seeds ({len(ours)} and {len(theirs)})"
+    interval = f"with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)"
+    if not found.is_clear:
+        apart = _apart(found.mean, f"{names[1]}'s", measure)
+        return [f"The winning settings, {trained}, cannot be told apart: {apart}, {interval}."]
+    apart = _apart(found.mean, f"{names[1]}'s", measure, merit=" setting")
+    return [f"The winning settings, {trained}, differ by more than the spread of those: {apart}, {interval}."]
 
 
 def _of_winners(first: TrialRecord, second: TrialRecord, names: tuple[str, str]) -> list[str]:
     measure, flatters = first.measure, ("highest", "high") if maximised(first.measure) else ("lowest", "low")
     if min(len(first.confirmed), len(second.confirmed)) < 2:
         assert first.objective is not None and second.objective is not None
-        apart = _apart(second.objective - first.objective, names[1], measure)
+        apart = _apart(second.objective - first.objective, f"{names[1]}'s winner", measure)
         return [
-            f"{apart}, by the {best_text(measure)} in training. Whether that is more than chance cannot be said: both "
-            "winners must be measured again at two seeds or more (confirm: {seeds: 3} in the space), and the "
+            "Which winner is better cannot be said: both must be measured again on two sets of fresh latents or more "
+            f"(confirm: {{seeds: 3}} in the space). By the {best_text(measure)} in training {apart}, and the "
             f"{flatters[0]} of many values is too {flatters[1]} by luck."
         ]
     found = welch(first.confirmed, second.confirmed)
-    seeds = f"({len(first.confirmed)} and {len(second.confirmed)} seeds)"
+    sets = f"({len(first.confirmed)} and {len(second.confirmed)} sets of fresh latents)"
     interval = f"the {LEVEL:.0%} interval of the difference is {_ends(found)} (Welch)"
-    apart = _apart(found.mean, names[1], measure)
+    winner = f"{names[1]}'s winner"
     if not found.is_clear:
-        return [f"The difference is within the spread {seeds}: {apart}, but {interval}.", ONE_DRAW]
+        apart = _apart(found.mean, winner, measure)
+        return [f"The winners cannot be told apart: {apart}, within the spread {sets}, and {interval}.", ONE_DRAW]
     times = f", {abs(found.mean) / found.error:.1f} times its standard error" if found.error else ""
-    return [f"{apart}{times} {seeds}: {interval}.", ONE_DRAW]
+    return [f"{_apart(found.mean, winner, measure, merit=' generator')}{times} {sets}: {interval}.", ONE_DRAW]
 
 
-def _apart(difference: float, name: str, measure: str) -> str:
+def _apart(difference: float, whose: str, measure: str, merit: str = "") -> str:
+    """``b's winner is 1.40 lower``, and with `merit`, of what that speaks, ``, so the better generator``."""
     text = f"{abs(difference):.2f}" if measure == FID else number_text(abs(difference))
     if float(text) == 0:
-        return f"{name}'s winner has the same {called(measure)}"
+        return f"{whose} has the same {called(measure)}"
     where = "lower" if difference < 0 else "higher"
-    merit = "better" if lower_better(measure, difference) < 0 else "worse"
-    return f"{name}'s winner is {text} {where}, so {merit}"
+    better = "better" if lower_better(measure, difference) < 0 else "worse"
+    return f"{whose} is {text} {where}" + (f", so the {better}{merit}" if merit else "")
 
 
 def _ends(found: Difference) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.results.lines import LineWriter
-from trainers.errors import UserError, shortened
+from trainers.errors import UserError, first_problem, shortened
 
 FORMAT = 1  # of plan.json, events.jsonl and history.jsonl; a version that cannot read older ones would be a defect
 
@@ -347,9 +347,8 @@ def from_json(values: dict[str, Any]) -> Event:
     try:
         return _CHECKERS[kind].validate_python({name: value for name, value in values.items() if name in known})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DamagedError(f"events.jsonl is damaged: {values['event']}: {where}: {first['msg']}") from None
+        where, what, _ = first_problem(error)
+        raise DamagedError(f"events.jsonl is damaged: {values['event']}: {where}: {what}") from None
 
 
 def check_format(found: Any, where: str) -> None:

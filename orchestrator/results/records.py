@@ -81,7 +81,7 @@ class TrialRecord:
             again.
         rests: epochs at which it has waited at rungs.
         exploits: of whom it has become a copy, and with which settings, in order; `params` are those of its start.
-        repeats: its setting, trained again with fresh seeds.
+        repeats: its setting, trained again with fresh training seeds.
     """
 
     trial_id: str

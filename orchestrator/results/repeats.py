@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.results.verdict import State, StopReason
-from orchestrator.space.objectives import spread_text
+from orchestrator.space.objectives import spread_text, training_seeds_text
 from trainers.run_report import RunEnd
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class Seeds:
     def __str__(self) -> str:
         """``61.20 ± 1.40 over 3 training seeds``, and how many failed."""
         if self.mean is None:
-            return f"0 of {self.asked} seeds trained to the end"
+            return f"0 of {training_seeds_text(self.asked)} ran to the end"
         count = len(self.values)
-        text = f"{spread_text(self.mean, self.spread)} over {count} training seed{'' if count == 1 else 's'}"
-        return f"{text}; {count} of {self.asked} seeds trained to the end" if self.failed else text
+        text = f"{spread_text(self.mean, self.spread)} over {training_seeds_text(count)}"
+        return f"{text}; {count} of {self.asked} ran to the end" if self.failed else text
 
 
 def seeds_of(setting: TrialRecord) -> Seeds:
@@ -152,10 +152,11 @@ def are_left(trials: Iterable[TrialRecord], top: int, times: int) -> bool:
 
 
 def repeats_text(state: SweepState) -> str:
-    """``2 of 6 seeds trained, 1 of them failed``: how far the best settings were trained again; empty where none is."""
+    """``2 of 6 training seeds done, 1 failed``: how far the best settings were trained again; empty where none is."""
     begun = [trial for trial in state.trials.copy().values() if is_repeat(trial.trial_id)]
     asked = len(begun) + sum(map(is_repeat, list(state.waiting)))
     if not asked:
         return ""
     failed = sum(map(has_failed, begun))
-    return f"{sum(trial.over for trial in begun)} of {asked} seeds trained" + (f", {failed} failed" if failed else "")
+    done = f"{sum(trial.over for trial in begun)} of {training_seeds_text(asked)} done"
+    return f"{done}, {failed} failed" if failed else done

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.results.events import FORMAT, check_format
 from orchestrator.results.lines import LineReader, LineWriter
 from orchestrator.results.places import REQUESTS_FILE
-from trainers.errors import UserError
+from trainers.errors import UserError, problem_text
 
 log = logging.getLogger(__name__)
 
@@ -140,4 +140,4 @@ def _request(line: dict[str, Any]) -> Request:
     try:
         return _CHECKERS[kind].validate_python({name: value for name, value in line.items() if name in known})
     except ValidationError as error:
-        raise UserError(f"{line['ask']}: {error.errors()[0]['msg']}") from None
+        raise UserError(f"{line['ask']}: {problem_text(error)}") from None

@@ -1,7 +1,7 @@
 """The schedule that population-based training has found: which settings the winner's weights had, and when."""
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.results.exploits import params_now
 from orchestrator.results.places import SCHEDULE_FILE
@@ -18,29 +18,48 @@ log = logging.getLogger(__name__)
 HEAD = "# Settings that population-based training found, by the epoch from which they hold. To train them anew:\n"
 
 
-def lineage_of(state: SweepState, trial: TrialRecord) -> list[tuple[int, dict[str, Any]]]:
-    """The settings that a trial's best checkpoint was trained with: first epochs, from 1, and all searched values.
+class Span(NamedTuple):
+    """Epochs in which the weights of a checkpoint had one setting.
+
+    Attributes:
+        first: its first epoch, from 1.
+        params: all searched values.
+        trial: whose weights they were; the next span's may be a copy.
+    """
+
+    first: int
+    params: dict[str, Any]
+    trial: TrialRecord
+
+
+def lineage_of(state: SweepState, trial: TrialRecord) -> list[Span]:
+    """What a trial's best checkpoint was trained with, and as which trials, from epoch 1 on.
 
     It goes back through the trials whose copies there were. What a trial became after its best epoch is no part of it.
     """
-    found: list[tuple[int, dict[str, Any]]] = []
+    found: list[Span] = []
     current, until = trial, trial.best_epoch or trial.epochs
     while True:
         before = [one for one in current.exploits if one.epoch < until]
         params = params_now(current.params, before)
         if not before:
-            return [(1, params), *reversed(found)]
-        found.append((before[-1].epoch + 1, params))
+            return [Span(1, params, current), *reversed(found)]
+        found.append(Span(before[-1].epoch + 1, params, current))
         current, until = state.trials[before[-1].source], before[-1].epoch
 
 
-def schedule_of(state: SweepState) -> dict[str, Any] | None:
-    """The contents of ``schedule.yaml``; None where there is no winner yet, or no population."""
-    best = best_trial(state.by_number())
+def schedule_of(state: SweepState, trial: TrialRecord | None = None) -> dict[str, Any] | None:
+    """The contents of ``schedule.yaml``; None where there is no winner yet, or no population.
+
+    Args:
+        state: of the sweep.
+        trial: whose schedule; None: the winner's.
+    """
+    best = trial or best_trial(state.by_number())
     if state.plan.scheduler != PBT or best is None:
         return None
     settings, before = [], dict[str, Any]()
-    for first, params in lineage_of(state, best):
+    for first, params, _ in lineage_of(state, best):
         changed = {name: value for name, value in params.items() if name not in before or before[name] != value}
         if changed or first == 1:
             settings.append({"from": first, "set": changed})

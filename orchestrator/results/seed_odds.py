@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.repeats import by_seeds
+from orchestrator.space.objectives import training_seeds_text
 from trainers.metric_names import maximised
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 DRAWS = 10_000
 CLEAR = 0.95  # from here on the winner is called better
-FEWEST = 2  # seeds of a setting, below which it has no spread
+FEWEST = 2  # training seeds of a setting, below which it has no spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +80,12 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
     second, failed = ranked[1].trial_id, ranked[1].seeds.failed
     why_not = ""
     if failed and not ranked[0].seeds.failed:
-        why_not = f"{winner} ranks before {second} since {failed} of {ranked[1].seeds.asked} seeds of that failed"
+        of = training_seeds_text(ranked[1].seeds.asked)
+        why_not = f"{winner} ranks before {second} since {failed} of {of} of that failed"
     elif min(len(one.seeds.values) for one in ranked[:2]) < FEWEST:
         why_not = (
-            f"whether {winner} is better than {second} or had a luckier seed cannot be said: that takes {FEWEST} seeds "
-            "of each at least (confirm.train_seeds)"
+            f"whether {winner} is better than {second} or had a luckier training seed cannot be said: that takes "
+            f"{FEWEST} training seeds of each at least (confirm.train_seeds)"
         )
     if why_not:
         return Odds(winner=winner, runner_up=second, probability=None, why_not=why_not)

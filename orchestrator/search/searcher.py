@@ -99,6 +99,8 @@ class OptunaSearcher(Searcher):
         self._violations = SAMPLERS[space.sampler.name].violations
         self._open: dict[str, OpenTrial] = {}
         self._again: deque[OpenTrial] = deque()
+        # Who waits is the scheduler's to say: it knows each one's rung, this what Optuna has of it. `_hold` and
+        # `_next_promoted` change both at once. Two places, since a scheduler knows no study.
         self._paused: dict[str, OpenTrial] = {}
         self._scheduler: Promotion | None = None
         self._proposed, self._exhausted = 0, False

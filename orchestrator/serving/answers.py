@@ -13,6 +13,7 @@ from orchestrator.serving.batcher import UnavailableError
 from orchestrator.serving.bodies import TAGS, Problem
 from trainers.data.decode import SkippedError
 from trainers.errors import UserError, shortened
+from trainers.plain_words import plain_words
 
 Documented = dict[int | str, dict[str, Any]]
 
@@ -103,7 +104,7 @@ def explain_errors(app: FastAPI, retry_s: Callable[[], int]) -> None:
 def _first_problem(error: RequestValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:] if part not in TAGS)
-    message = first["msg"].removeprefix("Value error, ")
+    message = plain_words(first)
     if first["type"] == "json_invalid":
         return f"the body is no JSON: {first['ctx']['error']}"
     got = "" if first["type"] == "missing" else f", got {shortened(first.get('input'))}"

@@ -73,7 +73,7 @@ def _known(form: Any) -> Any:
     """A body of no known format is checked as one of `_One`, whose own rule would name those of one image alone."""
     *others, last = (repr(name) for name in (*ONE, *SEVERAL))
     if form not in (*ONE, *SEVERAL):
-        raise ValueError(f"Input should be {', '.join(others)} or {last}")
+        raise ValueError(f"must be {', '.join(others)} or {last}")
     return form
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 import optuna
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from trainers.errors import UserError, first_problem, shortened, unknown_key
+from trainers.errors import UserError, first_problem, problem_text, shortened, unknown_key
 
 Value = float | int | str | bool | None
 MOST_PROBES = 1000  # an int range with more values is checked at its ends only
@@ -175,5 +175,7 @@ def build_domain(name: str, values: Any, known: Collection[str]) -> Domain:
     try:
         return _KINDS[kinds[0]].model_validate(values)
     except ValidationError as error:
+        if error.errors()[0]["type"] == "extra_forbidden":
+            raise UserError(f"search.{name}: {problem_text(error, _KINDS[kinds[0]])}") from None
         key, message, _ = first_problem(error)
         raise UserError(f"search.{name}: {key + ': ' if key else ''}{message}, got {shortened(values)}") from None

@@ -37,7 +37,12 @@ def load_space(name_or_file: str) -> Space:
         if path.suffix in {".yaml", ".yml"}:
             raise UserError(f"no space file {path}")
         raise unknown_name("space", name_or_file, bundled_spaces())
-    return build_space(path.stem, read_yaml(path, "space"))
+    space = build_space(path.stem, read_yaml(path, "space"))
+    try:
+        space.scheduler.check_used()
+    except UserError as error:
+        raise UserError(f"space {path.stem}: {error}") from None
+    return space
 
 
 def build_space(name: str, values: Any) -> Space:
@@ -65,11 +70,11 @@ def _build(name: str, values: Any) -> Space:
     values = _with_moved_keys(values)
     base = TrainConfig.build(values["base"])
     known = config_names(base)
-    search = {key: build_domain(key, domain, known) for key, domain in values["search"].items()}
+    search = {str(key): build_domain(str(key), domain, known) for key, domain in values["search"].items()}
     try:
         space = Space.model_validate({**values, "name": name, "base": base, "search": search})
     except ValidationError as error:
-        raise UserError(problem_text(error)) from None
+        raise UserError(problem_text(error, Space)) from None
     if "grace_epochs" not in space.scheduler.model_fields_set:  # the default is for trainings of the default length
         grace = space.scheduler.scaled_grace(TrainConfig().schedule.epochs, base.schedule.epochs)
         space = space.model_copy(update={"scheduler": space.scheduler.model_copy(update={"grace_epochs": grace})})

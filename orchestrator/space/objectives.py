@@ -83,6 +83,16 @@ def spread_text(mean: float, spread: float | None, form: str = ".2f") -> str:
     return f"{number_text(mean, form)} ± {format(spread, form if abs(mean) >= 1 else '.1g')}"
 
 
+def latents_text(count: int) -> str:
+    """``3 sets of fresh latents``: what a checkpoint is measured again on; nothing of it is a training seed."""
+    return f"{count} set{'' if count == 1 else 's'} of fresh latents"
+
+
+def training_seeds_text(count: int) -> str:
+    """``3 training seeds``: what a setting is trained again with."""
+    return f"{count} training seed{'' if count == 1 else 's'}"
+
+
 def lower_is_better(values: Mapping[str, float]) -> tuple[float, ...]:
     """Values of objectives, by name, with the signs of those turned that are maximised."""
     return tuple(lower_better(name, value) for name, value in values.items())

@@ -53,10 +53,9 @@ def apply_settings(space: Space, settings: Iterable[str]) -> Space:
     search = {name: domain for name, domain in space.search.items() if name not in values}
     grace = space.scheduler.scaled_grace(space.base.schedule.epochs, base.schedule.epochs)
     # Another scheduler or sampler has other options, so those of the space's own are dropped.
-    own = space.scheduler
-    if given["scheduler"].get("name", own.name) != own.name:
-        own = own.model_copy(update={"rung_factor": None, "every_epochs": None})
+    own = space.scheduler.without_others(str(given["scheduler"].get("name", space.scheduler.name)))
     scheduler = _changed("scheduler", own, {"grace_epochs": grace, **given["scheduler"]})
+    scheduler.check_used()
     another = given["sampler"].get("name", space.sampler.name) != space.sampler.name
     sampler = _changed("sampler", SamplerConfig() if another else space.sampler, given["sampler"])
     confirm = _changed("confirm", space.confirm, given["confirm"])

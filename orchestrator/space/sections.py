@@ -1,12 +1,12 @@
 """Sections of a space's YAML: sampler, scheduler, confirm."""
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from trainers.config import MOST, MetricNames
-from trainers.errors import unknown_name
+from trainers.errors import UserError, shortened, unknown_name
 from trainers.metric_names import KID, PRDC
 
 
@@ -40,6 +40,12 @@ RUNGS_APART = 4.0  # of types whose trials wait; see the table of recorded train
 PROMOTING = ("asha", "hyperband")  # the best of their trials go on from rungs
 WAITING = (*PROMOTING, PBT)  # their trials wait at rungs
 HALVING = (*PROMOTING, "asha_stopping", "hyperband_stopping")
+# Which schedulers use a key; all use one that is not here, or keep it while a space is switched to another and back.
+_USED_BY = {
+    "rung_factor": PROMOTING,
+    "brackets": ("hyperband", "hyperband_stopping"),
+    **dict.fromkeys(("every_epochs", "quantile", "resample", "factors"), (PBT,)),
+}
 
 
 # Far more than anybody trains; Tune and Optuna keep every trial in memory.
@@ -89,11 +95,34 @@ class SchedulerConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.rung_factor is not None and self.name not in PROMOTING:
-            raise ValueError(f"scheduler {self.name} has no rung_factor; {' and '.join(PROMOTING)} have")
-        if self.every_epochs is not None and self.name != PBT:
-            raise ValueError(f"scheduler {self.name} has no every_epochs; {PBT} has")
+        for key in ("rung_factor", "every_epochs"):
+            if key in self._without_effect(self.name):
+                raise ValueError(self._refusal(key))
         return self
+
+    def check_used(self) -> None:
+        """Check that no key has a value of its own that this scheduler does not use.
+
+        That is asked of what people write. A saved plan may have such a value of an older version, and must load.
+
+        Raises:
+            UserError: one has.
+        """
+        for key in self._without_effect(self.name):
+            raise UserError(f"scheduler.{key}: {self._refusal(key)}, got {shortened(getattr(self, key))}")
+
+    def without_others(self, name: str) -> Self:
+        """This, with the defaults of all keys that scheduler `name` does not use."""
+        return self.model_copy(update=self._without_effect(name))
+
+    def _without_effect(self, name: str) -> dict[str, Any]:
+        """The defaults of the keys that scheduler `name` does not use, of those that have another value."""
+        defaults = {key: type(self).model_fields[key].default for key, users in _USED_BY.items() if name not in users}
+        return {key: default for key, default in defaults.items() if getattr(self, key) != default}
+
+    def _refusal(self, key: str) -> str:
+        users = _USED_BY[key]
+        return f"scheduler {self.name} has no {key}; {' and '.join(users)} ha{'s' if len(users) == 1 else 've'}"
 
     @property
     def farther(self) -> float:

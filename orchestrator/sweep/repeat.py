@@ -1,4 +1,4 @@
-"""The end of a sweep: its best settings are trained again with fresh seeds, so that none wins by a lucky one."""
+"""The end of a sweep: its best settings are trained again, so that none wins by a lucky training seed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ def repeat_best(
         say("no setting is trained again: none was confirmed")
         return
     names = ", ".join(trial.trial_id for trial in best)
-    times = f"{confirm.train_seeds} fresh seed{'' if confirm.train_seeds == 1 else 's'}"
+    times = f"{confirm.train_seeds} fresh training seed{'' if confirm.train_seeds == 1 else 's'}"
     say(f"training the best settings again, with {times} each: {names} ...")
     while may := stopper.may_repeat():
         left, failed = broker.repeat(asked, confirm.seeds, POLL_S)
@@ -61,7 +61,7 @@ def repeat_best(
     state = store.read_state()
     repeats = [state.trials[one.name] for one in asked if one.name in state.trials]
     left = len(asked) - sum(repeat.over for repeat in repeats)
-    say(f"{left} of {len(asked)} seeds are not trained to the end: {stopper.status.replace('_', ' ')}")
+    say(f"{left} of {len(asked)} training seeds have not run to the end: {stopper.status.replace('_', ' ')}")
     if unmeasured := [one.trial_id for one in repeats if trained(one) and not one.confirmed and not one.refused]:
         measure_again(unmeasured, confirm.seeds, broker, stopper, say)
 

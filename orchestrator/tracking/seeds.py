@@ -1,4 +1,4 @@
-"""What MLflow says of settings that were trained again with fresh seeds."""
+"""What MLflow says of settings that were trained again with fresh training seeds."""
 
 from mlflow.entities import Metric, RunTag
 

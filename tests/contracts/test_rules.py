@@ -114,7 +114,7 @@ def test_a_space_can_set_it_and_switch_it_off(rule: Rule) -> None:
     [
         ({"d_colapse": False}, "unknown rule 'd_colapse': did you mean d_collapse"),
         ({"d_collapse": {"d_los": 1}}, "unknown setting of pruning.d_collapse 'd_los': did you mean d_loss"),
-        ({"fid_plateau": {"patience": -1}}, "pruning.fid_plateau.patience: Input should be greater than or equal to 0"),
+        ({"fid_plateau": {"patience": -1}}, "pruning.fid_plateau.patience: must be at least 0"),
         ({"fid_plateau": 3}, "pruning.fid_plateau: must be off or a mapping of settings, got 3"),
         (None, "pruning: must be on, off or a mapping of rules, got None"),
     ],

@@ -280,7 +280,7 @@ def test_a_number_of_a_section_is_finite(name: str, value: str) -> None:
         ("base: &a {seed: *a}\nsearch: {}\n", "an alias stands inside what it names"),
         ("base: {}\nsearch: {data.fit: {choice: [pad, pad]}}\n", "the value pad stands twice"),
         ("base: {seed: .nan}\nsearch: {}\n", "seed"),
-        (f"base: {{}}\nsearch: {{}}\ntrials: {HUGE}\n", "trials: Input should be less than or equal to 1000000"),
+        (f"base: {{}}\nsearch: {{}}\ntrials: {HUGE}\n", "trials: must be at most 1000000"),
         (f"base: {{}}\nsearch: {{network.base_width: {{int: [1, {HUGE}]}}}}\n", "network.base_width"),
         ("base: {}\nsearch: {optimizer.lr_g: {float: [.nan, 1]}}\n", "two finite numbers"),
         ("base: {}\nsearch: {optimizer.lr_g: {choice: [.inf, 1]}}\n", "finite"),

@@ -61,7 +61,7 @@ def typed(*arguments: str | Path) -> Result:
         ([*DEMO, "--max-gpu-hours", "-1"], "--max-gpu-hours '-1': must be greater than 0"),
         ([*DEMO, "--max-gpu-hours", "1", "--gpus-per-worker", "0"], "limit it with --time-budget"),
         ([*DEMO, "--target-fid", "low"], "--target-fid 'low': give a number"),
-        ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: Input should be greater than"),
+        ([*DEMO, "--set", "scheduler.grace_epochs=0"], "scheduler.grace_epochs: must be at least 1, got 0"),
         ([*DEMO, "--set", "family=acgna"], "unknown family 'acgna': did you mean acgan?"),
         ([*DEMO, "--set", "family=acgna", "--set", "labels=auto"], "did you mean acgan?"),
         (["resume", "nothing"], "unknown sweep"),

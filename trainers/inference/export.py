@@ -51,8 +51,8 @@ class Origin:
         objective: its value at the exported epoch, measured in training.
         confirmed_mean: mean of the values of that epoch measured again, each on fresh latents.
         confirmed_spread: their sample standard deviation.
-        confirmed_seeds: how many there are.
-        training_mean: mean FID of its setting, trained again with fresh seeds.
+        confirmed_seeds: how many there are: sets of latents, not training seeds.
+        training_mean: mean FID of its setting, trained again with fresh training seeds.
         training_spread: the sample standard deviation of those.
         training_seeds: how many there are.
         data_fingerprint: hash of the training images.

@@ -13,11 +13,12 @@ from trainers.metrics.folder_fid import (
 )
 from trainers.metrics.folder_sets import FolderFid, fid_of_folder
 from trainers.metrics.frechet import RealStatistics, frechet_distance
-from trainers.metrics.moments import Moments
+from trainers.metrics.moments import FEWEST, Moments
 from trainers.metrics.registry import build_extractor, extractor_names, register_extractor
 from trainers.metrics.statistics_cache import real_features, real_statistics
 
 __all__ = [
+    "FEWEST",
     "KEPT",
     "METRICS",
     "Beside",

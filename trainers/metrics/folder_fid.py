@@ -22,7 +22,7 @@ from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
 from trainers.metrics.kid import Kid, kid
-from trainers.metrics.moments import Moments
+from trainers.metrics.moments import FEWEST, Moments
 from trainers.metrics.neighbours import Neighbours, neighbours
 
 # As in pytorch-fid: lower case only, and no subfolders.
@@ -115,11 +115,11 @@ def find_images(folder: Path) -> Sequence[Path | bytes]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
-    if (manifest := find_manifest(folder)) is not None and manifest.images >= 2:
+    if (manifest := find_manifest(folder)) is not None and manifest.images >= FEWEST:
         return [png for _, png in read_images(folder)]
     files = sorted(path for extension in EXTENSIONS for path in folder.glob(f"*.{extension}"))
-    if len(files) < 2:
-        raise UserError(f"FID needs at least 2 images, {folder} has {len(files)} ({', '.join(EXTENSIONS)})")
+    if len(files) < FEWEST:
+        raise UserError(f"FID needs at least {FEWEST} images, {folder} has {len(files)} ({', '.join(EXTENSIONS)})")
     if odd := [path for path in files if not path.is_file()]:  # opening a pipe would wait for ever
         raise UserError(f"{odd[0]} cannot be read as an image: it is not a regular file")
     return files

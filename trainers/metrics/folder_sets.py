@@ -18,7 +18,7 @@ from trainers.errors import UserError
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
-from trainers.metrics.moments import Moments
+from trainers.metrics.moments import FEWEST, Moments
 
 Progress = Callable[[int, int], None]
 
@@ -104,8 +104,9 @@ def fid_of_folder(
                 if part.n == set_size:
                     sets.append(frechet_distance(real, part))
                     part = Moments(extractor.dim, device)
-    if whole.n < 2:
-        raise UserError(f"FID needs at least 2 images, {folder} has {whole.n} usable ones among {images.total} files")
+    if whole.n < FEWEST:
+        there = f"{whole.n} usable ones among {images.total} files"
+        raise UserError(f"FID needs at least {FEWEST} images, {folder} has {there}")
     result = FidResult(
         value=max(0.0, frechet_distance(real, whole)),
         diversity=diversity(real, whole),

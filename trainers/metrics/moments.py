@@ -5,6 +5,8 @@ from torch import Tensor
 
 from trainers.distributed import all_reduce_sum, rank, world_size
 
+FEWEST = 2  # images that a FID needs on each side: fewer vectors have no covariance
+
 
 class Moments:
     """Streamed mean and covariance.

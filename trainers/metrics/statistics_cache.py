@@ -16,7 +16,7 @@ from trainers.folders import make_private
 from trainers.metrics.beside import KEPT
 from trainers.metrics.extractor import Extractor
 from trainers.metrics.frechet import RealStatistics
-from trainers.metrics.moments import Moments
+from trainers.metrics.moments import FEWEST, Moments
 from trainers.pulse import beat
 
 # Part of the key: raise it whenever the same images and extractor would give another file.
@@ -65,8 +65,8 @@ def real_statistics(
     Raises:
         UserError: fewer than two images, or a damaged file in the cache.
     """
-    if len(images) < 2:
-        raise UserError(f"FID needs at least 2 real images, got {len(images)}")
+    if len(images) < FEWEST:
+        raise UserError(f"FID needs at least {FEWEST} real images, got {len(images)}")
     make_private(cache_dir)
     path = cache_dir / f"fid_{_key(images.digest, extractor)}.npz"
     with FileLock(path.with_suffix(".lock")):

@@ -1,4 +1,4 @@
-"""Two leaders that the spread cannot tell apart, and how many seeds or trainings it would take."""
+"""Two leaders that the spread cannot tell apart, and how many training seeds or sets of latents it would take."""
 
 import math
 import statistics
@@ -20,9 +20,9 @@ def leaders(facts: Facts) -> Iterator[Finding]:
     """
     trained = [(trial.trial_id, trial.seeds.values) for trial in by_seeds(facts.leaders)]
     again = [(trial.trial_id, trial.confirmed) for trial in facts.leaders]
-    (first, second), unit, key = _two_best(trained), "trainings", "confirm.train_seeds"
+    (first, second), unit, key = _two_best(trained), "training seeds", "confirm.train_seeds"
     if not second[1]:
-        (first, second), unit, key = _two_best(again), "seeds", "confirm.seeds"
+        (first, second), unit, key = _two_best(again), "sets of fresh latents", "confirm.seeds"
     if not second[1]:
         return
     found = welch(list(first[1]), list(second[1]))
@@ -34,7 +34,7 @@ def leaders(facts: Facts) -> Iterator[Finding]:
     counts = " and ".join(str(len(values)) for _, values in (first, second))
     only = (
         ""
-        if unit == "trainings"
+        if key == "confirm.train_seeds"
         else " That compares the two checkpoints; the settings compare when both are trained again."
     )
     yield Finding(

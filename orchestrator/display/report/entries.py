@@ -53,7 +53,7 @@ class Sweep:
 
     @cached_property
     def searched(self) -> int:
-        """How many trials its search has started; repeats with fresh seeds are none."""
+        """How many trials its search has started; repeats with fresh training seeds are none."""
         return len(searched(self.state.trials.values()))
 
     @cached_property
@@ -171,7 +171,7 @@ class Group:
         number: of the group in the page, from 0.
         sweeps: as they were named.
         entries: their trials, the best first.
-        repeats: their settings that were trained again with fresh seeds; they are in no ranking of trials.
+        repeats: their settings that were trained again with fresh training seeds; they are in no ranking of trials.
         left_out: trials that are not in `entries`, since there are too many.
     """
 

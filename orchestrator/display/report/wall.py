@@ -25,7 +25,7 @@ def wall(group: Group, pictures: Pictures) -> Part:
             "epochs": epochs,
             "first": epochs.index(main) if main in epochs else len(epochs) - 1,
             "by": called(group.measure),
-            "repeats": ", repeats with fresh seeds last" if any(one.trial.is_repeat for one in shown) else "",
+            "repeats": ", repeats with fresh training seeds last" if any(one.trial.is_repeat for one in shown) else "",
             "without": f"{plural(without, 'trial')} without pictures" if without else "",
         },
         notes=pictures.notes if group.number == 0 else (),

@@ -142,9 +142,14 @@ def test_the_card_and_the_model_say_where_it_comes_from() -> None:
     assert front["license"] == "cc-by-4.0" and front["pipeline_tag"] == "unconditional-image-generation"
     metric = front["model-index"][0]["results"][0]["metrics"][0]
     assert metric == {"type": "fid", "name": "fid_test_n2", "value": 62.0}
-    for text in ("62.00 ± 1.00 (mean and standard deviation over 3 seeds)", "60.00", "798", "0123456789abcdef0123"):
+    for text in (
+        "measured again | 62.00 ± 1.00 (mean and standard deviation over 3 sets of fresh latents)",
+        "60.00",
+        "798",
+        "0123456789abcdef0123",
+    ):
         assert text in card
-    assert "trained again with fresh seeds | 71.00 ± 1.41 (mean and standard deviation over 2 seeds)" in card
+    assert "trained again | 71.00 ± 1.41 (mean and standard deviation over 2 training seeds)" in card
     assert "## Intended use" in card and "## Limitations" in card and "not selected, a row per hair" in card
     assert "| columns 8 to 10 | hair |" in card and "(8: red; 9: blue; 10: green)" in card
     with Image.open("out/samples.png") as picture:

@@ -69,10 +69,12 @@ def test_how_far_the_best_settings_are_trained_again(tmp_path: Path) -> None:
         store.append(Halting(at=200.0, session=1, reason=StopReason.OUTRANKED, gangs_exit=False))
         keep(store, *setting.repeats, TrialRecord("0000s3", {"seed": 7}, total_epochs=4, started=100.0))
         for text in both(store):
-            assert "its trials are over: the best settings are trained again, 2 of 3 seeds trained, 1 failed" in text
+            assert (
+                "its trials are over: the best settings are trained again, 2 of 3 training seeds done, 1 failed" in text
+            )
         alone = both(store)[1]
     assert "1 of 3: 1 completed, 0 waiting" in alone and "trial 0000s3 at epoch 0/4" in alone
-    assert "0000: 61.00 over 1 training seed; 1 of 3 seeds trained to the end" in alone
+    assert "0000: 61.00 over 1 training seed; 1 of 3 ran to the end" in alone
     assert "no other setting was trained again" in alone
 
 

@@ -104,7 +104,10 @@ def test_every_screen_counts_alike_and_shows_the_confirmed_fid(store: ResultsSto
     screen = io.StringIO()
     print_one(Console(file=screen), store, state)
     assert "trials    4 of 5: 1 completed, 1 pruned, 2 stopped, 0 waiting\n" in screen.getvalue()
-    assert "fid_test_n2 63.00 ± 1.41 over 2 seeds (objective in training 60.00 at epoch 3)" in screen.getvalue()
+    assert (
+        "fid_test_n2 63.00 ± 1.41 over 2 sets of fresh latents (objective in training 60.00 at epoch 3)"
+        in screen.getvalue()
+    )
 
 
 def test_a_trial_that_the_user_ended_is_stopped_and_not_pruned() -> None:

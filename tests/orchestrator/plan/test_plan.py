@@ -81,10 +81,10 @@ def test_few_fakes_alone_are_few_from_the_start() -> None:
 def test_who_is_measured_again_can_be_set() -> None:
     assert load_space(SPACE).confirm == ConfirmConfig(top=3, seeds=3)
     assert apply_settings(load_space(SPACE), ["confirm.top=0"]).confirm == ConfirmConfig(top=0, seeds=3)
-    with pytest.raises(UserError, match=r"confirm\.seeds: .*greater than or equal to 1, got 0"):
+    with pytest.raises(UserError, match=r"confirm\.seeds: must be at least 1, got 0"):
         apply_settings(load_space(SPACE), ["confirm.seeds=0"])
     assert apply_settings(load_space(SPACE), ["confirm.train_seeds=2"]).most_repeats == 6
-    with pytest.raises(UserError, match=r"confirm\.train_seeds: .*greater than or equal to 0, got -1"):
+    with pytest.raises(UserError, match=r"confirm\.train_seeds: must be at least 0, got -1"):
         apply_settings(load_space(SPACE), ["confirm.train_seeds=-1"])
 
 
@@ -103,9 +103,9 @@ def test_settings_reach_base_and_scheduler() -> None:
     [
         ("optimizer.lrg=1", "did you mean optimizer.lr_g?"),
         ("optimizer.lr_g", "write it as dotted.key=value"),
-        ("optimizer.lr_g=fast", "optimizer.lr_g: Input should be a valid number"),
-        ("optimizer.lr_g=-1", "optimizer.lr_g: Input should be greater than 0, got -1"),
-        ("data.image_size=50", "data.image_size: Input should be 32, 64, 96, 128 or 256, got 50"),
+        ("optimizer.lr_g=fast", "optimizer.lr_g: needs a number"),
+        ("optimizer.lr_g=-1", "optimizer.lr_g: must be greater than 0, got -1"),
+        ("data.image_size=50", "data.image_size: must be 32, 64, 96, 128 or 256, got 50"),
         ("schedule.epochs=0", "schedule.epochs"),
         ("schedule.epochs=many", "schedule.epochs"),
         ("schedule.window_first=800", "window_first 800 is after"),

@@ -47,7 +47,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"settings": [{"from": True, "set": {}}]}, "got True"),
     ({"settings": [START, LATER, {**LATER, "from": 7}]}, "must come after epoch 11"),
     ({"settings": [START, {**LATER, "from": 21}]}, "a trial has 20 epochs"),
-    ({"settings": [START, {**LATER, "from": 10**12}]}, "less than or equal to 1000000000"),
+    ({"settings": [START, {**LATER, "from": 10**12}]}, "must be at most 1000000000"),
     ({"settings": [START, {"from": 3, "set": {"optimizer.lrg": 1}}]}, "unknown key 'optimizer.lrg': did you mean"),
     ({"settings": [START, {"from": 3, "set": {"optimizer.lr_g": -1}}]}, "changes from epoch 3: optimizer.lr_g"),
     ({"settings": [START, {"from": 3, "set": {"network.base_width": 8}}]}, "cannot become 8 within a training"),

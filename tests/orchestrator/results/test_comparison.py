@@ -55,28 +55,32 @@ def test_welch_is_scipys(tmp_path: Path) -> None:
 
 def test_a_clear_difference_is_one_and_says_what_it_does_not_show(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0, 61.0, 59.0]), sweep(tmp_path, "b", fids=[50.0, 51.0, 49.0]))
-    assert text.startswith("b's winner is 10.00 lower, so better, 12.2 times its standard error (3 and 3 seeds): ")
+    assert text.startswith(
+        "b's winner is 10.00 lower, so the better generator, 12.2 times its standard error (3 and 3 "
+    )
     assert text.endswith(ONE_DRAW)
     other_way = said(tmp_path / "b", tmp_path / "a")
-    assert other_way.startswith("b's winner is 10.00 higher, so worse, 12.2 times")
+    assert other_way.startswith("b's winner is 10.00 higher, so the worse generator, 12.2 times")
 
 
 def test_a_difference_within_the_spread_is_none(tmp_path: Path) -> None:
-    """Two spreads wide, but of two seeds each: too few to say."""
+    """Two spreads wide, but on two sets of latents each: too few to say."""
     text = said(sweep(tmp_path, "a", fids=[60.0, 61.0]), sweep(tmp_path, "b", fids=[58.6, 59.6]))
     assert text.startswith(
-        "The difference is within the spread (2 and 2 seeds): b's winner is 1.40 lower, so better, but"
+        "The winners cannot be told apart: b's winner is 1.40 lower, within the spread (2 and 2 sets"
     )
+    assert "better" not in text and "worse" not in text
 
 
 def test_without_seeds_only_the_numbers_are_given(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0]), sweep(tmp_path, "b", fids=[50.0, 51.0], objective=50.0))
-    assert text.startswith("b's winner is 10.00 lower, so better, by the lowest FID in training. Whether that is more")
+    assert text.startswith("Which winner is better cannot be said: both must be measured again on two sets of fresh")
+    assert "By the lowest FID in training b's winner is 10.00 lower, and" in text and "so the" not in text
 
 
 def test_equal_values_have_no_spread_to_divide_by(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0, 60.0]), sweep(tmp_path, "b", fids=[60.0, 60.0]))
-    assert text.startswith("The difference is within the spread (2 and 2 seeds): b's winner has the same FID")
+    assert text.startswith("The winners cannot be told apart: b's winner has the same FID, within the spread (2 ")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,8 @@ def test_the_command(tmp_path: Path) -> None:
     lines = [line.split() for line in shown.output.splitlines()]
     assert lines[0] == ["differs", "a", "b"] and lines[1] == ["seed", "0", "1"]
     assert ["trials", "1", "of", "3:", "1", "completed", "1", "of", "3:", "1", "completed"] in lines
-    assert "60.50 ± 0.71 (2 seeds)" in shown.output and "b's winner is 20.00 lower" in shown.output
+    assert ["on", "fresh", "latents", "2", "sets", "2", "sets"] in lines
+    assert "60.50 ± 0.71" in shown.output and "b's winner is 20.00 lower" in shown.output
     same = CliRunner().invoke(main, ["compare", "a", "a", "--sweeps-dir", str(tmp_path)]).output
     assert "\nasked for the same: " in same
 
@@ -150,6 +155,8 @@ def test_settings_that_were_trained_again_compare_by_their_seeds(tmp_path: Path)
         setting = repeated("0000", 59.0, *seeds)
         keep(store, setting, *setting.repeats)
         close(store, SweepStatus.FINISHED)
-    found = "The winning settings, trained again with fresh seeds (3 and 3), differ by"
-    assert f"{found} more than the spread of those: b's winner is 10.00 lower" in said(tmp_path / "a", tmp_path / "b")
-    assert f"{found} within the spread of those" in said(tmp_path / "a", tmp_path / "c")
+    found = "The winning settings, trained again with fresh training seeds (3 and 3),"
+    clear = f"{found} differ by more than the spread of those: b's is 10.00 lower, so the better setting, "
+    assert clear in said(tmp_path / "a", tmp_path / "b")
+    level = said(tmp_path / "a", tmp_path / "c")
+    assert f"{found} cannot be told apart: b's is 0.50 higher, with an interval" in level and "so the" not in level

@@ -37,7 +37,7 @@ def test_a_setting_with_failed_seeds_ranks_behind() -> None:
     broken, whole = repeated("0000", 50.0, 51.0, None, 52.0), repeated("0001", 64.0, 66.0, 64.0, 65.0)
     assert by_seeds([broken, whole]) == [whole, broken]
     assert (broken.seeds.failed, broken.seeds.asked) == (1, 3)
-    assert str(broken.seeds) == "51.50 ± 0.71 over 2 training seeds; 2 of 3 seeds trained to the end"
+    assert str(broken.seeds) == "51.50 ± 0.71 over 2 training seeds; 2 of 3 ran to the end"
     whole.repeats[0].refused, whole.repeats[0].confirmed = "on fresh latents its fakes hardly vary", []
     assert whole.seeds.failed == 1 and whole.seeds.values == (64.0, 65.0)
 
@@ -85,7 +85,7 @@ def test_what_is_on_disk_says_the_same(tmp_path: Path) -> None:
     keep(store, *settings, *settings[0].repeats, *settings[1].repeats)
     state = store.read_state()
     assert [trial.trial_id for trial in state.by_number()] == ["0000", "0000s1", "0000s2", "0001", "0001s1", "0001s2"]
-    assert (state.proposed(), repeats_text(state)) == (2, "4 of 4 seeds trained, 1 failed")
+    assert (state.proposed(), repeats_text(state)) == (2, "4 of 4 training seeds done, 1 failed")
     summary = store.summary()
     assert summary["best"]["trial_id"] == "0000" and summary["best_setting"]["winner"] == "0000"
     assert summary["trials"][0]["seeds_mean"] == 71.0 and summary["trials"][1]["repeat_of"] == "0000"
@@ -113,6 +113,6 @@ def test_latents_and_training_have_two_columns() -> None:
     assert "65.0 ± 1.4 n2" in lines[1] and "70.0 n1 of 2" in lines[4]
     rows = seeds_rows(trials, best_trial(trials))
     assert rows["best setting"] == "0000: 65.00 ± 1.41 over 2 training seeds"
-    assert rows["how sure"].startswith("0000 ranks before 0001 since 1 of 2 seeds")
+    assert rows["how sure"].startswith("0000 ranks before 0001 since 1 of 2 training seeds")
     assert rows["generator"].startswith("0000, its first run")
     assert seeds_rows([ended("0002", "completed", 1.0)], None) == {}

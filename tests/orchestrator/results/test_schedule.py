@@ -44,10 +44,10 @@ def test_it_goes_back_through_the_trials_whose_copies_there_were() -> None:
     b = trial("0001", 2.0, copy("0000", 4, 3.0))
     c = trial("0002", 4.0, copy("0001", 2, 5.0), copy("0001", 6, 6.0), objective=1.0)
     state = state_of(a, b, c)
-    assert [(first, params["optimizer.lr_g"]) for first, params in lineage_of(state, c)] == [
-        (1, 1.0),
-        (5, 3.0),
-        (7, 6.0),
+    assert [(first, params["optimizer.lr_g"], whose.trial_id) for first, params, whose in lineage_of(state, c)] == [
+        (1, 1.0, "0000"),
+        (5, 3.0, "0001"),
+        (7, 6.0, "0002"),
     ]
     found = schedule_of(state)
     assert found is not None and (found["trial"], found["base"]) == ("0002", {"seed": 3})
@@ -60,7 +60,7 @@ def test_it_goes_back_through_the_trials_whose_copies_there_were() -> None:
 
 def test_what_came_after_the_best_epoch_is_no_part_of_it() -> None:
     a, b = trial("0000", 1.0), trial("0001", 2.0, copy("0000", 4, 3.0), best_epoch=4, objective=1.0)
-    assert lineage_of(state_of(a, b), b) == [(1, rate(2.0))], "the copy was made after epoch 4"
+    assert lineage_of(state_of(a, b), b) == [(1, rate(2.0), b)], "the copy was made after epoch 4"
 
 
 def test_only_a_population_with_a_winner_has_one(tmp_path: Any) -> None:

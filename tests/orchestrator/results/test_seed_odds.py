@@ -55,9 +55,9 @@ def test_the_sentence() -> None:
 def test_where_no_probability_can_be_said_a_sentence_says_why() -> None:
     one, other = repeated("0000", 60.0, 60.0), repeated("0001", 50.0, 70.0)
     found = odds_of([one, other])
-    assert found is not None and found.probability is None and "takes 2 seeds of each" in str(found)
+    assert found is not None and found.probability is None and "takes 2 training seeds of each" in str(found)
     alone = odds_of([repeated("0000", 60.0, 60.0, 61.0)])
     assert alone is not None and str(alone) == "no other setting was trained again"
     assert odds_of([repeated("0000", 60.0)]) is None
     broken = odds_of([repeated("0000", 60.0, 80.0, 81.0), repeated("0001", 50.0, 60.0, 61.0, None)])
-    assert broken is not None and str(broken) == "0000 ranks before 0001 since 1 of 3 seeds of that failed"
+    assert broken is not None and str(broken) == "0000 ranks before 0001 since 1 of 3 training seeds of that failed"

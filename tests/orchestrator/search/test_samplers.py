@@ -131,7 +131,7 @@ def test_options_reach_the_sampler() -> None:
     ("settings", "message"),
     [
         (["sampler.name=tpee"], "sampler.name: unknown sampler 'tpee': did you mean tpe?"),
-        (["sampler.population=1"], "sampler.population: Input should be greater than or equal to 2, got 1"),
+        (["sampler.population=1"], "sampler.population: must be at least 2, got 1"),
         (["sampler.population=8"], "sampler: sampler tpe has no population; cmaes and nsga2 have"),
         (["sampler.nam=tpe"], "did you mean sampler.name?"),
         (["scheduler.name=hyperbnd"], "scheduler.name: unknown scheduler 'hyperbnd': did you mean hyperband?"),

@@ -35,7 +35,7 @@ def test_what_is_bounded_is_measured() -> None:
         ({"coverage": "<= -0.1"}, "constraints.coverage: coverage is a share between 0 and 1, got -0.1"),
         ({"recall": ">= nan"}, "constraints.recall: write it as"),
         ({"recall": "= 0.3"}, "constraints.recall: write it as"),
-        ({"recall": 0.3}, r"constraints\.recall: Input should be a valid string, got 0\.3"),
+        ({"recall": 0.3}, r"constraints\.recall: needs a text, got 0\.3"),
         ({"inception_score": ">= 2"}, None),
     ],
 )

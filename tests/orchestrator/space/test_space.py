@@ -63,7 +63,7 @@ def test_base_comes_first_then_points() -> None:
         ("base: {}\nsearch: {data.fit: {choice: [pad, x]}}", "data.fit = 'x' is not possible"),
         ("base: {}\nsearch: {schedule.epochs: {int: [500, 750], step: 50}}", "window_first 550 is after"),
         ("base: {}\nsearch: {fid.n_fake: {int: [2, 9]}}", "cannot be searched"),
-        ("base: {}\nsearch: {}\nconfirm: {top: -1}", "confirm.top: Input should be greater than or equal to 0, got -1"),
+        ("base: {}\nsearch: {}\nconfirm: {top: -1}", "confirm.top: must be at least 0, got -1"),
         ("base: {}\nsearch: {}\nconfirm: {train_seeds: 2, top: 0}", "confirm.train_seeds 2: needs confirm.top of 1"),
         (
             "base: {}\nsearch: {}\nconfirm: {train_seeds: 2}\nobjectives: [fid, device_seconds]",

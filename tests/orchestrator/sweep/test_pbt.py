@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.events import Exploited, Paused
-from orchestrator.results.schedule import lineage_of
+from orchestrator.results.records import TrialRecord
+from orchestrator.results.schedule import lineage_of, schedule_of
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import State
-from orchestrator.space.yaml_text import read_yaml
+from orchestrator.space.yaml_text import dump_yaml, read_yaml
 from tests.orchestrator.sweep.test_resume import kill_at, run, start, what_counts
 from tests.orchestrator.sweep_helpers import SMALL, events_of
 
@@ -29,11 +30,8 @@ def test_the_worst_go_on_as_copies_of_the_best_whatever_dies(motorbikes: Path, t
     copies = events_of(whole.directory, Exploited)
     assert [event.epoch for event in copies] == [2, 4], "one of four in each round"
     for event in copies:
-        fids = {
-            trial.trial_id: dict((epoch, fid) for epoch, fid, *_ in trial.measured or ())[event.epoch]
-            for trial in whole.read_trials()
-        }
-        assert event.trial == max(fids, key=fids.__getitem__) and event.source == min(fids, key=fids.__getitem__)
+        found = {trial.trial_id: fids(trial)[event.epoch] for trial in whole.read_trials()}
+        assert event.trial == max(found, key=found.__getitem__) and event.source == min(found, key=found.__getitem__)
     for trial in whole.read_trials():
         assert (trial.state, trial.rests) == (State.COMPLETED, [2, 4])
         epochs = [report.epoch for report in whole.read_history(trial.trial_id)]
@@ -52,21 +50,45 @@ def test_the_worst_go_on_as_copies_of_the_best_whatever_dies(motorbikes: Path, t
     ]
     code, shown = run("resume", str(killed.directory), "--trials", "1")
     assert code == 2
-    replay(whole, where)
+    best = read_yaml(whole.directory / "schedule.yaml", "schedule")["trial"]
+    replay(whole, best, whole.directory / "schedule.yaml", where)
+    copied = copies[-1].trial  # the winner may never have been a copy, this one was
+    state, file = whole.read_state(), tmp_path / "of_a_copy.yaml"
+    file.write_text(dump_yaml(schedule_of(state, state.trials[copied])))
+    assert replay(whole, copied, file, where) > 1
 
 
-def replay(whole: ResultsStore, where: list[str]) -> None:
-    """One trial with the winner's schedule becomes what the winner's weights became, to the last digit."""
-    schedule, space = whole.directory / "schedule.yaml", whole.directory / "space.yaml"
-    state = whole.read_state()
-    best = state.trials[read_yaml(schedule, "schedule")["trial"]]
-    code, shown = run("launch", "--schedule", str(schedule), "--space", str(space), *where, "--name", "again")
+def replay(whole: ResultsStore, name: str, schedule: Path, where: list[str]) -> int:
+    """One trial with a trial's schedule becomes what that one's weights became, to the last digit.
+
+    Args:
+        whole: the sweep that the schedule was found in.
+        name: the trial that has this schedule.
+        schedule: the file.
+        where: options of the command line: images, and where sweeps lie.
+
+    Returns:
+        How many spans there are: one more than the times that it became a copy.
+    """
+    state, again = whole.read_state(), ResultsStore(whole.directory.parent / f"again_{name}")
+    space = whole.directory / "space.yaml"
+    code, shown = run(
+        "launch", "--schedule", str(schedule), "--space", str(space), *where, "--name", again.directory.name
+    )
     assert code == 0 and "finished: 1 of 1 trials: 1 completed" in shown, shown
-    again = ResultsStore(whole.directory.parent / "again")
     (trial,) = again.read_trials()
-    firsts = [first for first, _ in lineage_of(state, best)]
-    later = {int(epoch or 0): fid for epoch, fid, *_ in best.measured or () if (epoch or 0) >= firsts[-1]}
-    ours = {int(epoch or 0): fid for epoch, fid, *_ in trial.measured or ()}
-    assert later and {epoch: ours[epoch] for epoch in later} == later
+    spans = lineage_of(state, state.trials[name])
+    ends = [span.first for span in spans[1:]]
+    theirs = {}
+    for span, end in zip(spans, [*ends, 1 + trial.epochs], strict=True):
+        theirs |= {epoch: fid for epoch, fid in fids(span.trial).items() if span.first <= epoch < end}
+    assert fids(trial) == theirs and len(theirs) > 1
+    best = state.trials[name]
     assert (trial.objective, trial.best_epoch) == (best.objective, best.best_epoch)
     assert [report.epoch for report in again.read_history("0000")] == list(range(1, 7))
+    return len(spans)
+
+
+def fids(trial: TrialRecord) -> dict[int, float]:
+    """A trial's FIDs by epoch."""
+    return {int(epoch or 0): fid for epoch, fid, *_ in trial.measured or ()}

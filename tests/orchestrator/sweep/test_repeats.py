@@ -1,4 +1,4 @@
-"""The best settings are trained again with fresh seeds: a whole small sweep, and one whose driver is killed."""
+"""The best settings are trained again: a whole small sweep, and one whose driver is killed."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_each_setting_is_trained_again(repeated_sweep: tuple[ResultsStore, str])
                 assert repeat.params == {**trial.params, "seed": train_seed(0, trial.number, number)}
     assert len({trial.objective for trial in trials.values()}) == 6
     assert len(read_study(store.directory / "study.journal", "seeds").trials) == 2  # Optuna knows nothing of them
-    assert "training the best settings again, with 2 fresh seeds each: " in screen
+    assert "training the best settings again, with 2 fresh training seeds each: " in screen
 
 
 def test_the_lowest_mean_over_seeds_wins(repeated_sweep: tuple[ResultsStore, str]) -> None:
@@ -57,8 +57,8 @@ def test_screen_mlflow_and_report_say_it(repeated_sweep: tuple[ResultsStore, str
     summary, plan = store.summary(), store.read_plan()
     best = next(one for one in summary["trials"] if one["trial_id"] == summary["best_setting"]["winner"])
     said = f"{best['trial_id']}: {best['seeds_mean']:.2f} ± {best['seeds_spread']:.2f} over 2 training seeds"
-    assert said in screen and "finished: 2 of 2 trials: 2 completed; 4 of 4 seeds trained" in screen
-    assert "(2 trials + 4 with fresh seeds) x 6 epochs" in screen
+    assert said in screen and "finished: 2 of 2 trials: 2 completed; 4 of 4 training seeds done" in screen
+    assert "(2 trials + 4 with fresh training seeds) x 6 epochs" in screen
     client = MlflowClient(plan.tracking_uri)
     experiment = client.get_experiment_by_name(plan.space)
     assert experiment is not None
@@ -91,7 +91,7 @@ def test_a_killed_driver_is_followed_by_one_that_repeats_none_that_is_done(
     done = {trial.trial_id for trial in store.read_trials() if trial.over}
     assert done & {"0000s1", "0001s1"} and not done >= {"0000s2", "0001s2"}
     code, shown = run("resume", "killed", "--sweeps-dir", str(tmp_path))
-    assert code == 0 and "4 of 4 seeds trained" in shown, shown
+    assert code == 0 and "4 of 4 training seeds done" in shown, shown
     assert what_counts(store) == what_counts(whole)
     assert [one.seeds for one in store.read_trials()] == [one.seeds for one in whole.read_trials()]
     for trial in store.read_trials():

@@ -80,7 +80,7 @@ def test_the_best_three_are_measured_again_and_the_lowest_mean_wins(two_ranks: t
         assert len(set(trial.confirmed)) == 3 and trial.objective not in trial.confirmed
     best = store.summary()["best"]
     assert best["objective_mean"] == min(trial.objective_mean for trial in again)
-    won = f"{METRIC} {best['objective_mean']:.2f} ± {best['objective_spread']:.2f} over 3 seeds"
+    won = f"{METRIC} {best['objective_mean']:.2f} ± {best['objective_spread']:.2f} over 3 sets of fresh latents"
     in_training = f"(objective in training {best['objective']:.2f} at epoch {best['best_epoch']})"
     assert f"{best['trial_id']}: {won} {in_training}" in screen
     _, parent, runs = children(store)

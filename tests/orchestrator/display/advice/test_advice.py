@@ -233,8 +233,8 @@ def leading(second: tuple[float, ...]) -> list[TrialRecord]:
 def test_two_leaders_within_their_spread_need_more_seeds() -> None:
     (found,) = said(leading((41.0, 43.0, 45.0)), "leaders")
     assert "0000 and 0001 cannot be told apart: their mean FIDs are 1.00 apart" in found.text
-    assert "spreads of 2.00 and 2.00 over 3 and 3 seeds" in found.text
-    assert "with 80% power at a two-sided 5% takes some 64 seeds each (confirm.seeds)" in found.text
+    assert "spreads of 2.00 and 2.00 over 3 and 3 sets of fresh latents" in found.text
+    assert "with 80% power at a two-sided 5% takes some 64 sets of fresh latents each (confirm.seeds)" in found.text
 
 
 def test_settings_that_were_trained_again_compare_by_their_trainings() -> None:
@@ -250,8 +250,8 @@ def test_settings_that_were_trained_again_compare_by_their_trainings() -> None:
     trials = [first, second, *others, *repeats]
     (found,) = said(trials, "leaders")
     assert "0000 and 0001 cannot be told apart: their mean FIDs are 2.00 apart" in found.text
-    assert "spreads of 4.24 and 4.24 over 2 and 2 trainings" in found.text
-    assert found.text.endswith("trainings each (confirm.train_seeds).")
+    assert "spreads of 4.24 and 4.24 over 2 and 2 training seeds" in found.text
+    assert found.text.endswith("training seeds each (confirm.train_seeds).")
     assert [one.trial_id for one in facts_of(trials, space()).trials] == [f"{number:04d}" for number in range(7)]
 
 
