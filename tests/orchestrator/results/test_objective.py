@@ -80,4 +80,4 @@ def test_two_sweeps_compare_by_their_own_direction(tmp_path: Path) -> None:
     first, second = (store.read_state() for store in stores)
     assert first.trials["0000"].measure == "recall"
     (text,) = conclusion(first, second, ("one", "two"))
-    assert text.startswith("two's winner is 0.1 higher, so better, by the highest recall in training.")
+    assert "By the highest recall in training two's winner is 0.1 higher, and the highest of many" in text
