@@ -61,6 +61,7 @@ def command(
     count: int | None,
     seed: int,
     trial: str,
+    neighbours: int,
     fid_extractor: str,
     fid_weights: Path | None,
     batch_size: int,
@@ -72,7 +73,7 @@ def command(
     A is what is real: precision and recall are not symmetric. Beside a generator the images of a folder are decoded to
     its size, as for its training.
     """
-    asked = asked_metrics(metrics)
+    asked = asked_metrics(metrics, context)
     sides = [_side(one, trial, sweeps_dir) for one in (side_a, side_b)]
     if not any(side.generator for side in sides):
         for name in ("count", "seed", "trial"):
@@ -81,7 +82,7 @@ def command(
     extractor = extractor_of(fid_extractor, fid_weights)  # before any image is made
     with tempfile.TemporaryDirectory() as scratch:
         folders = _as_folders(sides, count, seed, Path(scratch), quiet=as_json)
-        found = between(folders[0], folders[1], asked, lambda: extractor, batch_size, as_json)
+        found = between(folders[0], folders[1], asked, neighbours, lambda: extractor, batch_size, as_json)
     if as_json:
         click.echo(json.dumps({"a": sides[0].name, "b": sides[1].name, **found}))
 

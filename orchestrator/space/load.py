@@ -15,9 +15,9 @@ from orchestrator.space.objectives import check_objectives
 from orchestrator.space.population import check_population
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
-from trainers.config import TrainConfig, check_metrics
+from trainers.config import TrainConfig
 from trainers.errors import UserError, problem_text, unknown_name
-from trainers.metric_names import FID, INCEPTION_SCORE, all_values, metric_of
+from trainers.metric_names import FID, INCEPTION_SCORE, all_values, check_metrics, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:

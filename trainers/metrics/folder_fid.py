@@ -61,6 +61,7 @@ def compare_folders(
     *,
     extractor: Extractor,
     metrics: Collection[str] = (),
+    k: int = NEIGHBOURS,
     batch_size: int = 50,
     device: torch.device | str = "cpu",
 ) -> Comparison:
@@ -74,6 +75,7 @@ def compare_folders(
         dir_b: the fakes.
         extractor: on `device`.
         metrics: of METRICS; FID is always there, and symmetric.
+        k: nearest neighbours that make a neighbourhood of ``prdc``.
         batch_size: images per forward; changes speed only.
         device: where the extractor and the sums run.
 
@@ -84,8 +86,8 @@ def compare_folders(
     files_a, files_b = find_images(Path(dir_a)), find_images(Path(dir_b))
     if PRDC in metrics:
         for folder, files in ((dir_a, files_a), (dir_b, files_b)):
-            if len(files) <= NEIGHBOURS:
-                raise UserError(f"{PRDC} needs more than {NEIGHBOURS} images in each folder, {folder} has {len(files)}")
+            if len(files) <= k:
+                raise UserError(f"{PRDC} needs more than {k} images in each folder, {folder} has {len(files)}")
     kept: tuple[list[Tensor], ...] = ([], []) if {KID, PRDC} & set(metrics) else ()
     of_a, fake = (
         _moments(files, extractor, batch_size, device, kept[number] if kept else None)
@@ -103,7 +105,7 @@ def compare_folders(
     return Comparison(
         fid=fid,
         kid=kid(torch.cat(kept[0]), torch.cat(kept[1])) if KID in metrics else None,
-        neighbours=neighbours(torch.cat(kept[0]), torch.cat(kept[1])) if PRDC in metrics else None,
+        neighbours=neighbours(torch.cat(kept[0]), torch.cat(kept[1]), k) if PRDC in metrics else None,
     )
 
 
