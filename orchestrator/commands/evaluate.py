@@ -40,7 +40,7 @@ class Side:
     default="fid,kid,prdc",
     show_default=True,
     metavar="NAMES",
-    help="Some of fid, kid and prdc: precision, recall, density and coverage.",
+    help="Some of fid, kid, prdc (precision, recall, density and coverage) and, with inception, inception_score.",
 )
 @click.option(
     "--count",
@@ -70,10 +70,10 @@ def command(
 ) -> None:
     """Compare B with A, each a folder of images, a prepared dataset, a checkpoint or a sweep (its winner).
 
-    A is what is real: precision and recall are not symmetric. Beside a generator the images of a folder are decoded to
-    its size, as for its training.
+    A is what is real: precision and recall are not symmetric, and the Inception score is of B's images alone. Beside a
+    generator the images of a folder are decoded to its size, as for its training.
     """
-    asked = asked_metrics(metrics, context)
+    asked = asked_metrics(metrics, fid_extractor, context)
     sides = [_side(one, trial, sweeps_dir) for one in (side_a, side_b)]
     if not any(side.generator for side in sides):
         for name in ("count", "seed", "trial"):

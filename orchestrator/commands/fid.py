@@ -14,7 +14,7 @@ import click
 from orchestrator.commands.parameters import FileToRead, FolderToRead, SweepToFind, Text, Whole
 from orchestrator.commands.shared import fetch, sweeps_dir_option
 from trainers.errors import UserError, unknown_name
-from trainers.metric_names import MOST_NEIGHBOURS, NEIGHBOURS, PRDC
+from trainers.metric_names import INCEPTION_SCORE, MOST_NEIGHBOURS, NEIGHBOURS, PRDC
 
 if TYPE_CHECKING:
     from orchestrator.plan.measuring_again import MeasuringAgain
@@ -77,7 +77,8 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
     default="fid",
     show_default=True,
     metavar="NAMES",
-    help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage.",
+    help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage; with inception "
+    "inception_score.",
 )
 @measuring_options
 @sweeps_dir_option
@@ -107,7 +108,7 @@ def command(
     _check_together(context, sweep, dir_a, dir_b)
     if sweep is None:
         assert dir_a is not None and dir_b is not None
-        asked = asked_metrics(metrics, context)
+        asked = asked_metrics(metrics, fid_extractor, context)
         found = between(
             dir_a, dir_b, asked, neighbours, lambda: extractor_of(fid_extractor, fid_weights), batch_size, as_json
         )
@@ -135,17 +136,19 @@ def _check_together(context: click.Context, sweep: str | None, dir_a: Path | Non
         raise UserError(f"--{name} has no meaning {'beside' if dir_a is not None else 'without'} a folder of images")
 
 
-def asked_metrics(metrics: str, context: click.Context) -> list[str]:
+def asked_metrics(metrics: str, extractor: str, context: click.Context) -> list[str]:
     """The names in ``--metrics``.
 
     Raises:
-        UserError: one is not known, or ``--neighbours`` was given and none has any.
+        UserError: one is not known or needs another extractor, or ``--neighbours`` was given and none has any.
     """
     from trainers.metrics import METRICS
 
     asked = metrics.split(",")
     if (unknown := next((name for name in asked if name not in METRICS), None)) is not None:
         raise unknown_name("--metrics", unknown, METRICS)
+    if INCEPTION_SCORE in asked and extractor != "inception":
+        raise UserError(f"--metrics: {INCEPTION_SCORE} needs --fid-extractor inception, got {extractor}")
     if PRDC not in asked and context.get_parameter_source("neighbours") is click.core.ParameterSource.COMMANDLINE:
         raise UserError(f"--neighbours has no meaning without {PRDC} in --metrics, which are {metrics}")
     return asked
@@ -202,7 +205,8 @@ def between(
             err=True,
         )
     more = {name: asdict(one) for name, one in (("kid", found.kid), ("prdc", found.neighbours)) if one is not None}
-    return {**asdict(found.fid), **more}
+    score = {} if found.inception_score is None else {INCEPTION_SCORE: found.inception_score}
+    return {**asdict(found.fid), **more, **score}
 
 
 def _sizes_text(folder: Path, sizes: Counter[tuple[int, int]]) -> str:

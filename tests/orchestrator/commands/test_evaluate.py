@@ -12,9 +12,10 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from prdc import compute_prdc
+from torch_fidelity.metric_isc import isc_features_to_metric
 
 from orchestrator.cli import main
-from tests.trainers.metrics.metrics_helpers import write_photos
+from tests.trainers.metrics.metrics_helpers import write_inception, write_photos
 from trainers.metrics import Extractor, build_extractor, find_images
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,6 +55,26 @@ def test_prdc_is_that_of_the_package(folders: tuple[Path, Path], words: tuple[ob
     assert 0 < ours["recall"] < 1 and 0 < ours["precision"] < 1, "it could differ"
 
 
+@pytest.mark.slow  # two passes of Inception and a square root of a 2048 x 2048 matrix
+@pytest.mark.filterwarnings("ignore:Matrix is singular")
+def test_the_inception_score_is_that_of_torch_fidelity(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Of the second folder: turned round it is another."""
+    weights = tmp_path / "inception.pth"
+    write_inception(weights)
+    state, made = torch.load(weights, weights_only=True), features(folders[1], build_extractor("inception", weights))
+    classes, mean = state["fc.weight"], made.mean(0)
+    classes -= torch.outer(classes @ mean, mean) / (mean @ mean)  # or all random images are of one class
+    classes *= 2 / (made @ classes.T).std()
+    torch.save(state, weights)
+    theirs = isc_features_to_metric(made @ classes.T)["inception_score_mean"]
+    assert theirs > 1.3, "it could differ"
+    words = ("--metrics", "inception_score", "--fid-weights", weights)
+    assert found(*folders, *words)["inception_score"] == pytest.approx(theirs, rel=1e-4)
+    turned = typed(folders[1], folders[0], *words).stdout.splitlines()[-1]
+    assert turned.startswith("inception_score_inception2048_n40 ") and turned.endswith("second folder's images alone)")
+    assert float(turned.split()[1]) != pytest.approx(theirs, rel=1e-2)
+
+
 def test_the_text_says_the_neighbours(folders: tuple[Path, Path]) -> None:
     said = typed(*folders, "--neighbours", 3, *LITE).stdout
     assert "recall_k3_efflite0" in said and "_k5" not in said
@@ -66,6 +87,7 @@ def test_the_text_says_the_neighbours(folders: tuple[Path, Path]) -> None:
             ("--metrics", "fid,kid", "--neighbours", 3),
             "--neighbours has no meaning without prdc in --metrics, which are fid",
         ),
+        (("--metrics", "inception_score"), "inception_score needs --fid-extractor inception, got efficientnet_lite0"),
         (("--neighbours", 30), "prdc needs more than 30 images in each folder, "),
     ],
 )
