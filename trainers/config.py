@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
 from trainers.init_parts import InitParts
-from trainers.metric_names import FID, INCEPTION_SCORE, NEIGHBOURS, PRDC, VALUES, measurable, metric_of
+from trainers.metric_names import FID, MOST_NEIGHBOURS, NEIGHBOURS, VALUES, check_metrics, measurable, metric_of
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -235,6 +235,13 @@ class FidConfig(_Section):
         description="measured beside FID on the same images: some of kid, prdc (precision, recall, density, coverage) "
         "and, with extractor inception, inception_score",
     )
+    neighbours: int = Field(
+        NEIGHBOURS,
+        ge=1,
+        le=MOST_NEIGHBOURS,
+        description="nearest neighbours (k) of a neighbourhood of prdc: 5 as in Naeem et al. 2020 (arXiv:2002.09797) "
+        "and package prdc, 3 as in Kynkäänniemi et al. 2019 (arXiv:1904.06991)",
+    )
     every: Count = Field(25, description="epochs between measurements; the window's first and last always have one")
     at: tuple[Count, ...] = Field(
         (), description="further epochs with a measurement; a sweep adds those at which its scheduler compares trials"
@@ -323,24 +330,6 @@ class TrainConfig(_Section):
     def flat(self) -> dict[str, Any]:
         """Every value under its dotted name: ``{"data.image_size": 128, ...}``."""
         return flatten(self.model_dump())
-
-
-def check_metrics(where: str, names: tuple[str, ...], fid: FidConfig) -> None:
-    """Check that what is to be measured beside FID can be.
-
-    Args:
-        where: the key that asks for it.
-        names: of `trainers.metric_names.VALUES`.
-        fid: extractor and numbers of fakes.
-
-    Raises:
-        UserError: it cannot.
-    """
-    if INCEPTION_SCORE in names and fid.extractor != "inception":
-        raise UserError(f"{where}: {INCEPTION_SCORE} needs fid.extractor inception, got {fid.extractor}")
-    if PRDC in names and (fewest := fid.n_fake_first or fid.n_fake) <= NEIGHBOURS:
-        key = "fid.n_fake_first" if fid.n_fake_first else "fid.n_fake"
-        raise UserError(f"{where}: {PRDC} needs more than {NEIGHBOURS} fakes, got {key} {fewest}")
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _compare_features(config: TrainConfig, assets: Assets) -> None:
     """Measure beside FID on as many features as a finalist has; on a CPU that would take a minute."""
     extractor = assets.extractor(config)
     real, fake = (torch.randn(n, extractor.dim, device=assets.device) for n in (KEPT, min(KEPT, config.fid.n_fake)))
-    measure_beside(config.fid.metrics or (KID, PRDC), real, fake, extractor)
+    measure_beside(config.fid.metrics or (KID, PRDC), real, fake, extractor, k=config.fid.neighbours)
 
 
 def _updates(config: TrainConfig, family: Family) -> int:

@@ -46,6 +46,7 @@ def measure(
             device=assets.device,
             beside=Beside(
                 names=config.fid.metrics,
+                k=config.fid.neighbours,
                 real=target.features,
                 held_out=target.held_out if in_window else None,
                 held_out_features=target.held_out_features if in_window else None,

@@ -1,6 +1,13 @@
 """What may be measured, by name, and which way each value is better. Imports no torch."""
 
+import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from trainers.errors import UserError
+
+if TYPE_CHECKING:
+    from trainers.config import FidConfig
 
 FID = "fid"
 KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
@@ -19,7 +26,9 @@ HELD_OUT = "fid_heldout"  # FID against the images that no training sees, where 
 # With it, where anything is measured on features: how near the fakes lie to the training images, and where images lie
 # that nobody has learnt: the mean of their medians, and the lower 5%. See `trainers.metrics.memorisation`.
 NEAREST = ("nearest_ratio", "nearest_null", "nearest_null_low")
-NEIGHBOURS = 5  # nearest ones that make a neighbourhood of `prdc`, which therefore needs more images than that
+# Nearest ones that make a neighbourhood of `prdc`, by default and at most; it needs more images than that. Their number
+# is part of the values' names.
+NEIGHBOURS, MOST_NEIGHBOURS = 5, 1000
 
 
 def all_values() -> list[str]:
@@ -62,3 +71,27 @@ def short_name(protocol: str) -> str:
     """``recall`` of ``recall_inception2048_n1000_k5``, ``fid`` of ``fid_inception2048_n1000``."""
     known = [HELD_OUT, KID_DEVIATION, *reversed(NEAREST), *measurable()]  # of names that begin alike the longer first
     return next((value for value in known if protocol.startswith(f"{value}_")), protocol)
+
+
+def neighbours_of(protocol: str) -> int | None:
+    """5 of ``recall_inception2048_n1000_k5``: nearest neighbours of a neighbourhood; None where there are none."""
+    found = re.search(r"_k(\d+)$", protocol) if short_name(protocol) in VALUES[PRDC] else None
+    return None if found is None else int(found[1])
+
+
+def check_metrics(where: str, names: tuple[str, ...], fid: "FidConfig") -> None:
+    """Check that what is to be measured beside FID can be.
+
+    Args:
+        where: the key that asks for it.
+        names: of `VALUES`.
+        fid: extractor, numbers of fakes and of neighbours.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if INCEPTION_SCORE in names and fid.extractor != "inception":
+        raise UserError(f"{where}: {INCEPTION_SCORE} needs fid.extractor inception, got {fid.extractor}")
+    if PRDC in names and (fewest := fid.n_fake_first or fid.n_fake) <= fid.neighbours:
+        key = "fid.n_fake_first" if fid.n_fake_first else "fid.n_fake"
+        raise UserError(f"{where}: {PRDC} needs more than {fid.neighbours} fakes, got {key} {fewest}")

@@ -39,7 +39,7 @@ class Side:
     default="fid,kid,prdc",
     show_default=True,
     metavar="NAMES",
-    help="Some of fid, kid and prdc: precision, recall, density and coverage.",
+    help="Some of fid, kid, prdc (precision, recall, density and coverage) and, with inception, inception_score.",
 )
 @click.option(
     "--count",
@@ -60,6 +60,7 @@ def command(
     count: int | None,
     seed: int,
     trial: str,
+    neighbours: int,
     fid_extractor: str,
     fid_weights: Path | None,
     batch_size: int,
@@ -68,10 +69,10 @@ def command(
 ) -> None:
     """Compare B with A, each a folder of images, a prepared dataset, a checkpoint or a sweep (its winner).
 
-    A is what is real: precision and recall are not symmetric. Beside a generator the images of a folder are decoded to
-    its size, as for its training.
+    A is what is real: precision and recall are not symmetric, and the Inception score is of B's images alone. Beside a
+    generator the images of a folder are decoded to its size, as for its training.
     """
-    asked = asked_metrics(metrics)
+    asked = asked_metrics(metrics, fid_extractor, context)
     sides = [_side(one, trial, sweeps_dir) for one in (side_a, side_b)]
     if not any(side.generator for side in sides):
         for name in ("count", "seed", "trial"):
@@ -80,7 +81,7 @@ def command(
     extractor = extractor_of(fid_extractor, fid_weights)  # before any image is made
     with tempfile.TemporaryDirectory() as scratch:
         folders = _as_folders(sides, count, seed, Path(scratch), quiet=as_json)
-        found = between(folders[0], folders[1], asked, lambda: extractor, batch_size, as_json)
+        found = between(folders[0], folders[1], asked, neighbours, lambda: extractor, batch_size, as_json)
     if as_json:
         click.echo(json.dumps({"a": sides[0].name, "b": sides[1].name, **found}))
 

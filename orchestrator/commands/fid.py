@@ -14,6 +14,7 @@ import click
 from orchestrator.commands.parameters import FileToRead, FolderToRead, SweepToFind, Text, Whole
 from orchestrator.commands.shared import fetch, sweeps_dir_option
 from trainers.errors import UserError, unknown_name
+from trainers.metric_names import INCEPTION_SCORE, MOST_NEIGHBOURS, NEIGHBOURS, PRDC
 
 if TYPE_CHECKING:
     from orchestrator.plan.measuring_again import MeasuringAgain
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
     from trainers.metrics import Extractor
 
 FORMS = "give two folders, or one and --sweep NAME, or --sweep NAME alone"
-_OF_FOLDERS = {"fid_extractor", "batch_size", "metrics"}
+_OF_FOLDERS = {"fid_extractor", "batch_size", "metrics", "neighbours"}
 _OF_SWEEPS = {"trial", "seeds", "data", "direction"}
 
 
 def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of what compares images: extractor, weights, images at once, JSON."""
+    """The options of what compares images: neighbours of ``prdc``, extractor, weights, images at once, JSON."""
     options = (
+        click.option(
+            "--neighbours",
+            type=Whole(1, MOST_NEIGHBOURS),
+            default=NEIGHBOURS,
+            show_default=True,
+            metavar="K",
+            help="Nearest ones that make a neighbourhood of prdc: 5 as in that package, 3 as in Kynkäänniemi et al.",
+        ),
         click.option(
             "--fid-extractor",
             type=Text(),
@@ -68,7 +77,8 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
     default="fid",
     show_default=True,
     metavar="NAMES",
-    help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage.",
+    help="More from the same features, such as kid,prdc: KID; precision, recall, density and coverage; with inception "
+    "inception_score.",
 )
 @measuring_options
 @sweeps_dir_option
@@ -82,6 +92,7 @@ def command(
     seeds: int | None,
     data: Path | None,
     direction: str | None,
+    neighbours: int,
     fid_extractor: str,
     fid_weights: Path | None,
     metrics: str,
@@ -97,8 +108,10 @@ def command(
     _check_together(context, sweep, dir_a, dir_b)
     if sweep is None:
         assert dir_a is not None and dir_b is not None
-        asked = asked_metrics(metrics)
-        found = between(dir_a, dir_b, asked, lambda: extractor_of(fid_extractor, fid_weights), batch_size, as_json)
+        asked = asked_metrics(metrics, fid_extractor, context)
+        found = between(
+            dir_a, dir_b, asked, neighbours, lambda: extractor_of(fid_extractor, fid_weights), batch_size, as_json
+        )
     else:
         chosen, again = _as_measured(sweep, sweeps_dir, trial, data, fid_weights)
         found = (
@@ -123,17 +136,21 @@ def _check_together(context: click.Context, sweep: str | None, dir_a: Path | Non
         raise UserError(f"--{name} has no meaning {'beside' if dir_a is not None else 'without'} a folder of images")
 
 
-def asked_metrics(metrics: str) -> list[str]:
+def asked_metrics(metrics: str, extractor: str, context: click.Context) -> list[str]:
     """The names in ``--metrics``.
 
     Raises:
-        UserError: one is not known.
+        UserError: one is not known or needs another extractor, or ``--neighbours`` was given and none has any.
     """
     from trainers.metrics import METRICS
 
     asked = metrics.split(",")
     if (unknown := next((name for name in asked if name not in METRICS), None)) is not None:
         raise unknown_name("--metrics", unknown, METRICS)
+    if INCEPTION_SCORE in asked and extractor != "inception":
+        raise UserError(f"--metrics: {INCEPTION_SCORE} needs --fid-extractor inception, got {extractor}")
+    if PRDC not in asked and context.get_parameter_source("neighbours") is click.core.ParameterSource.COMMANDLINE:
+        raise UserError(f"--neighbours has no meaning without {PRDC} in --metrics, which are {metrics}")
     return asked
 
 
@@ -149,11 +166,22 @@ def between(
     dir_a: Path,
     dir_b: Path,
     asked: list[str],
+    k: int,
     build: Callable[[], Extractor],
     batch_size: int,
     as_json: bool,
 ) -> dict[str, Any]:
-    """Compare the images of two folders, print that unless it is to be JSON, and return it."""
+    """Compare the images of two folders, print that unless it is to be JSON, and return it.
+
+    Args:
+        dir_a: what is real.
+        dir_b: what is compared with it.
+        asked: of `trainers.metrics.METRICS`.
+        k: nearest neighbours that make a neighbourhood of ``prdc``.
+        build: builds the extractor, once both folders are known to have images.
+        batch_size: images at once.
+        as_json: print nothing.
+    """
     from orchestrator.display.fid_text import comparison_lines
     from trainers.inference import find_device
     from trainers.metrics import compare_folders, find_images, image_sizes
@@ -164,7 +192,7 @@ def between(
         sizes.append(image_sizes(find_images(folder)))  # before anybody is asked for weights
     extractor = build()
     found = compare_folders(
-        dir_a, dir_b, extractor=extractor, metrics=asked, batch_size=batch_size, device=find_device()
+        dir_a, dir_b, extractor=extractor, metrics=asked, k=k, batch_size=batch_size, device=find_device()
     )
     if not as_json:
         for line in comparison_lines(found):
@@ -177,7 +205,8 @@ def between(
             err=True,
         )
     more = {name: asdict(one) for name, one in (("kid", found.kid), ("prdc", found.neighbours)) if one is not None}
-    return {**asdict(found.fid), **more}
+    score = {} if found.inception_score is None else {INCEPTION_SCORE: found.inception_score}
+    return {**asdict(found.fid), **more, **score}
 
 
 def _sizes_text(folder: Path, sizes: Counter[tuple[int, int]]) -> str:

@@ -3,7 +3,18 @@
 from statistics import fmean, stdev
 
 from orchestrator.results.records import TrialRecord
-from trainers.metric_names import FID, HELD_OUT, KID, KID_DEVIATION, NEAREST, measurable, protocol_of, short_name
+from trainers.metric_names import (
+    FID,
+    HELD_OUT,
+    KID,
+    KID_DEVIATION,
+    NEAREST,
+    NEIGHBOURS,
+    measurable,
+    neighbours_of,
+    protocol_of,
+    short_name,
+)
 
 HEADINGS = {
     FID: "FID",
@@ -14,8 +25,9 @@ HEADINGS = {
 
 
 def heading(protocol: str) -> str:
-    """``recall`` of ``recall_inception2048_n1000_k5``."""
-    return HEADINGS.get(short := short_name(protocol), short)
+    """``recall`` of ``recall_inception2048_n1000_k5``, but ``recall (k = 3)`` where it is not the usual 5."""
+    short, k = short_name(protocol), neighbours_of(protocol)
+    return HEADINGS.get(short, short) + ("" if k in (None, NEIGHBOURS) else f" (k = {k})")
 
 
 def beside_cells(trial: TrialRecord) -> dict[str, str]:

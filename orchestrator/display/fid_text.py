@@ -40,6 +40,8 @@ def comparison_lines(found: "Comparison") -> list[str]:
             "coverage": "of the first folder has one of the second near it",
         }
         lines += [f"{name}_k{near.k}_{protocol} {getattr(near, name):.4f}  ({text})" for name, text in says.items()]
+    if found.inception_score is not None:
+        lines.append(f"inception_score_{protocol} {found.inception_score:.4f}  (of the second folder's images alone)")
     return lines
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from orchestrator.plan.checks import check_space_buildable, possible_values
@@ -10,6 +11,9 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.starting import check_checkpoints
 from orchestrator.space.demo import demo_images
 from orchestrator.space.space import config_names, possible_search
+from trainers.config import FidConfig
+from trainers.errors import UserError
+from trainers.metric_names import PRDC
 
 
 def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None) -> list[Any]:
@@ -24,8 +28,8 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
         the data. Those of the base's size and fit come first.
 
     Raises:
-        UserError: the folder is missing, has fewer usable images than one global batch or few distinct ones, holds
-            out too many or too few, or does not suit the family.
+        UserError: the folder is missing, has fewer usable images than one global batch, than neighbourhoods need or
+            few distinct ones, holds out too many or too few, or does not suit the family.
     """
     from trainers.data import build_cache, draw_synthetic, require_distinct, require_images, split
     from trainers.families import find_family
@@ -46,10 +50,18 @@ def prepare_data(plan: Plan, progress: Callable[[int, int], None] | None = None)
             cache = build_cache(source, image_size=size, fit=fit, cache_dir=plan.cache_dir, progress=progress)
             require_images(cache, batch)
             require_distinct(cache)
-            if data.heldout:
-                split(cache, source, data.heldout, data.heldout_seed, batch)
+            training = split(cache, source, data.heldout, data.heldout_seed, batch)[0] if data.heldout else cache
+            _require_neighbours(space.base.fid, len(training), source)
             caches.append(cache)
     return caches
+
+
+def _require_neighbours(fid: FidConfig, images: int, source: Path) -> None:
+    if PRDC in fid.metrics and images <= fid.neighbours:
+        raise UserError(
+            f"fid.neighbours {fid.neighbours}: {PRDC} needs more than {fid.neighbours} images to compare with, "
+            f"{source} has {images}"
+        )
 
 
 def with_labels(plan: Plan, cache: Any) -> Plan:

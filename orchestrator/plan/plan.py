@@ -323,4 +323,4 @@ def metric_of(base: TrainConfig) -> str:
 
     extractor, objective = build_extractor(base.fid.extractor, base.fid.weights), base.fid.objective
     of = extractor.protocol, base.fid.n_fake, base.data.heldout
-    return protocol_name(*of) if objective == FID else beside_name(objective, *of)
+    return protocol_name(*of) if objective == FID else beside_name(objective, *of, base.fid.neighbours)

@@ -10,7 +10,7 @@ from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.errors import UserError, first_line, shortened
 
-KEY, PARTS = "init.checkpoint", "init.parts"
+KEY, PARTS, FREEZE = "init.checkpoint", "init.parts", "init.freeze_d_layers"
 # Besides these two, what decides whether a checkpoint fits.
 _DECIDING = ("network.", "data.image_size", "regularizer.spectral_norm", "optimizer.name")
 
@@ -53,6 +53,23 @@ def check_checkpoints(space: Space) -> None:
     for config in _configs(space):
         if config.init.checkpoint is not None:
             check_fits(saved[config.init.checkpoint], config)
+
+
+def freezing_hints(space: Space) -> list[str]:
+    """A line where trials would freeze layers of D that no checkpoint fills; FreezeD is for transfer."""
+    most = max(_values(space, FREEZE))
+    for parts, path in product(_values(space, PARTS), _values(space, KEY)):
+        wanted = {FREEZE: most, PARTS: parts, KEY: path}
+        params = space.completed({name: value for name, value in wanted.items() if name in space.search})
+        if params is None:
+            continue
+        init = space.resolve(params).init
+        if init.freeze_d_layers and not init.takes("discriminator"):
+            return [
+                f"{FREEZE} {init.freeze_d_layers} freezes random layers where a trial takes no discriminator from a "
+                f"checkpoint ({KEY} {init.checkpoint or 'null'}, {PARTS} {init.parts}); FreezeD is for transfer"
+            ]
+    return []
 
 
 def _read(path: str) -> dict[str, Any]:

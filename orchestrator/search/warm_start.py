@@ -26,7 +26,7 @@ from orchestrator.space.objectives import counted, measured_costs
 from orchestrator.space.sections import SAMPLERS
 from orchestrator.space.space import Space
 from trainers.errors import UserError
-from trainers.metric_names import value_of
+from trainers.metric_names import PRDC, VALUES, value_of
 from trainers.run_report import Measurement
 
 # Keys that change neither what a trial learns nor what its FID means.
@@ -38,6 +38,7 @@ _INCIDENTAL = (
     "fid.batch_size",
     "fid.at",
     "fid.metrics",
+    "fid.neighbours",  # but see `_check_comparable`
 )
 _INCIDENTAL_SECTIONS = ("runtime.",)
 # Keys that every trial's FID depends on, besides its protocol's name.
@@ -208,7 +209,9 @@ def _check_comparable(info: SavedPlan, sweep: str, old: Space, new: Space, metri
     if info.data != data:
         raise differ("the images' folder", info.data, data)
     before, now = old.base.flat(), new.base.flat()
-    for name in dict.fromkeys([*_flat_names(_MEASURED, before), *_flat_names(_MEASURED, now)]):
+    wanted = {limit.value for limit in limits_of(new.constraints)}.union(new.objectives)
+    measured = (*_MEASURED, "fid.neighbours") if wanted & set(VALUES[PRDC]) else _MEASURED
+    for name in dict.fromkeys([*_flat_names(measured, before), *_flat_names(measured, now)]):
         if name not in old.search and name not in new.search and before.get(name) != now.get(name):
             raise differ(name, before.get(name), now.get(name))
 

@@ -1,4 +1,4 @@
-"""Constraints: what the winner has to keep besides the lowest FID, such as ``recall: ">= 0.3"``."""
+"""Constraints: what the winner has to keep besides the best objective, such as ``recall: ">= 0.3"``."""
 
 import math
 import re
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainers.errors import UserError, shortened, unknown_name
-from trainers.metric_names import SHARES, all_values
+from trainers.metric_names import SHARES, measurable
 
 _TEXT = re.compile(r"\s*(>=|<=)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A bound of one value that is measured beside FID.
+    """A bound of one value that is measured.
 
     Attributes:
-        value: its short name, of `trainers.metric_names.all_values`.
+        value: its short name, of `trainers.metric_names.measurable`.
         sign: ``>=`` or ``<=``.
         bound: the least, or the greatest, that is allowed.
     """
@@ -58,8 +58,8 @@ def limits_of(constraints: Mapping[str, str]) -> list[Limit]:
     """
     limits = []
     for value, text in constraints.items():
-        if value not in all_values():
-            raise unknown_name("value in constraints", value, all_values())
+        if value not in measurable():
+            raise unknown_name("value in constraints", value, measurable())
         found = _TEXT.fullmatch(str(text))
         try:
             bound = float(found[2]) if found is not None else math.nan

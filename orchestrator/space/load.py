@@ -15,9 +15,9 @@ from orchestrator.space.objectives import check_objectives
 from orchestrator.space.population import check_population
 from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
-from trainers.config import TrainConfig, check_metrics
-from trainers.errors import UserError, problem_text, unknown_name
-from trainers.metric_names import FID, INCEPTION_SCORE, all_values, metric_of
+from trainers.config import TrainConfig
+from trainers.errors import UserError, problem_text, shortened, unknown_name
+from trainers.metric_names import FID, INCEPTION_SCORE, all_values, check_metrics, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -96,6 +96,11 @@ def with_metrics(space: Space) -> Space:
     if fid.objective not in (FID, first):
         raise UserError(f"fid.objective {fid.objective}: the space's objectives say it, and the first is {first}")
     named = [limit.value for limit in limits_of(space.constraints)]
+    if FID in named and first == FID:
+        raise UserError(
+            f"constraints.fid: FID is the objective, and the lowest wins: bound it where another is, such as "
+            f"objectives: [kid]; got {shortened(space.constraints[FID])}"
+        )
     needed = [metric_of(value) for value in [*named, *space.objectives] if value in all_values()]
     metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
     if metrics == fid.metrics and fid.objective == first:

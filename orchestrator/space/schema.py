@@ -12,7 +12,7 @@ from orchestrator.space.objectives import COSTS
 from orchestrator.space.sections import SAMPLERS, SCHEDULERS
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig, field_names
-from trainers.metric_names import VALUES, all_values, measurable
+from trainers.metric_names import VALUES, measurable
 
 FILE = "space.schema.json"
 # Words that YAML 1.1, which is read here, takes for true and false, and YAML 1.2, as editors read it, for texts.
@@ -47,7 +47,7 @@ def space_schema() -> dict[str, Any]:
     for part in ("FidConfig", "ConfirmConfig"):
         parts[part]["properties"]["metrics"]["items"] = {"enum": list(VALUES)}
     bound = {"type": "string", "pattern": r"^\s*(>=|<=)\s*\S+\s*$"}
-    keys["constraints"] |= {"properties": dict.fromkeys(all_values(), bound), "additionalProperties": False}
+    keys["constraints"] |= {"properties": dict.fromkeys(measurable(), bound), "additionalProperties": False}
     keys["objectives"]["items"] = {"enum": [*measurable(), *COSTS]}
     keys["pruning"]["anyOf"] = [_ON_OFF, _rules()]
     domain = keys["search"]["additionalProperties"]

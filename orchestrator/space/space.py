@@ -43,7 +43,8 @@ class Space(Section):
     )
     constraints: dict[str, str] = Field(
         default_factory=dict,
-        description='what the winner has to keep, by what is measured beside FID: {recall: ">= 0.3"}',
+        description='what the winner has to keep, by what is measured: {recall: ">= 0.3"}; fid too where it is not the '
+        "objective",
     )
     pruning: bool | dict[str, bool | dict[str, Any]] = Field(
         True, description="rules that end doomed trials: true: all; false: none; or settings by rule, false for off"

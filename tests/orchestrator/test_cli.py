@@ -139,6 +139,12 @@ def test_many_fakes_without_a_gpu_are_hinted_at(tmp_path: Path, motorbikes: Path
     assert "take long" not in typed(*plan).output
 
 
+def test_layers_that_would_be_frozen_at_random_are_said(tmp_path: Path, motorbikes: Path) -> None:
+    plan = [*DEMO, "--data", motorbikes, "--sweeps-dir", tmp_path, "--dry-run"]
+    assert "init.freeze_d_layers 2 freezes random layers" in typed(*plan, "--set", "init.freeze_d_layers=2").output
+    assert "freezes random layers" not in typed(*plan).output
+
+
 def test_results_as_table_and_json(tmp_path: Path) -> None:
     store = begun(tmp_path / "s")
     keep(store, ended("0000", RunEnd.COMPLETED, 80.0), ended("0001", RunEnd.NONFINITE, None))

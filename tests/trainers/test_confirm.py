@@ -9,6 +9,7 @@ import torch
 
 from tests.trainers.trainer_helpers import Recorder, small_config
 from trainers.assets import Assets
+from trainers.checkpoint import BEST
 from trainers.confirm import confirm
 from trainers.data import draw_synthetic
 from trainers.errors import UserError
@@ -82,6 +83,20 @@ def test_what_is_measured_beside_fid(trained: tuple[Path, Recorder], assets: Ass
     assert first.beside != second.beside
     assert [first.fid, second.fid] == confirmed(assets, folder, 2)
     assert confirm(assets, folder, 1)[0].beside == {}
+
+
+def test_neighbourhoods_are_those_of_the_run(trained: tuple[Path, Recorder], assets: Assets, tmp_path: Path) -> None:
+    """A checkpoint of before has no such key, and then they are of 5."""
+    content = torch.load(trained[0] / BEST, weights_only=True)
+    fid = content["config"]["fid"]
+    del fid["neighbours"]
+    names = []
+    for folder, own in (("three", {"neighbours": 3}), ("before", {})):
+        content["config"]["fid"] = {**fid, **own}
+        (tmp_path / folder).mkdir()
+        torch.save(content, tmp_path / folder / BEST)
+        names.append(confirm(assets, tmp_path / folder, 1, ("prdc",))[0].beside.keys())
+    assert [{name[-3:] for name in one} for one in names] == [{"_k3"}, {"_k5"}]
 
 
 def test_a_run_without_a_best_checkpoint(assets: Assets, tmp_path: Path) -> None:

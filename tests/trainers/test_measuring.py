@@ -100,13 +100,13 @@ def test_what_is_measured_beside_fid(assets: Assets, tmp_path: Path) -> None:
     """At every measurement, under its protocol; the report survives the history's file."""
     plain, recorder = Recorder(), Recorder()
     train(small_config({"schedule.epochs": 4}), assets, tmp_path / "plain", plain)
-    asked = {"schedule.epochs": 4, "fid.metrics": ["prdc", "kid"], "fid.n_fake_first": 10}
+    asked = {"schedule.epochs": 4, "fid.metrics": ["prdc", "kid"], "fid.n_fake_first": 10, "fid.neighbours": 3}
     train(small_config(asked), assets, tmp_path / "more", recorder)
     assert recorder.fids[4] == plain.fids[4], "it changes nothing else"
     assert [report.measurement is None for report in recorder.reports] == [True, False, False, False]
     for report, n in zip(recorder.reports[1:], (20, 30, 30), strict=True):
         assert report.measurement is not None
-        names = {f"{name}_tiny_n{n}_k5" for name in ("precision", "recall", "density", "coverage")}
+        names = {f"{name}_tiny_n{n}_k3" for name in ("precision", "recall", "density", "coverage")}
         assert report.measurement.beside.keys() == {f"kid_tiny_n{n}", f"kid_deviation_tiny_n{n}", *names}
         assert report.logged.items() >= report.measurement.beside.items()
     for report in recorder.reports:
@@ -119,6 +119,10 @@ def test_what_is_measured_beside_fid(assets: Assets, tmp_path: Path) -> None:
         ({"fid.metrics": ["kd"]}, r"unknown metric 'kd': did you mean kid\? valid: inception_score, kid, prdc"),
         ({"fid.metrics": ["inception_score"]}, "inception_score needs fid.extractor inception, got tiny"),
         ({"fid.metrics": ["prdc"], "fid.n_fake_first": 5}, "prdc needs more than 5 fakes, got fid.n_fake_first 5"),
+        ({"fid.metrics": ["prdc"], "fid.neighbours": 30}, "prdc needs more than 30 fakes, got fid.n_fake 30"),
+        ({"fid.neighbours": 0}, "fid.neighbours: Input should be greater than or equal to 1, got 0"),
+        ({"fid.neighbours": 1001}, "fid.neighbours: Input should be less than or equal to 1000, got 1001"),
+        ({"fid.neighbours": 2.5}, "fid.neighbours: Input should be a valid integer"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(wrong: dict[str, Any], text: str) -> None:

@@ -26,6 +26,7 @@ class Beside:
 
     Attributes:
         names: of `trainers.metric_names.VALUES`.
+        k: nearest neighbours that make a neighbourhood.
         real: features of the real images, float32 [N, d], N at most `KEPT`; None: there is nothing to measure on them.
         held_out: statistics of the images that no training sees; None: there are none.
         held_out_features: features of these, as `real`; None: there is nothing to measure on them.
@@ -34,6 +35,7 @@ class Beside:
     """
 
     names: tuple[str, ...] = ()
+    k: int = NEIGHBOURS
     real: Tensor | None = None
     held_out: RealStatistics | None = None
     held_out_features: Tensor | None = None
@@ -91,7 +93,7 @@ class KeptFeatures:
         return all_reduce_sum(rows)
 
 
-def beside_name(value: str, protocol: str, n_fake: int, held_out: float = 0.0) -> str:
+def beside_name(value: str, protocol: str, n_fake: int, held_out: float = 0.0, k: int = NEIGHBOURS) -> str:
     """Full name of a value: ``recall_inception2048_n1000_k5``. Values under different names must not be compared.
 
     Args:
@@ -99,18 +101,19 @@ def beside_name(value: str, protocol: str, n_fake: int, held_out: float = 0.0) -
         protocol: of the extractor.
         n_fake: generated images, of which `KEPT` are compared at most.
         held_out: share of the real images that are left out.
+        k: nearest neighbours that make a neighbourhood.
     """
-    neighbourhood = f"_k{NEIGHBOURS}" if value in VALUES[PRDC] else ""
+    neighbourhood = f"_k{k}" if value in VALUES[PRDC] else ""
     return f"{value}_{protocol}_n{min(KEPT, n_fake)}{held_out_suffix(held_out)}{neighbourhood}"
 
 
 def measure_beside(
-    names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor, suffix: str = ""
+    names: Collection[str], real: Tensor, fake: Tensor, extractor: Extractor, suffix: str = "", k: int = NEIGHBOURS
 ) -> dict[str, float]:
     """Every value of `names` under its protocol, such as ``recall_inception2048_n1000_k5``.
 
     ``n`` counts the fakes that are compared: all, or `KEPT`. What so few images cannot have is left out: neighbours of
-    no more than 5, a score of fewer than 10, and a score of an extractor without classes.
+    no more than `k`, a score of fewer than 10, and a score of an extractor without classes.
 
     Args:
         names: of `trainers.metric_names.VALUES`.
@@ -118,6 +121,7 @@ def measure_beside(
         fake: features [M, d], all finite.
         extractor: that they come from.
         suffix: of the names; see `held_out_suffix`.
+        k: nearest neighbours that make a neighbourhood.
     """
     real = real.to(fake.device)
     of = f"{extractor.protocol}_n{len(fake)}{suffix}"
@@ -126,9 +130,9 @@ def measure_beside(
         if KID in names:
             subsets = kid(real, fake)
             found |= {f"{KID}_{of}": subsets.mean, f"{KID_DEVIATION}_{of}": subsets.deviation}
-        if PRDC in names and min(len(real), len(fake)) > NEIGHBOURS:
-            shares = neighbours(real, fake, NEIGHBOURS)
-            found |= {f"{value}_{of}_k{NEIGHBOURS}": getattr(shares, value) for value in VALUES[PRDC]}
+        if PRDC in names and min(len(real), len(fake)) > k:
+            shares = neighbours(real, fake, k)
+            found |= {f"{value}_{of}_k{k}": getattr(shares, value) for value in VALUES[PRDC]}
         if INCEPTION_SCORE in names and extractor.classes is not None and len(fake) >= SPLITS:
             found[f"inception_score_{of}"] = inception_score(fake, extractor.classes)
     return found

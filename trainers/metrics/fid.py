@@ -115,7 +115,7 @@ def measure_fid(
             name = f"{HELD_OUT}_{extractor.protocol}_n{n_fake}{suffix}"
             more[name] = frechet_distance(beside.held_out, fake)
         if beside is not None and beside.real is not None and fakes_kept is not None:
-            more |= measure_beside(beside.names, beside.real, fakes_kept, extractor, suffix)
+            more |= measure_beside(beside.names, beside.real, fakes_kept, extractor, suffix, beside.k)
             more |= measure_nearest(beside, fakes_kept, extractor.protocol, suffix)
             if beside.look is not None:
                 beside.look(fakes_kept)

@@ -17,10 +17,11 @@ from torch import Tensor
 from trainers.data.manifest import find_manifest
 from trainers.data.shards import read_images
 from trainers.errors import UserError
-from trainers.metric_names import KID, NEIGHBOURS, PRDC
-from trainers.metrics.extractor import Extractor
+from trainers.metric_names import INCEPTION_SCORE, KID, NEIGHBOURS, PRDC
+from trainers.metrics.extractor import Extractor, without_tf32
 from trainers.metrics.fid import FidResult, diversity, protocol_name
 from trainers.metrics.frechet import RealStatistics, frechet_distance
+from trainers.metrics.inception_score import SPLITS, inception_score
 from trainers.metrics.kid import Kid, kid
 from trainers.metrics.moments import FEWEST, Moments
 from trainers.metrics.neighbours import Neighbours, neighbours
@@ -31,16 +32,17 @@ EXTENSIONS = ("bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-METRICS = ("fid", KID, PRDC)
+METRICS = ("fid", KID, PRDC, INCEPTION_SCORE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What two folders have been compared by; None is what was not asked for."""
+    """What two folders have been compared by; None is what was not asked for. The Inception score is of the second."""
 
     fid: FidResult
     kid: Kid | None = None
     neighbours: Neighbours | None = None
+    inception_score: float | None = None
 
 
 def fid_between_folders(
@@ -61,6 +63,7 @@ def compare_folders(
     *,
     extractor: Extractor,
     metrics: Collection[str] = (),
+    k: int = NEIGHBOURS,
     batch_size: int = 50,
     device: torch.device | str = "cpu",
 ) -> Comparison:
@@ -74,22 +77,30 @@ def compare_folders(
         dir_b: the fakes.
         extractor: on `device`.
         metrics: of METRICS; FID is always there, and symmetric.
+        k: nearest neighbours that make a neighbourhood of ``prdc``.
         batch_size: images per forward; changes speed only.
         device: where the extractor and the sums run.
 
     Raises:
-        UserError: a folder is missing or has too few images, or a file cannot be read.
+        UserError: a folder is missing or has too few images, a file cannot be read, or the Inception score was asked
+            for and the extractor has no classes.
     """
     started = time.perf_counter()
     files_a, files_b = find_images(Path(dir_a)), find_images(Path(dir_b))
     if PRDC in metrics:
         for folder, files in ((dir_a, files_a), (dir_b, files_b)):
-            if len(files) <= NEIGHBOURS:
-                raise UserError(f"{PRDC} needs more than {NEIGHBOURS} images in each folder, {folder} has {len(files)}")
-    kept: tuple[list[Tensor], ...] = ([], []) if {KID, PRDC} & set(metrics) else ()
+            if len(files) <= k:
+                raise UserError(f"{PRDC} needs more than {k} images in each folder, {folder} has {len(files)}")
+    if INCEPTION_SCORE in metrics:
+        if extractor.classes is None:
+            raise UserError(f"{INCEPTION_SCORE} needs the extractor inception: {extractor.protocol} has no classes")
+        if len(files_b) < SPLITS:
+            raise UserError(f"{INCEPTION_SCORE} needs at least {SPLITS} images, {dir_b} has {len(files_b)}")
+    kept: tuple[list[Tensor], list[Tensor]] = ([], [])
+    wanted = {KID, PRDC} & set(metrics), {KID, PRDC, INCEPTION_SCORE} & set(metrics)
     of_a, fake = (
-        _moments(files, extractor, batch_size, device, kept[number] if kept else None)
-        for number, files in enumerate((files_a, files_b))
+        _moments(files, extractor, batch_size, device, features if names else None)
+        for files, features, names in zip((files_a, files_b), kept, wanted, strict=True)
     )
     real = RealStatistics.from_moments(of_a)
     fid = FidResult(
@@ -100,11 +111,18 @@ def compare_folders(
         n_fake=fake.n,
         seconds=time.perf_counter() - started,
     )
-    return Comparison(
-        fid=fid,
-        kid=kid(torch.cat(kept[0]), torch.cat(kept[1])) if KID in metrics else None,
-        neighbours=neighbours(torch.cat(kept[0]), torch.cat(kept[1])) if PRDC in metrics else None,
-    )
+    with without_tf32():
+        return Comparison(
+            fid=fid,
+            kid=kid(torch.cat(kept[0]), torch.cat(kept[1])) if KID in metrics else None,
+            neighbours=neighbours(torch.cat(kept[0]), torch.cat(kept[1]), k) if PRDC in metrics else None,
+            inception_score=_score(torch.cat(kept[1]), extractor) if INCEPTION_SCORE in metrics else None,
+        )
+
+
+def _score(fake: Tensor, extractor: Extractor) -> float:
+    assert extractor.classes is not None
+    return inception_score(fake, extractor.classes)
 
 
 def find_images(folder: Path) -> Sequence[Path | bytes]:

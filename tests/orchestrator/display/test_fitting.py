@@ -60,6 +60,8 @@ def test_what_was_measured_beside_fid_gives_way_before_all_else() -> None:
     heading, first, second = shown(130, again, not_again)
     assert heading.split()[-3:-1] == ["KID", "recall"] and " 0.0123 " in first and " 0.275 " in first
     assert second.split().count("-") == 2
+    not_again.confirmed_beside = [{"kid_x_n9": 0.02, "recall_x_n9_k3": 0.2}]
+    assert "recall (k = 3)" in shown(140, not_again)[0], "other neighbourhoods than usual are never called the same"
     headings = [shown(width, again, not_again)[0] for width in range(60, 130)]
     assert all("images/s" in one for one in headings if "recall" in one)
     assert any("images/s" in one and "recall" not in one for one in headings)

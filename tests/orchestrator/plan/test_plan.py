@@ -175,6 +175,9 @@ def test_data_is_checked_before_anything_starts(tmp_path: Path, motorbikes: Path
         prepare_data(plan_with(tmp_path, data=motorbikes, settings=("data.batch_size=64",)))
     caches = prepare_data(plan_with(tmp_path, data=motorbikes, settings=("data.batch_size=16",)))
     assert [len(cache) for cache in caches] == [48, 48]  # pad and stretch
+    near = ("data.batch_size=16", "fid.metrics=[prdc]", "fid.neighbours=48")
+    with pytest.raises(UserError, match=r"^fid\.neighbours 48: prdc needs more than 48 images to compare .* has 48$"):
+        prepare_data(plan_with(tmp_path, data=motorbikes, settings=near))
 
 
 def test_the_written_space_is_the_planned_one(tmp_path: Path) -> None:

@@ -88,6 +88,13 @@ def changed(**parts: Any) -> list[Difference]:
     return differences(before, now)
 
 
+def test_other_neighbourhoods_are_not_compatible() -> None:
+    """And a sweep of before has those of the default."""
+    (found,) = changed(base={**SPACE["base"], "fid": {"neighbours": 3}})
+    assert (str(found), found.compatible) == ("base.fid.neighbours was 5, is 3", False)
+    assert changed(base={**SPACE["base"], "fid": {"neighbours": 5}}) == []
+
+
 @pytest.mark.parametrize(
     ("parts", "text"),
     [

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.plan.checks import check_space_buildable
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.plan import make_plan
-from orchestrator.plan.starting import check_checkpoints, with_whole_paths
+from orchestrator.plan.starting import check_checkpoints, freezing_hints, with_whole_paths
 from orchestrator.space.demo import demo_space
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
@@ -114,6 +114,41 @@ def test_frozen_layers_of_every_value(best: str) -> None:
     with pytest.raises(UserError, match="must be below 4, the layers that D has, got 4"):
         check_space_buildable(space({"init.freeze_d_layers": {"int": [0, 4]}}, **{"init.checkpoint": best}))
     check_space_buildable(space({"init.freeze_d_layers": {"int": [0, 3]}}, **{"init.checkpoint": best}))
+
+
+FROZEN: dict[str, Any] = {"int": [0, 3]}
+FRESH = "(init.checkpoint null, init.parts generator,discriminator,average)"
+
+
+@pytest.mark.parametrize(
+    ("search", "base", "said"),
+    [
+        ({}, {"init.freeze_d_layers": 0}, ""),
+        ({}, {"init.freeze_d_layers": 2}, FRESH),
+        ({}, {"init.freeze_d_layers": 2, "init.checkpoint": "x.pt"}, ""),
+        (
+            {},
+            {"init.freeze_d_layers": 2, "init.checkpoint": "x.pt", "init.parts": "generator"},
+            "(init.checkpoint x.pt, init.parts generator); FreezeD is for transfer",
+        ),
+        ({"init.freeze_d_layers": FROZEN}, {}, FRESH),
+        ({"init.freeze_d_layers": FROZEN}, {"init.checkpoint": "x.pt"}, ""),
+        ({"init.freeze_d_layers": FROZEN, "init.checkpoint": {"choice": [None, "x.pt"]}}, {}, FRESH),
+        (
+            {
+                "init.freeze_d_layers": {**FROZEN, "when": {"init.checkpoint": "x.pt"}},
+                "init.checkpoint": {"choice": [None, "x.pt"]},
+            },
+            {},
+            "",
+        ),
+    ],
+)
+def test_layers_that_would_be_frozen_at_random_are_said(
+    search: dict[str, Any], base: dict[str, Any], said: str
+) -> None:
+    (hint,) = freezing_hints(space(search, **base)) or [""]
+    assert said in hint if said else not hint
 
 
 def test_a_demo_starts_from_fresh_weights(best: str) -> None:

@@ -118,3 +118,26 @@ def test_the_report_ranks_as_the_winner_is_chosen(store: ResultsStore) -> None:
     assert group.best is group.entries[0]
     assert [entry.trial.trial_id for entry in group.entries] == [one.trial_id for one in ranked(store.read_trials())]
     assert group.entries[-1].detail == "breaks recall >= 0.3 (0.2)"
+
+
+def test_a_bound_of_fid_where_kid_decides(tmp_path: Path) -> None:
+    """By FID at the best epoch, which is that of the lowest KID, and by the new measurements of that checkpoint."""
+    plan = replace(PLAN, objective="kid_test_n2", objectives=("kid",), constraints={"fid": "<= 40"})
+    store = begun(tmp_path / "s", plan)
+    for number, (kid, fid, *again) in enumerate(((0.1, 45.0), (0.2, 39.0, 41.0), (0.3, 38.0, 39.5), (0.4, 30.0))):
+        record = ended(f"{number:04d}", "completed", kid)
+        record.measure, record.constraints = "kid", {"fid": "<= 40"}
+        record.beside = {"kid_test_n2": kid, "fid_test_n2": fid, "fid_heldout_test_n2": 99.0}
+        record.confirmed = [kid] * len(again)
+        record.confirmed_beside = [{"kid_test_n2": kid, "fid_test_n2": one} for one in again]
+        keep(store, record)
+    close(store, SweepStatus.FINISHED)
+    records = store.read_trials()
+    assert best_of(*records) == "0002"
+    assert [one.broken for one in records] == [["fid <= 40 (45)"], ["fid <= 40 (41)"], [], []]
+    assert winner_rows(store, "kid", records[2])["constraints"] == "fid <= 40: kept"
+    (group,) = read_sweeps([store], lambda done, all_: None)
+    assert {entry.detail for entry in group.entries if entry.trial.broken} == {
+        "breaks fid <= 40 (45)",
+        "breaks fid <= 40 (41)",
+    }

@@ -81,3 +81,12 @@ def test_two_sweeps_compare_by_their_own_direction(tmp_path: Path) -> None:
     assert first.trials["0000"].measure == "recall"
     (text,) = conclusion(first, second, ("one", "two"))
     assert "By the highest recall in training two's winner is 0.1 higher, and the highest of many" in text
+
+
+def test_sweeps_with_other_neighbourhoods_are_not_compared(tmp_path: Path) -> None:
+    stores = [
+        begun(tmp_path / name, replace(PLAN, objective=f"recall_test_n2_k{k}", objectives=("recall",)))
+        for name, k in (("one", 5), ("two", 3))
+    ]
+    (text,) = conclusion(*(store.read_state() for store in stores), ("one", "two"))
+    assert text.startswith("Not compared: one measures recall_test_n2_k5, two recall_test_n2_k3.")

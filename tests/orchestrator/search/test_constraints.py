@@ -51,6 +51,20 @@ def test_the_value_at_the_best_epoch_counts(tmp_path: Path, sampler: str) -> Non
     assert told == ([broken, kept, unknown] if sampler in ABLE else [{}] * 3)
 
 
+@pytest.mark.parametrize("sampler", ABLE)
+def test_fid_counts_where_it_is_not_the_objective(tmp_path: Path, sampler: str) -> None:
+    sweep = sweep_with(tmp_path, sampler, constraints={"fid": "<= 65"}, objectives=["kid"])
+    for fids in ((60.0, 70.0), (70.0, 60.0)):
+        trial = sweep.suggest()
+        for epoch, fid, kid in zip((4, 8), fids, (0.3, 0.2), strict=True):
+            one = result(epoch, fid).measurement
+            assert one is not None
+            one = replace(one, name=METRIC, objective="kid", beside={"kid_test_n2": kid})
+            sweep.searcher.on_trial_result(trial, replace(result(epoch, fid), measurement=one).to_tune(METRIC))
+        end(sweep, trial, 0.2, 8)
+    assert [one.constraints["fid"] for one in sweep.trials()] == [pytest.approx(5), pytest.approx(-5)]
+
+
 def test_they_learn_from_it(tmp_path: Path) -> None:
     """The lowest FID lies where recall is too low; the search stays away from there."""
     sweep = sweep_with(tmp_path, "tpe", {"optimizer.beta1": {"float": [0.0, 0.9]}}, trials=60)

@@ -219,6 +219,14 @@ def test_fids_that_do_not_compare_are_refused(
     assert str(caught.value) == f"--warm-start earlier: its FIDs do not compare: {reason}"
 
 
+@pytest.mark.parametrize("parts", [{"constraints": {"recall": ">= 0.3"}}, {"objectives": ["fid", "density"]}])
+def test_values_of_other_neighbourhoods_are_refused_where_they_count(write: Write, parts: dict[str, Any]) -> None:
+    store, three = write(), {"base": base(fid={"neighbours": 3})}
+    with pytest.raises(UserError, match=r"its FIDs do not compare: fid\.neighbours was 5, is 3 here$"):
+        warm(store, changed(**three, **parts))
+    assert len(warm(store, changed(**three)).trials) == 4, "FID alone has no neighbourhoods"
+
+
 def test_the_best_share_counts_trials_without_an_objective_too(write: Write) -> None:
     """Of four that fit, half are two; of one, one, and of all four only two have an objective."""
     start = warm(write(), changed())

@@ -11,9 +11,10 @@ from orchestrator.space.space import Space
 from trainers.errors import UserError
 
 
-def space_with(constraints: Any, **fid: Any) -> Space:
+def space_with(constraints: Any, objectives: tuple[str, ...] = ("fid",), **fid: Any) -> Space:
     search = {"optimizer.lr_g": {"float": [1e-4, 1e-2]}}
-    return build_space("x", {"base": {"fid": fid}, "search": search, "constraints": constraints})
+    more = {"constraints": constraints, "objectives": list(objectives)}
+    return build_space("x", {"base": {"fid": fid}, "search": search, **more})
 
 
 def test_what_is_bounded_is_measured() -> None:
@@ -29,13 +30,20 @@ def test_what_is_bounded_is_measured() -> None:
 @pytest.mark.parametrize(
     ("constraints", "text"),
     [
-        ({"recal": ">= 0.3"}, r"unknown value in constraints 'recal': did you mean recall\? valid: coverage, density"),
+        (
+            {"recal": ">= 0.3"},
+            r"unknown value in constraints 'recal': did you mean recall\? valid: coverage, density, fid",
+        ),
         ({"recall": "0.3"}, r"constraints.recall: write it as \">= 0.3\" or \"<= 0.3\", got '0.3'"),
         ({"recall": ">= 5"}, "constraints.recall: recall is a share between 0 and 1, got 5"),
         ({"coverage": "<= -0.1"}, "constraints.coverage: coverage is a share between 0 and 1, got -0.1"),
         ({"recall": ">= nan"}, "constraints.recall: write it as"),
         ({"recall": "= 0.3"}, "constraints.recall: write it as"),
         ({"recall": 0.3}, r"constraints\.recall: needs a text, got 0\.3"),
+        (
+            {"fid": "<= 40"},
+            r"constraints\.fid: FID is the objective, and the lowest wins: .* objectives: \[kid\]; got '<= 40'$",
+        ),
         ({"inception_score": ">= 2"}, None),
     ],
 )
@@ -48,6 +56,14 @@ def test_what_is_refused(constraints: Any, text: str | None) -> None:
         return
     with pytest.raises(UserError, match=f"^space x: {text}"):
         space_with(constraints)
+
+
+def test_fid_is_bounded_where_another_is_the_objective() -> None:
+    """It is measured anyway."""
+    space = space_with({"fid": "<= 40"}, ("kid",))
+    assert (space.constraints, space.base.fid.metrics) == ({"fid": "<= 40"}, ("kid",))
+    assert build_space("x", space_as_yaml(space)) == space
+    assert space_with({"fid": "<= 40"}, ("kid", "fid")).objectives == ("kid", "fid")
 
 
 def test_too_few_fakes_for_it() -> None:

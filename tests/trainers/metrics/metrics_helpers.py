@@ -81,6 +81,25 @@ def real_of(images: Tensor, extractor: Extractor) -> RealStatistics:
     return RealStatistics.from_moments(moments)
 
 
+def write_inception(file: Path) -> None:
+    """Random Inception weights, where the true ones would be a download.
+
+    torchvision's Inception has the same names and shapes as pytorch-fid's. Its default initialisation shrinks the
+    signal layer by layer until all images look the same; He's keeps it, and the biases tell the channels apart.
+    """
+    import torchvision
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = torchvision.models.inception_v3(num_classes=1008, aux_logits=False, weights=None, init_weights=False)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.bias, -0.5, 0.5)
+    torch.save(network.state_dict(), file)
+
+
 # What two ranks do. Each case returns something that torch.save can hold.
 
 

@@ -11,7 +11,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from tests.trainers.metrics.metrics_helpers import DIM, Photos, Tiny, fake_sampler, real_of, tiny_extractor
 from trainers.data.augment import to_uint8
 from trainers.errors import UserError
-from trainers.metric_names import VALUES, all_values, metric_of, protocol_of, short_name, value_of
+from trainers.metric_names import VALUES, all_values, metric_of, neighbours_of, protocol_of, short_name, value_of
 from trainers.metrics import Beside, Extractor, FidResult, beside, measure_beside, measure_fid, real_features
 from trainers.metrics.inception_score import inception_score
 from trainers.metrics.kid import kid
@@ -25,7 +25,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def measured(names: tuple[str, ...] = ("kid", "prdc"), n_fake: int = N_FAKE) -> FidResult:
+def measured(names: tuple[str, ...] = ("kid", "prdc"), n_fake: int = N_FAKE, k: int = 5) -> FidResult:
     extractor = tiny_extractor()
     photos = Photos(50).pixels
     return measure_fid(
@@ -35,7 +35,7 @@ def measured(names: tuple[str, ...] = ("kid", "prdc"), n_fake: int = N_FAKE) -> 
         extractor=extractor,
         batch_size=4,
         device="cpu",
-        beside=Beside(names=names, real=extractor(photos)),
+        beside=Beside(names=names, k=k, real=extractor(photos)),
     )
 
 
@@ -54,6 +54,16 @@ def test_the_same_features_as_fid_and_a_name_that_says_how() -> None:
         }
     )
     assert measured(("kid",)).beside.keys() == {f"kid_tiny_8px_n{N_FAKE}", f"kid_deviation_tiny_8px_n{N_FAKE}"}
+
+
+def test_other_neighbourhoods() -> None:
+    extractor = tiny_extractor()
+    shares = neighbours(extractor(Photos(50).pixels), extractor(to_uint8(fake_sampler(N_FAKE)(0, N_FAKE))), 9)
+    assert measured(("prdc",), k=9).beside == pytest.approx(
+        {f"{name}_tiny_8px_n{N_FAKE}_k9": getattr(shares, name) for name in VALUES["prdc"]}
+    )
+    assert value_of(measured(("prdc",)).beside, "density") != pytest.approx(shares.density), "it makes a difference"
+    assert measured(("prdc",), n_fake=9, k=9).beside == {}
 
 
 def test_no_more_features_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +115,9 @@ def test_names() -> None:
     assert [value_of(found, name) for name in ("kid", "recall", "inception_score", "density")] == [0.1, 0.2, 3.0, None]
     assert protocol_of(found, "recall") == "recall_x_n9_k5" and protocol_of({}, "recall") is None
     assert [short_name(name) for name in found] == ["kid_deviation", "kid", "recall", "inception_score"]
+    assert [neighbours_of(name) for name in (*found, "density_x_k9_n9_k12", "fid_x_k9")] == [
+        *(None, None, 5, None, 12, None)
+    ]
     assert [metric_of(value) for value in all_values()] == [name for name in VALUES for _ in VALUES[name]]
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from pytorch_fid import fid_score
 
-from tests.trainers.metrics.metrics_helpers import draw_photo, photo_tensor, tiny_extractor, write_photos
+from tests.trainers.metrics.metrics_helpers import DIM, Tiny, draw_photo, photo_tensor, tiny_extractor, write_photos
 from trainers.errors import UserError
 from trainers.metrics import (
     METRICS,
@@ -19,6 +19,7 @@ from trainers.metrics import (
     fid_between_folders,
     find_images,
 )
+from trainers.metrics.inception_score import inception_score
 from trainers.metrics.kid import kid
 from trainers.metrics.neighbours import neighbours
 
@@ -127,7 +128,8 @@ def test_photos_differ_from_image_to_image() -> None:
 
 
 def test_other_metrics_come_from_the_same_features(folders: tuple[Path, Path]) -> None:
-    extractor = tiny_extractor()
+    classes = torch.randn(7, DIM, generator=torch.Generator().manual_seed(0))
+    extractor = Extractor(Tiny(), protocol="tiny_8px", dim=DIM, classes=classes)
     features = []
     for folder in folders:
         images = [np.array(Image.open(path).convert("RGB")) for path in find_images(folder)]
@@ -137,7 +139,21 @@ def test_other_metrics_come_from_the_same_features(folders: tuple[Path, Path]) -
     assert found.kid is not None and found.neighbours is not None
     assert found.kid.mean == pytest.approx(kid(*features).mean, abs=1e-9) and found.kid.subset_size == 12
     assert found.neighbours == neighbours(*features)
+    assert found.inception_score == pytest.approx(inception_score(features[1], classes), abs=1e-9)
+    assert found.inception_score != inception_score(features[0], classes)
+    alone = compare_folders(*folders, extractor=extractor, metrics=["inception_score"])
+    assert (alone.inception_score, alone.kid) == (pytest.approx(found.inception_score, abs=1e-6), None)
     assert compare_folders(*folders, extractor=extractor, metrics=["kid"]).neighbours is None
+
+
+def test_what_the_inception_score_needs(tmp_path: Path) -> None:
+    a, b = write_photos(tmp_path / "a", 12, 16, seed=0), write_photos(tmp_path / "b", 9, 16, seed=1)
+    with pytest.raises(UserError, match="inception_score needs the extractor inception: tiny_8px has no classes"):
+        compare_folders(a, b, extractor=tiny_extractor(), metrics=["inception_score"])
+    knows = Extractor(Tiny(), protocol="tiny_8px", dim=DIM, classes=torch.ones(7, DIM))
+    with pytest.raises(UserError, match=r"inception_score needs at least 10 images, .*b has 9"):
+        compare_folders(a, b, extractor=knows, metrics=["inception_score"])
+    assert compare_folders(b, a, extractor=knows, metrics=["inception_score"]).inception_score == pytest.approx(1)
 
 
 def test_too_few_images_for_neighbourhoods(tmp_path: Path) -> None:
