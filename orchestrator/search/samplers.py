@@ -1,5 +1,6 @@
 """Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
+import math
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from orchestrator.space.sections import SAMPLERS, SamplerConfig
 from trainers.metric_names import FID
 
 STARTUP = 10  # Optuna's default
+RANDOM = 0.25  # BOHB's is 1/3
 POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reach a second generation
 
 
@@ -86,7 +88,9 @@ def build_sampler(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed, objectives)
+        fraction = RANDOM if config.random_fraction is None else config.random_fraction
+        at_random = fraction if "random_fraction" in SAMPLERS[config.name].options else 0.0
+        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed, objectives, at_random)
 
 
 # What a sampler sees of a study for the trial of a number, with the numbers of those that are measured and not over.
@@ -116,15 +120,19 @@ class SeededByTrial(BaseSampler):
         sampler: draws from Optuna's random states alone.
         seed: of all draws.
         objectives: what is searched for.
+        at_random: the share of the trials, evenly spread, whose values are drawn at random, whatever the sampler knows.
 
     Attributes:
         measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
             same.
     """
 
-    def __init__(self, sampler: BaseSampler, seed: int, objectives: Sequence[str] = (FID,)) -> None:
+    def __init__(
+        self, sampler: BaseSampler, seed: int, objectives: Sequence[str] = (FID,), at_random: float = 0.0
+    ) -> None:
         self.sampler = sampler
-        self._seed = seed
+        self._random = optuna.samplers.RandomSampler()
+        self._seed, self._at_random = seed, at_random
         self.measured: Callable[[], Collection[int]] = tuple
         self._view = _view_for(sampler, objectives)
 
@@ -132,13 +140,17 @@ class SeededByTrial(BaseSampler):
         return str(self.sampler)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As the sampler does."""
+        """As the sampler does; of a trial that is drawn at random no key."""
+        if self._is_random(trial):
+            return {}
         return self.sampler.infer_relative_search_space(self._shown(study, trial), trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As the sampler does, with the trial's seed."""
+        if self._is_random(trial):
+            return {}
         self._start(trial)
         return self.sampler.sample_relative(self._shown(study, trial), trial, search_space)
 
@@ -147,6 +159,8 @@ class SeededByTrial(BaseSampler):
     ) -> Any:
         """As the sampler does, with the seed of the trial and the parameter."""
         self._start(trial, param_name)
+        if self._is_random(trial):
+            return self._random.sample_independent(study, trial, param_name, param_distribution)
         return self.sampler.sample_independent(self._shown(study, trial), trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -162,9 +176,14 @@ class SeededByTrial(BaseSampler):
         shown: Study = self._view(study, trial.number, self.measured())
         return shown
 
+    def _is_random(self, trial: FrozenTrial) -> bool:
+        before, until = (math.floor(number * self._at_random) for number in (trial.number, trial.number + 1))
+        return before < until
+
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))
-        _seed_all(self.sampler, int(sequence.generate_state(1)[0]))
+        for sampler in (self.sampler, self._random):
+            _seed_all(sampler, int(sequence.generate_state(1)[0]))
 
 
 def _seed_all(sampler: BaseSampler, seed: int) -> None:

@@ -189,9 +189,15 @@ class SamplerKind:
 # Each is built in `orchestrator.search.samplers`.
 SAMPLERS: dict[str, SamplerKind] = {
     "tpe": SamplerKind(
-        frozenset({"startup"}), conditions=True, violations=True, learns_from_cut=True, constraints=True
+        frozenset({"startup", "random_fraction"}),
+        conditions=True,
+        violations=True,
+        learns_from_cut=True,
+        constraints=True,
     ),
-    "gp": SamplerKind(frozenset({"startup"}), violations=True, learns_from_cut=True, constraints=True),
+    "gp": SamplerKind(
+        frozenset({"startup", "random_fraction"}), violations=True, learns_from_cut=True, constraints=True
+    ),
     "cmaes": SamplerKind(frozenset({"population"}), several_objectives=False, choices=False, learns_from_cut=True),
     "qmc": SamplerKind(learns_from_cut=True),  # it never learns, so a cut trial is no loss
     "random": SamplerKind(conditions=True, learns_from_cut=True),
@@ -206,13 +212,20 @@ class SamplerConfig(Section):
         "tpe", description="tpe, gp (Gaussian process), cmaes, qmc (Sobol sequence), random, nsga2 (two objectives)"
     )
     startup: int | None = Field(None, ge=1, le=MOST, description="tpe, gp: trials before the model is used; None: 10")
+    random_fraction: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="tpe, gp: share of later trials that are drawn at random all the same, so that a model that took a "
+        "poor region for the best gets out of it (BOHB, arXiv:1807.01774); None: 0.25",
+    )
     population: int | None = Field(
         None, ge=2, le=MOST, description="nsga2, cmaes: trials of a generation; None: 10, or its own"
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for option in ("startup", "population"):
+        for option in ("startup", "random_fraction", "population"):
             if getattr(self, option) is not None and option not in SAMPLERS[self.name].options:
                 having = " and ".join(name for name, kind in SAMPLERS.items() if option in kind.options)
                 raise ValueError(f"sampler {self.name} has no {option}; {having} have")

@@ -110,6 +110,30 @@ def test_models_find_the_better_half() -> None:
         assert mean_of_last(name) > 0.4, name
 
 
+@pytest.mark.parametrize("name", ["tpe", "gp"])
+@pytest.mark.parametrize(("fraction", "numbers"), [(None, {3, 7, 11}), (0.5, {1, 3, 5, 7, 9, 11}), (0.0, set())])
+def test_some_trials_are_drawn_at_random_whatever_the_model_thinks(
+    name: str, fraction: float | None, numbers: set[int]
+) -> None:
+    """They are the same whether low or high values were found to be good, and those of the model are not."""
+    keys = ("data.flip_p", "data.rotation_p", "noise.instance_sigma")
+    space = build_space("x", {"base": {}, "search": {key: {"float": [0, 1]} for key in keys}})
+    config = SamplerConfig(name=name, startup=1, random_fraction=fraction)
+
+    def drawn(sign: int) -> list[tuple[float, ...]]:
+        study = optuna.create_study(sampler=build_sampler(config, seed=0))
+        for _ in range(12):
+            trial = study.ask()
+            study.tell(trial, sign * sum(float(value) for value in space.sample(trial).values()))
+        return [tuple(trial.params.values()) for trial in study.trials]
+
+    low, high = drawn(1), drawn(-1)
+    same = {number for number in range(5, 12) if low[number] == high[number]}
+    at_random = {number for number in numbers if number >= 5}
+    assert same >= at_random and len(same - at_random) <= 1, "a model may come to the same draw of its prior once"
+    assert len({low[number] for number in numbers}) == len(numbers), "each has values of its own"
+
+
 def inner(config: SamplerConfig, **options: bool) -> Any:
     """Optuna's own sampler."""
     built = build_sampler(config, 0, **options)
@@ -133,6 +157,8 @@ def test_options_reach_the_sampler() -> None:
         (["sampler.name=tpee"], "sampler.name: unknown sampler 'tpee': did you mean tpe?"),
         (["sampler.population=1"], "sampler.population: must be at least 2, got 1"),
         (["sampler.population=8"], "sampler: sampler tpe has no population; cmaes and nsga2 have"),
+        (["sampler.name=qmc", "sampler.random_fraction=0.5"], "sampler qmc has no random_fraction; tpe and gp have"),
+        (["sampler.random_fraction=1"], "sampler.random_fraction: must be less than 1, got 1"),
         (["sampler.nam=tpe"], "did you mean sampler.name?"),
         (["scheduler.name=hyperbnd"], "scheduler.name: unknown scheduler 'hyperbnd': did you mean hyperband?"),
     ],
