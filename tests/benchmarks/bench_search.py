@@ -1,6 +1,6 @@
 """Compute until a search finds the best FID of unpruned random trials: gan-sweep, and what people use by hand.
 
-Usage: python -m tests.benchmarks.bench_search [--data digits|cars|DIR] [--images 1797] [--trials 16 32] [--seeds 5]
+Usage: python tests/benchmarks/bench_search.py [--data digits|cars|DIR] [--images 1797] [--trials 16 32] [--seeds 5]
        [--epochs 12] [--fakes 256] [--gangs 1] [--ways ours ...] [--folder DIR] [--picture FILE]
 
 The images are scikit-learn's 1,797 digits at 32 px, or the first of a folder's; ``cars`` is the folder that the
@@ -27,6 +27,7 @@ import math
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -38,6 +39,9 @@ import optuna
 import yaml
 from PIL import Image
 from rich.console import Console
+
+if not __package__:  # run by its path, from the project's folder
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from orchestrator.commands.launch import launch
 from orchestrator.plan.launch_options import LaunchOptions
