@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
 from trainers.init_parts import InitParts
-from trainers.metric_names import FID, MOST_NEIGHBOURS, NEIGHBOURS, VALUES, check_metrics, measurable, metric_of
+from trainers.metric_names import FID, INCEPTION_SCORE, MOST_NEIGHBOURS, NEIGHBOURS, PRDC, VALUES, measurable, metric_of
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -248,6 +248,14 @@ class FidConfig(_Section):
     )
     batch_size: Count = Field(100, description="images per forward of the extractor, per rank; changes speed only")
 
+    def check_metrics(self, where: str, names: tuple[str, ...]) -> None:
+        """Raise a `UserError` where one of `names`, which the key `where` asks for, cannot be measured beside FID."""
+        if INCEPTION_SCORE in names and self.extractor != "inception":
+            raise UserError(f"{where}: {INCEPTION_SCORE} needs fid.extractor inception, got {self.extractor}")
+        if PRDC in names and (fewest := self.n_fake_first or self.n_fake) <= self.neighbours:
+            key = "fid.n_fake_first" if self.n_fake_first else "fid.n_fake"
+            raise UserError(f"{where}: {PRDC} needs more than {self.neighbours} fakes, got {key} {fewest}")
+
 
 class RuntimeConfig(_Section):
     """How it runs; changes speed and rounding, not the experiment."""
@@ -309,7 +317,7 @@ class TrainConfig(_Section):
 
     @model_validator(mode="after")
     def _metrics_can_be_measured(self) -> Self:
-        check_metrics("fid.metrics", self.fid.metrics, self.fid)
+        self.fid.check_metrics("fid.metrics", self.fid.metrics)
         if (name := self.fid.objective) != FID and (needs := metric_of(name)) not in self.fid.metrics:
             raise ValueError(f"fid.objective {name} needs {needs} in fid.metrics")
         return self

@@ -2,12 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
-from trainers.errors import UserError
-
-if TYPE_CHECKING:
-    from trainers.config import FidConfig
 
 FID = "fid"
 KID, PRDC, INCEPTION_SCORE = "kid", "prdc", "inception_score"
@@ -77,21 +71,3 @@ def neighbours_of(protocol: str) -> int | None:
     """5 of ``recall_inception2048_n1000_k5``: nearest neighbours of a neighbourhood; None where there are none."""
     found = re.search(r"_k(\d+)$", protocol) if short_name(protocol) in VALUES[PRDC] else None
     return None if found is None else int(found[1])
-
-
-def check_metrics(where: str, names: tuple[str, ...], fid: "FidConfig") -> None:
-    """Check that what is to be measured beside FID can be.
-
-    Args:
-        where: the key that asks for it.
-        names: of `VALUES`.
-        fid: extractor, numbers of fakes and of neighbours.
-
-    Raises:
-        UserError: it cannot.
-    """
-    if INCEPTION_SCORE in names and fid.extractor != "inception":
-        raise UserError(f"{where}: {INCEPTION_SCORE} needs fid.extractor inception, got {fid.extractor}")
-    if PRDC in names and (fewest := fid.n_fake_first or fid.n_fake) <= fid.neighbours:
-        key = "fid.n_fake_first" if fid.n_fake_first else "fid.n_fake"
-        raise UserError(f"{where}: {PRDC} needs more than {fid.neighbours} fakes, got {key} {fewest}")

@@ -17,7 +17,7 @@ from orchestrator.space.space import Space, condition_text, config_names
 from orchestrator.space.yaml_text import read_yaml
 from trainers.config import TrainConfig
 from trainers.errors import UserError, problem_text, shortened, unknown_name
-from trainers.metric_names import FID, INCEPTION_SCORE, all_values, check_metrics, metric_of
+from trainers.metric_names import FID, INCEPTION_SCORE, all_values, metric_of
 
 
 def bundled_spaces() -> dict[str, Path]:
@@ -105,7 +105,7 @@ def with_metrics(space: Space) -> Space:
     metrics = tuple(dict.fromkeys([*fid.metrics, *needed]))
     if metrics == fid.metrics and fid.objective == first:
         return space
-    check_metrics("constraints and objectives", metrics, fid)
+    fid.check_metrics("constraints and objectives", metrics)
     wanted = {"fid.metrics": metrics, "fid.objective": first}
     return space.model_copy(update={"base": TrainConfig.build(space.base.model_dump(), wanted)})
 
@@ -128,7 +128,7 @@ def check_space(space: Space) -> None:
     """
     _check_conditions(space)
     if INCEPTION_SCORE in space.confirm.metrics:  # neighbours of few fakes are left out: they are asked for by default
-        check_metrics("confirm.metrics", (INCEPTION_SCORE,), space.base.fid)
+        space.base.fid.check_metrics("confirm.metrics", (INCEPTION_SCORE,))
     _check_confirm(space)
     check_population(space)
     check_changes(space)
