@@ -120,9 +120,9 @@ def test_what_is_measured_beside_fid(assets: Assets, tmp_path: Path) -> None:
         ({"fid.metrics": ["inception_score"]}, "inception_score needs fid.extractor inception, got tiny"),
         ({"fid.metrics": ["prdc"], "fid.n_fake_first": 5}, "prdc needs more than 5 fakes, got fid.n_fake_first 5"),
         ({"fid.metrics": ["prdc"], "fid.neighbours": 30}, "prdc needs more than 30 fakes, got fid.n_fake 30"),
-        ({"fid.neighbours": 0}, "fid.neighbours: Input should be greater than or equal to 1, got 0"),
-        ({"fid.neighbours": 1001}, "fid.neighbours: Input should be less than or equal to 1000, got 1001"),
-        ({"fid.neighbours": 2.5}, "fid.neighbours: Input should be a valid integer"),
+        ({"fid.neighbours": 0}, "fid.neighbours: must be at least 1, got 0"),
+        ({"fid.neighbours": 1001}, "fid.neighbours: must be at most 1000, got 1001"),
+        ({"fid.neighbours": 2.5}, "fid.neighbours: needs a whole number, got 2.5"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(wrong: dict[str, Any], text: str) -> None:
