@@ -32,12 +32,13 @@ def left_text(state: SweepState) -> str:
     gangs = max(1, state.plan.resources.get("gangs", len(state.gangs)))
     if any(trial.paused for trial in trials):
         scheduler = SchedulerConfig.model_validate(state.plan.definition.get("scheduler", {}))
-        done, seconds = sum(trial.epochs for trial in trials), sum(trial.seconds for trial in trials)
+        done, seconds = sum(trial.trained for trial in trials), sum(trial.seconds for trial in trials)
         longest = max(trial.total_epochs for trial in trials)
         left = max(0.0, state.planned * mean_epochs(scheduler, longest) - done)
         return f"about {duration(left * seconds / done / gangs)} left" if done and left else ""
     over = [trial.seconds for trial in trials if trial.over]
-    whole = [trial.seconds / trial.epochs * trial.total_epochs for trial in trials if trial.epochs and not trial.over]
+    open_ones = [trial for trial in trials if trial.trained and not trial.over]
+    whole = [trial.seconds / trial.trained * (trial.total_epochs - trial.began) for trial in open_ones]
     if not (known := over or whole):
         return ""
     used = sum(trial.seconds for trial in trials if trial.state is State.RUNNING)

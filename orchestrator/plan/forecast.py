@@ -108,7 +108,7 @@ def _speed_in(directory: Path, wanted: Any) -> Speed | None:
     if _what_trains(plan.definition, plan.fingerprint, plan.resources) != wanted:
         return None
     trials = store.read_trials()
-    seconds, epochs = sum(trial.epoch_seconds for trial in trials), sum(trial.epochs for trial in trials)
+    seconds, epochs = sum(trial.epoch_seconds for trial in trials), sum(trial.trained for trial in trials)
     if not seconds:
         return None
     with_fid = any(trial.fid_seconds for trial in trials)

@@ -33,6 +33,7 @@ TOTALS = (
     "checkpoint",
     "measured",
     "beside",
+    "began",
 )
 
 # What is said of a FID that stands for a trial without an objective.
@@ -52,7 +53,7 @@ class TrialRecord:
         verdict: why it ended, in one word; see `orchestrator.results.verdict`.
         objective: best value of `measure`, by default the lowest FID, inside the window so far, of fakes that vary.
         best_epoch: the epoch it was measured at.
-        n_fake: generated images of the objective's protocol; 0 where it is not known.
+        n_fake: generated images of the objective's protocol; 0 if unknown.
         last_fid: the last FID that was measured.
         last_fid_epoch: the epoch it was measured at; the table carries it over to later epochs.
         last_fid_n: generated images that it was measured on.
@@ -66,7 +67,8 @@ class TrialRecord:
         constraints: of its sweep: what the winner has to keep.
         measure: of its sweep: what the objective is, by its short name.
         refused: why it cannot win: what its best checkpoint showed on fresh latents; empty where it can.
-        epochs: epochs trained.
+        epochs: its newest epoch.
+        began: the epoch of the checkpoint that it went on from (`gan-sweep extend`); 0 for a start.
         seconds: from its first lease to its newest epoch or its end, without the time in which its sweep had no driver,
             and in which it was paused.
         costs: values of the objectives besides the first, by name; known at its end.
@@ -77,8 +79,7 @@ class TrialRecord:
             what a later driver's scheduler compares. None where the log of an older version does not say it.
         ended: wall clock of its end, in memory only; None while it is open.
         gang: number of the gang that trained it last, in memory only; None before its first lease.
-        paused: it waits at a rung, or did when the end of its sweep cut it short; another driver lets it wait there
-            again.
+        paused: it waits at a rung, or did when its sweep's end cut it short: another driver lets it wait again.
         rests: epochs at which it has waited at rungs.
         exploits: of whom it has become a copy, and with which settings, in order; `params` are those of its start.
         repeats: its setting, trained again with fresh training seeds.
@@ -107,6 +108,7 @@ class TrialRecord:
     measure: str = FID
     refused: str = ""
     epochs: int = 0
+    began: int = 0
     seconds: float = 0.0
     detail: str = ""
     costs: dict[str, float] = field(default_factory=dict)
@@ -126,6 +128,8 @@ class TrialRecord:
     def progress(self, report: EpochReport) -> None:
         """Add an epoch's report."""
         self._forget_older(report.best_epoch)
+        if not self.epochs:
+            self.began = report.epoch - 1
         self.epochs, self.checkpoint = report.epoch, report.checkpoint
         self.images_per_second = report.metrics.get("images_per_second")
         self.objective, self.best_epoch = report.objective, report.best_epoch
@@ -174,6 +178,11 @@ class TrialRecord:
     def over(self) -> bool:
         """Whether it has ended for good: not open, nor cut short by its sweep's end."""
         return not self.open and self.state is not State.STOPPED
+
+    @property
+    def trained(self) -> int:
+        """How many epochs it has trained itself."""
+        return max(0, self.epochs - self.began)
 
     @property
     def ended_early(self) -> bool:

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.pruning import RULES
 from orchestrator.results.prices import CURRENCY
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.state import SweepState
-from orchestrator.results.verdict import StopReason
-from trainers.run_report import RunEnd
+from orchestrator.results.verdict import StopReason, is_rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,13 +124,13 @@ def _share_of_machine(state: SweepState, now: float) -> float | None:
 
 def is_pruned(trial: TrialRecord) -> bool:
     """Whether the scheduler or a rule ended it before its last epoch; one that broke down could not have gone on."""
-    return trial.verdict == StopReason.OUTRANKED or (trial.verdict in RULES and trial.verdict != RunEnd.NONFINITE)
+    return trial.verdict == StopReason.OUTRANKED or is_rule(trial.verdict)
 
 
 def _saved(trials: list[TrialRecord], per_gang: float, price: float | None) -> Saved:
     pruned = [trial for trial in trials if is_pruned(trial)]
-    known = [trial for trial in pruned if trial.epochs and trial.epoch_seconds]
-    left = sum((trial.total_epochs - trial.epochs) * trial.epoch_seconds / trial.epochs for trial in known)
+    known = [trial for trial in pruned if trial.trained and trial.epoch_seconds]
+    left = sum((trial.total_epochs - trial.epochs) * trial.epoch_seconds / trial.trained for trial in known)
     hours = per_gang * left / 3600
     cost = None if price is None else price * hours
     return Saved(hours=hours, cost=cost, trials=len(pruned), unknown=len(pruned) - len(known))

@@ -335,8 +335,8 @@ class SweepState:
 
     def _end(self, trial: TrialRecord, outcome: TrialOutcome, seconds: float, at: float) -> None:
         trial.end(outcome, seconds)
-        if outcome.epochs:
-            self.longest_epoch = max(self.longest_epoch, seconds / outcome.epochs)
+        if trial.trained:
+            self.longest_epoch = max(self.longest_epoch, seconds / trial.trained)
         trial.ended = at
         if "device_seconds" in self.plan.objectives:
             trial.costs["device_seconds"] = seconds * self.plan.devices

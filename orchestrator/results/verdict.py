@@ -7,7 +7,7 @@ A trial's verdict is one word: how its run ended by itself (`RunEnd`), why it wa
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.pruning import HOPELESS, Trip
+from orchestrator.pruning import HOPELESS, RULES, Trip
 from trainers.run_report import RunEnd, RunOutcome
 
 
@@ -117,8 +117,8 @@ def outcome_of(run: RunOutcome, trip: Trip | None, reason: StopReason | Failure 
 
 
 def is_rule(verdict: str | None) -> bool:
-    """Whether a verdict is the name of a rule."""
-    return verdict is not None and verdict not in {*RunEnd, *StopReason, *Failure}
+    """Whether a verdict is the name of a rule that ended a trial which could have gone on."""
+    return verdict in RULES and verdict != RunEnd.NONFINITE
 
 
 def state_of(verdict: str, objective: float | None) -> State:

@@ -12,7 +12,7 @@ from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.spending import is_pruned, spending_of
 from orchestrator.results.state import SweepState
-from orchestrator.results.verdict import Failure, StopReason, SweepStatus
+from orchestrator.results.verdict import Failure, StopReason, SweepStatus, TrialOutcome
 from tests.orchestrator.sweep_helpers import PLAN, epoch
 from trainers.run_report import RunEnd
 
@@ -114,3 +114,14 @@ def test_the_time_of_epochs_is_added_up_once_each() -> None:
     for number in (1, 2):
         trial.progress(replace(epoch(number, fid=9.0, seconds=1.0), started=10.0 * number, ended=10.0 * number + 4.0))
     assert (trial.epoch_seconds, trial.fid_seconds, trial.totals["epoch_seconds"]) == (8.0, 2.0, 8.0)
+
+
+def test_of_a_trial_that_goes_on_only_its_own_epochs_count() -> None:
+    """The first that it reports is the fifth, so four were another's; the log says so too."""
+    trial, again = TrialRecord("0000", {}, 9, 0.0), TrialRecord("0000", {}, 9, 0.0)
+    for number in (5, 6):
+        trial.progress(epoch(number, fid=9.0, seconds=1.0))
+    assert (trial.epochs, trial.began, trial.trained) == (6, 4, 2)
+    again.restore_totals(trial.totals)
+    again.end(TrialOutcome(verdict="fid_diverged", epochs=6), seconds=8.0)
+    assert (again.began, again.trained) == (4, 2)
