@@ -265,8 +265,8 @@ def rest_of(name: str, given: dict[str, str], whole: bool, home: Home) -> list[s
             more += ["--data", *home.stand_for("--data", "more-photos", given.get("--space", ""))]
     elif name == "replay" and "--tune" in given:
         more += ["--candidates", "2"]
-    elif name == "extend":
-        more += ["--dry-run"]
+    elif name == "extend":  # no rule has ended a trial of the sweep at hand
+        more += ["--dry-run", *([] if "--epochs" in given else ["--epochs", "1"])]
     elif name == "resume":
         more += ["--time-budget", "1s"]
     elif name in ("results", "status", "ui") and "sweep" not in given:
