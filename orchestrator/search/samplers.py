@@ -24,7 +24,7 @@ from orchestrator.space.sections import SAMPLERS, SamplerConfig
 from trainers.metric_names import FID
 
 STARTUP = 10  # Optuna's default
-RANDOM = 0.25  # BOHB's is 1/3
+RANDOM = 0.125  # BOHB's is 1/3
 POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reach a second generation
 
 

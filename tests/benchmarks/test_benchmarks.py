@@ -140,6 +140,7 @@ PROMISED = {
     "bench_search": [
         "48 images of digits, 6 epochs, 8 fakes, ours 1 at a time",
         *(rf"until the best FID of {trials} random trials \(#\):" for trials in (1, 2)),
+        *(rf"until within #% of the best FID of {trials} random trials:" for trials in (1, 2)),
         *(
             rf"{way} +median (#|more), mean (#|more), in [01] of 1 seeds: (#|-)"
             for way in ("ours", r"optuna \+ median", r"optuna \+ hyperband", r"ray asha \+ optuna", "random")
