@@ -90,7 +90,7 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     assert masked(masked(text)) == masked(text)
 
 
-@pytest.mark.timeout(20)  # what is quadratic takes minutes
+@pytest.mark.timeout(120)  # what is quadratic takes far longer
 @pytest.mark.parametrize("piece", ["a:", "x=", "'a':'", "[1:2,", "://", "%3A%2F%2F", "token=", "://a:", "'token':'"])
 def test_long_lines_take_linear_time(piece: str) -> None:
     text = piece * 100_000
