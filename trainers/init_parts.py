@@ -23,6 +23,8 @@ def init_parts(text: str) -> str:
         raise UserError(f"average goes with generator only, whose moving average it is, got {text!r}")
     if "optimizers" in parts and not {"generator", "discriminator"} & {*parts}:
         raise UserError(f"optimizers go with generator or discriminator only, whose moments they have, got {text!r}")
+    if "progress" in parts and not {"generator", "discriminator"} <= {*parts}:
+        raise UserError(f"progress goes with generator and discriminator only, whose epochs it counts, got {text!r}")
     return ",".join(parts)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--epochs",
     type=Whole(1, 10**6),
     metavar="N",
-    help="How many more. [default: those that were left when a rule or you ended the trial]",
+    help="How many more. [default: to the end of its plan, for a trial that goes on where it ended]",
 )
 @click.option(
     "--rules", type=NameOrPath(), metavar="FILE|on|off", help="A pruning: block, all or none. [default: SWEEP's]"
@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Let ended trials of SWEEP train on, each from a checkpoint, in a sweep of their own.
 
-    A trial that a rule or you ended goes on where it ended: --rules off takes the verdict back. Any other goes on from
-    its best checkpoint.
+    A trial that a rule or you ended before it had a FID inside its window goes on where it ended: --rules off takes the
+    verdict back. Any other goes on from its best checkpoint.
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
@@ -96,7 +96,7 @@ def _going_on(chosen: Chosen, epochs: int | None) -> GoesOn:
         raise UserError(f"trial {chosen.name} has not ended: gan-sweep resume goes on with it")
     done = epochs_done(read_initial(str(chosen.checkpoint), "meta"))
     if epochs is None and not trial.ended_early:
-        raise UserError(f"trial {chosen.name} was not ended by a rule or by you: say with --epochs how many more")
+        raise UserError(f"trial {chosen.name} goes on from its best epoch, {done}: say with --epochs how many more")
     return GoesOn(
         params=params_now(trial.params, [one for one in trial.exploits if one.epoch < done]),
         checkpoint=chosen.checkpoint,

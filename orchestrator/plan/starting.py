@@ -12,7 +12,14 @@ from trainers.errors import UserError, first_line, shortened
 
 KEY, PARTS, FREEZE = "init.checkpoint", "init.parts", "init.freeze_d_layers"
 # Besides these two, what decides whether a checkpoint fits.
-_DECIDING = ("network.", "data.image_size", "regularizer.spectral_norm", "optimizer.name")
+_DECIDING = (
+    "network.",
+    "data.image_size",
+    "regularizer.spectral_norm",
+    "optimizer.name",
+    "regime.name",
+    "schedule.epochs",
+)
 
 
 def with_whole_paths(space: Space) -> Space:
@@ -30,10 +37,10 @@ def with_whole_paths(space: Space) -> Space:
 def check_checkpoints(space: Space) -> None:
     """Check that every checkpoint that a trial may start from is there, whole, and fits all networks of the search.
 
-    The points have epochs left where they go on counting those of their checkpoint.
-
-    A key that decides about networks is tried with each checkpoint and each choice of parts that its conditions allow,
-    the others as in the base. Where labels are ``auto``, networks are not known yet, and the files alone are checked.
+    A key that decides about networks, or about epochs where those of the checkpoint count, is tried with each
+    checkpoint and each choice of parts that its conditions allow, the others as in the base; in a sweep of points alone
+    they are tried as they stand together. Where labels are ``auto``, networks are not known yet, and all but those is
+    checked.
 
     Raises:
         UserError: one is not, or does not; names what differs.
@@ -42,17 +49,18 @@ def check_checkpoints(space: Space) -> None:
 
     paths = {path for path in (space.base.init.checkpoint, *_values(space, KEY)) if path is not None}
     saved = {path: _read(path) for path in sorted(paths)}
-    for config in map(space.resolve, space.known_points()):
-        if config.init.takes("progress"):
-            start = saved[str(config.init.checkpoint)]
-            check_has_epochs_left(start, config)
-            if any(change.first <= epochs_done(start) + 1 for change in space.changes):
-                raise UserError(f"{KEY} {config.init.checkpoint}: settings change at an epoch that it has behind it")
-    if not saved or space.base.labels == "auto":
+    if not saved:
         return
-    for config in _configs(space):
-        if config.init.checkpoint is not None:
-            check_fits(saved[config.init.checkpoint], config)
+    points = space.known_points()
+    for config in map(space.resolve, points) if space.trials <= len(points) else _configs(space):
+        if config.init.checkpoint is None:
+            continue
+        start = saved[config.init.checkpoint]
+        if space.base.labels != "auto":
+            check_fits(start, config)
+        check_has_epochs_left(start, config)
+        if config.init.takes("progress") and any(change.first <= epochs_done(start) + 1 for change in space.changes):
+            raise UserError(f"{KEY} {config.init.checkpoint}: settings change at an epoch that it has behind it")
 
 
 def freezing_hints(space: Space) -> list[str]:

@@ -186,8 +186,8 @@ class TrialRecord:
 
     @property
     def ended_early(self) -> bool:
-        """Whether a rule or the user has ended it, which `gan-sweep extend` takes back."""
-        return self.verdict == StopReason.STOPPED_BY_USER or is_rule(self.verdict)
+        """Whether a rule or the user ended it without an objective: `gan-sweep extend` goes on from its end."""
+        return self.objective is None and (self.verdict == StopReason.STOPPED_BY_USER or is_rule(self.verdict))
 
     @property
     def can_win(self) -> bool:

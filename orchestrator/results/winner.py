@@ -57,14 +57,19 @@ def choose(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
 
 
 def choose_to_go_on(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
-    """As `choose` of a sweep; of a trial that a rule or the user ended the checkpoint of its end, where it was kept."""
+    """As `choose` of a sweep; of a trial that was ended without an objective, the checkpoint of its end."""
     if Path(source).is_file():
         raise UserError(f"{source} is a file: name a sweep, which knows its images and its settings")
     store, record = choose_trial(source, sweeps_dir, trial)
+    if not record.ended_early:
+        return choose(source, sweeps_dir, record.trial_id)
     latest = store.trials_dir / record.trial_id / LATEST
-    if record.ended_early and latest.is_file():
-        return Chosen(checkpoint=latest, store=store, trial=record)
-    return choose(source, sweeps_dir, record.trial_id)
+    if not latest.is_file():
+        raise UserError(
+            f"trial {record.trial_id} of {store.directory.name} has no checkpoint of its end: none was written, or the "
+            f"sweep keeps those of others ({store.read_plan().keep_checkpoints}; --keep-checkpoints all keeps all)"
+        )
+    return Chosen(checkpoint=latest, store=store, trial=record)
 
 
 def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[ResultsStore, TrialRecord]:
@@ -87,7 +92,7 @@ def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[Re
 
 def _why_none(store: ResultsStore, record: TrialRecord) -> str:
     text = f"trial {record.trial_id} of {store.directory.name} has no checkpoint of its best epoch"
-    if record.objective is None and not record.ended_early:
+    if record.objective is None:
         return f"{text}: it has no FID inside the window"
     kept = store.read_plan().keep_checkpoints
     return f"{text}: the sweep keeps {kept} (--keep-checkpoints all keeps every trial's)"

@@ -113,5 +113,7 @@ def _by_epoch(
 def _result(measured: Measurement, name: str, state: SweepState | None) -> TrialResult:
     """Of a trial's seconds the share of its epochs by then: nobody keeps them by epoch."""
     trial = state.trials.get(name) if state is not None else None
-    seconds = trial.seconds * measured.epoch / trial.epochs if trial is not None and trial.epochs else 0.0
+    seconds = 0.0
+    if trial is not None and trial.trained:
+        seconds = trial.seconds * (measured.epoch - trial.began) / trial.trained
     return TrialResult(epoch=measured.epoch, measurement=measured, seconds=seconds)

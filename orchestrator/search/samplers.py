@@ -1,6 +1,5 @@
 """Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
-import math
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -120,7 +119,7 @@ class SeededByTrial(BaseSampler):
         sampler: draws from Optuna's random states alone.
         seed: of all draws.
         objectives: what is searched for.
-        at_random: the share of the trials, evenly spread, whose values are drawn at random, whatever the sampler knows.
+        at_random: the share of the trials whose values are drawn at random, whatever the sampler knows.
 
     Attributes:
         measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
@@ -177,13 +176,26 @@ class SeededByTrial(BaseSampler):
         return shown
 
     def _is_random(self, trial: FrozenTrial) -> bool:
-        before, until = (math.floor(number * self._at_random) for number in (trial.number, trial.number + 1))
-        return before < until
+        return drawn_at_random(trial.number, self._seed, self._at_random)
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))
         for sampler in (self.sampler, self._random):
             _seed_all(sampler, int(sequence.generate_state(1)[0]))
+
+
+def drawn_at_random(number: int, seed: int, share: float) -> bool:
+    """Whether a trial is one of those that are drawn at random.
+
+    Chance says so, as in BOHB: turns would fall together with those in which Hyperband fills its brackets.
+
+    Args:
+        number: of the trial.
+        seed: of the sampler.
+        share: of all trials.
+    """
+    sequence = np.random.SeedSequence((seed, number, crc32(b"at random")))
+    return bool(np.random.default_rng(sequence).random() < share)
 
 
 def _seed_all(sampler: BaseSampler, seed: int) -> None:

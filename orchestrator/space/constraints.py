@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trainers.errors import UserError, shortened, unknown_name
-from trainers.metric_names import SHARES, measurable
+from trainers.metric_names import FID, SHARES, measurable
 
 _TEXT = re.compile(r"\s*(>=|<=)\s*(\S+)\s*")
 
@@ -48,6 +48,8 @@ def check_reachable(where: str, value: str, bound: float) -> None:
     """
     if value in SHARES and not 0 <= bound <= 1:
         raise UserError(f"{where}: {value} is a share between 0 and 1, got {bound:g}")
+    if value == FID and bound < 0:
+        raise UserError(f"{where}: {FID} is never below 0, got {bound:g}")
 
 
 def limits_of(constraints: Mapping[str, str]) -> list[Limit]:

@@ -227,6 +227,7 @@ def test_a_file_that_is_no_whole_checkpoint(source: Path, tmp_path: Path) -> Non
         ("generater", "unknown part 'generater': did you mean generator?"),
         ("generator,", "unknown part ''"),
         ("discriminator,average", "average goes with generator only"),
+        ("generator,progress", "progress goes with generator and discriminator only"),
         ("optimizers", "optimizers go with generator or discriminator only"),
     ],
 )
@@ -278,6 +279,7 @@ def test_a_run_starts_where_the_other_was(assets: Assets, tmp_path: Path, traine
 def test_a_run_that_was_stopped_goes_on_in_another_as_if_it_had_not_been(assets: Assets, tmp_path: Path) -> None:
     """Its end is kept, though no checkpoint was due; epochs go on being counted, and the other's result is its own."""
     keys = {"schedule.epochs": 4, "schedule.checkpoint_every": 9, "schedule.window_first": 3, "fid.every": 1}
+    keys |= {"regime.ema_halflife_images": 10_000, "regime.ema_rampup": 0.05}  # which it is far from having reached
     whole, first, rest = Recorder(), Recorder(2), Recorder()
     train(small_config(keys), assets, tmp_path / "whole", whole)
     assert train(small_config(keys), assets, tmp_path / "first", first, times=still_times()).end is RunEnd.STOPPED

@@ -264,7 +264,8 @@ class Family(FamilyTraits):
     def _update_average(self, images_seen: int) -> None:
         """Update the moving average after G's updates; `images_seen` are those before this step."""
         if self.average is not None:
-            batch, rampup = self.config.data.batch_size, not self.config.init.takes("average")
+            batch, takes = self.config.data.batch_size, self.config.init.takes
+            rampup = takes("progress") or not takes("average")  # with progress the images seen go on, and it with them
             follow(self.average, self.generator, self.config.regime, images_seen + batch, batch, rampup=rampup)
 
     def _set_up(self, network: nn.Module) -> nn.Module:

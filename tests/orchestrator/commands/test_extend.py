@@ -74,7 +74,7 @@ def test_settings_that_change_at_an_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("scheduler", "parts", "said"),
-    [("asha", "generator,progress", "progress needs scheduler none"), ("asha", None, "")],
+    [("asha", "generator,discriminator,progress", "progress needs scheduler none"), ("asha", None, "")],
 )
 def test_a_scheduler_that_compares_first_epochs_is_refused(scheduler: str, parts: str | None, said: str) -> None:
     start = {"init": {"checkpoint": "a.pt", **({} if parts is None else {"parts": parts})}}
@@ -103,7 +103,7 @@ def test_a_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
     refused = typed(*more[:4], "--sweeps-dir", tmp_path, "--name", "again")
     assert (
         refused.exit_code == 2
-        and "was not ended by a rule or by you: say with --epochs how many more" in refused.stderr
+        and f"goes on from its best epoch, {best}: say with --epochs how many more" in refused.stderr
     )
 
 

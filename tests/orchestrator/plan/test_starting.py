@@ -34,7 +34,8 @@ def space(search: dict[str, Any], points: tuple[dict[str, Any], ...] = (), **bas
     for name, value in {**SMALL, **base}.items():
         section, key = name.split(".")
         sections.setdefault(section, {})[key] = value
-    return build_space("s", {"base": sections, "search": search, "points": list(points)})
+    beside = {"scheduler": sections.pop("scheduler")} if "scheduler" in sections else {}
+    return build_space("s", {"base": sections, "search": search, "points": list(points), **beside})
 
 
 @pytest.fixture
@@ -183,3 +184,24 @@ def test_a_launch_plans_it(best: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {"space": "ralsgan_motorbike", "demo": True, "sweeps_dir": tmp_path}
     plan = make_plan(LaunchOptions(**options, settings=(*fitting, "init.checkpoint=best.pt", "init.freeze_d_layers=2")))
     assert plan.space.base.init.checkpoint == best
+
+
+def test_in_a_sweep_of_points_alone_each_checkpoint_has_to_fit_its_own(best: str, tmp_path: Path) -> None:
+    """As `gan-sweep extend` makes of trials with other networks, regimes and epochs."""
+    wide = str(written(tmp_path / "wide.pt", **{"network.latent_dim": 16, "regime.name": "n_critic"}))
+    parts = {"init.parts": "generator,discriminator,progress", "init.checkpoint": best, "schedule.epochs": 8}
+    search = {"init.checkpoint": [best, wide], "network.latent_dim": [8, 16], "regime.name": ["classic", "n_critic"]}
+    point = {"init.checkpoint": wide, "network.latent_dim": 16, "regime.name": "n_critic"}
+    choices = {name: {"choice": values} for name, values in search.items()}
+    found = space(choices, (point,), **parts, **{"schedule.window_first": 1, "scheduler.name": "none"})
+    check_checkpoints(found.model_copy(update={"trials": 2}))
+    with pytest.raises(UserError, match="is 8 there and 16 here"):
+        check_checkpoints(found.model_copy(update={"trials": 3}))
+
+
+def test_epochs_of_the_search_are_more_than_those_that_count(best: str) -> None:
+    parts = {"init.parts": "generator,discriminator,progress", "init.checkpoint": best, "schedule.epochs": 8}
+    whole = {**parts, "schedule.window_first": 1, "scheduler.name": "none"}
+    check_checkpoints(space({"schedule.epochs": {"int": [6, 8]}}, **whole))
+    with pytest.raises(UserError, match="it has 5 epochs already"):
+        check_checkpoints(space({"schedule.epochs": {"int": [5, 8]}}, **whole))

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from orchestrator.search.samplers import SeededByTrial, build_sampler, left_to_chance
+from orchestrator.search.samplers import RANDOM, SeededByTrial, build_sampler, drawn_at_random, left_to_chance
 from orchestrator.space.load import build_space, load_space
 from orchestrator.space.overrides import apply_settings
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
@@ -111,29 +111,36 @@ def test_models_find_the_better_half() -> None:
 
 
 @pytest.mark.parametrize("name", ["tpe", "gp"])
-@pytest.mark.parametrize(
-    ("fraction", "numbers"), [(None, {7}), (0.25, {3, 7, 11}), (0.5, {1, 3, 5, 7, 9, 11}), (0.0, set())]
-)
-def test_some_trials_are_drawn_at_random_whatever_the_model_thinks(
-    name: str, fraction: float | None, numbers: set[int]
-) -> None:
+@pytest.mark.parametrize("fraction", [None, 0.5, 0.0])
+def test_some_trials_are_drawn_at_random_whatever_the_model_thinks(name: str, fraction: float | None) -> None:
     """They are the same whether low or high values were found to be good, and those of the model are not."""
     keys = ("data.flip_p", "data.rotation_p", "noise.instance_sigma")
     space = build_space("x", {"base": {}, "search": {key: {"float": [0, 1]} for key in keys}})
     config = SamplerConfig(name=name, startup=1, random_fraction=fraction)
+    share = RANDOM if fraction is None else fraction
 
     def drawn(sign: int) -> list[tuple[float, ...]]:
-        study = optuna.create_study(sampler=build_sampler(config, seed=0))
-        for _ in range(12):
+        study = optuna.create_study(sampler=build_sampler(config, seed=1))
+        for _ in range(16):
             trial = study.ask()
             study.tell(trial, sign * sum(float(value) for value in space.sample(trial).values()))
         return [tuple(trial.params.values()) for trial in study.trials]
 
     low, high = drawn(1), drawn(-1)
-    same = {number for number in range(5, 12) if low[number] == high[number]}
-    at_random = {number for number in numbers if number >= 5}
+    same = {number for number in range(5, 16) if low[number] == high[number]}
+    at_random = {number for number in range(5, 16) if drawn_at_random(number, 1, share)}
+    assert bool(at_random) == bool(share), "of these numbers some are"
     assert same >= at_random and len(same - at_random) <= 1, "a model may come to the same draw of its prior once"
-    assert len({low[number] for number in numbers}) == len(numbers), "each has values of its own"
+    assert len({low[number] for number in at_random}) == len(at_random), "each has values of its own"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_as_many_are_drawn_at_random_as_asked_whatever_the_turn(seed: int) -> None:
+    for turns in (1, 4, 8):
+        for first in range(turns):
+            asked = range(first, 2000 * turns, turns)
+            share = sum(drawn_at_random(number, seed, 0.125) for number in asked) / 2000
+            assert share == pytest.approx(0.125, abs=0.035)  # 4.7 standard deviations
 
 
 def inner(config: SamplerConfig, **options: bool) -> Any:

@@ -40,6 +40,7 @@ def test_what_is_bounded_is_measured() -> None:
         ({"recall": ">= nan"}, "constraints.recall: write it as"),
         ({"recall": "= 0.3"}, "constraints.recall: write it as"),
         ({"recall": 0.3}, r"constraints\.recall: needs a text, got 0\.3"),
+        ({"fid": "<= -1"}, "constraints.fid: fid is never below 0, got -1"),
         (
             {"fid": "<= 40"},
             r"constraints\.fid: FID is the objective, and the lowest wins: .* objectives: \[kid\]; got '<= 40'$",
