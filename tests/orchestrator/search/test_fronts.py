@@ -66,7 +66,8 @@ def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path)
     for name, seconds in (("0001", 80.0), ("0002", 20.0)):
         state.apply(Submitted(at=1.0, session=1, trial=name, params={}, epochs=8, n_fake=2))
         state.apply(Started(at=2.0, session=1, trial=name, gang=0, attempt=1))
-        state.progress(name, replace(epoch(8), ended=2.0 + seconds))
+        for number in (1, 8):
+            state.progress(name, replace(epoch(number), ended=2.0 + seconds * number / 8))
     measured = [Measurement(epoch=4, fid=50.0, name=METRIC, n_fake=2, diversity=0.9)]
     count_earlier(scheduler, METRIC, {"0001": measured, "0002": measured, "earlier/0007": measured}, state)
     for name in ("0001", "0002"):
