@@ -70,7 +70,7 @@ def extended(space: Space, trials: Sequence[GoesOn]) -> dict[str, Any]:
         "points": [{name: flat[name] for name in differing} for flat in flats[1:]],
         "sampler": {"name": "random"},
         "scheduler": {"name": "none"},
-        "changes": definition.get("changes", [])[len(behind) :],
+        "changes": definition["changes"][len(behind) :],
         "confirm": {**space.confirm.model_dump(mode="json"), "train_seeds": 0},  # all would start from one checkpoint
         "trials": len(flats),
     }

@@ -49,11 +49,7 @@ def choose(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
         if trial != WINNER:
             raise UserError(f"{source} is a checkpoint, and --trial {trial} chooses among those of a sweep")
         return Chosen(checkpoint=Path(source))
-    store, record = choose_trial(source, sweeps_dir, trial)
-    checkpoint = store.trials_dir / record.trial_id / BEST
-    if not checkpoint.is_file():
-        raise UserError(_why_none(store, record))
-    return Chosen(checkpoint=checkpoint, store=store, trial=record)
+    return _best_of(*choose_trial(source, sweeps_dir, trial))
 
 
 def choose_to_go_on(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
@@ -62,7 +58,7 @@ def choose_to_go_on(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chose
         raise UserError(f"{source} is a file: name a sweep, which knows its images and its settings")
     store, record = choose_trial(source, sweeps_dir, trial)
     if not record.ended_early:
-        return choose(source, sweeps_dir, record.trial_id)
+        return _best_of(store, record)
     latest = store.trials_dir / record.trial_id / LATEST
     if not latest.is_file():
         raise UserError(
@@ -88,6 +84,13 @@ def choose_trial(source: str, sweeps_dir: Path, trial: str = WINNER) -> tuple[Re
     if (found := by_number.get(trial.lstrip("0") or "0")) is None:
         raise unknown_name(f"trial of {store.directory.name}", trial, [WINNER, *(r.trial_id for r in records)])
     return store, found
+
+
+def _best_of(store: ResultsStore, record: TrialRecord) -> Chosen:
+    checkpoint = store.trials_dir / record.trial_id / BEST
+    if not checkpoint.is_file():
+        raise UserError(_why_none(store, record))
+    return Chosen(checkpoint=checkpoint, store=store, trial=record)
 
 
 def _why_none(store: ResultsStore, record: TrialRecord) -> str:

@@ -225,7 +225,7 @@ class SamplerConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for option in ("startup", "random_fraction", "population"):
+        for option in (field for field in type(self).model_fields if field != "name"):
             if getattr(self, option) is not None and option not in SAMPLERS[self.name].options:
                 having = " and ".join(name for name, kind in SAMPLERS.items() if option in kind.options)
                 raise ValueError(f"sampler {self.name} has no {option}; {having} have")

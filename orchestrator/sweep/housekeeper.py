@@ -20,8 +20,8 @@ class Housekeeper(Sink):
     """Deletes ``latest.pt`` and ``previous.pt`` of trials that are over, and ``best.pt`` of those that cannot win.
 
     Of trials that a rule or the user ended without an objective, those with the lowest FIDs keep ``latest.pt``, as many
-    as keep ``best.pt``: `gan-sweep extend` goes on with them. Of a population, the checkpoints of rungs
-    go that all have left behind.
+    as keep ``best.pt``: `gan-sweep extend` goes on with them. Of a population, the checkpoints of rungs go that all
+    have left behind.
 
     Nothing of a trial that is open, or that the end of its sweep has cut short: a later driver goes on with it. Sample
     grids, histories and configs stay.
@@ -74,14 +74,13 @@ class Housekeeper(Sink):
             return
         self._delete(trial.trial_id, PREVIOUS)
         self._held.add(trial.trial_id)
-        if trial.ended_early:
+        if not trial.ended_early:
+            self._delete(trial.trial_id, LATEST)
+        elif self._most is not None:
             self._early.append(trial)
-            go = [] if self._most is None else worst_to_go_on(self._early, self._most)
-        else:
-            go = [trial]
-        for one in go:
-            self._delete(one.trial_id, LATEST)
-        self._early = [one for one in self._early if one not in go]
+            for one in worst_to_go_on(self._early, self._most):
+                self._delete(one.trial_id, LATEST)
+                self._early.remove(one)
 
     def _drop_rungs(self) -> None:
         """A member of a population that has a later checkpoint takes nothing over of an earlier rung."""

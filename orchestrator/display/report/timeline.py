@@ -213,6 +213,6 @@ def _over(lease: Lease, place: Callable[[float], float], entry: Entry | None) ->
     left, right = WIDTH * place(lease.start), WIDTH * place(lease.end)
     said = f"trial {lease.trial}, {duration(lease.end - lease.start)}"
     if entry is not None:
-        said += f": {entry.name}, {plural(entry.trial.epochs, 'epoch')}"
+        said += f": {entry.name}, {plural(entry.trial.trained, 'epoch')}"
     key = entry.key if entry is not None else ""
     return {"x": f"{left:.2f}", "width": f"{max(right - left, 0.5):.2f}", "said": said, "key": key}
