@@ -7,8 +7,9 @@ number, string or bool under a dotted name such as ``optimizer.lr_g``.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
+from trainers.checked import Checked
 from trainers.errors import UserError, first_problem, problem_text, unknown_key, unknown_name
 from trainers.init_parts import InitParts
 from trainers.metric_names import FID, INCEPTION_SCORE, MOST_NEIGHBOURS, NEIGHBOURS, PRDC, VALUES, measurable, metric_of
@@ -49,8 +50,8 @@ def objective_name(name: str) -> str:
 ObjectiveName = Annotated[str, AfterValidator(objective_name)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+class _Section(Checked):
+    model_config = ConfigDict(validate_default=True)
 
 
 class DataConfig(_Section):

@@ -2,7 +2,7 @@
 
 import errno
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ def problem_text(error: ValidationError, model: type[BaseModel] | None = None) -
         )
     name, message, given = first_problem(error)
     value = shortened(given)
-    said = first["type"] == "value_error" and value in message  # pydantic's own rules never say it
+    whole = isinstance(given, Mapping) and "..." in value  # a section, cut to its first and last key
+    said = first["type"] == "value_error" and (value in message or whole)  # pydantic's own rules never say it
     return f"{f'{name}: ' if name else ''}{message}{'' if said else f', got {value}'}"
 
 

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from orchestrator.pruning.history import FidPoint, History
+from trainers.checked import Checked
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -31,7 +32,7 @@ class Trip:
     sentence: str
 
 
-class Rule(BaseModel, ABC):
+class Rule(Checked, ABC):
     """One way in which a trial fails.
 
     A subclass is one file and one row in `orchestrator.pruning.RULES`. Its fields are what a space's ``pruning:`` block
@@ -47,7 +48,7 @@ class Rule(BaseModel, ABC):
         warmup: epochs in which it stays silent; below 1 a share of the planned run, ten epochs at least.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(validate_default=True)
 
     name: ClassVar[str]
     hopeless: ClassVar[bool] = False

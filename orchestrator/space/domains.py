@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Self
 
 import optuna
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from trainers.checked import Checked
 from trainers.errors import UserError, first_problem, problem_text, shortened, unknown_key
 
 Value = float | int | str | bool | None
@@ -23,12 +24,12 @@ def _several(allowed: Any) -> Any:
 Conditions = Annotated[dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]], BeforeValidator(_several)]
 
 
-class _Domain(BaseModel):
+class _Domain(Checked):
     """``when: {other.key: [values]}`` makes the key exist only where each other key has one of the values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, allow_inf_nan=True)
 
-    when: Conditions = {}
+    when: Conditions = Field({})
 
 
 class FloatRange(_Domain):

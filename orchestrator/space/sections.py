@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from trainers.checked import Checked
 from trainers.config import MOST, MetricNames
 from trainers.errors import UserError, shortened, unknown_name
 from trainers.metric_names import KID, PRDC
@@ -54,10 +55,10 @@ MOST_BRACKETS = 100  # each has some 3 times the grace of the one before
 MOST_SEEDS = 1000
 
 
-class Section(BaseModel):
-    """A section of a space: frozen; unknown keys, nan and inf are refused."""
+class Section(Checked):
+    """A section of a space."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class SchedulerConfig(Section):

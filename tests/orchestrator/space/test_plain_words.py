@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.space.load import build_space
+from orchestrator.space.sections import SchedulerConfig
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.errors import UserError
@@ -74,6 +75,12 @@ def test_no_word_is_pydantics(wrong: Any) -> None:
             {"search": {"data.fit": {"choice": ["pad"], "wen": 1}}},
             "search.data.fit: unknown key 'wen': did you mean when?",
         ),
+        ({"trials": True}, "trials: needs a whole number, got True"),
+        ({"scheduler": {"factors": [True, 2]}}, "scheduler.factors: needs a number, got [True, 2]"),
+        ({"base": {"schedule": {"epochs": True}}}, "schedule.epochs: needs a whole number, got True"),
+        ({"base": {"fid": {"neighbours": [True]}}}, "fid.neighbours: needs a whole number, got [True]"),
+        ({"pruning": {"fid_plateau": {"patience": True}}}, "fid_plateau.patience: needs a number, got True"),
+        ({"search": {"optimizer.lr_g": {"float": [False, 0.1]}}}, "optimizer.lr_g: float: needs a number, got "),
         ({"constraints": {1: ">= 0.3"}}, "constraints[1]: a key of it needs a text, got 1"),
     ],
 )
@@ -81,3 +88,10 @@ def test_the_line_names_place_rule_and_value(given: dict[str, Any], says: str) -
     with pytest.raises(UserError) as caught:
         build_space("x", {"base": {}, "search": {}, **given})
     assert says in str(caught.value)
+
+
+def test_a_long_section_is_not_shown() -> None:
+    with pytest.raises(UserError) as caught:
+        scheduler = {**SchedulerConfig().model_dump(), "name": "asha_stopping", "rung_factor": 2}
+        build_space("x", {"base": {}, "search": {}, "scheduler": scheduler})
+    assert str(caught.value).endswith("scheduler asha_stopping has no rung_factor; asha and hyperband have")
