@@ -43,7 +43,8 @@ def test_paused_trials_outlive_a_driver(motorbikes: Path, tmp_path: Path) -> Non
     done = [trial for trial in trials if trial.state is State.COMPLETED]
     assert done and {trial.epochs for trial in done} == {6}
     assert {(trial.state, trial.verdict) for trial in trials if trial not in done} == {(State.PRUNED, "outranked")}
-    assert {trial.epochs for trial in trials} == {2, 4, 6}, "some wait at each rung"
+    rungs = {max(rung for rung in (2, 4, 6) if rung <= trial.epochs) for trial in trials}
+    assert rungs == {2, 4, 6}, "some wait at each rung: where Tune decides late, as on a busy machine, epochs after it"
     for trial in trials:
         epochs = [report.epoch for report in store.read_history(trial.trial_id)]
         assert epochs == list(range(1, trial.epochs + 1)), "none is lost, none is there twice"
