@@ -14,7 +14,7 @@ from orchestrator.commands.fid import asked_metrics, between, extractor_of, meas
 from orchestrator.commands.parameters import NameOrPath, Text, Whole
 from orchestrator.commands.shared import fetch, sweeps_dir_option
 from trainers.errors import UserError
-from trainers.metric_names import PRDC
+from trainers.metric_names import INCEPTION_SCORE, PRDC
 
 if TYPE_CHECKING:
     from trainers.inference import FinishedGenerator
@@ -81,7 +81,8 @@ def command(
                 raise UserError(f"--{name} has no meaning between two folders: all of their images are compared")
     extractor = extractor_of(fid_extractor, fid_weights)  # before any image is made
     with tempfile.TemporaryDirectory() as scratch:
-        folders = _as_folders(sides, count, seed, Path(scratch), fewest=_fewest(asked, neighbours), quiet=as_json)
+        fewest = [_fewest(asked, neighbours, place) for place in range(2)]
+        folders = _as_folders(sides, count, seed, Path(scratch), fewest=fewest, quiet=as_json)
         found = between(folders[0], folders[1], asked, neighbours, lambda: extractor, batch_size, as_json)
     if as_json:
         click.echo(json.dumps({"a": sides[0].name, "b": sides[1].name, **found}))
@@ -105,15 +106,21 @@ def _side(given: str, trial: str, sweeps_dir: Path) -> Side:
     return Side(name=chosen.name, generator=generator)
 
 
-def _fewest(asked: list[str], neighbours: int) -> tuple[int, str]:
-    """How many images each side needs at least, and for what."""
+def _fewest(asked: list[str], neighbours: int, place: int) -> tuple[int, str]:
+    """How many images the first (0) or second (1) side needs at least, and for what."""
     from trainers.metrics import FEWEST
+    from trainers.metrics.inception_score import SPLITS
 
-    return (neighbours + 1, f"{PRDC} with {neighbours} neighbours") if PRDC in asked else (FEWEST, "FID")
+    needs = [(FEWEST, "FID")]
+    if PRDC in asked:
+        needs.append((neighbours + 1, f"{PRDC} with {neighbours} neighbours"))
+    if INCEPTION_SCORE in asked and place == 1:
+        needs.append((SPLITS, INCEPTION_SCORE))
+    return max(needs)
 
 
 def _as_folders(
-    sides: list[Side], count: int | None, seed: int, scratch: Path, *, fewest: tuple[int, str], quiet: bool
+    sides: list[Side], count: int | None, seed: int, scratch: Path, *, fewest: list[tuple[int, str]], quiet: bool
 ) -> list[Path]:
     """A folder of each side's images: of generators' new ones, and beside them of folders' at their size."""
     generators = [side.generator for side in sides if side.generator is not None]
@@ -125,11 +132,14 @@ def _as_folders(
         if side.folder is not None:
             folders[place] = scratch / f"side{place}"
             there = _decoded(side.folder, generators[0], folders[place])
-            if there < fewest[0]:
-                raise UserError(f"{side.name}: {fewest[1]} needs at least {fewest[0]} images, it has {there}")
+            least, what = fewest[place]
+            if there < least:
+                raise UserError(f"{side.name}: {what} needs at least {least} images, it has {there}")
             number = number or min(there, MOST)
-    if (number or MOST) < fewest[0]:
-        raise UserError(f"--count {number}: {fewest[1]} needs at least {fewest[0]} images")
+    least, what = max(needs for side, needs in zip(sides, fewest, strict=True) if side.generator is not None)
+    if (number or MOST) < least:
+        given = "" if count else ", as many as the other side has"
+        raise UserError(f"--count {number}{given}: {what} needs at least {least} images")
     for place, side in enumerate(sides):
         if side.generator is not None:
             folders[place] = scratch / f"side{place}"

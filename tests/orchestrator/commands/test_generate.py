@@ -11,6 +11,7 @@ from PIL import Image
 
 from orchestrator.cli import main
 from orchestrator.results.store import ResultsStore
+from tests.trainers.metrics.metrics_helpers import write_inception
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -130,6 +131,23 @@ def test_evaluate_says_a_folder_without_images_before_it_makes_any(store: Result
     )
     assert refused.exit_code == 2 and "images" in refused.output
     assert f"{tmp_path}/empty" in refused.output and "generating" not in refused.output
+
+
+@pytest.mark.parametrize(
+    ("metrics", "count", "line"),
+    [
+        ("prdc", 5, "--count 5: prdc with 5 neighbours needs at least 6 images"),
+        ("prdc,inception_score", 9, "--count 9: inception_score needs at least 10 images"),
+    ],
+)
+def test_evaluate_says_too_few_images_before_it_makes_any(
+    store: ResultsStore, tmp_path: Path, metrics: str, count: int, line: str
+) -> None:
+    write_inception(tmp_path / "inception.pth")
+    words = ("evaluate", store.directory, store.directory, "--metrics", metrics, "--count", count)
+    words += ("--fid-weights", tmp_path / "inception.pth")
+    refused = CliRunner().invoke(main, [str(word) for word in words])
+    assert refused.exit_code == 2 and refused.output.splitlines() == [f"gan-sweep: {line}"]
 
 
 def test_evaluate_of_two_folders_is_fid(store: ResultsStore, tmp_path: Path) -> None:
