@@ -1,5 +1,7 @@
 """Builds Optuna's samplers. `orchestrator.space.sections` says what each of them can do."""
 
+import math
+import random
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -89,7 +91,8 @@ def build_sampler(
         warnings.simplefilter("ignore", ExperimentalWarning)
         fraction = RANDOM if config.random_fraction is None else config.random_fraction
         at_random = fraction if "random_fraction" in SAMPLERS[config.name].options else 0.0
-        return SeededByTrial(_BUILD[config.name](config, seed, conditional), seed, objectives, at_random)
+        sampler = _BUILD[config.name](config, seed, conditional)
+        return SeededByTrial(sampler, seed, objectives, at_random, config.startup or STARTUP)
 
 
 # What a sampler sees of a study for the trial of a number, with the numbers of those that are measured and not over.
@@ -120,6 +123,7 @@ class SeededByTrial(BaseSampler):
         seed: of all draws.
         objectives: what is searched for.
         at_random: the share of the trials whose values are drawn at random, whatever the sampler knows.
+        startup: this share is of those from this number on.
 
     Attributes:
         measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
@@ -127,11 +131,16 @@ class SeededByTrial(BaseSampler):
     """
 
     def __init__(
-        self, sampler: BaseSampler, seed: int, objectives: Sequence[str] = (FID,), at_random: float = 0.0
+        self,
+        sampler: BaseSampler,
+        seed: int,
+        objectives: Sequence[str] = (FID,),
+        at_random: float = 0.0,
+        startup: int = 0,
     ) -> None:
         self.sampler = sampler
         self._random = optuna.samplers.RandomSampler()
-        self._seed, self._at_random = seed, at_random
+        self._seed, self._at_random, self._startup = seed, at_random, startup
         self.measured: Callable[[], Collection[int]] = tuple
         self._view = _view_for(sampler, objectives)
 
@@ -176,7 +185,7 @@ class SeededByTrial(BaseSampler):
         return shown
 
     def _is_random(self, trial: FrozenTrial) -> bool:
-        return drawn_at_random(trial.number, self._seed, self._at_random)
+        return drawn_at_random(trial.number - self._startup, self._seed, self._at_random)
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))
@@ -187,15 +196,20 @@ class SeededByTrial(BaseSampler):
 def drawn_at_random(number: int, seed: int, share: float) -> bool:
     """Whether a trial is one of those that are drawn at random.
 
-    Chance says so, as in BOHB: turns would fall together with those in which Hyperband fills its brackets.
+    Of each 1 / `share` trials in a row one is, so that a short search has some, too. Which one, chance says: turns
+    would fall together with those in which Hyperband fills its brackets.
 
     Args:
-        number: of the trial.
+        number: of the trial, from 0 on; of a lower one it is not.
         seed: of the sampler.
-        share: of all trials.
+        share: of all trials, in [0, 1).
     """
-    sequence = np.random.SeedSequence((seed, number, crc32(b"at random")))
-    return bool(np.random.default_rng(sequence).random() < share)
+    if number < 0 or share == 0:
+        return False
+    length = math.ceil(1 / share)
+    row, place = divmod(number, length)
+    count = math.floor((row + 1) * length * share) - math.floor(row * length * share)
+    return place in random.Random(f"{seed} {row}").sample(range(length), count)
 
 
 def _seed_all(sampler: BaseSampler, seed: int) -> None:

@@ -128,7 +128,7 @@ def test_some_trials_are_drawn_at_random_whatever_the_model_thinks(name: str, fr
 
     low, high = drawn(1), drawn(-1)
     same = {number for number in range(5, 16) if low[number] == high[number]}
-    at_random = {number for number in range(5, 16) if drawn_at_random(number, 1, share)}
+    at_random = {number for number in range(5, 16) if drawn_at_random(number - 1, 1, share)}  # startup 1
     assert bool(at_random) == bool(share), "of these numbers some are"
     assert same >= at_random and len(same - at_random) <= 1, "a model may come to the same draw of its prior once"
     assert len({low[number] for number in at_random}) == len(at_random), "each has values of its own"
@@ -141,6 +141,14 @@ def test_as_many_are_drawn_at_random_as_asked_whatever_the_turn(seed: int) -> No
             asked = range(first, 2000 * turns, turns)
             share = sum(drawn_at_random(number, seed, 0.125) for number in asked) / 2000
             assert share == pytest.approx(0.125, abs=0.035)  # 4.7 standard deviations
+
+
+def test_short_searches_have_random_trials_too() -> None:
+    for seed in range(50):
+        for row in range(20):
+            assert sum(drawn_at_random(8 * row + place, seed, 0.125) for place in range(8)) == 1
+    assert sum(drawn_at_random(number, 0, 0.3) for number in range(1000)) == 300
+    assert not any(drawn_at_random(number, 0, 0.5) for number in range(-9, 0))
 
 
 def inner(config: SamplerConfig, **options: bool) -> Any:
