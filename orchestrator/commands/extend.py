@@ -50,11 +50,12 @@ def command(
 ) -> None:
     """Let ended trials of SWEEP train on, each from a checkpoint, in a sweep of their own.
 
-    A trial that a rule or you ended before it had a FID inside its window goes on where it ended: --rules off takes the
-    verdict back. Any other goes on from its best checkpoint.
+    A trial that a rule or you ended without an objective goes on where it ended: --rules off takes the verdict back. Any
+    other goes on from its best checkpoint.
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
+    from orchestrator.results.verdict import SweepStatus
     from orchestrator.results.winner import choose_to_go_on
     from orchestrator.space.load import build_space
     from orchestrator.space.yaml_text import dump_yaml
@@ -67,6 +68,11 @@ def command(
         raise UserError(f"--trials {trials}: a trial stands twice")
     store = chosen[0].store
     assert store is not None
+    if store.standing().status == SweepStatus.RUNNING:
+        raise UserError(
+            f"{store.directory.name} still runs, and may drop a checkpoint that these trials go on from: wait for its "
+            "end, or gan-sweep stop it"
+        )
     saved = store.read_plan()
     going_on = [_going_on(one, epochs) for one in chosen]
     found = extended(build_space(saved.space, saved.definition), going_on)
@@ -79,7 +85,7 @@ def command(
             name=name or f"{saved.sweep}-extended",
             concurrency=concurrency,
             rules=rules,
-            seed=saved.seed,
+            seed=found["base"]["seed"],
             sweeps_dir=sweeps_dir,
         )
         context.exit(launch(options, dry_run=dry_run))
@@ -92,8 +98,6 @@ def _going_on(chosen: Chosen, epochs: int | None) -> GoesOn:
 
     trial = chosen.trial
     assert trial is not None
-    if trial.open:
-        raise UserError(f"trial {chosen.name} has not ended: gan-sweep resume goes on with it")
     done = epochs_done(read_initial(str(chosen.checkpoint), "meta"))
     if epochs is None and not trial.ended_early:
         raise UserError(f"trial {chosen.name} goes on from its best epoch, {done}: say with --epochs how many more")

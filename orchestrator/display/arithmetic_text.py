@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from orchestrator.display.waiting import duration
 from orchestrator.display.winner_text import counted
 from orchestrator.plan.disk import free_bytes
-from orchestrator.plan.forecast import Forecast, most_epochs
+from orchestrator.plan.forecast import Forecast
 from orchestrator.plan.head import CONTROLLER_BYTES, gang_bytes, head_bytes
 from orchestrator.plan.memory import gb, gpu_memory, host_memory
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.starting import most_epochs
 from orchestrator.results.prices import money
 
 
@@ -83,7 +84,7 @@ def _ceiling(plan: Plan, forecast: Forecast | None) -> str:
         if again
         else counted(plan.trials, "trial")
     )
-    work = f"{trainings} x {counted(most_epochs(plan), 'epoch')}"
+    work = f"{trainings} x {counted(most_epochs(plan.space), 'epoch')}"
     if forecast is None:
         return (
             f"{work}; how long an epoch takes is not known before the first: no sweep in {plan.directory.parent} has "

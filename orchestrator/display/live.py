@@ -245,7 +245,7 @@ class Screen(Sink):
         if self._live is None and time.monotonic() - self._spoke > QUIET_S:
             for trial in self._trials():
                 if (now := read_now(self._directory, trial)) is not None:
-                    self._line(trial, f"epoch {trial.epochs + 1}/{trial.total_epochs}  {doing_text(now)}")
+                    self._line(trial, f"epoch {now.epoch or trial.epochs + 1}/{trial.total_epochs}  {doing_text(now)}")
             self._spoke = time.monotonic()
 
     def resized(self, state: SweepState, gang: int) -> None:

@@ -97,7 +97,8 @@ def _doing(state: SweepState, store: ResultsStore) -> str:
 def _short(trial: TrialRecord, store: ResultsStore) -> str:
     now = read_now(store.directory, trial)
     doing = f" ({doing_text(now, bar=False)})" if now is not None else ""
-    return f"trial {trial.trial_id} at epoch {trial.epochs}/{trial.total_epochs}{doing}"
+    epoch = trial.epochs if now is None else max(trial.epochs, now.epoch - 1)  # of one that goes on from a checkpoint
+    return f"trial {trial.trial_id} at epoch {epoch}/{trial.total_epochs}{doing}"
 
 
 def _at(at: float) -> str:

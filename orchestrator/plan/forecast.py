@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan.checks import possible_values
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.starting import most_epochs
 from orchestrator.results.saved_plan import PLAN_FILE
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.load import space_as_yaml
@@ -68,11 +68,6 @@ class Forecast:
         return self.plan.prices.cost(on_gpus=on_gpus, gpu_hours=self.gpu_hours, seconds=self.seconds)
 
 
-def most_epochs(plan: Plan) -> int:
-    """Epochs of a trial, at most."""
-    return int(max(possible_values(plan.space, "schedule.epochs")))
-
-
 def forecast_of(plan: Plan, fingerprint: str) -> Forecast | None:
     """The ceiling of a sweep; None where nothing tells how long its epochs take.
 
@@ -83,7 +78,7 @@ def forecast_of(plan: Plan, fingerprint: str) -> Forecast | None:
     speed = find_speed(plan, fingerprint)
     if speed is None:
         return None
-    return Forecast(epochs=(plan.trials + plan.space.most_repeats) * most_epochs(plan), speed=speed, plan=plan)
+    return Forecast(epochs=(plan.trials + plan.space.most_repeats) * most_epochs(plan.space), speed=speed, plan=plan)
 
 
 def find_speed(plan: Plan, fingerprint: str) -> Speed | None:

@@ -42,6 +42,11 @@ def as_it_stands(
     """
     if trials is not None and trials < (there := state.proposed()):
         raise UserError(f"--trials {trials}: {state.plan.sweep} has {there} trials already: must be at least {there}")
+    if trials is not None and trials > state.planned and plan.space.going_on():
+        raise UserError(
+            f"--trials {trials}: the trials of {state.plan.sweep} go on from checkpoints of their own, and no others "
+            "can be drawn: gan-sweep extend makes another sweep of more"
+        )
     saved, before = state.plan, Budgets(**state.budgets)
     limit = budgets.cost or before.cost
     check_priced(limit, plan.prices, plan.resources.gpus)

@@ -65,7 +65,7 @@ class Plan:
         address: address of a running Ray cluster; None starts Ray on this machine.
         budgets: limits that may end the sweep before all trials have run.
         prices: of GPUs and head, as far as they are known.
-        seed: seed of the search and of every trial.
+        seed: seed of the search, and of every trial where it is not searched.
         hang_timeout_s: seconds of silence after which a gang hangs; None: by the sweep's epochs.
         release_after_s: seconds of silence of the driver after which its gangs leave; None: they never do.
         keep_checkpoints: whose ``best.pt`` is kept, see `orchestrator.results.retention`; None: as before, or the
@@ -288,7 +288,8 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
     if options.confirm_seeds is not None:
         settings.append(f"confirm.train_seeds={options.confirm_seeds}")
     check_each_once([*settings, *options.settings])
-    space = apply_settings(space, [f"seed={options.seed}", *settings, *options.settings])
+    seed = [] if "seed" in space.search else [f"seed={options.seed}"]
+    space = apply_settings(space, [*seed, *settings, *options.settings])
     if options.schedule is not None:
         return scheduled(space, options.schedule, options)
     return space if options.trials is None else space.model_copy(update={"trials": options.trials})

@@ -38,21 +38,19 @@ def check_checkpoints(space: Space) -> None:
     """Check that every checkpoint that a trial may start from is there, whole, and fits all networks of the search.
 
     A key that decides about networks, or about epochs where those of the checkpoint count, is tried with each
-    checkpoint and each choice of parts that its conditions allow, the others as in the base; in a sweep of points alone
-    they are tried as they stand together. Where labels are ``auto``, networks are not known yet, and all but those is
-    checked.
+    checkpoint and each choice of parts that its conditions allow, the others as in the base; where all trials go on
+    from checkpoints, each is tried as it is. Where labels are ``auto``, networks are not known yet, and everything else
+    is checked.
 
     Raises:
         UserError: one is not, or does not; names what differs.
     """
     from trainers.initial import check_fits, check_has_epochs_left, epochs_done
 
-    paths = {path for path in (space.base.init.checkpoint, *_values(space, KEY)) if path is not None}
-    saved = {path: _read(path) for path in sorted(paths)}
+    saved = _all_read(space)
     if not saved:
         return
-    points = space.known_points()
-    for config in map(space.resolve, points) if space.trials <= len(points) else _configs(space):
+    for config in space.going_on() or _configs(space):
         if config.init.checkpoint is None:
             continue
         start = saved[config.init.checkpoint]
@@ -61,6 +59,19 @@ def check_checkpoints(space: Space) -> None:
         check_has_epochs_left(start, config)
         if config.init.takes("progress") and any(change.first <= epochs_done(start) + 1 for change in space.changes):
             raise UserError(f"{KEY} {config.init.checkpoint}: settings change at an epoch that it has behind it")
+
+
+def most_epochs(space: Space) -> int:
+    """Epochs that a trial trains at most: those that its checkpoint has behind it are not among them."""
+    from trainers.initial import epochs_done
+
+    if not any("progress" in str(parts).split(",") for parts in _values(space, PARTS)):
+        return int(max(_values(space, "schedule.epochs")))
+    behind = {path: epochs_done(saved) for path, saved in _all_read(space).items()}
+    return max(
+        config.schedule.epochs - (behind[str(config.init.checkpoint)] if config.init.takes("progress") else 0)
+        for config in space.going_on() or _configs(space)
+    )
 
 
 def freezing_hints(space: Space) -> list[str]:
@@ -78,6 +89,11 @@ def freezing_hints(space: Space) -> list[str]:
                 f"checkpoint ({KEY} {init.checkpoint or 'null'}, {PARTS} {init.parts}); FreezeD is for transfer"
             ]
     return []
+
+
+def _all_read(space: Space) -> dict[str, dict[str, Any]]:
+    paths = {path for path in (space.base.init.checkpoint, *_values(space, KEY)) if path is not None}
+    return {path: _read(path) for path in sorted(paths)}
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -105,7 +121,17 @@ def _configs(space: Space) -> Iterator[TrainConfig]:
     for start, params in product([{}, *starts], [{}, *varied]):
         completed = space.completed({**start, **params})
         if completed is not None:
-            yield space.resolve(completed)
+            yield space.resolve(_with_values(space, completed))
+
+
+def _with_values(space: Space, params: dict[str, Value]) -> dict[str, Value]:
+    """`params`, and every other key that exists beside them: with the base's value, or a first one in its range."""
+    found, base = dict[str, Value](), space.base.flat()
+    for name in space.in_order():
+        domain, value = space.search[name], params.get(name, base[name])
+        if name in params or space.is_active(name, found):
+            found[name] = value if name in params or domain.contains(value) else domain.probes()[0]
+    return found
 
 
 def _values(space: Space, name: str) -> list[Any]:

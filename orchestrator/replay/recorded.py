@@ -51,6 +51,8 @@ class RecordedRun:
         unit: what reports are called.
         mark: what a step is called.
         scale: what values of its losses mean; a log does not name its loss.
+        behind: epochs of the checkpoint that it went on from (`gan-sweep extend`), which it has not trained; 0 for a
+            start.
     """
 
     name: str
@@ -60,11 +62,16 @@ class RecordedRun:
     unit: str = "rows"
     mark: str = "step"
     scale: LossScale = UNNAMED
+    behind: int = 0
 
     @property
     def last_step(self) -> int:
         """The step of the last report."""
         return self.reports[-1].step
+
+    def left_at(self, step: int) -> float:
+        """Share of what was trained that came after a step."""
+        return (self.last_step - step) / (self.last_step - self.behind)
 
     def best(self, until: int | None = None) -> float:
         """Lowest FID of the window up to the step `until`; NaN where there is none."""
@@ -149,7 +156,7 @@ def read_sweep(store: ResultsStore) -> list[RecordedRun]:
         name = f"{store.directory.name}/{trial.trial_id}"
         total = max(trial.total_epochs, history[-1].epoch)
         window, scale = config.schedule.window_first, loss_scale(config)
-        runs.append(RecordedRun(name, reports, total, window, unit="epochs", mark="epoch", scale=scale))
+        runs.append(RecordedRun(name, reports, total, window, "epochs", mark="epoch", scale=scale, behind=trial.began))
     return runs
 
 

@@ -64,11 +64,11 @@ class Replayed:
     def oracle(self) -> float:
         """Share of the steps after the best FID: what a stop right there would save."""
         at = self.run.best_step
-        return 0.0 if at is None else 1 - at / self.run.last_step
+        return 0.0 if at is None else self.run.left_at(at)
 
     def saved_at(self, firing: Firing | None) -> float:
         """Share of the steps after a firing."""
-        return 0.0 if firing is None else 1 - firing.step / self.run.last_step
+        return 0.0 if firing is None else self.run.left_at(firing.step)
 
 
 def replay_run(run: RecordedRun, rules: Sequence[Rule]) -> Replayed:
@@ -78,7 +78,7 @@ def replay_run(run: RecordedRun, rules: Sequence[Rule]) -> Replayed:
     waiting = list(rules)
     for number, report in enumerate(run.reports, start=1):
         history.append(report.step, report.metrics, report.fid, report.protocol)
-        if number == run.total:
+        if run.behind + number == run.total:
             break  # at its last report a trial is over anyway
         for rule in [*waiting]:
             if (trip := rule.trip(history)) is not None:

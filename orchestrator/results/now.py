@@ -66,4 +66,5 @@ def read_now(directory: Path, trial: TrialRecord) -> Now | None:
         log.debug("%s is not read: %s", file, error)
         return None
     fresh = abs(time.time() - now.at) < OLD_S
-    return now if fresh and now.epoch in (0, trial.epochs + 1) else None
+    first = trial.epochs == 0  # which is a later one where it goes on from another run's checkpoint
+    return now if fresh and (first or now.epoch in (0, trial.epochs + 1)) else None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore, find_sweep
+from orchestrator.results.verdict import State
 from trainers.checkpoint import BEST, LATEST
 from trainers.errors import UserError, unknown_name
 
@@ -53,16 +54,21 @@ def choose(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
 
 
 def choose_to_go_on(source: str, sweeps_dir: Path, trial: str = WINNER) -> Chosen:
-    """As `choose` of a sweep; of a trial that was ended without an objective, the checkpoint of its end."""
+    """As `choose` of a sweep, of a trial that is over; where it has no objective, the checkpoint of its end."""
     if Path(source).is_file():
         raise UserError(f"{source} is a file: name a sweep, which knows its images and its settings")
     store, record = choose_trial(source, sweeps_dir, trial)
+    name = f"trial {record.trial_id} of {store.directory.name}"
+    if record.open:
+        raise UserError(f"{name} has not ended: gan-sweep resume goes on with it")
+    if record.state is State.STOPPED and record.objective is None:
+        raise UserError(f"{name} was cut short by its sweep's end ({record.verdict}): gan-sweep resume goes on with it")
     if not record.ended_early:
         return _best_of(store, record)
     latest = store.trials_dir / record.trial_id / LATEST
     if not latest.is_file():
         raise UserError(
-            f"trial {record.trial_id} of {store.directory.name} has no checkpoint of its end: none was written, or the "
+            f"{name} has no checkpoint of its end: none was written, or the "
             f"sweep keeps those of others ({store.read_plan().keep_checkpoints}; --keep-checkpoints all keeps all)"
         )
     return Chosen(checkpoint=latest, store=store, trial=record)

@@ -138,10 +138,11 @@ def check_space(space: Space) -> None:
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
             "of fakes at the same epoch"
         )
-    for name, domain in space.search.items():
+    searched = {} if space.going_on() else space.search
+    for name, domain in searched.items():
         for value in domain.probes():
             _check_possible(space, {name: value})
-    for (one, first), (other, second) in combinations(space.search.items(), 2):
+    for (one, first), (other, second) in combinations(searched.items(), 2):
         for ends in product(*({domain.probes()[0], domain.probes()[-1]} for domain in (first, second))):
             _check_possible(space, dict(zip((one, other), ends, strict=True)))
     for number, point in enumerate(space.known_points()):

@@ -137,6 +137,16 @@ class Space(Section):
                     waiting.append(parent)
         return {name: left[0] for name, left in options.items() if name in self.search}
 
+    def going_on(self) -> list[TrainConfig]:
+        """The configs of its trials where they go on from checkpoints (`gan-sweep extend`), each as it is; else none.
+
+        Their values go together: a mixture of them need not be possible.
+        """
+        points = self.known_points()
+        if not self.base.init.takes("progress") or self.trials > len(points):
+            return []
+        return [self.resolve(point) for point in points]
+
     def known_points(self) -> list[dict[str, Value]]:
         """Settings to evaluate first: the base, then `points`; each with exactly the keys that exist for it."""
         flat = self.base.flat()

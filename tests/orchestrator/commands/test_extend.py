@@ -10,11 +10,16 @@ from click.testing import CliRunner, Result
 
 from orchestrator.cli import main
 from orchestrator.plan.extended import GoesOn, extended
+from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.plan import _overridden
 from orchestrator.results.store import ResultsStore
 from orchestrator.results.verdict import SweepStatus
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
+from tests.orchestrator.results.test_driver_lock import another_driver
+from tests.orchestrator.sweep_helpers import begun, ended, keep
 from trainers.errors import UserError
+from trainers.run_report import RunEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -58,6 +63,15 @@ def test_each_trial_has_its_setting_its_checkpoint_and_its_epochs() -> None:
 def test_fid_counts_everywhere_where_the_window_is_out_of_reach() -> None:
     found = build_space("y", extended(space_of(), [FIRST, replace(SECOND, epochs=10)]))
     assert [found.resolve(point).schedule.window_first for point in found.known_points()] == [1, 1]
+
+
+def test_repeats_keep_their_seeds() -> None:
+    """As a launch plans it, whose --seed is that of trials where the space does not search it."""
+    two = extended(space_of(), [replace(FIRST, params={"seed": 777}), replace(SECOND, params={"seed": 778})])
+    found = _overridden(build_space("y", two), LaunchOptions(space="y", seed=two["base"]["seed"]))
+    assert [found.resolve(point).seed for point in found.known_points()] == [777, 778]
+    one = extended(space_of(), [replace(FIRST, params={"seed": 777})])
+    assert _overridden(build_space("z", one), LaunchOptions(space="z", seed=one["base"]["seed"])).base.seed == 777
 
 
 def test_settings_that_change_at_an_epoch() -> None:
@@ -105,6 +119,16 @@ def test_a_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
         refused.exit_code == 2
         and f"goes on from its best epoch, {best}: say with --epochs how many more" in refused.stderr
     )
+
+
+def test_a_sweep_that_still_runs_is_refused(tmp_path: Path) -> None:
+    runs = begun(tmp_path / "s")
+    keep(runs, ended("0000", RunEnd.COMPLETED, 40.0))
+    (runs.trials_dir / "0000" / "best.pt").touch()
+    with another_driver(runs.directory):
+        refused = typed("extend", "s", "--epochs", "2", "--sweeps-dir", tmp_path)
+    assert refused.exit_code == 2 and "s still runs, and may drop a checkpoint" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 @pytest.mark.parametrize(

@@ -87,13 +87,14 @@ def test_status_says_it_from_another_terminal(store: ResultsStore) -> None:
 )
 def test_what_is_not_of_this_moment_is_not_shown(store: ResultsStore, stale: Now | None) -> None:
     (trial,) = store.read_trials()
-    write_now(store.directory, "0000", now())
+    trial.epochs = 1
+    write_now(store.directory, "0000", now(epoch=2))
     assert read_now(store.directory, trial) is not None
     (store.directory / "now" / "0000.json").unlink()
     if stale is not None:
         write_now(store.directory, "0000", stale)
     assert read_now(store.directory, trial) is None
-    write_now(store.directory, "0000", now())
+    write_now(store.directory, "0000", now(epoch=2))
     trial.state = State.PRUNED
     assert read_now(store.directory, trial) is None
 
@@ -135,6 +136,20 @@ def test_how_long_a_sweep_will_take() -> None:
     assert left(*over) == "about 1 min 30 s left"  # 3 x 30 s
     assert left(*over, trial(2, State.RUNNING, 1, 10.0)) == "about 1 min 20 s left"
     assert left(*over, gangs=3) == "about 30 s left"
+
+
+def test_what_a_trial_has_behind_it_takes_no_time() -> None:
+    goes_on = replace(trial(0, State.RUNNING, 102, 20.0), began=100, total_epochs=104)
+    assert left(goes_on) == "at most about 3 min 00 s left"  # 5 x 4 epochs of 10 s, of which 2 are over
+
+
+def test_the_first_epoch_of_a_trial_that_goes_on_is_shown(store: ResultsStore) -> None:
+    """Until it reports, nobody but its rank knows how many epochs it has behind it."""
+    write_now(store.directory, "0000", now(epoch=3))
+    shown = io.StringIO()
+    with another_driver(store.directory):
+        print_one(Console(file=shown, width=120), store, store.read_state())
+    assert "trial 0000 at epoch 2/4 (training 52%" in shown.getvalue()
 
 
 def test_what_is_left_where_trials_wait_at_rungs() -> None:

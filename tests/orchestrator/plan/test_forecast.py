@@ -14,6 +14,7 @@ from orchestrator.plan.memory import MemoryNeed
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.saved import from_saved
+from orchestrator.plan.starting import most_epochs
 from orchestrator.results.places import EVENTS_FILE
 from orchestrator.results.prices import Prices
 from orchestrator.results.records import TrialRecord
@@ -21,6 +22,8 @@ from orchestrator.results.saved_plan import PLAN_FILE, SavedPlan
 from orchestrator.results.verdict import StopReason, TrialOutcome
 from orchestrator.space.load import build_space, space_as_yaml
 from tests.orchestrator.sweep_helpers import PLAN, begun, epoch, keep
+from trainers.checkpoint import Progress, save_checkpoint
+from trainers.config import TrainConfig
 
 FOUR_GANGS = Resources(gangs=4, workers=2, cpus=1.0, gpus=1.0, threads=1)
 PRICES = Prices(gpu_hour=2.0, head_hour=0.5)
@@ -112,6 +115,32 @@ def test_the_ceiling_is_trials_by_epochs_by_seconds(tmp_path: Path) -> None:
     ran(tmp_path / "earlier", 6.0)
     whole = forecast_of(planned(tmp_path / "new"), "f")
     assert whole is not None and (whole.epochs, whole.gang_seconds) == (50, 300.0)
+
+
+def test_what_a_checkpoint_has_behind_it_is_not_trained(tmp_path: Path) -> None:
+    """Two trials that go on, from epoch 4 to 10 and from epoch 7 to 9: 6 epochs at most."""
+    points = []
+    for name, done, epochs in (("a.pt", 4, 10), ("b.pt", 7, 9)):
+        save_checkpoint(tmp_path / name, TrainConfig.build({}), Progress(epoch=done), {})
+        points.append({"init.checkpoint": str(tmp_path / name), "schedule.epochs": epochs})
+    base = {"schedule": {"epochs": 10, "window_first": 2}, "init": {"checkpoint": points[0]["init.checkpoint"]}}
+    base["init"]["parts"] = "generator,discriminator,progress"
+    search = {name: {"choice": [point[name] for point in points]} for name in points[0]}
+    space = build_space(
+        "x", {"base": base, "search": search, "points": points[1:], "trials": 2, "scheduler": {"name": "none"}}
+    )
+    assert most_epochs(space) == 6
+    assert most_epochs(planned(tmp_path / "new").space) == 10
+
+
+def test_epochs_that_another_trained_do_not_make_an_epoch_short(tmp_path: Path) -> None:
+    store, trial = begun(tmp_path / "earlier", saved()), TrialRecord("0000", {}, 10, 0.0)
+    for number in (8, 9):
+        trial.progress(replace(epoch(number, fid=90.0, seconds=1.0), ended=6.0))
+    trial.end(TrialOutcome(verdict=StopReason.OUTRANKED, epochs=9), seconds=18.0)
+    keep(store, trial)
+    speed = find_speed(planned(tmp_path / "new"), "f")
+    assert speed is not None and (speed.seconds, speed.epochs) == (6.0, 2)
 
 
 def test_the_plan_says_what_is_asked_of_machines_and_owner(tmp_path: Path) -> None:

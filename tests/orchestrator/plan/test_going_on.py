@@ -154,3 +154,15 @@ def test_seeds_that_are_left_are_something_to_do(store: ResultsStore) -> None:
         check_left(store.read_state(), replace(with_seeds(2), budgets=Budgets(target_fid=99.0)))
     with pytest.raises(UserError, match="its time budget is used up"):
         check_left(store.read_state(), replace(with_seeds(3), budgets=Budgets(time_s=10.0)))
+
+
+def test_more_trials_that_go_on_from_checkpoints_cannot_be_drawn(store: ResultsStore) -> None:
+    start = {"checkpoint": "a.pt", "parts": "generator,discriminator,progress"}
+    search = {"init.checkpoint": {"choice": ["a.pt", "b.pt"]}, "optimizer.lr_g": {"float": [1e-4, 1e-3]}}
+    base = {"init": start, "optimizer": {"lr_g": 1e-4}}
+    definition = {"base": base, "search": search, "points": [{"init.checkpoint": "b.pt"}], "trials": 2}
+    definition["scheduler"] = {"name": "none"}
+    plan = from_saved(replace(LAUNCHED, definition=definition), store.directory, definition)
+    with pytest.raises(UserError, match=r"^--trials 3: the trials of s go on from checkpoints of their own, and no"):
+        stands(store, plan=plan, trials=3)
+    assert stands(store, plan=plan, trials=2).trials == 2

@@ -7,8 +7,10 @@ import pytest
 
 from orchestrator.plan.checks import check_space_buildable
 from orchestrator.plan.launch_options import LaunchOptions
+from orchestrator.plan.memory import largest_networks
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.starting import check_checkpoints, freezing_hints, with_whole_paths
+from orchestrator.space.changes import Change
 from orchestrator.space.demo import demo_space
 from orchestrator.space.load import build_space
 from orchestrator.space.space import Space
@@ -197,6 +199,48 @@ def test_in_a_sweep_of_points_alone_each_checkpoint_has_to_fit_its_own(best: str
     check_checkpoints(found.model_copy(update={"trials": 2}))
     with pytest.raises(UserError, match="is 8 there and 16 here"):
         check_checkpoints(found.model_copy(update={"trials": 3}))
+
+
+def test_a_key_that_exists_beside_a_checkpoint_has_a_value_of_its_own_there(best: str) -> None:
+    """Not the base's, which counts where the key does not exist."""
+    parts = {"init.parts": "generator,discriminator,progress", "schedule.epochs": 4, "schedule.window_first": 1}
+    epochs = {"int": [6, 8], "when": {"init.checkpoint": best}}
+    start = {"init.checkpoint": {"choice": [None, best]}}
+    check_checkpoints(space({**start, "schedule.epochs": epochs}, **parts, **{"scheduler.name": "none"}))
+    with pytest.raises(UserError, match="it has 5 epochs already"):
+        check_checkpoints(space(start, **parts, **{"scheduler.name": "none"}))
+
+
+def test_settings_that_change_at_an_epoch_that_lies_behind_are_refused(best: str) -> None:
+    parts = {"init.parts": "generator,discriminator,progress", "init.checkpoint": best, "schedule.epochs": 8}
+    found = space({}, **parts, **{"schedule.window_first": 1, "scheduler.name": "none"})
+    for first, refused in ((6, True), (7, False)):
+        changes = (Change(first=first, values={"optimizer.lr_g": 1e-4}),)
+        if refused:
+            with pytest.raises(UserError, match="settings change at an epoch that it has behind it"):
+                check_checkpoints(found.model_copy(update={"changes": changes}))
+        else:
+            check_checkpoints(found.model_copy(update={"changes": changes}))
+
+
+def test_epochs_are_checked_before_the_data_tells_the_labels(best: str) -> None:
+    acgan = {"family": "acgan", "labels": "auto", "network": {"name": "acgan_anime"}, "loss": {"name": "bce"}}
+    start = {"checkpoint": best, "parts": "generator,discriminator,progress"}
+    base = {**acgan, "init": start, "schedule": {"epochs": 5, "window_first": 1}}
+    with pytest.raises(UserError, match="it has 5 epochs already"):
+        check_checkpoints(build_space("s", {"base": base, "search": {}, "scheduler": {"name": "none"}}))
+
+
+def test_what_trials_that_go_on_have_is_tried_together(best: str, tmp_path: Path) -> None:
+    """One network has BatchNorm to leave out, the other has none."""
+    other = str(written(tmp_path / "other.pt"))
+    values = {"init.checkpoint": best, "init.parts": "generator,discriminator,progress", "schedule.epochs": 8}
+    values |= {"network.name": "dcgan", "network.batchnorm": False, "schedule.window_first": 1}
+    point = {"init.checkpoint": other, "network.name": "r3gan_small", "network.batchnorm": True}
+    search = {name: {"choice": [values[name], value]} for name, value in point.items()}
+    found = space(search, (point,), **values, **{"scheduler.name": "none"}).model_copy(update={"trials": 2})
+    check_space_buildable(found)
+    assert largest_networks(found).config.network.name in ("dcgan", "r3gan_small")
 
 
 def test_epochs_of_the_search_are_more_than_those_that_count(best: str) -> None:

@@ -72,6 +72,17 @@ def test_the_last_report_ends_a_run_anyway() -> None:
     assert replay_run(run("short", fids), build_rules()).firings == {}
 
 
+def test_of_a_trial_that_went_on_from_a_checkpoint_its_own_epochs_count() -> None:
+    reports = [Report(20 + n, {"d_loss": 0.5}, fid) for n, fid in enumerate(COLLAPSE, 1)]
+    went_on = RecordedRun("c", reports, 120, unit="epochs", mark="epoch", behind=20)
+    replayed = replay_run(went_on, build_rules())
+    assert replayed.stop is not None and 40 < replayed.stop.step < 120
+    assert replayed.saved == pytest.approx((120 - replayed.stop.step) / 100) and replayed.oracle == 0.8
+    for epochs in range(21, 90):  # wherever it ends, no rule ends it at its last report
+        short = replay_run(RecordedRun("c", reports[:epochs], 20 + epochs, behind=20), build_rules())
+        assert all(firing.step < 20 + epochs for firing in short.firings.values())
+
+
 def test_totals() -> None:
     sums = total([replay_run(run(name, fids), build_rules()) for name, fids in (("c", COLLAPSE), ("h", HEALTHY))])
     assert (sums.runs, sums.stopped, sums.collapsed) == (2, 1, 1)

@@ -10,7 +10,7 @@ from orchestrator.results.events import Closed, Ended, Event, GangUp, Opened, St
 from orchestrator.results.prices import Prices
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.saved_plan import SavedPlan
-from orchestrator.results.spending import is_pruned, spending_of
+from orchestrator.results.spending import _saved, is_pruned, spending_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import Failure, StopReason, SweepStatus, TrialOutcome
 from tests.orchestrator.sweep_helpers import PLAN, epoch
@@ -125,3 +125,5 @@ def test_of_a_trial_that_goes_on_only_its_own_epochs_count() -> None:
     again.restore_totals(trial.totals)
     again.end(TrialOutcome(verdict="fid_diverged", epochs=6), seconds=8.0)
     assert (again.began, again.trained) == (4, 2)
+    again.restore_totals({"epoch_seconds": 8.0, "began": 4})
+    assert _saved([again], per_gang=1.0, price=None).hours == (9 - 6) * 4.0 / 3600, "3 more epochs of 4 s each"

@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.results.records import TrialRecord
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import TrialOutcome
-from orchestrator.results.winner import choose
+from orchestrator.results.verdict import StopReason, TrialOutcome
+from orchestrator.results.winner import choose, choose_to_go_on
 from tests.orchestrator.sweep_helpers import PLAN, begun, epoch, keep, keep_epochs, life
 from trainers.errors import UserError
 from trainers.run_report import RunEnd
@@ -50,3 +50,38 @@ def test_what_there_is_not_is_said(tmp_path: Path) -> None:
     begun(tmp_path / "new", PLAN)
     with pytest.raises(UserError, match="sweep new has no winner"):
         choose("new", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "objective", "said"),
+    [
+        (None, None, "trial 0003 of s has not ended: gan-sweep resume goes on with it"),
+        (StopReason.OUT_OF_TIME, None, r"was cut short by its sweep's end \(out_of_time\): gan-sweep resume goes on"),
+        ("d_collapse", None, r"trial 0003 of s has no checkpoint of its end: none was written, or the sweep keeps"),
+        ("d_collapse", 40.0, r"has no checkpoint of its best epoch: the sweep keeps"),
+        (RunEnd.COMPLETED, None, "has no checkpoint of its best epoch: it has no FID inside the window"),
+    ],
+)
+def test_why_a_trial_cannot_go_on(tmp_path: Path, verdict: str | None, objective: float | None, said: str) -> None:
+    store = sweep(tmp_path)
+    trial = TrialRecord("0003", {}, total_epochs=4, started=100.0)
+    keep(store, trial)
+    if verdict is not None:
+        best = 2 if objective else None
+        trial.end(TrialOutcome(verdict=verdict, epochs=2, objective=objective, best_epoch=best), seconds=1.0)
+        for event in life(trial)[2:]:
+            store.append(event)
+    with pytest.raises(UserError, match=said):
+        choose_to_go_on("s", tmp_path, "3")
+
+
+def test_it_goes_on_from_its_end_or_from_its_best(tmp_path: Path) -> None:
+    store = sweep(tmp_path)
+    for name, objective in (("0003", None), ("0004", 40.0)):
+        trial = TrialRecord(name, {}, total_epochs=4, started=100.0)
+        trial.end(TrialOutcome(verdict="d_collapse", epochs=2, objective=objective, best_epoch=2), seconds=1.0)
+        keep(store, trial)
+        for file in ("best.pt", "latest.pt"):
+            (store.trials_dir / name / file).touch()
+    assert choose_to_go_on("s", tmp_path, "3").checkpoint.name == "latest.pt"
+    assert choose_to_go_on("s", tmp_path, "4").checkpoint.name == "best.pt"

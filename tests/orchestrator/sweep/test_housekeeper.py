@@ -132,3 +132,12 @@ def test_the_ends_of_trials_that_were_ended_stay(tmp_path: Path, asked: str, kep
     assert left(store, "previous.pt") == []
     keeping(store, "best")
     assert left(store, "latest.pt") == ["0002"], "a later driver deletes what was missed"
+
+
+def test_the_end_of_a_trial_that_has_an_objective_goes(tmp_path: Path) -> None:
+    """It goes on from its best."""
+    store = begun(tmp_path / "s")
+    follower = keeping(store, "top:3")
+    filled(store, ended("0000", "d_collapse", 30.0), ended("0001", "d_collapse", None))
+    follower.poll()
+    assert left(store, "latest.pt") == ["0001"] and "0000" in left(store, "best.pt")
