@@ -12,6 +12,9 @@ ours     `gan-sweep launch` with its defaults, but for a grace of 1/12 of the ep
          proposes, and few fakes before the window, until the lowest target is found.
 optuna + median, optuna + hyperband, ray asha + optuna
          `search_rivals.py`, until then, or until they had as much compute as all random trials.
+random, other draws
+         the random searches of the other seeds, one after the other: what the target costs without luck and without a
+         search. The random search that set it had the luck to find it, so its own line is no rival's.
 
 All start from the same mediocre setting and have the same trainings. All but the random search have another seed: with
 the same one TPE would draw its first settings as the random sampler does, and repeat its luck. Compute is the images
@@ -73,6 +76,7 @@ FEW = 32  # fakes of the first FIDs
 STARTUP = 5  # trials before the model proposes
 OURS = "ours"
 RANDOM = "random"
+OTHERS = "random, other draws"
 RIVALS: dict[str, Callable[..., list[Step]]] = {
     "optuna + median": search_rivals.optuna_median,
     "optuna + hyperband": search_rivals.optuna_hyperband,
@@ -195,6 +199,11 @@ class Bench:
         return steps_of(store)
 
 
+def in_others(searches: list[list[Step]], seed: int) -> list[Step]:
+    """The steps of the searches after that of a seed, one after the other, and of those before it."""
+    return [step for other in (*searches[seed + 1 :], *searches[:seed]) for step in other]
+
+
 def steps_of(store: ResultsStore) -> list[Step]:
     """All epochs of a sweep, in the order in which they ended."""
     found: list[tuple[float, Step]] = []
@@ -226,7 +235,7 @@ def _line(way: str, spent: list[float], wholes: list[float]) -> str:
     each = " ".join(f"{share:.2f}" if math.isfinite(share) else "-" for share in shares)
     mean = f"{statistics.mean(shares):.2f}" if len(got) == len(shares) else "more"
     median = f"{middle:.2f}" if math.isfinite(middle) else "more"
-    return f"  {way:<19} median {median}, mean {mean}, in {len(got)} of {len(shares)} seeds: {each}"
+    return f"  {way:<20} median {median}, mean {mean}, in {len(got)} of {len(shares)} seeds: {each}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -260,6 +269,7 @@ def main() -> None:
     targets: dict[int, list[float]] = {trials: [] for trials in asked.trials}
     wholes: dict[int, list[float]] = {trials: [] for trials in asked.trials}
     curves: dict[str, list[Curve]] = {way: [] for way in (*asked.ways, RANDOM)}
+    searches, all_rates = [], []
     with tempfile.TemporaryDirectory() as scratch:
         kind = Path(asked.data).name
         folder = (asked.folder or Path(scratch)).resolve() / f"{kind}-{asked.images}x{asked.epochs}x{asked.fakes}"
@@ -269,6 +279,8 @@ def main() -> None:
             for seed in range(asked.seeds):
                 steps = bench.random(seed)
                 rates = Rates.of(steps)
+                searches.append(steps)
+                all_rates.append(rates)
                 for count in asked.trials:
                     first = [step for step in steps if step.trial < count]
                     wholes[count].append(rates.compute(first))
@@ -278,6 +290,8 @@ def main() -> None:
                     found = bench.search(way, seed, targets[most][-1], wholes[most][-1], rates)
                     curves[way].append(curve_of(found, rates))
                 curves[RANDOM].append(curve_of(steps, rates))
+    if asked.seeds > 1:
+        curves[OTHERS] = [curve_of(in_others(searches, seed), rates) for seed, rates in enumerate(all_rates)]
     print_setting("torch", "ray", "optuna", "scikit-learn")
     print(f"{asked.images} images of {kind}, {asked.epochs} epochs, {asked.fakes} fakes, ours {asked.gangs} at a time")
     say(targets, curves, wholes)

@@ -11,6 +11,8 @@ import pytest
 from orchestrator.pruning import RULES
 from tests.benchmarks.bench_controller import CASES
 from tests.benchmarks.bench_rules import TUNED
+from tests.benchmarks.bench_search import in_others
+from tests.benchmarks.search_curves import Rates, Step, curve_of, reached
 from tests.trainers.metrics.disturbances import DISTURBANCES
 
 HERE = Path(__file__).parent
@@ -195,3 +197,9 @@ def test_it_runs_and_prints_what_it_promises(name: str, motorbikes: Path) -> Non
     for promise in PROMISED[name]:
         pattern = promise.replace("#", r"-?\d+(\.\d+)?")
         assert re.search(rf"^ *{pattern}", run.stdout, re.M), f"no line like {promise!r} in\n{run.stdout}"
+
+
+def test_other_draws_are_those_of_all_other_seeds_in_turn() -> None:
+    searches = [[Step(trial, 1, 0, 1.0, 0.0, float(10 * seed + trial)) for trial in range(2)] for seed in range(3)]
+    assert [step.objective for step in in_others(searches, 1)] == [20.0, 21.0, 0.0, 1.0]
+    assert reached(curve_of(in_others(searches, 1), Rates(image=1.0, fake=1.0)), 0.0) == 3.0
