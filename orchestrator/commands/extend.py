@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Let ended trials of SWEEP train on, each from a checkpoint, in a sweep of their own.
 
-    A trial that a rule or you ended without an objective goes on where it ended: --rules off takes the verdict back. Any
-    other goes on from its best checkpoint.
+    A trial that a rule or you ended without an objective goes on where it ended: --rules off takes the verdict back.
+    Any other goes on from its best checkpoint.
     """
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions

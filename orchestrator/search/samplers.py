@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.search.both import with_both
 from orchestrator.search.excerpt import Excerpter
+from orchestrator.search.near_best import NearBestTPE
 from orchestrator.search.scores import with_scores
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.objectives import COSTS
@@ -32,7 +33,7 @@ POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reac
 def _tpe(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
     # group: keys that exist together are modelled together. constant_liar: running trials count as bad ones, so that
     # gangs that ask at the same time do not get similar settings.
-    return optuna.samplers.TPESampler(
+    return NearBestTPE(
         seed=seed,
         multivariate=True,
         group=conditional,

@@ -20,8 +20,8 @@ class Housekeeper(Sink):
     """Deletes ``latest.pt`` and ``previous.pt`` of trials that are over, and ``best.pt`` of those that cannot win.
 
     Of trials that a rule or the user ended without an objective, those with the lowest FIDs keep ``latest.pt``, as many
-    as keep ``best.pt`` at the end: `gan-sweep extend` goes on with them. Of a population, the checkpoints of rungs go that all
-    have left behind.
+    as keep ``best.pt`` at the end: `gan-sweep extend` goes on with them. Of a population, the checkpoints of rungs go
+    that all have left behind.
 
     Nothing of a trial that is open, or that the end of its sweep has cut short: a later driver goes on with it. Sample
     grids, histories and configs stay.

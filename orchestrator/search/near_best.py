@@ -1,0 +1,42 @@
+"""TPE to which only values near the lowest are good.
+
+To TPE a tenth of the trials are good, whatever their values, and all of these count the same. On photographs of cars it
+went on to draw settings like nine that had learned nothing, with FIDs of 142 to 144, when one at random had come to 72.
+"""
+
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import TPESampler
+from optuna.samplers._tpe.sampler import default_gamma
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+NEAR = 1.25  # times the lowest value, within which one is good
+
+
+class NearBestTPE(TPESampler):
+    """As Optuna's, but of the trials that it takes for good only those near the best count.
+
+    That holds where there is one objective, which is minimised, and a trial has finished with a value above 0: ratios
+    say nothing of others.
+    """
+
+    def _sample(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:  # Optuna asks `_gamma` how many are good
+        near = near_best(study)
+        self._gamma = None if near is None else lambda count: min(default_gamma(count), near)
+        return super()._sample(study, trial, search_space)
+
+
+def near_best(study: Study) -> int | None:
+    """How many finished trials have a value within `NEAR` times the lowest; None where that says nothing."""
+    if study._is_multi_objective() or study.direction is not StudyDirection.MINIMIZE:
+        return None
+    finished = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
+    kept = [one for one in finished if all(by <= 0 for by in one.constraints.values())]
+    values = [one.value for one in kept if one.value is not None]
+    if not values or min(values) <= 0:
+        return None
+    return sum(value <= NEAR * min(values) for value in values)
