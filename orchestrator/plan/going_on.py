@@ -6,6 +6,7 @@ from pathlib import Path
 from orchestrator.plan.budgets import Budgets
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prices import check_priced
+from orchestrator.plan.starting import KEY
 from orchestrator.results.records import lowest_objective
 from orchestrator.results.repeats import are_left, searched
 from orchestrator.results.retention import finalists
@@ -42,7 +43,7 @@ def as_it_stands(
     """
     if trials is not None and trials < (there := state.proposed()):
         raise UserError(f"--trials {trials}: {state.plan.sweep} has {there} trials already: must be at least {there}")
-    if trials is not None and trials > state.planned and plan.space.going_on():
+    if trials is not None and trials > state.planned and KEY in plan.space.search and plan.space.going_on():
         raise UserError(
             f"--trials {trials}: the trials of {state.plan.sweep} go on from checkpoints of their own, and no others "
             "can be drawn: gan-sweep extend makes another sweep of more"

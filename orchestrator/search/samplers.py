@@ -201,7 +201,7 @@ def drawn_at_random(number: int, seed: int, share: float) -> bool:
     would fall together with those in which Hyperband fills its brackets.
 
     Args:
-        number: of the trial, from 0 on; of a lower one it is not.
+        number: of the trial, counted from the first after `startup`; one before it is not.
         seed: of the sampler.
         share: of all trials, in [0, 1).
     """
