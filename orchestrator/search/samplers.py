@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.search.both import with_both
 from orchestrator.search.excerpt import Excerpter
-from orchestrator.search.near_best import NearBestTPE
+from orchestrator.search.near_best import NearBestTPE, any_learns
 from orchestrator.search.scores import with_scores
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.objectives import COSTS
@@ -27,6 +27,7 @@ from trainers.metric_names import FID
 
 STARTUP = 10  # Optuna's default
 RANDOM = 0.125  # BOHB's is 1/3
+UNTIL_ONE_LEARNS = 0.5  # the same until a trial has learned anything
 POPULATION = 10  # Optuna's default is 50: a sweep of 40 trials would never reach a second generation
 
 
@@ -143,6 +144,7 @@ class SeededByTrial(BaseSampler):
         self._random = optuna.samplers.RandomSampler()
         self._seed, self._at_random, self._startup = seed, at_random, startup
         self.measured: Callable[[], Collection[int]] = tuple
+        self._decided: tuple[int, bool] | None = None  # of which trial whether it is drawn at random
         self._view = _view_for(sampler, objectives)
 
     def __str__(self) -> str:
@@ -150,7 +152,7 @@ class SeededByTrial(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler does; of a trial that is drawn at random no key."""
-        if self._is_random(trial):
+        if self._is_random(study, trial):
             return {}
         return self.sampler.infer_relative_search_space(self._shown(study, trial), trial)
 
@@ -158,7 +160,7 @@ class SeededByTrial(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As the sampler does, with the trial's seed."""
-        if self._is_random(trial):
+        if self._is_random(study, trial):
             return {}
         self._start(trial)
         return self.sampler.sample_relative(self._shown(study, trial), trial, search_space)
@@ -168,7 +170,7 @@ class SeededByTrial(BaseSampler):
     ) -> Any:
         """As the sampler does, with the seed of the trial and the parameter."""
         self._start(trial, param_name)
-        if self._is_random(trial):
+        if self._is_random(study, trial):
             return self._random.sample_independent(study, trial, param_name, param_distribution)
         return self.sampler.sample_independent(self._shown(study, trial), trial, param_name, param_distribution)
 
@@ -185,8 +187,13 @@ class SeededByTrial(BaseSampler):
         shown: Study = self._view(study, trial.number, self.measured())
         return shown
 
-    def _is_random(self, trial: FrozenTrial) -> bool:
-        return drawn_at_random(trial.number - self._startup, self._seed, self._at_random)
+    def _is_random(self, study: Study, trial: FrozenTrial) -> bool:
+        if self._at_random == 0:
+            return False
+        if self._decided is None or self._decided[0] != trial.number:
+            share = self._at_random if any_learns(study, self.measured()) else max(self._at_random, UNTIL_ONE_LEARNS)
+            self._decided = trial.number, drawn_at_random(trial.number - self._startup, self._seed, share)
+        return self._decided[1]
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))

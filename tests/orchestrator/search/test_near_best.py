@@ -1,4 +1,4 @@
-"""TPE goes where the one good trial is, however many useless ones there are."""
+"""TPE goes where the one good trial is, and looks everywhere while all are useless."""
 
 from statistics import median
 from typing import Any
@@ -9,8 +9,8 @@ from optuna.distributions import FloatDistribution
 from optuna.study import Study
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.search.near_best import near_best
-from orchestrator.search.samplers import build_sampler
+from orchestrator.search.near_best import any_learns, near_best
+from orchestrator.search.samplers import SeededByTrial, build_sampler, drawn_at_random
 from orchestrator.space.sections import SamplerConfig
 
 SPACE = {name: FloatDistribution(0.0, 1.0) for name in ("x", "y")}
@@ -55,3 +55,49 @@ def test_cut_trials_and_those_that_break_a_constraint_do_not_count() -> None:
     broken.set_constraint("recall", 1.0)
     study.tell(broken, 20.0)
     assert near_best(study) == 1
+
+
+def measured_study(*histories: dict[int, float]) -> Study:
+    """Trials at x = 0.1 with these values by epoch; they finish with the last."""
+    study = optuna.create_study()
+    for values in histories:
+        more = {"intermediate_values": values, "value": values[max(values)]}
+        study.add_trial(create_trial(params={"x": 0.1, "y": 0.1}, distributions=SPACE, **more))
+    return study
+
+
+FLAT = [{1: 150.0 + number, 4: 148.0, 12: 143.0 + number} for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("histories", "learns"),
+    [
+        (FLAT, False),
+        ([*FLAT, {1: 116.0}], True),
+        ([*FLAT, {1: 155.0, 4: 130.0}], True),
+        ([{1: 60.0}], False),
+        ([{1: 60.0, 4: 50.0}], True),
+        ([], True),
+    ],
+)
+def test_whether_any_trial_has_learned(histories: list[dict[int, float]], learns: bool) -> None:
+    assert any_learns(measured_study(*histories)) == learns
+
+
+def test_of_trials_that_run_only_those_that_count_are_asked() -> None:
+    study = measured_study(*FLAT)
+    study.ask(SPACE).report(50.0, 1)
+    assert not any_learns(study) and any_learns(study, [len(FLAT)])
+
+
+@pytest.mark.parametrize(("histories", "share"), [(FLAT, 0.5), ([*FLAT, {1: 150.0, 12: 72.0}], 0.125)])
+def test_until_one_learns_every_second_trial_is_drawn_at_random(
+    histories: list[dict[int, float]], share: float
+) -> None:
+    study = measured_study(*histories)
+    sampler = study.sampler = build_sampler(SamplerConfig(startup=3), 0)
+    assert isinstance(sampler, SeededByTrial)
+    for _ in range(16):
+        trial = study.ask()
+        relative = sampler.infer_relative_search_space(study, study.get_trials()[trial.number])
+        assert (relative == {}) == drawn_at_random(trial.number - 3, 0, share)
