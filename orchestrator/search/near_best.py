@@ -58,7 +58,9 @@ def any_learns(study: Study, measured: Collection[int] = ()) -> bool:
         return True
     over = (TrialState.COMPLETE, TrialState.PRUNED)
     trials = study._get_trials(deepcopy=False, use_cache=True)
-    known = [one.intermediate_values for one in trials if one.state in over or one.number in measured]
-    firsts = [values[min(values)] for values in known if values]
-    lowest = min((min(values.values()) for values in known if values), default=0.0)
-    return lowest <= 0 or lowest < LEARNS * median(firsts)
+    known = [one for one in trials if one.intermediate_values and (one.state in over or one.number in measured)]
+    if not known:
+        return True
+    firsts = [one.intermediate_values[min(one.intermediate_values)] for one in known]
+    values = [value for one in known for value in (*one.intermediate_values.values(), *(one.values or ()))]
+    return min(values) <= 0 or min(values) < LEARNS * median(firsts)

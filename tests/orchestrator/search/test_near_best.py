@@ -84,6 +84,14 @@ def test_whether_any_trial_has_learned(histories: list[dict[int, float]], learns
     assert any_learns(measured_study(*histories)) == learns
 
 
+def test_the_value_of_a_finished_trial_counts_too() -> None:
+    """One of an earlier sweep may have been measured at its end alone, after its first epochs."""
+    study = measured_study(*FLAT)
+    more = {"intermediate_values": {1: 150.0}, "value": 72.0}
+    study.add_trial(create_trial(params={"x": 0.1, "y": 0.1}, distributions=SPACE, **more))
+    assert any_learns(study)
+
+
 def test_of_trials_that_run_only_those_that_count_are_asked() -> None:
     study = measured_study(*FLAT)
     study.ask(SPACE).report(50.0, 1)
