@@ -74,7 +74,7 @@ def test_they_learn_from_it(tmp_path: Path) -> None:
         measured(sweep, trial, 8, 90 - 50 * beta, 0.2 if beta > 0.5 else 0.4)
         end(sweep, trial, 90 - 50 * beta, 8)
     late = [float(params["optimizer.beta1"]) for params in sweep.params[30:]]
-    assert sum(beta > 0.5 for beta in late) < len(late) / 2
+    assert sum(beta > 0.5 for beta in late) < 0.6 * len(late), "near the bound half of them; without it nearly all"
     assert max(beta for beta in late if beta <= 0.5) > 0.45, "near the bound, where FID is lowest"
 
 
