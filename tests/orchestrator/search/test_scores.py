@@ -69,8 +69,8 @@ def test_several_objectives_have_no_measurements() -> None:
 
 def test_the_model_learns_before_any_trial_is_complete() -> None:
     """All wait at their first rung, and are the better the lower x is: proposals go there."""
-    study = optuna.create_study(sampler=build_sampler(SamplerConfig(name="gp", startup=4), seed=0))
-    numbers = {waiting(study, x / 8, {1: 100 + 100 * x}) for x in range(9)}
+    study = optuna.create_study(sampler=build_sampler(SamplerConfig(name="gp", startup=4, random_fraction=0), seed=0))
+    numbers = {waiting(study, x / 8, {1: 100 + x}) for x in range(9)}
 
     def proposed(measured: set[int]) -> float:
         study.sampler.measured = lambda: measured  # type: ignore[attr-defined]
