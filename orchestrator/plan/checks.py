@@ -28,12 +28,9 @@ def check_space_buildable(space: Space) -> None:
     if space.base.labels == "auto":  # `with_labels` checks again when the data's are known
         search = {name: domain for name, domain in space.search.items() if not name.startswith("loss.class_weights.")}
         space = possible_search(space.model_copy(update={"base": with_some_labels(space.base), "search": search}))
-    if going_on := space.going_on():
-        for config in going_on:
-            _check_buildable(config)
-        return
-    _check_buildable(space.base)
-    for name, domain in space.search.items():
+    for config in space.going_on() or [space.base]:
+        _check_buildable(config)
+    for name, domain in space.combined().items():
         if name.startswith(_BUILT):
             for value in domain.probes():
                 _check_buildable(space.resolve(space.completed({name: value}) or {}))

@@ -61,9 +61,8 @@ def largest_networks(space: Space) -> Networks:
     Raises:
         UserError: they cannot be built.
     """
-    going_on = space.going_on()
-    configs = going_on or [space.base]
-    for name, domain in () if going_on else space.search.items():
+    configs = space.going_on() or [space.base]
+    for name, domain in space.combined().items():
         if name.startswith("network.") or name == "data.image_size":
             values = domain.probes() if isinstance(domain, Choice) else domain.probes()[-1:]
             configs += [space.resolve(space.completed({name: value}) or {}) for value in values]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -98,14 +99,21 @@ def _all_read(space: Space) -> dict[str, dict[str, Any]]:
 
 def _read(path: str) -> dict[str, Any]:
     """A checkpoint, its tensors without values."""
-    from trainers.initial import read_initial
-
     try:
-        return read_initial(path, "meta")
+        found = os.stat(path) if os.path.exists(path) else None
+        return _read_once(path, found and (found.st_ino, found.st_size, found.st_mtime_ns))
     except UserError:
         raise
     except (OSError, ValueError) as error:  # such as a name that is too long
         raise UserError(f"{KEY} {shortened(path)}: cannot be read: {first_line(error, 80)}") from None
+
+
+@lru_cache(maxsize=64)
+def _read_once(path: str, content: tuple[int, int, int] | None) -> dict[str, Any]:
+    """Its sums are checked, which reads all of it, and a launch asks several times; `content` tells it from others."""
+    from trainers.initial import read_initial
+
+    return read_initial(path, "meta")
 
 
 def _configs(space: Space) -> Iterator[TrainConfig]:

@@ -14,6 +14,8 @@ from optuna.samplers._tpe.sampler import default_gamma
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from orchestrator.search.ranks import broken
+
 NEAR = 1.25  # times the lowest value, within which one is good
 LEARNS = 0.9  # times the median of first values; trials that learned nothing ended at 0.94 of it and above
 
@@ -35,11 +37,10 @@ class NearBestTPE(TPESampler):
 
 def near_best(study: Study) -> int | None:
     """How many finished trials have a value within `NEAR` times the lowest; None where that says nothing."""
-    if study._is_multi_objective() or study.direction is not StudyDirection.MINIMIZE:
+    if study.directions != [StudyDirection.MINIMIZE]:
         return None
     finished = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
-    kept = [one for one in finished if all(by <= 0 for by in one.constraints.values())]
-    values = [one.value for one in kept if one.value is not None]
+    values = [one.value for one in finished if one.value is not None and not broken(one)]
     if not values or min(values) <= 0:
         return None
     return sum(value <= NEAR * min(values) for value in values)
@@ -54,7 +55,7 @@ def any_learns(study: Study, measured: Collection[int] = ()) -> bool:
         study: of one sweep.
         measured: numbers of the trials that are not over and count all the same.
     """
-    if study._is_multi_objective() or study.direction is not StudyDirection.MINIMIZE:
+    if study.directions != [StudyDirection.MINIMIZE]:
         return True
     over = (TrialState.COMPLETE, TrialState.PRUNED)
     trials = study._get_trials(deepcopy=False, use_cache=True)

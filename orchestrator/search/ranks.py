@@ -26,6 +26,11 @@ class StudyView:
         return [trial for trial in self._trials if states is None or trial.state in states]
 
 
+def broken(trial: FrozenTrial) -> float:
+    """By how much a trial breaks constraints; 0 where it keeps them all."""
+    return sum(max(0.0, by) for by in trial.constraints.values())
+
+
 def rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
     """As TPE ranks: complete ones by value, then pruned ones, the longer they trained the better, then those
     that break constraints, by how much.
@@ -34,8 +39,8 @@ def rank(trial: FrozenTrial, sign: float) -> tuple[float, ...]:
         trial: complete, or pruned with values or a violated constraint.
         sign: 1 where lower values are better, -1 where higher ones are.
     """
-    if (broken := sum(max(0.0, by) for by in trial.constraints.values())) > 0:
-        return (2.0, broken)
+    if (by := broken(trial)) > 0:
+        return (2.0, by)
     if trial.state is TrialState.COMPLETE:
         return (0.0, sign * float(trial.value or 0.0))
     if not trial.intermediate_values:

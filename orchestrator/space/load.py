@@ -138,7 +138,7 @@ def check_space(space: Space) -> None:
             "search: schedule.window_first needs fid.n_fake_first null: trials must have the same number "
             "of fakes at the same epoch"
         )
-    searched = {} if space.going_on() else space.search
+    searched = space.combined()
     for name, domain in searched.items():
         for value in domain.probes():
             _check_possible(space, {name: value})

@@ -142,10 +142,13 @@ class Space(Section):
 
         Their values go together: a mixture of them need not be possible.
         """
-        points = self.known_points()
-        if not self.base.init.takes("progress") or self.trials > len(points):
+        if not self.base.init.takes("progress") or self.trials > 1 + len(self.points):
             return []
-        return [self.resolve(point) for point in points]
+        return [self.resolve(point) for point in self.known_points()]
+
+    def combined(self) -> dict[str, Domain]:
+        """The searched keys whose values trials may have in any combination: all, or none where they are `going_on`."""
+        return {} if self.going_on() else self.search
 
     def known_points(self) -> list[dict[str, Value]]:
         """Settings to evaluate first: the base, then `points`; each with exactly the keys that exist for it."""

@@ -269,7 +269,7 @@ def main() -> None:
     targets: dict[int, list[float]] = {trials: [] for trials in asked.trials}
     wholes: dict[int, list[float]] = {trials: [] for trials in asked.trials}
     curves: dict[str, list[Curve]] = {way: [] for way in (*asked.ways, RANDOM)}
-    searches, all_rates = [], []
+    searches: list[list[Step]] = []
     with tempfile.TemporaryDirectory() as scratch:
         kind = Path(asked.data).name
         folder = (asked.folder or Path(scratch)).resolve() / f"{kind}-{asked.images}x{asked.epochs}x{asked.fakes}"
@@ -280,7 +280,6 @@ def main() -> None:
                 steps = bench.random(seed)
                 rates = Rates.of(steps)
                 searches.append(steps)
-                all_rates.append(rates)
                 for count in asked.trials:
                     first = [step for step in steps if step.trial < count]
                     wholes[count].append(rates.compute(first))
@@ -291,7 +290,7 @@ def main() -> None:
                     curves[way].append(curve_of(found, rates))
                 curves[RANDOM].append(curve_of(steps, rates))
     if asked.seeds > 1:
-        curves[OTHERS] = [curve_of(in_others(searches, seed), rates) for seed, rates in enumerate(all_rates)]
+        curves[OTHERS] = [curve_of(in_others(searches, seed), Rates.of(own)) for seed, own in enumerate(searches)]
     print_setting("torch", "ray", "optuna", "scikit-learn")
     print(f"{asked.images} images of {kind}, {asked.epochs} epochs, {asked.fakes} fakes, ours {asked.gangs} at a time")
     say(targets, curves, wholes)

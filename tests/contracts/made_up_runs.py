@@ -15,7 +15,7 @@ from orchestrator.replay.recorded import RecordedRun, Report
 Curve = Callable[[float], float]
 Shape = Callable[[random.Random], Curve]
 Losses = Literal["ordinary", "none", "g_rises", "g_falls", "d_low"]
-D_ZERO = "d_zero"
+AnyLosses = Literal[Losses, "d_zero"]
 
 
 def _descent(rng: random.Random) -> Curve:
@@ -210,13 +210,7 @@ ALL = {**HEALTHY, **COLLAPSING, **HELD_OUT_HEALTHY, **HELD_OUT_COLLAPSING}
 
 
 def made_up_run(
-    name: str,
-    measurements: int,
-    every: int,
-    seed: int,
-    *,
-    noise: float = 0.02,
-    losses: Losses | Literal["d_zero"] = "ordinary",
+    name: str, measurements: int, every: int, seed: int, *, noise: float = 0.02, losses: AnyLosses = "ordinary"
 ) -> RecordedRun:
     """A run of `measurements` times `every` reports, a FID in each last one of `every`.
 
@@ -227,7 +221,7 @@ def made_up_run(
         seed: of the shape's numbers and the noise.
         noise: relative standard deviation of a FID.
         losses: none at all; ordinary ones; such as a rule on losses waits for: G's rising fourfold or falling to a
-            fifth over the plan, or D's near zero, where D yet errs now and then. `D_ZERO`: D's near zero from a tenth
+            fifth over the plan, or D's near zero, where D yet errs now and then. d_zero: D's near zero from a tenth
             of the plan on, in a log without D's accuracies, which then is all that is known of D.
     """
     rng = random.Random(f"{name} {seed}")
@@ -240,10 +234,10 @@ def made_up_run(
     return RecordedRun(f"{name} {measurements} x {every}, seed {seed}", reports, total, unit="epochs", mark="epoch")
 
 
-def _losses(kind: str, at: float, rng: random.Random) -> dict[str, float]:
+def _losses(kind: AnyLosses, at: float, rng: random.Random) -> dict[str, float]:
     if kind == "none":
         return {}
-    if kind == D_ZERO:
+    if kind == "d_zero":
         return {"d_loss": 0.004 if at > 0.1 else 0.6, "g_loss": 1.2}
     d, g, right = 0.6, 1.2, 0.8
     if kind == "g_rises":

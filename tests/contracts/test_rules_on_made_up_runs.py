@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from statistics import mean
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 
@@ -10,10 +10,10 @@ from orchestrator.pruning import build_rules
 from orchestrator.replay.replay import HARM, Replayed, replay_run
 from tests.contracts.made_up_runs import (
     COLLAPSING,
-    D_ZERO,
     HEALTHY,
     HELD_OUT_COLLAPSING,
     HELD_OUT_HEALTHY,
+    AnyLosses,
     Losses,
     made_up_run,
 )
@@ -25,9 +25,7 @@ LEVEL = ("steady", "slow_descent", "plateau", "staircase", "spikes")  # shapes t
 RULES = build_rules()
 
 
-def replays(
-    shape: str, noises: tuple[float, ...], losses: tuple[Losses | Literal["d_zero"], ...]
-) -> Iterator[Replayed]:
+def replays(shape: str, noises: tuple[float, ...], losses: tuple[AnyLosses, ...]) -> Iterator[Replayed]:
     """The shape with every number of measurements, plan length, noise and seed, and these losses in turn."""
     cases = [(m, e, noise, seed) for m in MEASUREMENTS for e in EVERY for noise in noises for seed in SEEDS]
     for number, (measurements, every, noise, seed) in enumerate(cases):
@@ -45,13 +43,13 @@ def test_no_run_that_recovers_is_harmed(shape: str) -> None:
 @pytest.mark.parametrize("shape", [*LEVEL, "warm_restart", "noisy_hump", "restart_late"])
 def test_a_d_loss_of_zero_alone_harms_none_that_stays_near_its_best(shape: str) -> None:
     """In a log without D's accuracies. Those that stand far above it for long are ended: see the room's README."""
-    for replayed in replays(shape, (0.02, 0.05), (D_ZERO,)):
+    for replayed in replays(shape, (0.02, 0.05), ("d_zero",)):
         assert replayed.regret <= HARM, (replayed.run.name, replayed.stop)
 
 
 @pytest.mark.parametrize("shape", [*COLLAPSING, *HELD_OUT_COLLAPSING])
 def test_a_d_loss_of_zero_shows_a_collapse_earlier(shape: str) -> None:
-    with_it, without = (mean(one.saved for one in replays(shape, (0.03,), (kind,))) for kind in (D_ZERO, "none"))
+    with_it, without = (mean(one.saved for one in replays(shape, (0.03,), (kind,))) for kind in ("d_zero", "none"))
     assert with_it >= max(0.5, without)
 
 

@@ -67,14 +67,15 @@ def test_fid_counts_where_it_is_not_the_objective(tmp_path: Path, sampler: str) 
 
 def test_they_learn_from_it(tmp_path: Path) -> None:
     """The lowest FID lies where recall is too low; the search stays away from there."""
-    sweep = sweep_with(tmp_path, "tpe", {"optimizer.beta1": {"float": [0.0, 0.9]}}, trials=60)
+    given = {"constraints": {"recall": ">= 0.3"}, "sampler": {"name": "tpe", "random_fraction": 0}, "trials": 60}
+    sweep = Sweep(tmp_path / "j", space_with({"optimizer.beta1": {"float": [0.0, 0.9]}}, **given))
     for _ in range(60):
         trial = sweep.suggest()
         beta = float(sweep.params[-1]["optimizer.beta1"])
         measured(sweep, trial, 8, 90 - 50 * beta, 0.2 if beta > 0.5 else 0.4)
         end(sweep, trial, 90 - 50 * beta, 8)
     late = [float(params["optimizer.beta1"]) for params in sweep.params[30:]]
-    assert sum(beta > 0.5 for beta in late) < 0.6 * len(late), "near the bound half of them; without it nearly all"
+    assert sum(beta > 0.5 for beta in late) < len(late) / 2
     assert max(beta for beta in late if beta <= 0.5) > 0.45, "near the bound, where FID is lowest"
 
 
