@@ -7,7 +7,10 @@ from pydantic_core import PydanticKnownError
 
 
 class Checked(BaseModel):
-    """Frozen; refuses unknown keys, nan and inf, and true or false for a number, which pydantic takes for 1 or 0."""
+    """Frozen; refuses unknown keys, nan and inf, and true or false for a number, which pydantic takes for 1 or 0.
+
+    The latter in fields and in lists that are fields, no deeper: no settings have numbers there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

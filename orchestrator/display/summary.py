@@ -72,7 +72,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     budgets = f", {limits}" if (limits := plan.budgets.text(space.objectives[0])) else ""
     forecast = forecast_of(plan, fingerprint_of(caches))
     rows = {
-        "sweep": f"{plan.sweep}: space {space.name}, {plan.trials} trials{budgets}",
+        "sweep": f"{plan.sweep}: space {space.name}, {counted(plan.trials, 'trial')}{budgets}",
         "images": "\n".join(images),
         "training": _training_text(space),
         "objective": f"{plan.metric}, {_direction(space)} in the window{_measuring_text(space)}",
@@ -228,7 +228,9 @@ def print_space(console: Console, space: Space) -> None:
     fixed = {name: short(value) for name, value in base.items() if name not in space.search}
     console.print("\nfixed", style="dim")
     print_rows(console, fixed)
-    console.print(f"\nsampler {space.sampler.name}, {space.scheduler}; {space.trials} trials", soft_wrap=True)
+    console.print(
+        f"\nsampler {space.sampler.name}, {space.scheduler}; {counted(space.trials, 'trial')}", soft_wrap=True
+    )
     best = best_text(space.objectives[0])
     console.print(f"objective: the {best} in the window{_measuring_text(space)}", highlight=False, soft_wrap=True)
 

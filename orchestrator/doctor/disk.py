@@ -38,7 +38,12 @@ def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
     cache = default_cache_dir()
     place = next(place for place in (cache, *cache.parents) if place.is_dir())
     side = space.base.data.image_size
-    images = 0 if asked.data is None or uri_of(asked.data) is not None else len(find_files(asked.data))
+    if asked.data is None or uri_of(asked.data) is not None:
+        free = psutil.disk_usage(str(place)).free
+        text = f"cache in {cache}: {free / 1e9:,.1f} GB free; --data DIR compares with what a folder's images need"
+        yield Finding(name="disk", level=Level.OK, text=text)
+        return
+    images = len(find_files(asked.data))
     what = f"{images} images (--data) decoded to {side} px need up to"
     yield _compared(f"cache in {cache}", place, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
 

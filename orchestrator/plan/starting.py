@@ -101,7 +101,7 @@ def _read(path: str) -> dict[str, Any]:
     """A checkpoint, its tensors without values."""
     try:
         found = os.stat(path) if os.path.exists(path) else None
-        return _read_once(path, found and (found.st_ino, found.st_size, found.st_mtime_ns))
+        return _read_once(path, found and (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     except UserError:
         raise
     except (OSError, ValueError) as error:  # such as a name that is too long
@@ -109,7 +109,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _read_once(path: str, content: tuple[int, int, int] | None) -> dict[str, Any]:
+def _read_once(path: str, content: tuple[int, ...] | None) -> dict[str, Any]:
     """Its sums are checked, which reads all of it, and a launch asks several times; `content` tells it from others."""
     from trainers.initial import read_initial
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.store import ResultsStore, find_sweep
-from orchestrator.results.verdict import State
+from orchestrator.results.verdict import State, StopReason
 from trainers.checkpoint import BEST, LATEST
 from trainers.errors import UserError, unknown_name
 
@@ -101,6 +101,8 @@ def _best_of(store: ResultsStore, record: TrialRecord) -> Chosen:
 
 def _why_none(store: ResultsStore, record: TrialRecord) -> str:
     text = f"trial {record.trial_id} of {store.directory.name} has no checkpoint of its best epoch"
+    if record.objective is None and record.verdict == StopReason.OUTRANKED:
+        return f"{text}: the scheduler preferred others before it had an objective; those that finished have one"
     if record.objective is None:
         return f"{text}: it has no FID inside the window"
     kept = store.read_plan().keep_checkpoints

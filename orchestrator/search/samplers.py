@@ -19,10 +19,12 @@ from optuna.trial import FrozenTrial, TrialState
 from orchestrator.search.both import with_both
 from orchestrator.search.excerpt import Excerpter
 from orchestrator.search.near_best import NearBestTPE, any_learns
+from orchestrator.search.ranks import StudyView
 from orchestrator.search.scores import with_scores
 from orchestrator.space.domains import Choice, Domain
 from orchestrator.space.objectives import COSTS
 from orchestrator.space.sections import SAMPLERS, SamplerConfig
+from trainers.config import MOST
 from trainers.metric_names import FID
 
 STARTUP = 10  # Optuna's default
@@ -45,7 +47,7 @@ def _tpe(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
 
 def _gp(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
     startup = config.startup or STARTUP
-    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+    return _GpByTrials(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
 
 
 def _cmaes(config: SamplerConfig, seed: int, conditional: bool) -> BaseSampler:
@@ -91,10 +93,16 @@ def build_sampler(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        fraction = RANDOM if config.random_fraction is None else config.random_fraction
-        at_random = fraction if "random_fraction" in SAMPLERS[config.name].options else 0.0
         sampler = _BUILD[config.name](config, seed, conditional)
-        return SeededByTrial(sampler, seed, objectives, at_random, config.startup or STARTUP)
+        return SeededByTrial(sampler, seed, objectives, *_shares(config), config.startup or STARTUP)
+
+
+def _shares(config: SamplerConfig) -> tuple[float, float]:
+    """Of the trials after the first, those to draw at random: once one has learned anything, and until then."""
+    if "random_fraction" not in SAMPLERS[config.name].options:
+        return 0.0, 0.0
+    fraction = config.random_fraction
+    return (RANDOM, UNTIL_ONE_LEARNS) if fraction is None else (fraction, fraction)
 
 
 # What a sampler sees of a study for the trial of a number, with the numbers of those that are measured and not over.
@@ -125,7 +133,8 @@ class SeededByTrial(BaseSampler):
         seed: of all draws.
         objectives: what is searched for.
         at_random: the share of the trials whose values are drawn at random, whatever the sampler knows.
-        startup: this share is of those from this number on.
+        until_one_learns: the same until a trial has learned anything (`any_learns`).
+        startup: these shares are of those from this number on.
 
     Attributes:
         measured: returns the numbers of the trials that are not over, and from whose FIDs `tpe` and `gp` learn all the
@@ -138,13 +147,15 @@ class SeededByTrial(BaseSampler):
         seed: int,
         objectives: Sequence[str] = (FID,),
         at_random: float = 0.0,
+        until_one_learns: float = 0.0,
         startup: int = 0,
     ) -> None:
         self.sampler = sampler
         self._random = optuna.samplers.RandomSampler()
-        self._seed, self._at_random, self._startup = seed, at_random, startup
+        self._seed, self._startup = seed, startup
+        self._at_random, self._until_one_learns = at_random, until_one_learns
         self.measured: Callable[[], Collection[int]] = tuple
-        self._decided: tuple[int, bool] | None = None  # of which trial whether it is drawn at random
+        self._decided: dict[int, bool] = {}  # of trials by number whether they are drawn at random
         self._view = _view_for(sampler, objectives)
 
     def __str__(self) -> str:
@@ -188,12 +199,12 @@ class SeededByTrial(BaseSampler):
         return shown
 
     def _is_random(self, study: Study, trial: FrozenTrial) -> bool:
-        if self._at_random == 0:
-            return False
-        if self._decided is None or self._decided[0] != trial.number:
-            share = self._at_random if any_learns(study, self.measured()) else max(self._at_random, UNTIL_ONE_LEARNS)
-            self._decided = trial.number, drawn_at_random(trial.number - self._startup, self._seed, share)
-        return self._decided[1]
+        if trial.number not in self._decided:
+            share = self._at_random
+            if self._until_one_learns != share and not any_learns(study, self.measured()):
+                share = self._until_one_learns
+            self._decided[trial.number] = drawn_at_random(trial.number - self._startup, self._seed, share)
+        return self._decided[trial.number]
 
     def _start(self, trial: FrozenTrial, param: str = "") -> None:
         sequence = np.random.SeedSequence((self._seed, trial.number, crc32(param.encode())))
@@ -214,7 +225,7 @@ def drawn_at_random(number: int, seed: int, share: float) -> bool:
     """
     if number < 0 or share == 0:
         return False
-    length = math.ceil(1 / share)
+    length = math.ceil(min(1 / share, MOST))
     row, place = divmod(number, length)
     count = math.floor((row + 1) * length * share) - math.floor(row * length * share)
     return place in random.Random(f"{seed} {row}").sample(range(length), count)
@@ -227,6 +238,22 @@ def _seed_all(sampler: BaseSampler, seed: int) -> None:
             part.rng.seed(seed)
         elif isinstance(part, BaseSampler):
             _seed_all(part, seed)
+
+
+class _GpByTrials(optuna.samplers.GPSampler):
+    """Knows the other trials alone.
+
+    Optuna's starts each fit from its last one, which a new process does not have, and keeps away from a running trial
+    also where it is the one to propose for, and a process that died had drawn its values.
+    """
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        self._gprs_cache_list = self._constraints_gprs_cache_list = None
+        others = [one for one in study._get_trials(deepcopy=False) if one.number != trial.number]
+        alone: Any = StudyView(study, others)
+        return super().sample_relative(alone, trial, search_space)
 
 
 class _QmcByNumber(optuna.samplers.QMCSampler):

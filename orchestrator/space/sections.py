@@ -218,7 +218,8 @@ class SamplerConfig(Section):
         ge=0,
         lt=1,
         description="tpe, gp: share of later trials that are drawn at random all the same, so that a model that took a "
-        "poor region for the best gets out of it (BOHB, arXiv:1807.01774); None: 0.125",
+        "poor region for the best gets out of it (BOHB, arXiv:1807.01774); None: 0.125, and 0.5 until a trial is 10% "
+        "below the median of all first FIDs",
     )
     population: int | None = Field(
         None, ge=2, le=MOST, description="nsga2, cmaes: trials of a generation; None: 10, or its own"

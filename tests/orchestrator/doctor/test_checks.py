@@ -91,7 +91,8 @@ def test_weights_that_are_missing_damaged_or_not_installed(
 
 
 def test_disk(asked: Asked, monkeypatch: pytest.MonkeyPatch, motorbikes: Path) -> None:
-    assert [finding.level for finding in check_disk_forecast(asked)] == [Level.OK, Level.OK]
+    sweeps, cache = check_disk_forecast(asked)
+    assert sweeps.level is cache.level is Level.OK and cache.text.endswith("what a folder's images need")
     monkeypatch.setattr("orchestrator.plan.disk.SWEEP_BYTES", 10**18)
     sweeps, cache = check_disk_forecast(Asked(sweeps_dir=asked.sweeps_dir, data=motorbikes))
     assert sweeps.level is Level.WARNING and "about 1,000,000,0" in sweeps.text and "--sweeps-dir" in sweeps.cure

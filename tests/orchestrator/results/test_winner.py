@@ -59,6 +59,7 @@ def test_what_there_is_not_is_said(tmp_path: Path) -> None:
         (StopReason.OUT_OF_TIME, None, r"was cut short by its sweep's end \(out_of_time\): gan-sweep resume goes on"),
         ("d_collapse", None, r"trial 0003 of s has no checkpoint of its end: none was written, or the sweep keeps"),
         ("d_collapse", 40.0, r"has no checkpoint of its best epoch: the sweep keeps"),
+        (StopReason.OUTRANKED, None, "the scheduler preferred others before it had an objective; those that finished"),
         (RunEnd.COMPLETED, None, "has no checkpoint of its best epoch: it has no FID inside the window"),
     ],
 )

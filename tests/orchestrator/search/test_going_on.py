@@ -228,7 +228,7 @@ print(json.dumps({{name: advance({str(tmp_path)!r} + "/b-" + name, name, TOTAL[n
     assert {name: [*params, *rest[name]] for name, params in found.items()} == undisturbed
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "gp"])
+@pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("drawn", range(len(KEYS) + 1))
 def test_a_trial_that_the_log_does_not_know_gets_the_setting_that_it_would_have_had(
     name: str, drawn: int, tmp_path: Path

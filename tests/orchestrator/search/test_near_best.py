@@ -98,12 +98,16 @@ def test_of_trials_that_run_only_those_that_count_are_asked() -> None:
     assert not any_learns(study) and any_learns(study, [len(FLAT)])
 
 
-@pytest.mark.parametrize(("histories", "share"), [(FLAT, 0.5), ([*FLAT, {1: 150.0, 12: 72.0}], 0.125)])
+@pytest.mark.parametrize(
+    ("histories", "asked", "share"),
+    [(FLAT, None, 0.5), ([*FLAT, {1: 150.0, 12: 72.0}], None, 0.125), (FLAT, 0.25, 0.25)],
+)
 def test_until_one_learns_every_second_trial_is_drawn_at_random(
-    histories: list[dict[int, float]], share: float
+    histories: list[dict[int, float]], asked: float | None, share: float
 ) -> None:
+    """Unless the space says how many are."""
     study = measured_study(*histories)
-    sampler = study.sampler = build_sampler(SamplerConfig(startup=3), 0)
+    sampler = study.sampler = build_sampler(SamplerConfig(startup=3, random_fraction=asked), 0)
     assert isinstance(sampler, SeededByTrial)
     for _ in range(16):
         trial = study.ask()

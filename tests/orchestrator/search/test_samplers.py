@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from orchestrator.search.samplers import RANDOM, SeededByTrial, build_sampler, drawn_at_random, left_to_chance
@@ -149,6 +150,7 @@ def test_short_searches_have_random_trials_too() -> None:
             assert sum(drawn_at_random(8 * row + place, seed, 0.125) for place in range(8)) == 1
     assert sum(drawn_at_random(number, 0, 0.3) for number in range(1000)) == 300
     assert not any(drawn_at_random(number, 0, 0.5) for number in range(-9, 0))
+    assert not any(drawn_at_random(number, 0, share) for number in range(9) for share in (1e-20, 5e-324))
 
 
 def inner(config: SamplerConfig, **options: bool) -> Any:
@@ -156,6 +158,26 @@ def inner(config: SamplerConfig, **options: bool) -> Any:
     built = build_sampler(config, 0, **options)
     assert isinstance(built, SeededByTrial)
     return built.sampler
+
+
+def test_a_decision_on_a_trial_stays_when_another_was_asked_for_meanwhile() -> None:
+    """What is measured in between changes it for later ones alone."""
+    sampler = SeededByTrial(inner(SamplerConfig()), 0, at_random=0.0, until_one_learns=0.999)
+    study = optuna.create_study(sampler=sampler)
+    space = {"x": FloatDistribution(0, 1)}
+    for place in range(12):
+        values = {"value": 100.0, "intermediate_values": {1: 100.0}}
+        study.add_trial(optuna.create_trial(params={"x": place / 12}, distributions=space, **values))
+
+    def is_random(trial: optuna.Trial) -> bool:
+        return sampler.infer_relative_search_space(study, study.get_trials()[trial.number]) == {}
+
+    first = study.ask(space)
+    assert is_random(first)
+    first.report(50.0, 1)
+    sampler.measured = lambda: (first.number,)
+    second = study.ask(space)
+    assert not is_random(second) and is_random(first)
 
 
 def test_options_reach_the_sampler() -> None:
