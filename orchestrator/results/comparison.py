@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.repeats import by_seeds
+from orchestrator.results.seed_odds import SURE
 from orchestrator.results.state import SweepState
 from orchestrator.space.domains import build_domain, value_text
 from orchestrator.space.objectives import best_text, called, number_text
@@ -17,8 +18,12 @@ from trainers.metric_names import FID, lower_better, maximised
 
 LEVEL = 0.95  # of the interval of a difference
 ONE_DRAW = (
-    "The spread is of the latents that fakes are made of. It tells these two generators apart, not the two searches: "
-    "each was run once, and with another seed of the search either may find another winner."
+    "The spread is of the latents that fakes are made of: each search was run once, and with another seed either may "
+    "find another winner."
+)
+ONE_TRAINING = (
+    f"Whether one of the winning settings is better is not known: that takes {SURE} training seeds of each "
+    f"(--confirm-seeds {SURE}). What follows is of the two checkpoints alone."
 )
 
 
@@ -129,19 +134,19 @@ def conclusion(first: SweepState, second: SweepState, names: tuple[str, str]) ->
         if winner is None:
             return [*said, f"{name} has no winner: no trial has an objective so far."]
     assert best[0] is not None and best[1] is not None
-    return [*said, *_of_winners(best[0], best[1], names), *_of_settings(first, second, names)]
+    return [*said, *_of_settings(first, second, names), *_of_winners(best[0], best[1], names)]
 
 
 def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) -> list[str]:
-    """Whether the winning settings differ by more than their training seeds; empty unless both were trained again."""
+    """Whether the winning settings differ by more than their training seeds."""
     ranked = [by_seeds(state.by_number())[:1] for state in (first, second)]
     ours, theirs = ([value for setting in one for value in setting.seeds.values] for one in ranked)
     if min(len(ours), len(theirs)) < 2:
-        return []
+        return [ONE_TRAINING]
     found, measure = welch(ours, theirs), first.plan.objectives[0]
     trained = f"trained again with fresh training seeds ({len(ours)} and {len(theirs)})"
     interval = f"with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)"
-    if not found.is_clear:
+    if not found.is_clear or min(len(ours), len(theirs)) < SURE:
         apart = _apart(found.mean, f"{names[1]}'s", measure)
         return [f"The winning settings, {trained}, cannot be told apart: {apart}, {interval}."]
     apart = _apart(found.mean, f"{names[1]}'s", measure, merit=" setting")

@@ -7,8 +7,10 @@ has no tails. So settings are taken to have one training spread; a setting that 
 
 The winner is whoever came out lowest, so one of two equal settings always seems better. The odds of the other order are
 therefore doubled, as in a two-sided test, and where that leaves less than an even chance, the seeds say nothing: 50%.
-Of 2 to 5 equal settings with 2 to 5 seeds each, at most 6% of winners are said to be better with more than 95%
-(`tests/orchestrator/results/test_seed_odds.py`); of two with 2 seeds, 4 deviations apart, about half are.
+Of 2 to 5 equal settings with 2 to 5 seeds each, at most 6% of winners have more than 95%, where trainings spread as a
+normal distribution does (`tests/orchestrator/results/test_seed_odds.py`). Trainings that go well or badly, half of
+each, are worse: of two equal settings with 2 seeds, one has two good ones and the other two bad ones in one sweep of
+eight. So nobody is called better with fewer than `SURE` seeds; with as many it is at most 6% there, too.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 DRAWS = 10_000
 CLEAR = 0.95  # from here on the winner is called better
 FEWEST = 2  # training seeds of a setting, below which it has no spread
+SURE = 3  # training seeds of both, below which neither is called better
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Odds:
             said.
         why_not: a sentence where it cannot.
         direction: ``lower`` or ``higher``: which mean is better.
+        seeds: of the one that has fewer; 0 where no probability can be said.
     """
 
     winner: str
@@ -46,11 +50,12 @@ class Odds:
     probability: float | None
     why_not: str = ""
     direction: str = "lower"
+    seeds: int = 0
 
     @property
     def is_clear(self) -> bool:
         """Whether the winner may be called better."""
-        return self.probability is not None and self.probability > CLEAR
+        return self.probability is not None and self.probability > CLEAR and self.seeds >= SURE
 
     def to_json(self) -> dict[str, Any]:
         """As ``gan-sweep results --json`` prints it."""
@@ -63,7 +68,10 @@ class Odds:
         chance = f"{min(self.probability, 0.999):.1%}" if self.is_clear else f"{int(100 * self.probability)}%"
         than = f"mean over training seeds than {self.runner_up}"
         better = f"{self.winner} has a {self.direction} {than} with a probability of {chance}"
-        return better if self.is_clear else f"{better}: they cannot be told apart"
+        if self.is_clear:
+            return better
+        few = f" by {self.seeds} training seeds each" if self.probability > CLEAR else ""
+        return f"{better}: they cannot be told apart{few}"
 
 
 def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
@@ -91,7 +99,13 @@ def odds_of(trials: Iterable[TrialRecord]) -> Odds | None:
         return Odds(winner=winner, runner_up=second, probability=None, why_not=why_not)
     values = [[one.lower(value) for value in one.seeds.values] for one in ranked]
     better, odds = maximised(ranked[0].measure), probability_of_less(values[0], values[1], values[2:])
-    return Odds(winner=winner, runner_up=second, probability=odds, direction="higher" if better else "lower")
+    return Odds(
+        winner=winner,
+        runner_up=second,
+        probability=odds,
+        direction="higher" if better else "lower",
+        seeds=min(len(one) for one in values[:2]),
+    )
 
 
 def probability_of_less(

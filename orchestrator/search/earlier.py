@@ -76,6 +76,11 @@ def measured_before(
     return over, still_open
 
 
+def finished(state: SweepState) -> int:
+    """How many of the trials that a sweep has proposed are over and have an objective."""
+    return sum(trial.over and trial.objective is not None for trial in searched(state.trials.values()))
+
+
 class ShowEarlier(tune.Callback):
     """Shows the scheduler what a trial that goes on had measured before, when it starts; its answers do not count.
 

@@ -12,11 +12,10 @@ from ray import tune
 from orchestrator.display.live import Screen
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import TRAINABLE
-from orchestrator.results.repeats import searched
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
-from orchestrator.results.verdict import State, SweepStatus
-from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
+from orchestrator.results.verdict import SweepStatus
+from orchestrator.search.earlier import ShowEarlier, count_earlier, finished, measured_before
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.schedulers.pbt import Pbt
 from orchestrator.search.schedulers.promotion import Promotion
@@ -89,8 +88,7 @@ def build_tuner(
 
     `now` returns how the sweep stands while it runs.
     """
-    done = sum(one.state is State.COMPLETED for one in searched(state.trials.values()))
-    scheduler = build_scheduler(plan.space, done=done)
+    scheduler = build_scheduler(plan.space, done=finished(state))
     scheduler.set_search_properties(plan.metric, "min")  # not by Tune, which refuses it where it is set already
     if isinstance(scheduler, Pbt):
         scheduler.join(plan.space, now)

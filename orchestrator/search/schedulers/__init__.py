@@ -15,7 +15,7 @@ from orchestrator.space.space import Space
 
 
 def build_scheduler(space: Space, done: int = 0) -> TrialScheduler:
-    """The scheduler of a space, of which `done` trials have trained to their end."""
+    """The scheduler of a space, of which `done` trials are over and have an objective."""
     domain = space.search.get("schedule.epochs")
     longest = max(int(epochs or 0) for epochs in (domain.probes() if domain else [space.base.schedule.epochs]))
     return make_scheduler(space.scheduler, longest, max(1, space.confirm.top) - done)

@@ -7,7 +7,6 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from orchestrator.results.exploits import Exploit
-from orchestrator.results.verdict import State
 from orchestrator.search.result import TrialResult
 from orchestrator.search.schedulers.brackets import Brackets
 from orchestrator.search.schedulers.ladder import Ladder
@@ -46,7 +45,7 @@ class Promotion(FIFOScheduler):
         outcome = None if last is None else last.outcome
         if outcome is not None:
             self._reach(trial, last)
-        self._ladder.end(name_of(trial), finished=outcome is not None and outcome.state is State.COMPLETED)
+        self._ladder.end(name_of(trial), finished=outcome is not None and outcome.objective is not None)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """It does not finish."""

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from orchestrator.cli import main
-from orchestrator.results.comparison import ONE_DRAW, Row, conclusion, differing, welch
+from orchestrator.results.comparison import ONE_DRAW, ONE_TRAINING, Row, conclusion, differing, welch
 from orchestrator.results.saved_plan import SavedPlan
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
@@ -56,31 +56,31 @@ def test_welch_is_scipys(tmp_path: Path) -> None:
 def test_a_clear_difference_is_one_and_says_what_it_does_not_show(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0, 61.0, 59.0]), sweep(tmp_path, "b", fids=[50.0, 51.0, 49.0]))
     assert text.startswith(
-        "b's winner is 10.00 lower, so the better generator, 12.2 times its standard error (3 and 3 "
+        f"{ONE_TRAINING} b's winner is 10.00 lower, so the better generator, 12.2 times its standard error (3 and 3 "
     )
     assert text.endswith(ONE_DRAW)
     other_way = said(tmp_path / "b", tmp_path / "a")
-    assert other_way.startswith("b's winner is 10.00 higher, so the worse generator, 12.2 times")
+    assert "b's winner is 10.00 higher, so the worse generator, 12.2 times" in other_way
 
 
 def test_a_difference_within_the_spread_is_none(tmp_path: Path) -> None:
     """Two spreads wide, but on two sets of latents each: too few to say."""
     text = said(sweep(tmp_path, "a", fids=[60.0, 61.0]), sweep(tmp_path, "b", fids=[58.6, 59.6]))
-    assert text.startswith(
-        "The winners cannot be told apart: b's winner is 1.40 lower, within the spread (2 and 2 sets"
-    )
-    assert "better" not in text and "worse" not in text
+    assert "The winners cannot be told apart: b's winner is 1.40 lower, within the spread (2 and 2 sets" in text
+    assert "so the better" not in text and "worse" not in text
 
 
 def test_without_seeds_only_the_numbers_are_given(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0]), sweep(tmp_path, "b", fids=[50.0, 51.0], objective=50.0))
-    assert text.startswith("Which winner is better cannot be said: both must be measured again on two sets of fresh")
+    assert text.startswith(
+        f"{ONE_TRAINING} Which winner is better cannot be said: both must be measured again on two sets of fresh"
+    )
     assert "By the lowest FID in training b's winner is 10.00 lower, and" in text and "so the" not in text
 
 
 def test_equal_values_have_no_spread_to_divide_by(tmp_path: Path) -> None:
     text = said(sweep(tmp_path, "a", fids=[60.0, 60.0]), sweep(tmp_path, "b", fids=[60.0, 60.0]))
-    assert text.startswith("The winners cannot be told apart: b's winner has the same FID, within the spread (2 ")
+    assert "The winners cannot be told apart: b's winner has the same FID, within the spread (2 " in text
 
 
 @pytest.mark.parametrize(
@@ -158,5 +158,17 @@ def test_settings_that_were_trained_again_compare_by_their_seeds(tmp_path: Path)
     found = "The winning settings, trained again with fresh training seeds (3 and 3),"
     clear = f"{found} differ by more than the spread of those: b's is 10.00 lower, so the better setting, "
     assert clear in said(tmp_path / "a", tmp_path / "b")
+    assert ONE_TRAINING not in said(tmp_path / "a", tmp_path / "b")
     level = said(tmp_path / "a", tmp_path / "c")
     assert f"{found} cannot be told apart: b's is 0.50 higher, with an interval" in level and "so the" not in level
+
+
+def test_two_training_seeds_are_too_few_to_call_a_setting_better(tmp_path: Path) -> None:
+    """Trainings that go well or badly do that by themselves."""
+    for name, seeds in (("a", (60.0, 60.1)), ("b", (50.0, 50.1))):
+        store = begun(tmp_path / name, replace(FIRST, sweep=name))
+        setting = repeated("0000", 59.0, *seeds)
+        keep(store, setting, *setting.repeats)
+        close(store, SweepStatus.FINISHED)
+    text = said(tmp_path / "a", tmp_path / "b")
+    assert "fresh training seeds (2 and 2), cannot be told apart: b's is 10.00 lower" in text and "so the" not in text

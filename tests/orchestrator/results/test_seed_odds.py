@@ -9,11 +9,16 @@ from tests.orchestrator.sweep_helpers import repeated
 SWEEPS = 2000
 
 
-def share_told_apart(settings: int, seeds: int, lower: float = 0.0, sweeps: int = SWEEPS) -> float:
-    """Of simulated sweeps, how many call their winner better; one setting is `lower` by so many training deviations."""
+def share_told_apart(
+    settings: int, seeds: int, lower: float = 0.0, sweeps: int = SWEEPS, bad: float = 0.0, worse: float = 20.0
+) -> float:
+    """Of simulated sweeps, how many give their winner more than `CLEAR`.
+
+    One setting is `lower` by so many training deviations. Of all trainings the share `bad` goes badly.
+    """
     random, told = np.random.default_rng([settings, seeds]), 0
     for _ in range(sweeps):
-        values = random.standard_normal((settings, seeds))
+        values = random.standard_normal((settings, seeds)) + worse * (random.random((settings, seeds)) < bad)
         values[0] -= lower
         ranked = sorted(values, key=np.mean)
         told += probability_of_less(ranked[0], ranked[1], ranked[2:], seed=int(random.integers(2**32))) > CLEAR
@@ -29,6 +34,22 @@ def fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seeds", [2, 3, 4, 5])
 def test_equal_settings_are_not_told_apart(settings: int, seeds: int, fewer_draws: None) -> None:
     assert share_told_apart(settings, seeds) <= 0.06
+
+
+@pytest.mark.parametrize("settings", [2, 3, 5])
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("bad", [0.2, 0.5])
+def test_nor_are_those_whose_trainings_go_well_or_badly(
+    settings: int, seeds: int, bad: float, fewer_draws: None
+) -> None:
+    assert share_told_apart(settings, seeds, bad=bad) <= 0.06
+
+
+def test_two_seeds_call_nobody_better(fewer_draws: None) -> None:
+    assert share_told_apart(2, 2, bad=0.5) > 0.1, "two good ones against two bad ones"
+    odds = odds_of([repeated("0000", 60.0, 60.0, 60.1), repeated("0001", 50.0, 90.0, 90.1)])
+    assert odds is not None and odds.probability is not None and odds.probability > CLEAR
+    assert not odds.is_clear and str(odds).endswith("they cannot be told apart by 2 training seeds each")
 
 
 @pytest.mark.parametrize("settings", [2, 5])

@@ -11,9 +11,11 @@ from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.results.events import Ended, Opened, Started, Submitted
 from orchestrator.results.state import SweepState
-from orchestrator.search.earlier import ShowEarlier, count_earlier, measured_before
+from orchestrator.results.verdict import TrialOutcome
+from orchestrator.search.earlier import ShowEarlier, count_earlier, finished, measured_before
 from orchestrator.search.schedulers import build_scheduler
 from orchestrator.space.load import build_space
+from tests.orchestrator.search.test_going_on import done, logged
 from tests.orchestrator.sweep_helpers import PLAN, epoch
 from tests.orchestrator.sweep_helpers import result as result_of
 from trainers.run_report import EpochReport
@@ -179,3 +181,12 @@ def test_what_is_shown_is_not_obeyed() -> None:
     scheduler.on_trial_add(None, trial)
     show.on_trial_start(0, [], trial)
     assert scheduler.on_trial_result(None, trial, result_of(3, 99.0).to_tune(METRIC)) == TrialScheduler.CONTINUE
+
+
+def test_who_is_over_and_has_an_objective_has_finished() -> None:
+    """One of those whose fakes hardly varied has none; a rule may end one that has."""
+    none = TrialOutcome(verdict="completed", epochs=8, objective=None, best_epoch=None)
+    ruled = TrialOutcome(verdict="d_collapse", epochs=6, objective=60.0, best_epoch=4)
+    names = [f"{number:04d}" for number in range(4)]
+    ended = {"0000": done(50.0), "0001": none, "0002": ruled}
+    assert finished(logged({name: {} for name in names}, started=names, ended=ended)) == 2

@@ -69,8 +69,9 @@ class InTunesPlace:
             self._end(trial, result)
         return goes_on
 
-    def end(self, name: str, fid: float, verdict: str = "completed") -> None:
-        outcome = TrialOutcome(verdict=verdict, epochs=EPOCHS, objective=fid, best_epoch=EPOCHS)
+    def end(self, name: str, fid: float | None, verdict: str = "completed") -> None:
+        best = None if fid is None else EPOCHS
+        outcome = TrialOutcome(verdict=verdict, epochs=EPOCHS, objective=fid, best_epoch=best)
         self._end(self.trials[name], result_of(EPOCHS, fid, outcome=outcome).to_tune(METRIC))
 
     def _end(self, trial: Trial, result: dict[str, Any]) -> None:
@@ -109,6 +110,19 @@ def test_when_no_new_one_is_left_the_best_goes_on_to_its_end(field: InTunesPlace
     field.end("0000", 40.0)
     assert field.ask() is None, "a sweep is over although one waits"
     assert [trial.state for trial in field.sweep.trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
+
+
+def test_one_that_trained_to_its_end_without_an_objective_has_not_finished(field: InTunesPlace) -> None:
+    field.planned = 2
+    for number, fid in enumerate((50.0, 60.0)):
+        field.ask()
+        field.measure(f"000{number}", 1, fid)
+    assert field.ask() == "0000" and not field.measure("0000", 3, 45.0)
+    assert field.ask() == "0000"
+    field.end("0000", None)
+    assert field.ask() == "0001", "one trial is to get an objective"
+    field.end("0001", 60.0, "d_collapse")
+    assert field.ask() is None
 
 
 def test_fakes_that_hardly_vary_count_as_worse_than_they_are(field: InTunesPlace) -> None:

@@ -1,6 +1,7 @@
 """Each sentence appears when its numbers say so, and not when they do not."""
 
 import random
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from orchestrator.display.advice.influence import influence
 from orchestrator.display.advice.leaders import leaders, seeds_needed
 from orchestrator.display.advice.window import window
 from orchestrator.results.records import TrialRecord
+from orchestrator.results.seed_odds import odds_of
 from orchestrator.results.state import SweepState
 from orchestrator.results.verdict import SweepStatus, TrialOutcome
 from orchestrator.space.domains import Choice
 from orchestrator.space.load import build_space, space_as_yaml
 from orchestrator.space.space import Space
-from tests.orchestrator.sweep_helpers import PLAN, epoch
+from tests.orchestrator.sweep_helpers import PLAN, epoch, repeated
 from trainers.errors import UserError
 
 SPACE: dict[str, Any] = {
@@ -242,15 +244,18 @@ def test_settings_that_were_trained_again_compare_by_their_trainings() -> None:
     first, second, *others = leading((60.0, 62.0, 64.0))
     repeats = []
     for setting, means in ((first, (40.0, 46.0)), (second, (42.0, 48.0))):
-        for number, mean in enumerate(means):
-            repeat = trial(setting.number, mean, confirmed=(mean,))
+        for number, value in enumerate(means):
+            repeat = trial(setting.number, value, confirmed=(value,))
             repeat.trial_id = f"{setting.trial_id}s{number + 1}"
             setting.repeats.append(repeat)
             repeats.append(repeat)
     trials = [first, second, *others, *repeats]
     (found,) = said(trials, "leaders")
-    assert "0000 and 0001 cannot be told apart: their mean FIDs are 2.00 apart" in found.text
-    assert "spreads of 4.24 and 4.24 over 2 and 2 training seeds" in found.text
+    assert found.text.startswith(
+        "0000 has a lower mean over training seeds than 0001 with a probability of 50%: they cannot be told apart. "
+        "Their mean FIDs over 2 and 2 training seeds are 2.00 apart, and trainings that differ by their seed alone "
+        "have a spread of 4.24."
+    )
     assert found.text.endswith("training seeds each (confirm.train_seeds).")
     assert [one.trial_id for one in facts_of(trials, space()).trials] == [f"{number:04d}" for number in range(7)]
 
@@ -264,7 +269,24 @@ def test_leaders_that_differ_clearly_or_not_at_all_get_no_advice() -> None:
 @pytest.mark.parametrize(("apart", "seeds"), [(0.2, 394), (0.5, 64), (0.8, 26), (0.05, None)])
 def test_seeds_are_those_of_the_tables(apart: float, seeds: int | None) -> None:
     """Cohen 1988, table 2.4.1: two-sided 5%, power 0.80, effects of 0.2, 0.5 and 0.8."""
-    assert seeds_needed([-1.0, 0.0, 1.0], [apart - 1.0, apart, apart + 1.0]) in (seeds, seeds and seeds - 1)
+    assert seeds_needed(apart, 1.0) in (seeds, seeds and seeds - 1)
+
+
+def test_the_advice_never_contradicts_the_odds_and_asks_for_more_seeds_than_there_are() -> None:
+    """Three settings that differ by 2.5 deviations, with three seeds each: other settings tell their spread, too."""
+    draw, told = random.Random(1), {False: 0, True: 0}
+    for _ in range(60):
+        drawn = [[round(60 + 2.5 * place + draw.gauss(0, 1), 1) for _ in range(3)] for place in range(3)]
+        drawn.sort(key=mean)
+        trials = [repeated(f"000{place}", 55.0 + place, *values) for place, values in enumerate(drawn)]
+        odds = odds_of(trials)
+        assert odds is not None
+        told[odds.is_clear] += 1
+        found = said(trials, "leaders")
+        assert len(found) == (not odds.is_clear and mean(drawn[0]) != mean(drawn[1]))
+        for one in found:
+            assert int(one.text.partition("takes some ")[2].split()[0]) > 3
+    assert min(told.values()) > 5
 
 
 # All of it
