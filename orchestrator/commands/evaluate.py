@@ -143,9 +143,10 @@ def _as_folders(
     for place, side in enumerate(sides):
         if side.generator is not None:
             folders[place] = scratch / f"side{place}"
-            _made(side, number or MOST, seed + place, folders[place])
+            _made(side, number or MOST, seed, folders[place])
             if not quiet:
-                click.echo(f"{side.name}, epoch {side.generator.epoch}: {number or MOST} images, seed {seed + place}")
+                click.echo(f"{side.name}, epoch {side.generator.epoch}: {number or MOST} images, seed {seed}")
+            seed += 1  # two generators get other latents
     return [folders[place] for place in range(2)]
 
 

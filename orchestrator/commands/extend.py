@@ -10,7 +10,7 @@ import click
 
 from orchestrator.commands.launch import launch
 from orchestrator.commands.parameters import FolderToRead, NameOrPath, SweepToFind, Text, Whole
-from orchestrator.commands.shared import sweeps_dir_option
+from orchestrator.commands.shared import fetch, sweeps_dir_option
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,8 +53,12 @@ def command(
     A trial that a rule or you ended without an objective goes on where it ended: --rules off takes the verdict back.
     Any other goes on from its best checkpoint.
     """
+    from rich.console import Console
+
+    from orchestrator.display.progress import progress_bar
     from orchestrator.plan.extended import extended
     from orchestrator.plan.launch_options import LaunchOptions
+    from orchestrator.plan.measuring_again import images_again, images_folder
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.results.winner import choose_to_go_on
     from orchestrator.space.load import build_space
@@ -76,6 +80,11 @@ def command(
     saved = store.read_plan()
     going_on = [_going_on(one, epochs) for one in chosen]
     found = extended(build_space(saved.space, saved.definition), going_on)
+    fetch(images_folder(store, data))
+    with progress_bar(Console(), "decoding images") as progress:
+        _, other = images_again(store, data, progress)
+    if other:
+        raise UserError(f"{other}: trials go on with their own; on others launch --set init.checkpoint=FILE starts")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / f"{saved.space}_extended.yaml"
         file.write_text(dump_yaml(found))

@@ -1,6 +1,7 @@
 """Two sweeps side by side, for people."""
 
 from collections import Counter
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,13 +14,15 @@ from orchestrator.display.waiting import duration
 from orchestrator.display.winner_text import counts_text, short
 from orchestrator.results.comparison import Row, conclusion, differing
 from orchestrator.results.prices import money
-from orchestrator.results.records import best_trial
+from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.repeats import searched
+from orchestrator.results.schedule import lineage_of
 from orchestrator.results.spending import spending_of
 from orchestrator.results.standing import last_sign
 from orchestrator.results.state import SweepState
 from orchestrator.results.store import ResultsStore
 from orchestrator.space.objectives import number_text
+from trainers.config import flatten
 
 LABEL = 25  # letters that the first column wants
 
@@ -48,8 +51,8 @@ def print_comparison(console: Console, first: ResultsStore, second: ResultsStore
     console.print()
     _print_table(console, "outcome", heads, [Row(name, went[0][name], went[1][name]) for name in went[0]])
     best = [best_trial(list(state.trials.values())) for state in states]
-    settings = [trial.params if trial is not None else {} for trial in best]
-    keys = dict.fromkeys([*settings[0], *settings[1]])
+    settings = [_setting(state, trial) for state, trial in zip(states, best, strict=True)]
+    keys = dict.fromkeys(key for trial in best if trial is not None for key in trial.params)
     texts = [Row(key, *(short(one[key]) if key in one else "-" for one in settings)) for key in keys]
     if unlike := [row for row in texts if row.first != row.second]:
         console.print()
@@ -57,6 +60,18 @@ def print_comparison(console: Console, first: ResultsStore, second: ResultsStore
     console.print()
     for sentence in conclusion(*states, names):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _setting(state: SweepState, best: TrialRecord | None) -> dict[str, Any]:
+    """Every key of what the winner's checkpoint was trained with at last; empty without a winner."""
+    if best is None:
+        return {}
+    base, reached = flatten(state.plan.definition.get("base", {})), best.best_epoch or best.epochs
+    changed = [one["set"] for one in state.plan.definition.get("changes", []) if one["from"] <= reached]
+    found = {**base, **lineage_of(state, best)[-1].params}
+    for values in changed:
+        found |= values
+    return found
 
 
 def _went(store: ResultsStore, state: SweepState) -> dict[str, str]:

@@ -39,7 +39,7 @@ def comparison_lines(found: "Comparison") -> list[str]:
             "density": "images of the first are near each of the second, over k",
             "coverage": "of the first folder has one of the second near it",
         }
-        lines += [f"{name}_k{near.k}_{protocol} {getattr(near, name):.4f}  ({text})" for name, text in says.items()]
+        lines += [f"{name}_{protocol}_k{near.k} {getattr(near, name):.4f}  ({text})" for name, text in says.items()]
     if found.inception_score is not None:
         lines.append(f"inception_score_{protocol} {found.inception_score:.4f}  (of the second folder's images alone)")
     return lines

@@ -15,13 +15,15 @@ def schedule_rows(space: Space) -> dict[str, str]:
 
 
 def changed_rows(store: ResultsStore, best: TrialRecord) -> dict[str, str]:
-    """The winner's row on what its settings became, and the file with its schedule; none where they stayed."""
+    """The winner's rows on what its settings became, and the file with its schedule; none where they stayed."""
     state = store.read_state()
     if best.trial_id not in state.trials:
         return {}
     began, *later = lineage_of(state, state.trials[best.trial_id])
     if not later:
-        return {}
+        changes = state.plan.definition.get("changes", [])
+        lines = [f"from epoch {one['from']} on: {setting_text(one['set'])}" for one in changes]
+        return {"its schedule": "\n".join(lines)} if lines else {}
     lines, before = [], began.params
     for first, params, _ in later:
         changed = {name: value for name, value in params.items() if before.get(name) != value}

@@ -57,7 +57,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     from orchestrator.display.arithmetic_text import arithmetic_rows, warnings
     from orchestrator.plan.forecast import forecast_of
     from orchestrator.plan.saved import fingerprint_of
-    from orchestrator.plan.starting import freezing_hints
+    from orchestrator.plan.starting import starting_hints
     from trainers.data import report_path
     from trainers.families import find_family
 
@@ -87,7 +87,7 @@ def print_plan(console: Console, plan: Plan, caches: list[Any], warm: WarmStart 
     if resources.gpus == 0 and space.base.fid.n_fake > SLOW_FAKES:
         hint = f"[yellow]{space.base.fid.n_fake} fakes per FID take long without a GPU;[/] to try: --set fid.n_fake=256"
         console.print(hint, soft_wrap=True)
-    for hint in (*sampler_hints(space), *freezing_hints(space), *warnings(plan, forecast)):
+    for hint in (*sampler_hints(space), *starting_hints(space), *warnings(plan, forecast)):
         console.print(f"[yellow]{escape(hint)}[/]", highlight=False, soft_wrap=True)
 
 

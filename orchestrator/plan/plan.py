@@ -318,10 +318,17 @@ def metric_of(base: TrainConfig) -> str:
     there.
 
     Raises:
-        UserError: there is no such extractor, or its weights are not there.
+        UserError: there is no such extractor, its weights are not there, or it has others each time that it is made.
     """
     from trainers.metrics import beside_name, build_extractor, protocol_name
+    from trainers.metrics.outside import is_outside
 
-    extractor, objective = build_extractor(base.fid.extractor, base.fid.weights), base.fid.objective
+    name, weights, objective = base.fid.extractor, base.fid.weights, base.fid.objective
+    extractor = build_extractor(name, weights)
+    if is_outside(name) and build_extractor(name, weights).fingerprint() != extractor.fingerprint():
+        raise UserError(
+            f"FID extractor {name!r}: it has other weights each time that it is made, and FIDs of two workers would "
+            "not compare: load them from a file (fid.weights), or draw them from a seed of its own"
+        )
     of = extractor.protocol, base.fid.n_fake, base.data.heldout
     return protocol_name(*of) if objective == FID else beside_name(objective, *of, base.fid.neighbours)

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.space.domains import Choice, Domain, Value
 from orchestrator.space.space import Space
-from trainers.config import TrainConfig
+from trainers.config import InitConfig, TrainConfig
 from trainers.errors import UserError, first_line, shortened
 
 KEY, PARTS, FREEZE = "init.checkpoint", "init.parts", "init.freeze_d_layers"
@@ -75,8 +75,17 @@ def most_epochs(space: Space) -> int:
     )
 
 
-def freezing_hints(space: Space) -> list[str]:
-    """A line where trials would freeze layers of D that no checkpoint fills; FreezeD is for transfer."""
+def starting_hints(space: Space) -> list[str]:
+    """A line where parts are named and no trial has a checkpoint, and one where trials would freeze layers of D that no
+    checkpoint fills; FreezeD is for transfer.
+    """
+    given = [parts for parts in _values(space, PARTS) if parts != InitConfig().parts]
+    no_use = f"{PARTS} {given[0]} has no effect: no trial starts from a checkpoint ({KEY})" if given else ""
+    hints = [no_use] if given and not any(_values(space, KEY)) else []
+    return hints + _freezing_hints(space)
+
+
+def _freezing_hints(space: Space) -> list[str]:
     most = max(_values(space, FREEZE))
     for parts, path in product(_values(space, PARTS), _values(space, KEY)):
         wanted = {FREEZE: most, PARTS: parts, KEY: path}

@@ -248,7 +248,7 @@ class TrialRecord:
             values = found.get(protocol_of(found, limit.value) or "")
             mean = statistics.mean(values) if values else None
             if limit.violation(mean) > 0:
-                texts.append(f"{limit} ({'not measured' if mean is None else f'{mean:.3g}'})")
+                texts.append(f"{limit} ({limit.beyond(mean)})")
         return texts
 
     def running_seconds(self, now: float) -> float:

@@ -34,6 +34,13 @@ class Limit:
             return 1.0
         return self.bound - found if self.sign == ">=" else found - self.bound
 
+    def beyond(self, found: float | None) -> str:
+        """A value that breaks the bound, with three digits or as many as show that."""
+        if found is None:
+            return "not measured"
+        texts = (f"{found:.{digits}g}" for digits in range(3, 17))
+        return next((text for text in texts if self.violation(float(text)) > 0), str(found))
+
 
 def check_reachable(where: str, value: str, bound: float) -> None:
     """Check that a value can lie on both sides of a bound.

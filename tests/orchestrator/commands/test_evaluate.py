@@ -77,7 +77,7 @@ def test_the_inception_score_is_that_of_torch_fidelity(folders: tuple[Path, Path
 
 def test_the_text_says_the_neighbours(folders: tuple[Path, Path]) -> None:
     said = typed(*folders, "--neighbours", 3, *LITE).stdout
-    assert "recall_k3_efflite0" in said and "_k5" not in said
+    assert "recall_efflite0_unit_64px_n30_k3 " in said and "_k5" not in said
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`gan-sweep extend`: trials that have ended go on; of one that a rule ended see also test_failure_injection."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,20 @@ def test_a_sweep_that_still_runs_is_refused(tmp_path: Path) -> None:
         refused = typed("extend", "s", "--epochs", "2", "--sweeps-dir", tmp_path)
     assert refused.exit_code == 2 and "s still runs, and may drop a checkpoint" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_on_other_images_no_trial_goes_on(store: ResultsStore, tmp_path: Path) -> None:
+    theirs = Path(store.read_plan().data)
+    few, moved, sweeps = tmp_path / "few", tmp_path / "moved", tmp_path / "sweeps"
+    shutil.copytree(theirs, moved)
+    shutil.copytree(theirs, few)
+    for path in [path for path in few.rglob("*") if path.is_file()][::4]:
+        path.unlink()
+    words = ("extend", store.directory, "--epochs", 2, "--sweeps-dir", sweeps, "--dry-run", "--data")
+    refused = typed(*words, few)
+    assert refused.exit_code == 2 and refused.stderr.count("\n") == 1, refused.stderr
+    assert f"the images in {few} are not those of the launch" in refused.stderr and not sweeps.exists()
+    assert typed(*words, moved).exit_code == 0, "the same ones, at another place"
 
 
 @pytest.mark.parametrize(

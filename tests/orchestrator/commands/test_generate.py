@@ -120,6 +120,8 @@ def test_evaluate_compares_folders_checkpoints_and_sweeps(store: ResultsStore, t
         assert photo.size != (32, 32), "it is decoded"
     by_hand = json.loads(typed("evaluate", trial, images, "--count", 24, *lite).stdout)
     assert by_hand["value"] < against["value"], "the same generator against itself, with other latents"
+    same = json.loads(typed("evaluate", images, trial, "--count", 24, "--seed", 1, *lite).stdout)
+    assert same["value"] == pytest.approx(0, abs=1e-3), "one generator has the seed that was given, on either side"
     said = typed("evaluate", trial, store.directory, "--count", 6, "--fid-extractor", "efficientnet_lite0").stdout
     assert f"{store.directory.name}/" in said and "6 images, seed 1" in said and "recall" in said
 

@@ -20,6 +20,7 @@ from orchestrator.space.sections import ConfirmConfig
 from orchestrator.space.yaml_text import dump_yaml, parse_yaml
 from trainers.data import draw_synthetic
 from trainers.errors import UserError
+from trainers.metric_names import EXTRACTORS_ENV
 
 SPACE = "ralsgan_motorbike"
 
@@ -48,6 +49,38 @@ def test_demo_shrinks_any_space(name: str) -> None:
 def test_demo_shrinks_searched_epochs() -> None:
     assert isinstance(epochs := demo_space(load_space(SPACE)).search["schedule.epochs"], IntRange)
     assert epochs.bounds[1] == DEMO_BASE["schedule.epochs"]
+
+
+def test_an_extractor_with_other_weights_each_time_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"drawn_{tmp_path.name}"
+    source = """
+import torch
+from trainers.metrics import Extractor
+
+def seeded(weights):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torch.nn.Conv2d(3, 4, 3)
+    class Means(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network
+        def forward(self, images):
+            return self.network(images / 255).mean((2, 3))
+    return Extractor(Means(), protocol="seeded", dim=4)
+
+def unseeded(weights):
+    torch.seed()
+    extractor = seeded(None)
+    torch.nn.init.normal_(extractor.network.network.weight)
+    return extractor
+"""
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(EXTRACTORS_ENV, name)
+    assert plan_with(tmp_path, fid_extractor=f"{name}:seeded").metric.startswith("fid_seeded_")
+    with pytest.raises(UserError, match="has other weights each time that it is made"):
+        plan_with(tmp_path, fid_extractor=f"{name}:unseeded")
 
 
 def test_options_override_the_demo(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from orchestrator.plan.checks import check_space_buildable
 from orchestrator.plan.launch_options import LaunchOptions
 from orchestrator.plan.memory import largest_networks
 from orchestrator.plan.plan import make_plan
-from orchestrator.plan.starting import check_checkpoints, freezing_hints, with_whole_paths
+from orchestrator.plan.starting import check_checkpoints, starting_hints, with_whole_paths
 from orchestrator.space.changes import Change
 from orchestrator.space.demo import demo_space
 from orchestrator.space.load import build_space
@@ -150,8 +150,15 @@ FRESH = "(init.checkpoint null, init.parts generator,discriminator,average)"
 def test_layers_that_would_be_frozen_at_random_are_said(
     search: dict[str, Any], base: dict[str, Any], said: str
 ) -> None:
-    (hint,) = freezing_hints(space(search, **base)) or [""]
+    (hint,) = starting_hints(space(search, **base)) or [""]
     assert said in hint if said else not hint
+
+
+def test_parts_without_a_checkpoint_are_said() -> None:
+    (hint,) = starting_hints(space({}, **{"init.parts": "generator"}))
+    assert hint == "init.parts generator has no effect: no trial starts from a checkpoint (init.checkpoint)"
+    for search, base in (({}, {"init.checkpoint": "x.pt"}), ({"init.checkpoint": {"choice": [None, "x.pt"]}}, {})):
+        assert starting_hints(space(search, **{"init.parts": "generator", **base})) == []
 
 
 def test_a_demo_starts_from_fresh_weights(best: str) -> None:

@@ -139,6 +139,20 @@ def test_the_command(tmp_path: Path) -> None:
     assert "\nasked for the same: " in same
 
 
+def test_the_winners_settings_are_what_they_were_trained_with_at_last(tmp_path: Path) -> None:
+    """One searched the rate, to the other's it was fixed, and changed before its best epoch."""
+    changes = [{"from": 2, "set": {"optimizer.lr_g": 4e-3}}, {"from": 4, "set": {"optimizer.lr_g": 5e-3}}]
+    definition = {**DEFINITION, "base": {"optimizer": {"lr_g": 2e-3}}, "search": {}, "changes": changes}
+    sweep(tmp_path, "a", fids=[60.0])
+    store = begun(tmp_path / "b", replace(FIRST, sweep="b", definition=definition))
+    trial = ended("0000", RunEnd.COMPLETED, 60.0)  # its best epoch is 3
+    trial.params = {}
+    keep(store, trial)
+    shown = CliRunner().invoke(main, ["compare", "a", "b", "--sweeps-dir", str(tmp_path)]).output
+    _, _, settings = shown.partition("winner's setting")
+    assert settings.splitlines()[1].split() == ["optimizer.lr_g", "0.001", "0.004"]
+
+
 def test_long_names_are_not_cut_into_columns(tmp_path: Path) -> None:
     names = "ralsgan_motorbike-20261129-062257", "ralsgan_motorbike-20261129-081500"
     for name, seed in zip(names, (0, 1), strict=True):

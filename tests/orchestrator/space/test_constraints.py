@@ -78,4 +78,5 @@ def test_by_how_much_it_is_broken() -> None:
     assert [least.violation(found) <= 0 for found in (0.29, 0.3, 0.31)] == [False, True, True]
     assert least.violation(0.1) == pytest.approx(0.2)
     assert most.violation(0.03) == pytest.approx(0.02)
+    assert [most.beyond(found) for found in (0.03, 0.0100004, None)] == ["0.03", "0.0100004", "not measured"]
     assert least.violation(None) == least.violation(float("nan")) == 1.0
