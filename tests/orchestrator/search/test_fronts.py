@@ -74,3 +74,26 @@ def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path)
         assert scheduler.wait(name)
     assert not scheduler.wait("earlier/0007"), "nobody knows what it would cost here"
     assert scheduler.promote() == "0002", "the smaller, or the faster"
+
+
+def test_the_scheduler_compares_by_a_measured_second_objective(tmp_path: Path) -> None:
+    """Trials that measured the same FID: the one with the higher recall goes on."""
+    space = space_with(
+        objectives=["fid", "recall"],
+        sampler={"name": "nsga2"},
+        scheduler={"name": "asha", "grace_epochs": 4, "reduction_factor": 2},
+    )
+    sweep = Sweep(tmp_path / "j", space)
+    for _ in range(2):
+        sweep.suggest()
+    scheduler = build_scheduler(space)
+    assert isinstance(scheduler, Promotion)
+    scheduler.set_search_properties(METRIC, "min")
+    scheduler.second = sweep.searcher.second_objective
+    at_rung = Measurement(epoch=4, fid=50.0, name=METRIC, n_fake=2, diversity=0.9)
+    recalls = {"0000": 0.3, "0001": 0.6}
+    measured = {name: [replace(at_rung, beside={"recall_test_n2_k5": recall})] for name, recall in recalls.items()}
+    count_earlier(scheduler, METRIC, measured)
+    for name in recalls:
+        assert scheduler.wait(name)
+    assert scheduler.promote() == "0001"
