@@ -62,6 +62,7 @@ def command(
     from orchestrator.results.verdict import SweepStatus
     from orchestrator.results.winner import choose_to_go_on
     from orchestrator.space.load import build_space
+    from orchestrator.space.rules_file import pruning_of
     from orchestrator.space.yaml_text import dump_yaml
 
     names = [name.strip() for name in trials.split(",")]
@@ -78,6 +79,8 @@ def command(
             "end, or gan-sweep stop it"
         )
     saved = store.read_plan()
+    if rules is not None:
+        pruning_of(rules)  # before images are decoded
     going_on = [_going_on(one, epochs) for one in chosen]
     found = extended(build_space(saved.space, saved.definition), going_on)
     fetch(images_folder(store, data))

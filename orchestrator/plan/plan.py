@@ -31,7 +31,7 @@ from orchestrator.space.load import load_space
 from orchestrator.space.narrowing import Narrowing
 from orchestrator.space.overrides import apply_settings, check_each_once
 from orchestrator.space.population import check_size
-from orchestrator.space.rules_file import read_block
+from orchestrator.space.rules_file import pruning_of
 from orchestrator.space.space import Space
 from trainers.config import TrainConfig
 from trainers.data.files import require_folder
@@ -274,8 +274,7 @@ def _overridden(space: Space, options: LaunchOptions) -> Space:
     if options.demo:
         space = demo_space(space)
     if options.rules is not None:
-        rules = {"on": True, "off": False}.get(options.rules)
-        space = space.model_copy(update={"pruning": read_block(Path(options.rules)) if rules is None else rules})
+        space = space.model_copy(update={"pruning": pruning_of(options.rules)})
     settings = []
     if options.fid_extractor:
         settings.append(f"fid.extractor={options.fid_extractor}")
