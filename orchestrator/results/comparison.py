@@ -148,7 +148,8 @@ def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) 
     interval = f"with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)"
     if not found.is_clear or min(len(ours), len(theirs)) < SURE:
         apart = _apart(found.mean, f"{names[1]}'s", measure)
-        return [f"The winning settings, {trained}, cannot be told apart: {apart}, {interval}."]
+        few = " by so few" if found.is_clear else ""
+        return [f"The winning settings, {trained}, cannot be told apart{few}: {apart}, {interval}."]
     apart = _apart(found.mean, f"{names[1]}'s", measure, merit=" setting")
     return [f"The winning settings, {trained}, differ by more than the spread of those: {apart}, {interval}."]
 

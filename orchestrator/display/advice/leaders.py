@@ -17,13 +17,14 @@ MOST = 1000  # values; nobody measures more
 def leaders(facts: Facts) -> Iterator[Finding]:
     """A finding where the two best settings, or their checkpoints, do not differ by more than chance.
 
-    Settings that were trained again differ where `odds_of` says so. Of others the values are those of one checkpoint
-    each, on fresh latents, and more of them tell the two generators apart, not the settings.
+    Settings that were both trained again differ where `odds_of` says so, which also says why it cannot. Of others the
+    values are those of one checkpoint each, on fresh latents, and more of them tell the two generators apart, not the
+    settings.
     """
     odds = odds_of(facts.leaders)
-    if odds is None or odds.probability is None:
+    if odds is None or odds.runner_up is None:
         yield from _by_latents(facts)
-    elif not odds.is_clear:
+    elif odds.probability is not None and not odds.is_clear:
         yield from _by_training(odds, by_seeds(facts.leaders))
 
 

@@ -185,4 +185,5 @@ def test_two_training_seeds_are_too_few_to_call_a_setting_better(tmp_path: Path)
         keep(store, setting, *setting.repeats)
         close(store, SweepStatus.FINISHED)
     text = said(tmp_path / "a", tmp_path / "b")
-    assert "fresh training seeds (2 and 2), cannot be told apart: b's is 10.00 lower" in text and "so the" not in text
+    assert "fresh training seeds (2 and 2), cannot be told apart by so few: b's is 10.00 lower" in text
+    assert "so the" not in text

@@ -260,6 +260,15 @@ def test_settings_that_were_trained_again_compare_by_their_trainings() -> None:
     assert [one.trial_id for one in facts_of(trials, space()).trials] == [f"{number:04d}" for number in range(7)]
 
 
+def test_where_the_odds_cannot_be_said_their_sentence_says_why() -> None:
+    one, two = repeated("0000", 60.0, 60.0, 61.0, None), repeated("0001", 60.5, 61.0, 62.0)
+    one.confirmed, two.confirmed = [60.0, 61.0], [60.5, 61.5]
+    assert said([one, two], "leaders") == []
+    two.repeats = []
+    (found,) = said([one, two], "leaders")
+    assert found.text.endswith("the settings compare when both are trained again.")
+
+
 def test_leaders_that_differ_clearly_or_not_at_all_get_no_advice() -> None:
     assert said(leading((60.0, 62.0, 64.0)), "leaders") == []
     assert said(leading((40.0, 42.0, 44.0)), "leaders") == []
