@@ -66,11 +66,11 @@ def _setting(state: SweepState, best: TrialRecord | None) -> dict[str, Any]:
     """Every key of what the winner's checkpoint was trained with at last; empty without a winner."""
     if best is None:
         return {}
-    base, reached = flatten(state.plan.definition.get("base", {})), best.best_epoch or best.epochs
-    changed = [one["set"] for one in state.plan.definition.get("changes", []) if one["from"] <= reached]
-    found = {**base, **lineage_of(state, best)[-1].params}
-    for values in changed:
-        found |= values
+    definition, reached = state.plan.definition, best.best_epoch or best.epochs
+    found = flatten(definition.get("base", {})) | dict(lineage_of(state, best)[-1].params)
+    for change in definition.get("changes", []):
+        if change["from"] <= reached:
+            found |= change["set"]
     return found
 
 

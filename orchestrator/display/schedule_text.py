@@ -1,5 +1,8 @@
 """Text for people on settings that change within a training."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from orchestrator.display.exploit_text import number_text, setting_text
 from orchestrator.results.places import SCHEDULE_FILE
 from orchestrator.results.records import TrialRecord
@@ -10,8 +13,12 @@ from orchestrator.space.space import Space
 
 def schedule_rows(space: Space) -> dict[str, str]:
     """The plan's row on changes: one line each; none without."""
-    lines = [f"from epoch {one.first} on: {setting_text(one.values)}" for one in space.changes]
+    lines = [_line(one.first, one.values) for one in space.changes]
     return {"changes": "\n".join(lines)} if lines else {}
+
+
+def _line(first: int, values: Mapping[str, Any]) -> str:
+    return f"from epoch {first} on: {setting_text(values) or 'the same'}"
 
 
 def changed_rows(store: ResultsStore, best: TrialRecord) -> dict[str, str]:
@@ -21,13 +28,11 @@ def changed_rows(store: ResultsStore, best: TrialRecord) -> dict[str, str]:
         return {}
     began, *later = lineage_of(state, state.trials[best.trial_id])
     if not later:
-        changes = state.plan.definition.get("changes", [])
-        lines = [f"from epoch {one['from']} on: {setting_text(one['set'])}" for one in changes]
+        lines = [_line(one["from"], one["set"]) for one in state.plan.definition.get("changes", [])]
         return {"its schedule": "\n".join(lines)} if lines else {}
     lines, before = [], began.params
     for first, params, _ in later:
-        changed = {name: value for name, value in params.items() if before.get(name) != value}
-        lines.append(f"from epoch {first} on: {setting_text(changed) or 'the same'}")
+        lines.append(_line(first, {name: value for name, value in params.items() if before.get(name) != value}))
         before = params
     start = f"its weights began as trial {began.trial.trial_id}; " if best.exploits else ""
     setting = ", ".join(f"{name}={number_text(value)}" for name, value in before.items())

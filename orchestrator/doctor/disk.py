@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import ray
 
 from orchestrator.doctor.finding import Asked, Finding, Level
-from orchestrator.plan.disk import forecast_disk
+from orchestrator.plan.disk import forecast_disk, free_bytes
 from orchestrator.plan.memory import largest_networks
 from orchestrator.plan.resources import choose_resources, machine
 from orchestrator.results.places import default_cache_dir
@@ -35,21 +34,19 @@ def check_disk_forecast(asked: Asked) -> Iterator[Finding]:
     needed = forecast_disk(space, largest_networks(space), resources).total
     sweep = f"a sweep of {SPACE} ({resources.gangs} at once) needs about"
     yield _compared(f"sweeps in {asked.sweeps_dir}", asked.place, needed, sweep, "--sweeps-dir DIR")
-    cache = default_cache_dir()
-    place = next(place for place in (cache, *cache.parents) if place.is_dir())
-    side = space.base.data.image_size
+    cache, side = default_cache_dir(), space.base.data.image_size
     if asked.data is None or uri_of(asked.data) is not None:
-        free = psutil.disk_usage(str(place)).free
-        text = f"cache in {cache}: {free / 1e9:,.1f} GB free; --data DIR compares with what a folder's images need"
+        more = "--data DIR compares with what a folder's images need"
+        text = f"cache in {cache}: {free_bytes(cache) / 1e9:,.1f} GB free; {more}"
         yield Finding(name="disk", level=Level.OK, text=text)
         return
     images = len(find_files(asked.data))
     what = f"{images} images (--data) decoded to {side} px need up to"
-    yield _compared(f"cache in {cache}", place, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
+    yield _compared(f"cache in {cache}", cache, 3 * images * side**2, what, "$GAN_SWEEP_CACHE")
 
 
 def _compared(folder: str, place: Path, needed: int, what: str, option: str) -> Finding:
-    free = psutil.disk_usage(str(place)).free
+    free = free_bytes(place)
     level = Level.OK if free >= needed else Level.WARNING
     cure = "" if level is Level.OK else f"make room, or name a place on another disk with {option}"
     text = f"{folder}: {free / 1e9:,.1f} GB free, {what} {needed / 1e9:,.1f} GB"

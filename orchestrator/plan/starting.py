@@ -80,9 +80,9 @@ def starting_hints(space: Space) -> list[str]:
     checkpoint fills; FreezeD is for transfer.
     """
     given = [parts for parts in _values(space, PARTS) if parts != InitConfig().parts]
-    no_use = f"{PARTS} {given[0]} has no effect: no trial starts from a checkpoint ({KEY})" if given else ""
-    hints = [no_use] if given and not any(_values(space, KEY)) else []
-    return hints + _freezing_hints(space)
+    if not given or any(_values(space, KEY)):
+        return _freezing_hints(space)
+    return [f"{PARTS} {given[0]} has no effect: no trial starts from a checkpoint ({KEY})", *_freezing_hints(space)]
 
 
 def _freezing_hints(space: Space) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from orchestrator.results.records import TrialRecord, best_trial
 from orchestrator.results.repeats import by_seeds
-from orchestrator.results.seed_odds import SURE
+from orchestrator.results.seed_odds import FEWEST, SURE
 from orchestrator.results.state import SweepState
 from orchestrator.space.domains import build_domain, value_text
 from orchestrator.space.objectives import best_text, called, number_text
@@ -141,12 +141,12 @@ def _of_settings(first: SweepState, second: SweepState, names: tuple[str, str]) 
     """Whether the winning settings differ by more than their training seeds."""
     ranked = [by_seeds(state.by_number())[:1] for state in (first, second)]
     ours, theirs = ([value for setting in one for value in setting.seeds.values] for one in ranked)
-    if min(len(ours), len(theirs)) < 2:
+    if (fewest := min(len(ours), len(theirs))) < FEWEST:
         return [ONE_TRAINING]
     found, measure = welch(ours, theirs), first.plan.objectives[0]
     trained = f"trained again with fresh training seeds ({len(ours)} and {len(theirs)})"
     interval = f"with an interval of {_ends(found)} at {LEVEL:.0%} (Welch)"
-    if not found.is_clear or min(len(ours), len(theirs)) < SURE:
+    if not found.is_clear or fewest < SURE:
         apart = _apart(found.mean, f"{names[1]}'s", measure)
         few = " by so few" if found.is_clear else ""
         return [f"The winning settings, {trained}, cannot be told apart{few}: {apart}, {interval}."]

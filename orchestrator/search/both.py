@@ -14,7 +14,7 @@ from typing import Any
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.ranks import StudyView, completed, quantiles, rank
+from orchestrator.search.ranks import StudyView, broken, completed, quantiles, rank
 
 # User attribute: epoch and both values at a trial's last measurement; a cost is that of its whole training.
 SO_FAR = "so_far"
@@ -31,10 +31,9 @@ def with_both(study: Study, measured: Collection[int] = (), *, costs: bool = Tru
             break one have the worst of both, and no trial has any.
     """
     trials = study._get_trials(deepcopy=False, use_cache=True)
-    broken = [trial for trial in trials if trial.state is TrialState.PRUNED and _breaks(trial)]
-    learnt = [trial for trial in trials if _is_cut(trial, measured) and not _breaks(trial)]
+    learnt = [trial for trial in trials if _is_cut(trial, measured) and not broken(trial)]
     if not constraints:
-        learnt += broken
+        learnt += [trial for trial in trials if trial.state is TrialState.PRUNED and broken(trial)]
     if not learnt:
         return study
     done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
@@ -52,10 +51,6 @@ def _is_cut(trial: FrozenTrial, measured: Collection[int]) -> bool:
     """Whether it was measured and did not come to its end. One that failed counts: it may be a parent of others."""
     over = trial.state in (TrialState.PRUNED, TrialState.FAIL)
     return SO_FAR in trial.user_attrs and (over or trial.number in measured)
-
-
-def _breaks(trial: FrozenTrial) -> bool:
-    return any(by > 0 for by in trial.constraints.values())
 
 
 def _cost(trial: FrozenTrial) -> float | None:

@@ -34,7 +34,7 @@ def _by_training(odds: Odds, settings: Sequence[TrialRecord]) -> Iterator[Findin
     if apart == 0 or spread == 0:
         return
     counts = f"{len(first)} and {len(second)} training seeds"
-    takes = _takes(apart, spread, max(len(first), len(second)) + 1, "training seeds", "confirm.train_seeds")
+    takes = _takes(first, second, spread, "training seeds", "confirm.train_seeds")
     yield Finding(
         about="leaders",
         text=f"{odds}. Their mean FIDs over {counts} are {apart:.2f} apart, and trainings that differ by their seed "
@@ -47,11 +47,11 @@ def _by_latents(facts: Facts) -> Iterator[Finding]:
     if len(measured) < 2:
         return
     first, second = (list(trial.confirmed) for trial in measured)
-    found, spread = welch(first, second), _pooled((first, second))
+    found = welch(first, second)
     if found.mean == 0.0 or found.error == 0.0 or found.is_clear:
         return
     what, spreads = "sets of fresh latents", " and ".join(f"{statistics.stdev(one):.2f}" for one in (first, second))
-    takes = _takes(abs(found.mean), spread, max(len(first), len(second)) + 1, what, "confirm.seeds")
+    takes = _takes(first, second, _pooled((first, second)), what, "confirm.seeds")
     yield Finding(
         about="leaders",
         text=f"{measured[0].trial_id} and {measured[1].trial_id} cannot be told apart: their mean FIDs are "
@@ -61,8 +61,9 @@ def _by_latents(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def _takes(apart: float, spread: float, least: int, what: str, key: str) -> str:
-    enough = seeds_needed(apart, spread, least)
+def _takes(first: Sequence[float], second: Sequence[float], spread: float, what: str, key: str) -> str:
+    apart = abs(statistics.mean(first) - statistics.mean(second))
+    enough = seeds_needed(apart, spread, max(len(first), len(second)) + 1)
     takes = f"some {enough} {what} each ({key})" if enough else f"more than {MOST:,} {what} each: take either"
     return (
         f"If that is how far they are apart, to see it with {POWER:.0%} power at a two-sided {1 - LEVEL:.0%} takes "

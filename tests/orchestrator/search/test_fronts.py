@@ -12,6 +12,7 @@ from orchestrator.search.schedulers import build_scheduler
 from orchestrator.search.schedulers.fronts import best
 from orchestrator.search.schedulers.ladder import Ladder
 from orchestrator.search.schedulers.promotion import Promotion
+from orchestrator.space.space import Space
 from tests.orchestrator.search.test_going_on import OPENED
 from tests.orchestrator.search.test_searcher import METRIC, Sweep, space_with
 from tests.orchestrator.sweep_helpers import PLAN, epoch
@@ -44,6 +45,18 @@ def test_who_is_cheap_goes_on_though_its_fid_is_worse() -> None:
     assert [ladder.promote(), ladder.promote(), ladder.promote()] == ["0000", "0002", None]
 
 
+def promoting(space: Space, tmp_path: Path, trials: int) -> Promotion:
+    """The scheduler of a sweep that has so many trials."""
+    sweep = Sweep(tmp_path / "j", space)
+    for _ in range(trials):
+        sweep.suggest()
+    scheduler = build_scheduler(space)
+    assert isinstance(scheduler, Promotion)
+    scheduler.set_search_properties(METRIC, "min")
+    scheduler.second = sweep.searcher.second_objective
+    return scheduler
+
+
 @pytest.mark.parametrize("cost", ["generator_parameters", "device_seconds"])
 def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path) -> None:
     """Trials that measured the same FID: which of the two goes on is a question of their cost alone."""
@@ -54,13 +67,7 @@ def test_the_scheduler_learns_costs_from_the_searcher(cost: str, tmp_path: Path)
         search={"network.base_width": {"int": [16, 64], "step": 16}},
         points=[{"network.base_width": 64}, {"network.base_width": 16}],
     )
-    sweep = Sweep(tmp_path / "j", space)
-    for _ in range(3):
-        sweep.suggest()
-    scheduler = build_scheduler(space)
-    assert isinstance(scheduler, Promotion)
-    scheduler.set_search_properties(METRIC, "min")
-    scheduler.second = sweep.searcher.second_objective
+    scheduler = promoting(space, tmp_path, trials=3)
     state = SweepState(PLAN)
     state.apply(Opened(at=0.0, session=1, **OPENED))
     for name, seconds in (("0001", 80.0), ("0002", 20.0)):
@@ -83,13 +90,7 @@ def test_the_scheduler_compares_by_a_measured_second_objective(tmp_path: Path) -
         sampler={"name": "nsga2"},
         scheduler={"name": "asha", "grace_epochs": 4, "reduction_factor": 2},
     )
-    sweep = Sweep(tmp_path / "j", space)
-    for _ in range(2):
-        sweep.suggest()
-    scheduler = build_scheduler(space)
-    assert isinstance(scheduler, Promotion)
-    scheduler.set_search_properties(METRIC, "min")
-    scheduler.second = sweep.searcher.second_objective
+    scheduler = promoting(space, tmp_path, trials=2)
     at_rung = Measurement(epoch=4, fid=50.0, name=METRIC, n_fake=2, diversity=0.9)
     recalls = {"0000": 0.3, "0001": 0.6}
     measured = {name: [replace(at_rung, beside={"recall_test_n2_k5": recall})] for name, recall in recalls.items()}

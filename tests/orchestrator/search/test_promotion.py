@@ -99,13 +99,18 @@ def test_a_trial_waits_and_goes_on_under_its_number(field: InTunesPlace) -> None
     assert told[0].intermediate_values == {1: 50.0, 2: 40.0, 3: 30.0}
 
 
-def test_when_no_new_one_is_left_the_best_goes_on_to_its_end(field: InTunesPlace) -> None:
+def let_the_better_of_two_go_on(field: InTunesPlace) -> None:
+    """0000, to its end; 0001 waits, and no new one is left."""
     field.planned = 2
     for number, fid in enumerate((50.0, 60.0)):
         field.ask()
         field.measure(f"000{number}", 1, fid)
     assert field.ask() == "0000" and not field.measure("0000", 3, 45.0)
     assert field.ask() == "0000"
+
+
+def test_when_no_new_one_is_left_the_best_goes_on_to_its_end(field: InTunesPlace) -> None:
+    let_the_better_of_two_go_on(field)
     assert field.ask() is None, "one trial is to finish, and it runs"
     field.end("0000", 40.0)
     assert field.ask() is None, "a sweep is over although one waits"
@@ -113,12 +118,7 @@ def test_when_no_new_one_is_left_the_best_goes_on_to_its_end(field: InTunesPlace
 
 
 def test_one_that_trained_to_its_end_without_an_objective_has_not_finished(field: InTunesPlace) -> None:
-    field.planned = 2
-    for number, fid in enumerate((50.0, 60.0)):
-        field.ask()
-        field.measure(f"000{number}", 1, fid)
-    assert field.ask() == "0000" and not field.measure("0000", 3, 45.0)
-    assert field.ask() == "0000"
+    let_the_better_of_two_go_on(field)
     field.end("0000", None)
     assert field.ask() == "0001", "one trial is to get an objective"
     field.end("0001", 60.0, "d_collapse")
